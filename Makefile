@@ -1,0 +1,48 @@
+# `make help` lists what there is. Everything a target needs is set up by it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/dev.txt
+
+# A uv on PATH serves; otherwise a pinned one goes into a folder of this checkout.
+UV := $(shell command -v uv || echo .tools/bin/uv)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.tools/bin/uv:
+	@$(PYTHON) -m venv --help >/dev/null 2>&1 || { echo "error: $(PYTHON) with the venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 2; }
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check 'uv==$(UV_VERSION)'
+
+$(VENV)/.ready: $(LOCK) pyproject.toml | $(filter .tools/bin/uv,$(UV))
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python $(LOCK)
+	$(UV) pip install --quiet --no-deps --python $(BIN)/python --editable .
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.ready ## Make .venv with the locked dependencies and the netanomaly command
+
+.PHONY: lock
+lock: | $(filter .tools/bin/uv,$(UV)) ## Resolve the dependencies anew into requirements/
+	UV="$(UV)" requirements/lock
+
+.PHONY: lint
+lint: setup ## Style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: test
+test: lint ## Everything that CI checks
+	$(BIN)/pytest

@@ -1,0 +1,215 @@
+"""A stage's side of the Kubeflow Pipelines executor protocol; nothing else reads or writes its JSON.
+
+A stage gets one argument, the executor input (parameters, input artefacts, where outputs go), and ends by
+writing the executor output. https://www.kubeflow.org/docs/components/pipelines/reference/
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from netanomaly.errors import InputError, NetanomalyError, OutsideError
+
+T = TypeVar("T")
+
+EXECUTOR_INPUT = "--executor-input"
+
+# Where the KFP launcher mounts each object store.
+_MOUNTS = {"s3://": "/s3/", "minio://": "/minio/", "gs://": "/gcs/"}
+
+_SECONDS_BETWEEN_PROGRESS_LINES = 1.0
+
+
+class Stage:
+    """The inputs, parameters and outputs of one task, by the names its component declares."""
+
+    def __init__(self, executor_input: Mapping[str, Any]) -> None:
+        inputs = executor_input.get("inputs", {})
+        self._parameters: dict[str, Any] = inputs.get("parameterValues", {})
+        self._inputs: dict[str, Any] = inputs.get("artifacts", {})
+        outputs = executor_input.get("outputs", {})
+        self._outputs: dict[str, Any] = outputs.get("artifacts", {})
+        self._output_parameters: dict[str, Any] = outputs.get("parameters", {})
+        self._output_file = outputs.get("outputFile")
+        self._metadata: dict[str, dict[str, Any]] = {}
+        self._last_progress = 0.0
+
+    def parameter(self, name: str) -> Any:
+        """One parameter's value; numbers that are whole come as int, however KFP carried them."""
+        if name not in self._parameters:
+            raise InputError(f"parameter {name!r} was not given to this task; pass every parameter of the component")
+        return _whole_numbers_as_int(self._parameters[name])
+
+    def parameters(self, kind: type[T], *, given: Mapping[str, Any] | None = None) -> T:
+        """The parameters as a dataclass, checked against its field types.
+
+        Fields are taken from `given` first, then from the task's parameters of the same name.
+        """
+        import dataclasses
+
+        given = given or {}
+        names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+        values = {name: given[name] if name in given else self.parameter(name) for name in names}
+        try:
+            return msgspec.convert(values, kind)
+        except msgspec.ValidationError as error:
+            raise InputError(f"a parameter of this task has the wrong type: {error}") from None
+
+    def input(self, name: str) -> Path:
+        """The file of an input artefact."""
+        return _path(self._first(self._inputs, name, "input"))
+
+    def input_json(self, name: str) -> Any:
+        """The JSON document that an input artefact holds."""
+        path = self.input(name)
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"input artefact {name!r} ({path}) is not JSON: {error}") from None
+
+    def output(self, name: str) -> Path:
+        """Where an output artefact's file goes; its folder exists."""
+        path = _path(self._first(self._outputs, name, "output"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write_json(self, name: str, document: Any) -> None:
+        """Write an output artefact that is one JSON document. NaN and infinity are refused."""
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        self.output(name).write_text(text + "\n", encoding="utf-8")
+
+    def set_output_parameter(self, name: str, value: str | float | bool | list[Any] | dict[str, Any]) -> None:
+        """Write an output parameter."""
+        if name not in self._output_parameters:
+            raise NetanomalyError(f"this task declares no output parameter {name!r}")
+        path = Path(self._output_parameters[name]["outputFile"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(value if isinstance(value, str) else json.dumps(value, allow_nan=False), encoding="utf-8")
+
+    def describe(self, name: str, metadata: Mapping[str, Any]) -> None:
+        """Add metadata to an output artefact: flat numbers and texts, or what its KFP type asks for."""
+        self._first(self._outputs, name, "output")
+        self._metadata.setdefault(name, {}).update(metadata)
+
+    def progress(self, rows: int) -> None:
+        """Say how many rows are done, at most once a second."""
+        now = time.monotonic()
+        if now - self._last_progress >= _SECONDS_BETWEEN_PROGRESS_LINES:
+            self._last_progress = now
+            print(f"progress: {rows} rows", file=sys.stderr, flush=True)  # noqa: T201 - a stage's log is its standard error
+
+    def finish(self) -> None:
+        """Write the executor output. Called last: a stage that wrote it has succeeded."""
+        if self._output_file is None:
+            return
+        artifacts = {}
+        for name, value in self._outputs.items():
+            for artifact in value.get("artifacts", ())[:1]:
+                metadata = {**artifact.get("metadata", {}), **self._metadata.get(name, {})}
+                artifacts[name] = {"artifacts": [{"name": artifact.get("name", name), "uri": artifact["uri"]}]}
+                if metadata:
+                    artifacts[name]["artifacts"][0]["metadata"] = metadata
+        # The launcher adds this one for itself.
+        artifacts.pop("executor-logs", None)
+        path = Path(self._output_file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"artifacts": artifacts}, allow_nan=False), encoding="utf-8")
+
+    def _first(self, artifacts: Mapping[str, Any], name: str, direction: str) -> Mapping[str, Any]:
+        found = artifacts.get(name, {}).get("artifacts", [])
+        if not found:
+            raise InputError(f"{direction} artefact {name!r} was not given to this task")
+        return found[0]  # type: ignore[no-any-return]
+
+
+@contextmanager
+def stage(argv: list[str]) -> Iterator[Stage]:
+    """Run the block as a stage: parse the executor input, and turn how the block ends into output and exit code.
+
+    Raises:
+        SystemExit: With the code of `netanomaly.errors` when the block raises, after one clear line on standard error.
+    """
+    arguments = _parse(argv)
+    try:
+        task = Stage(_load(arguments.executor_input))
+        yield task
+        task.finish()
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except NetanomalyError as error:
+        if error.exit_code == NetanomalyError.exit_code:
+            traceback.print_exc()
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        _fail(_in_words(error), OutsideError.exit_code)
+    except MemoryError:
+        _fail("out of memory; give the stage more, or lower the batch or sample sizes", OutsideError.exit_code)
+    except Exception as error:  # noqa: BLE001 - the process boundary: a defect becomes a traceback, one line and exit 1
+        traceback.print_exc()
+        _fail(f"internal error: {type(error).__name__}: {error}", NetanomalyError.exit_code)
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    name = Path(sys.argv[0]).parent.name if sys.argv[0].endswith("__main__.py") else "stage"
+    parser = argparse.ArgumentParser(
+        prog=f"python -m netanomaly.{name}",
+        description=f"The {name} stage. Kubeflow Pipelines starts it with the executor input of its task; "
+        f"its inputs and outputs are described in netanomaly/{name}/component.py.",
+        epilog="exit codes: 0 done, 1 defect, 2 the input is wrong, 3 an outside failure, 4 a gate said no",
+    )
+    parser.add_argument(
+        EXECUTOR_INPUT, required=True, metavar="JSON", help="the task's executor input, as KFP passes it"
+    )
+    return parser.parse_args(argv)
+
+
+def _load(executor_input: str) -> dict[str, Any]:
+    try:
+        document = json.loads(executor_input)
+    except ValueError as error:
+        raise InputError(f"{EXECUTOR_INPUT} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{EXECUTOR_INPUT} is not a JSON object")
+    return document
+
+
+def _path(artifact: Mapping[str, Any]) -> Path:
+    if artifact.get("customPath"):
+        return Path(artifact["customPath"])
+    uri = str(artifact["uri"])
+    for scheme, mount in _MOUNTS.items():
+        if uri.startswith(scheme):
+            return Path(mount + uri.removeprefix(scheme))
+    return Path(uri)
+
+
+def _whole_numbers_as_int(value: Any) -> Any:
+    """KFP carries every number as a double: 7 inside a list or dict arrives as 7.0."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole_numbers_as_int(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _whole_numbers_as_int(item) for key, item in value.items()}
+    return value
+
+
+def _in_words(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{reason}: {os.fspath(error.filename)!r}" if error.filename else reason
+
+
+def _fail(message: str, code: int) -> None:
+    # Last line of the log, whatever the stage wrote before: it is what the UI and the runner show.
+    sys.stdout.flush()
+    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
+    raise SystemExit(code) from None
