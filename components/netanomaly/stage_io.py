@@ -95,6 +95,11 @@ class Stage:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(value if isinstance(value, str) else json.dumps(value, allow_nan=False), encoding="utf-8")
 
+    @property
+    def output_parameters(self) -> list[str]:
+        """Names of the output parameters this task declares."""
+        return list(self._output_parameters)
+
     def describe(self, name: str, metadata: Mapping[str, Any]) -> None:
         """Add metadata to an output artefact: flat numbers and texts, or what its KFP type asks for."""
         self._first(self._outputs, name, "output")

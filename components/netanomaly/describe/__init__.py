@@ -1,0 +1,1 @@
+"""Write down how a model came to be."""

@@ -1,0 +1,1 @@
+"""Check the configuration and resolve everything in it that can change."""

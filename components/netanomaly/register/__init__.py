@@ -1,0 +1,1 @@
+"""Make a model a version in the registry."""

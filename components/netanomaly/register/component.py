@@ -1,0 +1,43 @@
+"""The register stage as Kubeflow Pipelines sees it."""
+
+from kfp import dsl
+
+from netanomaly.images import image
+
+
+@dsl.container_component
+def register(
+    model: dsl.Input[dsl.Model],
+    model_metadata: dsl.Input[dsl.Artifact],
+    evaluation_metrics: dsl.Input[dsl.Artifact],
+    report: dsl.Input[dsl.HTML],
+    registration: dsl.Output[dsl.Artifact],
+    version: dsl.OutputPath(int),
+    registry: str,
+    model_name: str,
+    run_id: str,
+    task_name: str,
+    quality_verdict: str,
+):
+    """Make the model a version in the registry, once, however often this is tried; never cached.
+
+    Args:
+        model: The model file.
+        model_metadata: From describe.
+        evaluation_metrics: From evaluate; names the gates that refused.
+        report: The evaluation report, kept beside the model.
+        registry: URI of the registry.
+        model_name: The model's name in the registry.
+        run_id: With task_name, what makes a retry the same registration.
+        task_name: This task's name.
+        quality_verdict: pass, or nothing is registered.
+
+    Returns:
+        registration: The registry's record of this version, JSON.
+        version: The version's number.
+    """
+    return dsl.ContainerSpec(
+        image=image("register"),
+        command=["python3", "-m", "netanomaly.register"],
+        args=["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER],
+    )

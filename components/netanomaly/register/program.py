@@ -1,0 +1,32 @@
+"""Make a model a version in the registry, unless a gate said no."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from netanomaly.errors import GateRefusal, InputError
+
+PASS = "pass"
+
+
+def admit(verdict: str, metrics: Mapping[str, Any], metadata: Mapping[str, Any], model_digest: str) -> None:
+    """Return where the model may be registered; raise where not.
+
+    Args:
+        verdict: What evaluate decided.
+        metrics: The evaluation document; its reasons are repeated to the reader.
+        metadata: What describe wrote.
+        model_digest: Digest of the model file as it is now.
+
+    Raises:
+        GateRefusal: The verdict is anything but a pass.
+        InputError: The model file is not the one that was described.
+    """
+    if verdict != PASS:
+        reasons = "; ".join(metrics.get("reasons") or ["no reason was given"])
+        raise GateRefusal(f"the quality gate refused, nothing is registered: {reasons}")
+    described = metadata["model"]["digest"]
+    if described != model_digest:
+        raise InputError(
+            f"the model file ({model_digest}) is not the one that was evaluated and described ({described}); "
+            "something changed it in between, so run the pipeline again"
+        )

@@ -1,0 +1,138 @@
+"""The training pipeline: traffic records in, a registered anomaly detector out."""
+
+from kfp import dsl
+from netanomaly.describe.component import describe
+from netanomaly.evaluate.component import evaluate
+from netanomaly.ingest.component import ingest
+from netanomaly.prepare.component import prepare
+from netanomaly.register.component import register
+from netanomaly.train.component import train
+from netanomaly.validate.component import validate
+
+
+@dsl.pipeline(
+    name="netanomaly-training",
+    display_name="Train a network anomaly detector",
+    description="Ingest traffic records, check them, train a detector, evaluate it and register it as a new version.",
+)
+def training(
+    configuration: dict,
+    data_source: str = "",
+    evaluation_data_source: str = "",
+    model_name: str = "",
+    model_version: str = "",
+    registry: str = "",
+) -> int:
+    """Train, evaluate and register an anomaly detector.
+
+    Args:
+        configuration: What to do, a JSON object. Smallest useful one: {"model_name": "office",
+            "data_source": "s3://bucket/flows.csv"}. Every other field has a default.
+        data_source: Training data: a URI of a file, a folder or a glob. Empty: as in the configuration.
+        evaluation_data_source: Evaluation data. Empty: as in the configuration; none there: part of the training data is
+            held out.
+        model_name: The model to register a version of. Empty: as in the configuration.
+        model_version: Your own name for this version, e.g. 1.2.0. Empty: as in the configuration.
+        registry: Where models are registered, e.g. s3://bucket/registry. Empty: as in the configuration.
+
+    Returns:
+        The number of the registered version.
+    """
+    prepared = prepare(
+        configuration=configuration,
+        data_source=data_source,
+        evaluation_data_source=evaluation_data_source,
+        model_name_override=model_name,
+        model_version=model_version,
+        registry_uri=registry,
+        job_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+    )
+    prepared.set_display_name("Prepare")
+    prepared.set_caching_options(enable_caching=False)
+    resolved = prepared.outputs
+
+    def ingested(dataset: str) -> dsl.PipelineTask:
+        task = ingest(
+            source=resolved[f"{dataset}_source"],
+            identity=resolved[f"{dataset}_identity"],
+            part=resolved[f"{dataset}_part"],
+            csv=resolved["csv"],
+            label_column=resolved["label_column"],
+            normal_labels=resolved["normal_labels"],
+            feature_columns=resolved["feature_columns"],
+            categorical_columns=resolved["categorical_columns"],
+            ignore_columns=resolved["ignore_columns"],
+            held_out_fraction=resolved["held_out_fraction"],
+            random_state=resolved["random_state"],
+        )
+        return task.set_display_name(f"Ingest {dataset} data")
+
+    training_data = ingested("training")
+    evaluation_data = ingested("evaluation")
+
+    validated = validate(
+        training_report=training_data.outputs["ingest_report"],
+        evaluation_report=evaluation_data.outputs["ingest_report"],
+        validation=resolved["validation"],
+        training_rows=resolved["training_rows"],
+        normal_labels=resolved["normal_labels"],
+        held_out=resolved["held_out"],
+    )
+    validated.set_display_name("Validate data")
+
+    trained = train(
+        flows=training_data.outputs["flows"],
+        validation_report=validated.outputs["validation_report"],
+        data_verdict=validated.outputs["verdict"],
+        model_type=resolved["model_type"],
+        model_parameters=resolved["model_parameters"],
+        label_column=resolved["label_column"],
+        normal_labels=resolved["normal_labels"],
+        training_rows=resolved["training_rows"],
+        categorical_columns=resolved["categorical_columns"],
+        alert_budget=resolved["alert_budget"],
+        random_state=resolved["random_state"],
+    )
+    trained.set_display_name("Train")
+
+    evaluated = evaluate(
+        model=trained.outputs["model"],
+        flows=evaluation_data.outputs["flows"],
+        training_report=training_data.outputs["ingest_report"],
+        evaluation_report=evaluation_data.outputs["ingest_report"],
+        validation_report=validated.outputs["validation_report"],
+        training_summary=trained.outputs["training_summary"],
+        configuration=resolved["resolved_configuration"],
+        label_column=resolved["label_column"],
+        normal_labels=resolved["normal_labels"],
+        gates=resolved["gates"],
+        held_out=resolved["held_out"],
+        random_state=resolved["random_state"],
+    )
+    evaluated.set_display_name("Evaluate")
+
+    described = describe(
+        resolved_configuration=resolved["resolved_configuration"],
+        training_report=training_data.outputs["ingest_report"],
+        evaluation_report=evaluation_data.outputs["ingest_report"],
+        validation_report=validated.outputs["validation_report"],
+        training_summary=trained.outputs["training_summary"],
+        evaluation_metrics=evaluated.outputs["evaluation_metrics"],
+        model=trained.outputs["model"],
+    )
+    described.set_display_name("Describe")
+
+    registered = register(
+        model=trained.outputs["model"],
+        model_metadata=described.outputs["model_metadata"],
+        evaluation_metrics=evaluated.outputs["evaluation_metrics"],
+        report=evaluated.outputs["report"],
+        registry=resolved["registry"],
+        model_name=resolved["model_name"],
+        run_id=resolved["run_id"],
+        task_name=dsl.PIPELINE_TASK_NAME_PLACEHOLDER,
+        quality_verdict=evaluated.outputs["verdict"],
+    )
+    registered.set_display_name("Register")
+    registered.set_caching_options(enable_caching=False)
+    return registered.outputs["version"]

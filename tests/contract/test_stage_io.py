@@ -1,0 +1,138 @@
+"""The executor protocol as a stage meets it: inputs, outputs, and how each ending is told."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from netanomaly import stage_io
+from netanomaly.errors import ConfigError, DataError, GateRefusal, NetanomalyError, OutsideError
+
+
+@dataclass(frozen=True)
+class Parameters:
+    count: int
+    share: float
+    names: list[str]
+
+
+def executor_input(folder: Path, **parameters):
+    return {
+        "inputs": {
+            "parameterValues": parameters,
+            "artifacts": {"flows": {"artifacts": [{"name": "17", "uri": f"{folder}/in.parquet"}]}},
+        },
+        "outputs": {
+            "artifacts": {
+                "model": {"artifacts": [{"name": "model", "uri": f"{folder}/a/b/model", "metadata": {"kept": 1}}]},
+                "executor-logs": {"artifacts": [{"name": "executor-logs", "uri": f"{folder}/log"}]},
+            },
+            "parameters": {"version": {"outputFile": f"{folder}/p/version"}},
+            "outputFile": f"{folder}/deep/output.json",
+        },
+    }
+
+
+def arguments(document):
+    return ["--executor-input", json.dumps(document)]
+
+
+def test_a_stage_that_ends_well_writes_its_outputs_and_their_metadata_with_unchanged_uris(tmp_path):
+    with stage_io.stage(arguments(executor_input(tmp_path))) as stage:
+        stage.output("model").write_text("m")
+        stage.describe("model", {"rows": 3})
+        stage.set_output_parameter("version", 7)
+    written = json.loads((tmp_path / "deep/output.json").read_text())
+    assert written == {
+        "artifacts": {
+            "model": {
+                "artifacts": [{"name": "model", "uri": f"{tmp_path}/a/b/model", "metadata": {"kept": 1, "rows": 3}}]
+            }
+        }
+    }
+    assert (tmp_path / "p/version").read_text() == "7"
+
+
+def test_parameters_become_a_checked_dataclass_and_whole_doubles_become_integers(tmp_path):
+    with stage_io.stage(arguments(executor_input(tmp_path, count=3.0, share=1.0, names=["a"]))) as stage:
+        assert stage.parameters(Parameters) == Parameters(count=3, share=1.0, names=["a"])
+        assert stage.parameters(Parameters, given={"count": 9}).count == 9
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"count": 1.5, "share": 1, "names": []}, {"count": 1, "share": 1, "names": [2]}]
+)
+def test_a_parameter_of_the_wrong_type_is_the_users_error(tmp_path, capsys, parameters):
+    with (
+        pytest.raises(SystemExit) as ended,
+        stage_io.stage(arguments(executor_input(tmp_path, **parameters))) as stage,
+    ):
+        stage.parameters(Parameters)
+    assert ended.value.code == 2
+    assert "wrong type" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (ConfigError("c"), 2, "error: c"),
+        (DataError("two\nlines"), 2, "error: two lines"),
+        (OutsideError("o"), 3, "error: o"),
+        (GateRefusal("g"), 4, "error: g"),
+        (NetanomalyError("n"), 1, "error: n"),
+        (ValueError("v"), 1, "error: internal error: ValueError: v"),
+        (MemoryError(), 3, "error: out of memory"),
+        (OSError(28, "No space left on device", "/x/model"), 3, "error: No space left on device: '/x/model'"),
+        (KeyboardInterrupt(), 130, "error: interrupted"),
+    ],
+)
+def test_each_ending_has_its_exit_code_one_last_clear_line_and_no_output(tmp_path, capsys, raised, code, line):
+    with pytest.raises(SystemExit) as ended, stage_io.stage(arguments(executor_input(tmp_path))):
+        raise raised
+    error = capsys.readouterr().err
+    assert ended.value.code == code
+    assert error.splitlines()[-1].startswith(line)
+    assert ("Traceback" in error) == (code == 1)
+    assert not (tmp_path / "deep/output.json").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "3"])
+def test_an_executor_input_that_is_none_is_told(capsys, text):
+    with pytest.raises(SystemExit) as ended, stage_io.stage(["--executor-input", text]):
+        pass
+    assert ended.value.code == 2
+    assert "--executor-input is not" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("s3://bucket/a", "/s3/bucket/a"),
+        ("minio://bucket/a", "/minio/bucket/a"),
+        ("gs://bucket/a", "/gcs/bucket/a"),
+        ("/plain/a", "/plain/a"),
+    ],
+)
+def test_a_uri_is_read_where_the_launcher_mounts_it(uri, path):
+    document = {"inputs": {"artifacts": {"x": {"artifacts": [{"uri": uri}]}}}}
+    assert stage_io.Stage(document).input("x") == Path(path)
+
+
+def test_a_custom_path_wins_over_the_uri():
+    document = {"inputs": {"artifacts": {"x": {"artifacts": [{"uri": "s3://b/a", "customPath": "/c"}]}}}}
+    assert stage_io.Stage(document).input("x") == Path("/c")
+
+
+def test_what_was_not_given_is_named(tmp_path, capsys):
+    for name in ("input", "output", "parameter"):
+        with pytest.raises(SystemExit) as ended, stage_io.stage(arguments({"inputs": {}, "outputs": {}})) as stage:
+            getattr(stage, name)("absent")
+        assert ended.value.code == 2
+        assert "'absent'" in capsys.readouterr().err
+
+
+def test_numbers_that_are_none_never_reach_a_json_artefact(tmp_path):
+    stage = stage_io.Stage(executor_input(tmp_path))
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        stage.write_json("model", {"x": float("nan")})
+    assert not (tmp_path / "a/b/model").exists()

@@ -1,0 +1,150 @@
+"""The configuration: what is accepted as it was, and what each mistake is told."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from netanomaly import config
+from netanomaly.errors import ConfigError
+
+ORIGINAL = {
+    "model_name": "network_anomaly_detector",
+    "model_version": "1.0.0",
+    "model_type": "isolation_forest",
+    "data_source": "data/ml_training_data/sample_training_data.csv",
+    "evaluation_data_source": "data/ml_training_data/sample_evaluation_data.csv",
+    "feature_columns": ["packet_length", "protocol", "src_port", "dst_port"],
+    "output_base_dir": "data/mlops_artifacts",
+    "isolation_forest_params": {"n_estimators": 100, "contamination": "auto", "random_state": 42},
+}
+
+
+def test_the_original_configuration_is_accepted_unchanged():
+    parsed = config.parse(ORIGINAL)
+    assert parsed.model_name == "network_anomaly_detector"
+    assert parsed.feature_columns == ["packet_length", "protocol", "src_port", "dst_port"]
+    assert parsed.model_parameters == {"n_estimators": 100, "contamination": "auto", "random_state": 42}
+
+
+def test_only_the_parameters_of_the_chosen_detector_are_taken():
+    parsed = config.parse({**ORIGINAL, "pca_params": {"n_components": 3}})
+    assert parsed.model_parameters == ORIGINAL["isolation_forest_params"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data_sorce": "x.csv"}, "unknown field 'data_sorce'; did you mean 'data_source'?"),
+        ({"zzz": 1}, "unknown field 'zzz'; known: alert_budget"),
+        ({"csv": {"heder": True}}, "unknown field 'csv.heder'; did you mean 'header'?"),
+        ({"alert_budget": "low"}, "field 'alert_budget' is \"low\"; it must be a number"),
+        ({"feature_columns": ["a", 3]}, "field 'feature_columns[1]' is 3; it must be text"),
+        ({"csv": {"header": "no"}}, "field 'csv.header' is \"no\"; it must be true or false or null"),
+        ({"isolation_forest_params": [1]}, "field 'isolation_forest_params' is a JSON list; it must be an object"),
+        ({"model_name": "a/b"}, "model_name is 'a/b'; use 1 to 128 letters"),
+        ({"model_name": ".."}, "model_name is '..'; use 1 to 128 letters"),
+        ({"model_name": "a..b"}, "model_name is 'a..b'; use 1 to 128 letters"),
+        ({"model_name": ""}, "model_name is ''; use 1 to 128 letters"),
+        ({"model_version": "1/2"}, "model_version is '1/2'; use 1 to 128 letters"),
+        ({"feature_columns": []}, "feature_columns is empty"),
+        ({"feature_columns": ["a", "a"]}, "feature_columns lists 'a' more than once"),
+        ({"feature_columns": ["a", "label"]}, "feature_columns lists the label column 'label'"),
+        ({"feature_columns": ["a", "y"], "label_column": "y"}, "feature_columns lists the label column 'y'"),
+        ({"ignore_columns": ["src_port"]}, "column 'src_port' is both in feature_columns and in ignore_columns"),
+        ({"data_source": ""}, "data_source is empty"),
+        ({"data_source": []}, "data_source is empty"),
+        ({"evaluation_data_source": [""]}, "evaluation_data_source is empty"),
+        ({"alert_budget": 0}, "alert_budget is 0.0; choose a rate over 0 and under 1"),
+        ({"alert_budget": 1}, "alert_budget is 1.0; choose a rate over 0 and under 1"),
+        ({"held_out_fraction": 1.5}, "held_out_fraction is 1.5; choose a part over 0"),
+        ({"random_state": -1}, "random_state is -1; choose a whole number from 0"),
+        ({"random_state": True}, "field 'random_state' is true; it must be a whole number"),
+        ({"training_rows": "some"}, "training_rows is 'some'; choose one of auto, normal, all"),
+        ({"csv": {"delimiter": ""}}, "csv.delimiter is ''; it must be one character"),
+        ({"csv": {"header": False}}, "csv.header is false, so csv.columns must name the columns"),
+        ({"csv": {"columns": []}}, "csv.columns is empty"),
+    ],
+)
+def test_a_mistake_is_named_with_the_way_out(change, message):
+    with pytest.raises(ConfigError) as refused:
+        config.parse({**ORIGINAL, **change})
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["model_name", "data_source"])
+def test_a_required_field_that_is_missing_is_named(name):
+    document = {key: value for key, value in ORIGINAL.items() if key != name}
+    with pytest.raises(ConfigError, match=f"field '{name}' is missing"):
+        config.parse(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"model_name": "x",\n "data_source": }', "line 2, column 17: not JSON"),
+        ("[1]", "holds a JSON list; a configuration is an object"),
+        ('{"a": 1, "a": 2}', "field 'a' is given twice"),
+        ('{"alert_budget": NaN}', "NaN is not a JSON number"),
+        ("", "line 1, column 1: not JSON"),
+    ],
+)
+def test_a_file_that_is_no_json_object_is_refused_with_the_place(tmp_path: Path, text, message):
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        config.read(path)
+    assert message in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path):
+    with pytest.raises(ConfigError, match="does not exist"):
+        config.read(tmp_path / "none.json")
+    with pytest.raises(ConfigError, match="is a folder"):
+        config.read(tmp_path)
+    (tmp_path / "latin.json").write_bytes(b'{"a": "\xe9"}')
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        config.read(tmp_path / "latin.json")
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path):
+    (tmp_path / "bom.json").write_text(json.dumps(ORIGINAL), encoding="utf-8-sig")
+    assert config.read(tmp_path / "bom.json") == ORIGINAL
+
+
+def test_assignments_reach_into_objects_and_read_json_or_text():
+    changed = config.override(
+        ORIGINAL,
+        ["alert_budget=0.001", "model_name=other", "isolation_forest_params.n_estimators=7", "csv.header=true"],
+    )
+    assert changed["alert_budget"] == 0.001
+    assert changed["model_name"] == "other"
+    assert changed["isolation_forest_params"] == {"n_estimators": 7, "contamination": "auto", "random_state": 42}
+    assert changed["csv"] == {"header": True}
+    assert ORIGINAL["isolation_forest_params"]["n_estimators"] == 100
+
+
+@pytest.mark.parametrize("assignment", ["alert_budget", "=1", "model_name.x=1"])
+def test_an_assignment_that_is_none_is_refused(assignment):
+    with pytest.raises(ConfigError):
+        config.override(ORIGINAL, [assignment])
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.sampled_from(["", "a", "..", "\n", "é"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["header", "a.b", ""]), inner),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from([f.name for f in dataclasses.fields(config.Config)] + ["x_params"]), ANY_JSON))
+def test_whatever_the_document_holds_the_answer_is_a_configuration_or_one_line(document):
+    try:
+        config.parse({**ORIGINAL, **document})
+    except ConfigError as refused:
+        assert str(refused)
+        assert "\n" not in str(refused)

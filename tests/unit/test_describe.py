@@ -1,0 +1,66 @@
+"""The metadata document: what it keeps, and that it repeats."""
+
+import copy
+import json
+
+from netanomaly.describe.program import Evidence, describe, headline
+
+METRICS = {
+    "rows": 4,
+    "labelled": True,
+    "threshold": 0.5,
+    "alert_budget": 0.01,
+    "roc_auc": {"value": 0.9, "low": 0.8, "high": 0.95},
+    "average_precision": None,
+    "recall_at": [{"false_positive_rate": 0.001, "recall": 0.4}, {"false_positive_rate": 0.01, "recall": 0.6}],
+    "at_threshold": {"precision": 0.7, "recall": 0.6, "f1": 0.65, "false_positive_rate": {"value": 0.02}},
+    "gates": [],
+    "verdict": "pass",
+    "reasons": [],
+}
+REPORT = {"source": ["a.csv"], "identity": "sha256:aa", "rows": 4, "rows_read": 5, "dropped": {"empty line": 1}}
+EVIDENCE = Evidence(
+    configuration={
+        "run_id": "r",
+        "model_name": "m",
+        "model_version": "1",
+        "model_type": "isolation_forest",
+        "prepared_at": "2026-01-01T00:00:00+00:00",
+        "held_out": False,
+        "champion": 3,
+    },
+    training_report=REPORT,
+    evaluation_report={**REPORT, "identity": "sha256:bb"},
+    validation_report={"findings": [{"rule": "x"}]},
+    training_summary={"versions": {"scikit-learn": "1.9"}},
+    evaluation_metrics=METRICS,
+)
+
+
+def test_the_document_names_data_model_code_and_parents():
+    document = describe(EVIDENCE, "sha256:mm", 12)
+    assert document["model"] == {"digest": "sha256:mm", "bytes": 12}
+    assert document["data"]["training"]["identity"] == "sha256:aa"
+    assert document["data"]["training"]["dropped"] == {"empty line": 1}
+    assert document["data"]["findings"] == [{"rule": "x"}]
+    assert document["parents"] == {"champion": 3, "training_data": "sha256:aa", "evaluation_data": "sha256:bb"}
+    assert set(document["versions"]) == {"scikit-learn", "netanomaly"}
+
+
+def test_the_same_evidence_gives_the_same_document():
+    first = json.dumps(describe(EVIDENCE, "sha256:mm", 12))
+    assert json.dumps(describe(copy.deepcopy(EVIDENCE), "sha256:mm", 12)) == first
+
+
+def test_headline_numbers_are_flat_and_leave_out_what_could_not_be_measured():
+    assert headline(METRICS) == {
+        "roc_auc": 0.9,
+        "threshold": 0.5,
+        "recall_at_0_1_percent_fpr": 0.4,
+        "recall_at_1_percent_fpr": 0.6,
+        "precision": 0.7,
+        "recall": 0.6,
+        "f1": 0.65,
+        "false_positive_rate": 0.02,
+    }
+    assert headline({"threshold": 0.5, "roc_auc": None, "at_threshold": {"alerts": 3}}) == {"threshold": 0.5}
