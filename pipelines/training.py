@@ -29,8 +29,8 @@ def training(
         configuration: What to do, a JSON object. Smallest useful one: {"model_name": "office",
             "data_source": "s3://bucket/flows.csv"}. Every other field has a default.
         data_source: Training data: a URI of a file, a folder or a glob. Empty: as in the configuration.
-        evaluation_data_source: Evaluation data. Empty: as in the configuration; none there: part of the training data is
-            held out.
+        evaluation_data_source: Evaluation data. Empty: as in the configuration; none there: part of the training data
+            is held out.
         model_name: The model to register a version of. Empty: as in the configuration.
         model_version: Your own name for this version, e.g. 1.2.0. Empty: as in the configuration.
         registry: Where models are registered, e.g. s3://bucket/registry. Empty: as in the configuration.

@@ -175,7 +175,7 @@ def _check(config: Config) -> None:
             raise ConfigError("feature_columns is empty; name columns, or leave it out to use all but the label")
         if config.label_column in config.feature_columns:
             raise ConfigError(
-                f"feature_columns lists the label column {config.label_column!r}; a model that sees the label learns nothing"
+                f"feature_columns lists the label column {config.label_column!r}; a label is never a feature"
             )
         _refuse(config.feature_columns, config.ignore_columns, "is both in feature_columns and in ignore_columns")
         repeated = {name for name in config.feature_columns if config.feature_columns.count(name) > 1}

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from netanomaly import config
 from netanomaly.errors import ConfigError
 
-ORIGINAL = {
+ORIGINAL: dict[str, Any] = {
     "model_name": "network_anomaly_detector",
     "model_version": "1.0.0",
     "model_type": "isolation_forest",

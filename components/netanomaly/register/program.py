@@ -5,7 +5,7 @@ from typing import Any
 
 from netanomaly.errors import GateRefusal, InputError
 
-PASS = "pass"
+_GO_AHEAD = "pass"
 
 
 def admit(verdict: str, metrics: Mapping[str, Any], metadata: Mapping[str, Any], model_digest: str) -> None:
@@ -21,7 +21,7 @@ def admit(verdict: str, metrics: Mapping[str, Any], metadata: Mapping[str, Any],
         GateRefusal: The verdict is anything but a pass.
         InputError: The model file is not the one that was described.
     """
-    if verdict != PASS:
+    if verdict != _GO_AHEAD:
         reasons = "; ".join(metrics.get("reasons") or ["no reason was given"])
         raise GateRefusal(f"the quality gate refused, nothing is registered: {reasons}")
     described = metadata["model"]["digest"]
