@@ -36,6 +36,20 @@ setup: $(VENV)/.ready ## Make .venv with the locked dependencies and the netanom
 lock: | $(filter .tools/bin/uv,$(UV)) ## Resolve the dependencies anew into requirements/
 	UV="$(UV)" requirements/lock
 
+.PHONY: run
+run: setup ## Train, evaluate and register a detector on the bundled NSL-KDD data
+	$(BIN)/netanomaly run configs/nsl-kdd.json
+
+.PHONY: compile
+compile: setup ## Compile the pipelines: what the package carries, and build/training.yaml for upload
+	$(BIN)/python -m pipelines.compile
+	$(BIN)/netanomaly compile --out build
+
+.PHONY: format
+format: setup ## Format the code
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
 .PHONY: lint
 lint: setup ## Style, types and import rules
 	$(BIN)/ruff check .
@@ -46,3 +60,13 @@ lint: setup ## Style, types and import rules
 .PHONY: test
 test: lint ## Everything that CI checks
 	$(BIN)/pytest
+
+BENCH_ROWS ?= 100000 1000000
+
+.PHONY: bench
+bench: setup ## Time a whole run against the original workflow (BENCH_ROWS="10000000" for more)
+	$(BIN)/python -m tests.bench.end_to_end --rows $(BENCH_ROWS)
+
+.PHONY: clean
+clean: ## Remove what the targets made, but not runs/
+	rm -rf build dist .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

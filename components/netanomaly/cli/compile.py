@@ -1,0 +1,31 @@
+"""`netanomaly compile`: the pipeline as the YAML that Kubeflow Pipelines takes."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netanomaly.images import DEFAULT_PREFIX
+
+
+def compiled(pipeline: str = "training") -> str:
+    """The compiled pipeline that this version of the package was built and tested with, YAML."""
+    return files("netanomaly.compiled").joinpath(f"{pipeline}.yaml").read_text(encoding="utf-8")
+
+
+def compile_pipeline(
+    out: Annotated[Path, typer.Option(help="Folder for the YAML.")] = Path("build"),
+    image_prefix: Annotated[
+        str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
+    ] = DEFAULT_PREFIX,
+) -> None:
+    """Write the pipeline as YAML: upload it in the Kubeflow UI, or submit it with kfp.
+
+    Example: netanomaly compile --out build --image-prefix registry.example.org/netanomaly
+    """
+    text = compiled().replace(f"image: {DEFAULT_PREFIX}/", f"image: {image_prefix.rstrip('/')}/")
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "training.yaml"
+    path.write_text(text, encoding="utf-8")
+    typer.echo(str(path))

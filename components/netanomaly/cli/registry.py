@@ -1,0 +1,3 @@
+"""Placeholder until the registry is merged."""
+import typer
+app = typer.Typer()

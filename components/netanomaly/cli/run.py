@@ -1,0 +1,187 @@
+"""`netanomaly run`: the training pipeline on this machine, from a configuration file to a registered version."""
+
+import glob
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from netanomaly import config
+from netanomaly.cli.compile import compiled
+from netanomaly.errors import OutsideError
+
+# What people look for after a run, by task and artefact, and the name it gets at the top of the run folder.
+_KEPT = {
+    ("prepare", "resolved_configuration"): "training_run_config.json",
+    ("validate", "data_report"): "data_report.html",
+    ("train", "model"): "model.joblib",
+    ("evaluate", "evaluation_metrics"): "evaluation_metrics.json",
+    ("evaluate", "report"): "report.html",
+    ("describe", "model_metadata"): "model_metadata.json",
+}
+
+
+def run(
+    configuration: Annotated[Path, typer.Argument(metavar="CONFIG", help="The pipeline configuration, a JSON file.")],
+    workdir: Annotated[
+        Path | None, typer.Option(help="Folder for runs; default: output_base_dir of the configuration, else runs.")
+    ] = None,
+    registry: Annotated[
+        str | None, typer.Option(help="Registry URI; default: the configuration's, else registry in the workdir.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the configuration.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
+) -> None:
+    """Run the training pipeline on this machine and register the model.
+
+    Example: netanomaly run configs/nsl-kdd.json --set alert_budget=0.001
+    """
+    from netanomaly import runners
+    from netanomaly.runners.console import Console
+    from netanomaly.runners.host import HostLauncher
+
+    document = config.override(config.read(configuration), assignments or [])
+    wanted = config.parse(document)
+    folder = (workdir or Path(wanted.output_base_dir or "runs")).resolve()
+    document["registry"] = registry = _absolute_uri(registry or wanted.registry or str(folder / "registry"))
+    for name in ("data_source", "evaluation_data_source"):
+        if document.get(name) is not None:
+            document[name] = _located(document[name], configuration.resolve().parent)
+
+    run_dir = _new_run_dir(folder / wanted.model_name, wanted.model_version)
+    pipeline = run_dir / "pipeline.yaml"
+    pipeline.write_text(compiled(), encoding="utf-8")
+    result = runners.run(
+        pipeline,
+        {"configuration": document},
+        run_dir,
+        run_id=str(uuid.uuid4()),
+        launcher=HostLauncher(),
+        on_event=Console(),
+    )
+    _keep(result, run_dir)
+    summary = _summary(result, wanted, run_dir, registry)
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+    else:
+        _print(summary)
+    raise typer.Exit(summary["exit_code"])
+
+
+def _located(source: Any, folder: Path) -> Any:
+    """A source with relative paths resolved: against the configuration's folder, then against the working folder."""
+    if isinstance(source, list):
+        return [_located(item, folder) for item in source]
+    if "://" in source or Path(source).is_absolute():
+        return source
+    for base in (folder, Path.cwd()):
+        candidate = base / source
+        if candidate.exists() or glob.glob(str(candidate), recursive=True):
+            return str(candidate)
+    return str(folder / source)
+
+
+def _absolute_uri(uri: str) -> str:
+    return uri if "://" in uri else str(Path(uri).expanduser().resolve())
+
+
+def _new_run_dir(parent: Path, model_version: str) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    for attempt in range(1000):
+        folder = parent / (f"{model_version}_{stamp}" + (f"_{attempt + 1}" if attempt else ""))
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if not parent.is_dir():
+                raise OutsideError(f"{parent} is a file; choose another --workdir") from None
+            continue
+        except OSError as error:
+            raise OutsideError(
+                f"cannot make the run folder {folder}: {error.strerror}; choose another --workdir"
+            ) from None
+        return folder
+    raise OutsideError(f"{parent} holds a thousand runs of this second; something is starting runs in a loop")
+
+
+def _keep(result: Any, run_dir: Path) -> None:
+    """Give the artefacts that people look for their names at the top of the run folder; links where possible."""
+    for (task, artefact), name in _KEPT.items():
+        with suppress(KeyError):
+            source = result.output(task, artefact).path
+            if source.is_file():
+                _link(source, run_dir / name)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _summary(result: Any, wanted: config.Config, run_dir: Path, registry: str) -> dict[str, Any]:
+    registered = result.state == "succeeded"
+    metadata_file = run_dir / _KEPT["describe", "model_metadata"]
+    metadata = json.loads(metadata_file.read_text(encoding="utf-8")) if metadata_file.exists() else {}
+    return {
+        "state": result.state,
+        "exit_code": result.exit_code,
+        "error": result.error,
+        "run_id": result.run_id,
+        "run_dir": str(run_dir),
+        "model_name": wanted.model_name,
+        "model_version": wanted.model_version,
+        "version": int(result.output("register", "version")) if registered else None,
+        "registry": registry,
+        "report": _if_there(run_dir / _KEPT["evaluate", "report"]),
+        "data_report": _if_there(run_dir / _KEPT["validate", "data_report"]),
+        "metrics": metadata.get("metrics", {}),
+        "stages": [
+            {
+                "name": stage.name,
+                "display_name": stage.display_name,
+                "state": stage.state,
+                "seconds": stage.seconds,
+                "peak_memory_bytes": stage.peak_memory_bytes,
+                "error": stage.error,
+                "log": str(stage.log) if stage.log else None,
+            }
+            for stage in result.stages
+        ],
+    }
+
+
+def _if_there(path: Path) -> str | None:
+    return str(path) if path.exists() else None
+
+
+def _print(summary: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if summary["state"] != "succeeded":
+        errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        for name in ("data_report", "report"):
+            if summary[name]:
+                errors.print(f"{name.replace('_', ' ')}: {summary[name]}", markup=False)
+        errors.print(f"run folder: {summary['run_dir']}", markup=False)
+        errors.print(f"error: {summary['error']}", markup=False)
+        return
+    table = Table.grid(padding=(0, 2))
+    metrics = summary["metrics"]
+    table.add_row("model", f"{summary['model_name']} {summary['model_version']}")
+    table.add_row("version", str(summary["version"]))
+    for name, label in (("roc_auc", "ROC-AUC"), ("recall_at_1_percent_fpr", "recall at 1% false positives")):
+        if name in metrics:
+            table.add_row(label, f"{metrics[name]:.4f}")
+    table.add_row("registered in", summary["registry"])
+    table.add_row("report", str(summary["report"]))
+    Console(highlight=False, soft_wrap=True).print(table)

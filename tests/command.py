@@ -1,0 +1,41 @@
+"""Run the `netanomaly` command as a person does: a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NETANOMALY = Path(sys.executable).with_name("netanomaly")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+    @property
+    def last_line(self) -> str:
+        return self.stderr.strip().splitlines()[-1]
+
+
+def netanomaly(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ended:
+    """The command's exit code and what it printed."""
+    finished = subprocess.run(
+        [str(NETANOMALY), *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    return Ended(finished.returncode, finished.stdout, finished.stderr)

@@ -1,0 +1,241 @@
+"""Every mistake in a configuration or in data: one clear line, the right exit code, nothing registered."""
+
+import gzip
+import json
+import lzma
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command import ROOT, netanomaly
+
+SAMPLES = ROOT / "configs/data/ml_training_data"
+HEADER = "packet_length,protocol,src_port,dst_port,label"
+
+
+class Case:
+    """A folder with two good CSV files and a configuration, to be spoilt."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.training, self.evaluation = folder / "training.csv", folder / "evaluation.csv"
+        shutil.copyfile(SAMPLES / "sample_training_data.csv", self.training)
+        shutil.copyfile(SAMPLES / "sample_evaluation_data.csv", self.evaluation)
+        self.config: dict[str, Any] = {
+            "model_name": "spoilt",
+            "data_source": "training.csv",
+            "evaluation_data_source": "evaluation.csv",
+            "isolation_forest_params": {"n_estimators": 20},
+        }
+
+    def lines(self) -> list[str]:
+        return self.training.read_text().splitlines()
+
+    def write(self, lines: list[str]) -> None:
+        self.training.write_text("\n".join(lines) + "\n")
+
+
+SPOILT: dict[str, tuple[Callable[[Case], Any], int, list[str]]] = {}
+
+
+def spoilt(code: int, *words: str):
+    """Register a way to spoil a case, the exit code it must end with, and words its one line must hold."""
+
+    def add(spoil: Callable[[Case], Any]):
+        SPOILT[spoil.__name__] = (spoil, code, list(words))
+        return spoil
+
+    return add
+
+
+@spoilt(2, "detector", "isolation_forest")
+def a_model_type_that_does_not_exist(case: Case):
+    case.config["model_type"] = "isolation_forrest"
+
+
+@spoilt(2, "n_estimatrs", "n_estimators")
+def a_parameter_the_detector_does_not_know(case: Case):
+    case.config["isolation_forest_params"] = {"n_estimatrs": 5}
+
+
+@spoilt(2, "contamination", "0.9")
+def contamination_outside_its_range(case: Case):
+    case.config["isolation_forest_params"] = {"contamination": 0.9}
+
+
+@spoilt(2, "min_roc_auk", "min_roc_auc")
+def a_gate_that_does_not_exist(case: Case):
+    case.config["gates"] = {"min_roc_auk": 0.9}
+
+
+@spoilt(2, "duplicate")
+def a_validation_rule_that_does_not_exist(case: Case):
+    case.config["validation"] = {"duplicat_rows": "error"}
+
+
+@spoilt(2, "nowhere.csv")
+def a_source_that_is_missing(case: Case):
+    case.config["data_source"] = "nowhere.csv"
+
+
+@spoilt(2, "empty")
+def a_folder_without_data(case: Case):
+    (case.folder / "empty").mkdir()
+    case.config["data_source"] = "empty"
+
+
+@spoilt(2, "*.csv.zst")
+def a_glob_that_matches_nothing(case: Case):
+    case.config["data_source"] = "*.csv.zst"
+
+
+@spoilt(2, "training.csv", "empty")
+def an_empty_file(case: Case):
+    case.training.write_bytes(b"")
+
+
+@spoilt(2, "training.csv")
+def a_header_and_no_rows(case: Case):
+    case.write([HEADER])
+
+
+@spoilt(2, "bytes_out", "packet_length")
+def a_feature_column_that_is_absent(case: Case):
+    case.config["feature_columns"] = ["packet_length", "bytes_out"]
+
+
+@spoilt(2, "training.csv", "line 7", "6", "5")
+def a_row_with_a_field_too_many(case: Case):
+    lines = case.lines()
+    lines[6] += ",extra"
+    case.write(lines)
+
+
+@spoilt(2, "training.csv", "line 9", "packet_length", "sixty", "categorical_columns")
+def text_in_a_column_of_numbers(case: Case):
+    lines = case.lines()
+    lines[8] = "sixty" + lines[8][lines[8].index(",") :]
+    case.write(lines)
+
+
+@spoilt(2, "training.csv", "UTF-8")
+def another_encoding(case: Case):
+    case.training.write_bytes(case.training.read_bytes().replace(b"TCP", b"T\xe9P"))
+
+
+@spoilt(2, "training.csv", "NUL")
+def nul_bytes(case: Case):
+    case.training.write_bytes(case.training.read_bytes().replace(b"TCP", b"T\0P", 1))
+
+
+@spoilt(2, "training.csv", "src_port")
+def a_column_name_twice(case: Case):
+    lines = case.lines()
+    lines[0] = lines[0].replace("dst_port", "src_port")
+    case.write(lines)
+
+
+@spoilt(2, "training.csv.gz")
+def a_gz_file_cut_off(case: Case):
+    whole = gzip.compress(case.training.read_bytes())
+    (case.folder / "training.csv.gz").write_bytes(whole[: len(whole) // 2])
+    case.config["data_source"] = "training.csv.gz"
+
+
+@spoilt(2, "training.csv.xz")
+def an_xz_file_cut_off(case: Case):
+    whole = lzma.compress(case.training.read_bytes())
+    (case.folder / "training.csv.xz").write_bytes(whole[: len(whole) // 2])
+    case.config["data_source"] = "training.csv.xz"
+
+
+@spoilt(2, "training.parquet", "Parquet")
+def a_parquet_file_that_is_none(case: Case):
+    shutil.copyfile(case.training, case.folder / "training.parquet")
+    case.config["data_source"] = "training.parquet"
+
+
+@spoilt(2, "other.csv")
+def files_of_one_source_that_differ_in_columns(case: Case):
+    (case.folder / "other.csv").write_text("a,b\n1,2\n")
+    case.config["data_source"] = ["training.csv", "other.csv"]
+
+
+@spoilt(4, "evaluation")
+def one_class_only_in_the_evaluation_data(case: Case):
+    shutil.copyfile(case.training, case.evaluation)
+    case.evaluation.write_text(case.evaluation.read_text().replace("54", "55"))
+
+
+@spoilt(4, "normal")
+def no_normal_row_to_train_on(case: Case):
+    case.training.write_text(case.training.read_text().replace("normal", "port_scan"))
+    case.config["normal_labels"] = ["normal"]
+
+
+@spoilt(4, "rows")
+def fewer_rows_than_a_detector_needs(case: Case):
+    case.write(case.lines()[:4])
+
+
+@spoilt(4, "constant")
+def columns_that_are_all_constant(case: Case):
+    case.write([HEADER] + ["60,TCP,80,443,normal"] * 300)
+
+
+@spoilt(4, "quiet", "normal_labels")
+def labels_that_nobody_knows(case: Case):
+    case.training.write_text(case.training.read_text().replace("normal", "quiet"))
+
+
+@spoilt(2, "training.csv", "line 5")
+def a_row_of_ten_megabytes(case: Case):
+    lines = case.lines()
+    lines[4] = "x" * 10_000_000 + lines[4]
+    case.write(lines)
+
+
+@spoilt(4, "roc_auc", "0.9999")
+def a_gate_that_the_model_does_not_pass(case: Case):
+    case.config["gates"] = {"min_roc_auc": 0.9999}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_one_clear_line_the_right_exit_code_and_nothing_registered(tmp_path: Path, name: str):
+    spoil, code, words = SPOILT[name]
+    case = Case(tmp_path)
+    spoil(case)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(case.config))
+    ended = netanomaly("run", config, "--workdir", tmp_path / "runs", "--json")
+    assert ended.code == code, ended.stderr
+    assert ended.last_line.startswith("error: ")
+    for word in words:
+        assert word in ended.last_line
+    assert "Traceback" not in ended.stderr
+    assert ended.json["state"] == "failed"
+    assert ended.json["exit_code"] == code
+    assert not list((tmp_path / "runs").rglob("heads/*")), "something was registered"
+
+
+def test_the_unspoilt_case_succeeds(tmp_path: Path):
+    """Else the table above would prove nothing."""
+    case = Case(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(case.config))
+    ended = netanomaly("run", config, "--workdir", tmp_path / "runs", "--json")
+    assert ended.code == 0, ended.stderr
+
+
+@pytest.mark.parametrize("name", ["a_gate_that_the_model_does_not_pass", "labels_that_nobody_knows"])
+def test_a_gate_that_refuses_still_leaves_the_report(tmp_path: Path, name: str):
+    case = Case(tmp_path)
+    SPOILT[name][0](case)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(case.config))
+    ended = netanomaly("run", config, "--workdir", tmp_path / "runs", "--json")
+    assert ended.code == 4
+    assert Path(ended.json["data_report"]).stat().st_size > 0
