@@ -5,7 +5,6 @@ import queue
 import signal
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -78,7 +77,7 @@ def run(
     """
     spec = compiled.read(pipeline)
     values = pipeline_arguments(spec.root.interface.input_parameters, arguments)
-    run_id = run_id or str(uuid.uuid4())
+    run_id = run_id or _new_id()
     now = datetime.now(UTC)
     names = RunNames(
         id=run_id,
@@ -323,6 +322,12 @@ def _tasks(dag: Dag, prefix: str = "") -> Iterator[tuple[str, Task]]:
         yield prefix + task.name, task
         if isinstance(task.component.body, Dag):
             yield from _tasks(task.component.body, f"{prefix}{task.name}/")
+
+
+def _new_id() -> str:
+    import uuid  # it asks the platform about itself when imported
+
+    return str(uuid.uuid4())
 
 
 def _processors() -> int:

@@ -5,7 +5,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -166,6 +165,6 @@ def _same_package() -> dict[str, str]:
     """Settings that make a stage import the netanomaly that is running here, and not a folder of that name in sight."""
     settings = {"PYTHONSAFEPATH": "1"}
     root = str(Path(__file__).parents[2])
-    if root not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
+    if Path(root).name not in ("site-packages", "dist-packages"):
         settings["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     return settings

@@ -1,6 +1,5 @@
 """Parameter values as KFP carries them: every number is a double, and a whole one is written without a point."""
 
-import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -93,6 +92,8 @@ def parse_output(text: str, kind: ParameterType, where: str) -> Any:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'? It has: ...` for an error message."""
+    import difflib  # only an error needs it
+
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ";"
