@@ -1,0 +1,170 @@
+"""Run each stage as a process of this machine, with this Python and this netanomaly."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from netanomaly.errors import OutsideError
+from netanomaly.runners import supervisor
+from netanomaly.runners.launcher import GRACE_SECONDS, StageCall, StageExit
+from netanomaly.runners.stage_log import StageLog
+
+_PYTHON = ("python3", "python")
+_PIECE_BYTES = 64 * 1024
+
+
+class HostLauncher:
+    """Stages as subprocesses. The image and the limits of a container do not apply.
+
+    A stage gets this process's environment, then its container's, then `environment`. It is a process group
+    of its own, so that Ctrl-C reaches the runner only, and none of it outlives the runner.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = dict(environment or {})
+        self._lock = threading.Lock()
+        self._groups: set[int] = set()
+        self._stopped = False
+
+    def run(self, call: StageCall, on_rows: Callable[[int], None]) -> StageExit:
+        """See `Launcher.run`."""
+        life, held = os.pipe()
+        result, report = os.pipe()
+        output, written = os.pipe()
+        try:
+            process = self._start(call, life=life, report=report, output=written)
+        except OSError as error:
+            raise OutsideError(f"stage {call.name} could not be started: {error.strerror}") from None
+        else:
+            if process is None:
+                return StageExit(code=None, signal=signal.SIGTERM)
+            for descriptor in (life, report, written):
+                os.close(descriptor)
+            life = report = written = -1
+            return self._follow(call, process, output, result, on_rows)
+        finally:
+            for descriptor in (life, held, result, report, output, written):
+                if descriptor >= 0:
+                    os.close(descriptor)
+
+    def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """See `Launcher.stop`."""
+        self._signal_all(signal.SIGTERM)
+        timer = threading.Timer(grace_seconds, self.kill)
+        timer.daemon = True
+        timer.start()
+
+    def kill(self) -> None:
+        """See `Launcher.kill`."""
+        self._signal_all(signal.SIGKILL)
+
+    def _start(self, call: StageCall, *, life: int, report: int, output: int) -> subprocess.Popen[bytes] | None:
+        command = [sys.executable if call.command[0] in _PYTHON else call.command[0], *call.command[1:]]
+        guard = [sys.executable, "-I", "-S", supervisor.__file__, str(life), str(report)]
+        with self._lock:
+            if self._stopped:
+                return None
+            process = subprocess.Popen(
+                guard + command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **call.environment, **self._environment, **_same_package()},
+                pass_fds=(life, report),
+                start_new_session=True,
+            )
+            self._groups.add(process.pid)
+        return process
+
+    def _follow(
+        self,
+        call: StageCall,
+        process: subprocess.Popen[bytes],
+        output: int,
+        result: int,
+        on_rows: Callable[[int], None],
+    ) -> StageExit:
+        failure: OSError | None = None
+        try:
+            with StageLog(call.log, on_rows) as log:
+                report = _pump(output, result, log)
+        except OSError as error:
+            failure = error
+        finally:
+            with self._lock:
+                # Not yet waited for, so the number is still this group's and no other's.
+                _signal_group(process.pid, signal.SIGKILL)
+                self._groups.discard(process.pid)
+            process.wait()
+        if failure is not None:
+            raise OutsideError(f"log of stage {call.name} cannot be written: {failure.strerror}: {str(call.log)!r}")
+        return _exit(call, report, log)
+
+    def _signal_all(self, number: int) -> None:
+        with self._lock:
+            self._stopped = True
+            for group in self._groups:
+                _signal_group(group, number)
+
+
+def _pump(output: int, result: int, log: StageLog) -> bytes:
+    """Log the stage's output until its supervisor is gone, and return the supervisor's report."""
+    report = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(output, selectors.EVENT_READ)
+        selector.register(result, selectors.EVENT_READ)
+        while True:
+            ready = {key.fd for key, _ in selector.select()}
+            if output in ready:
+                data = os.read(output, _PIECE_BYTES)
+                if data:
+                    log.feed(data)
+                else:
+                    selector.unregister(output)
+            if result in ready:
+                data = os.read(result, _PIECE_BYTES)
+                if not data:
+                    break
+                report += data
+    # What is still in the pipe; not its end, which a process that left the group may hold open.
+    os.set_blocking(output, False)
+    with suppress(BlockingIOError):
+        log.feed(os.read(output, 16 * _PIECE_BYTES))
+    return report
+
+
+def _exit(call: StageCall, report: bytes, log: StageLog) -> StageExit:
+    words = report.split()
+    if not words:
+        # The supervisor itself was killed, and its stage with it.
+        return StageExit(code=None, signal=signal.SIGKILL, error=log.error)
+    if words[0] == b"E":
+        raise OutsideError(f"{call.command[0]!r} could not be started: {os.strerror(int(words[1]))}")
+    code, peak = int(words[0]), int(words[1])
+    if code < 0:
+        return StageExit(code=None, signal=-code, peak_memory_bytes=peak, error=log.error)
+    error = log.error if code else None
+    if code and error is None and log.last_line:
+        error = f"exited with {code}; its last line: {log.last_line[:200]}"
+    return StageExit(code=code, peak_memory_bytes=peak, error=error)
+
+
+def _signal_group(group: int, number: int) -> None:
+    # Gone; macOS says EPERM of a group that holds only the dead.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _same_package() -> dict[str, str]:
+    """Settings that make a stage import the netanomaly that is running here, and not a folder of that name in sight."""
+    settings = {"PYTHONSAFEPATH": "1"}
+    root = str(Path(__file__).parents[2])
+    if Path(root).name not in ("site-packages", "dist-packages"):
+        settings["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return settings

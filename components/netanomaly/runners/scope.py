@@ -1,0 +1,136 @@
+"""A DAG that is being executed: which of its tasks may start, with what, and what comes out of it.
+
+Failure is as Argo has it for KFP: after a task failed, its DAG starts nothing more; what runs ends in its own
+time, a nested DAG that was already started included.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from netanomaly.errors import InputError
+from netanomaly.runners import placeholders
+from netanomaly.runners.placeholders import RunNames
+from netanomaly.runners.result import FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Artifact
+from netanomaly.runners.spec import Component, Constant, Dag, DagInput, Interface, Task, TaskOutput
+from netanomaly.runners.values import task_argument, typed
+
+_SETTLED = frozenset({SUCCEEDED, FAILED, SKIPPED})
+
+
+class Scope:
+    """One execution of a DAG component. `inputs` holds its parameters' values and its artefacts, by name."""
+
+    def __init__(
+        self,
+        component: Component,
+        inputs: Mapping[str, Any],
+        *,
+        prefix: str = "",
+        within: "tuple[Scope, Task] | None" = None,
+    ) -> None:
+        if not isinstance(component.body, Dag):
+            raise TypeError(f"component {component.name!r} is no DAG")
+        self.dag = component.body
+        self.within = within
+        self.closed = False
+        self.states = dict.fromkeys(self.dag.tasks, WAITING)
+        self._interface = component.interface
+        self._inputs = inputs
+        self._prefix = prefix
+        self._outputs: dict[str, Mapping[str, Any]] = {}
+
+    def path(self, task: Task) -> str:
+        """The task's name in the whole pipeline."""
+        return self._prefix + task.name
+
+    def startable(self) -> Iterator[Task]:
+        """Tasks whose predecessors have all succeeded, in topological order. Skips those behind a skipped one."""
+        for task in self.dag.tasks.values():
+            if FAILED in self.states.values():
+                return
+            if self.states[task.name] != WAITING:
+                continue
+            before = {self.states[name] for name in task.after}
+            if SKIPPED in before:
+                self.states[task.name] = SKIPPED
+            elif before <= {SUCCEEDED}:
+                yield task
+
+    def settle(self, task: Task, state: str, outputs: Mapping[str, Any] | None = None) -> None:
+        """Note a task's last state and what came out of it."""
+        self.states[task.name] = state
+        if outputs is not None:
+            self._outputs[task.name] = outputs
+
+    @property
+    def ended(self) -> bool:
+        """Nothing runs and nothing more may start."""
+        if FAILED in self.states.values():
+            return RUNNING not in self.states.values()
+        return _SETTLED.issuperset(self.states.values())
+
+    @property
+    def failed(self) -> bool:
+        """Whether one of its tasks failed."""
+        return FAILED in self.states.values()
+
+    def inputs_of(self, task: Task, run: RunNames) -> tuple[dict[str, Any], dict[str, Artifact]]:
+        """The values of a task's parameters, typed as its component declares them, and its artefacts.
+
+        Raises:
+            InputError: A value is absent or of the wrong type.
+        """
+        interface = task.component.interface
+        given: dict[str, Any] = {}
+        for name, source in task.parameters.items():
+            value = source.value if isinstance(source, Constant) else self._value(source)
+            if value is not None:
+                given[name] = value
+        taken = dict(given)
+        for name, source in task.parameters.items():
+            if isinstance(source, Constant) and isinstance(source.value, str):
+                given[name] = placeholders.resolve_constant(source.value, run, task.name, taken)
+        parameters = {}
+        for name, value in given.items():
+            where = f"input {name!r} of task {self.path(task)!r}"
+            if name in interface.input_parameters:
+                parameters[name] = task_argument(value, interface.input_parameters[name], where)
+            else:
+                # The compiler adds inputs for texts and conditions that the component does not declare.
+                parameters[name] = value
+        artifacts = {name: self._value(source) for name, source in task.artifacts.items()}
+        _check_all_given(interface, parameters, artifacts, self.path(task))
+        return parameters, {name: artifact for name, artifact in artifacts.items() if artifact is not None}
+
+    def outputs(self) -> dict[str, Any]:
+        """What the DAG hands to the one around it. An output of a skipped task is absent.
+
+        Raises:
+            InputError: None of the branches that `dsl.OneOf` chooses from gave a value.
+        """
+        found = {}
+        for name, sources in {**self.dag.output_parameters, **self.dag.output_artifacts}.items():
+            values = [self._value(source) for source in sources]
+            chosen = next((value for value in values if value is not None), None)
+            if chosen is not None:
+                kind = self._interface.output_parameters.get(name)
+                found[name] = chosen if kind is None else typed(chosen, kind, f"output {name!r}")
+            elif len(sources) > 1:
+                raise InputError(f"none of the branches gave a value for output {name!r}; pair dsl.If with dsl.Else")
+        return found
+
+    def _value(self, source: DagInput | TaskOutput) -> Any:
+        if isinstance(source, DagInput):
+            return self._inputs.get(source.name)
+        return self._outputs.get(source.task, {}).get(source.name)
+
+
+def _check_all_given(
+    interface: Interface, parameters: Mapping[str, Any], artifacts: Mapping[str, Any], path: str
+) -> None:
+    for name, parameter in interface.input_parameters.items():
+        if name not in parameters and not parameter.optional:
+            raise InputError(f"input {name!r} of task {path!r} has no value")
+    for name, artifact in interface.input_artifacts.items():
+        if artifacts.get(name) is None and not artifact.optional:
+            raise InputError(f"input artefact {name!r} of task {path!r} is not there")
