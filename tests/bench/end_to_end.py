@@ -55,7 +55,14 @@ def original(config: Path) -> tuple[float, dict[str, int]]:
 def ours(config: Path, folder: Path) -> tuple[float, dict]:
     """Run `netanomaly run`; seconds and its JSON."""
     started = time.perf_counter()
-    command = [str(Path(sys.executable).with_name("netanomaly")), "run", str(config), "--workdir", str(folder), "--json"]
+    command = [
+        str(Path(sys.executable).with_name("netanomaly")),
+        "run",
+        str(config),
+        "--workdir",
+        str(folder),
+        "--json",
+    ]
     finished = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     seconds = time.perf_counter() - started
     result = json.loads(finished.stdout)

@@ -3,6 +3,7 @@
 import tomllib
 
 import netanomaly
+
 from tests.command import ROOT
 
 

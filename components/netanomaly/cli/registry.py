@@ -1,3 +1,5 @@
 """Placeholder until the registry is merged."""
+
 import typer
+
 app = typer.Typer()

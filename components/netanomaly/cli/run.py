@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netanomaly import config
 from netanomaly.cli.compile import compiled
-from netanomaly.errors import OutsideError
+from netanomaly.errors import InputError, OutsideError
+
+if TYPE_CHECKING:
+    from netanomaly.runners import RunResult
 
 # What people look for after a run, by task and artefact, and the name it gets at the top of the run folder.
 _KEPT = {
@@ -111,10 +114,10 @@ def _new_run_dir(parent: Path, model_version: str) -> Path:
     raise OutsideError(f"{parent} holds a thousand runs of this second; something is starting runs in a loop")
 
 
-def _keep(result: Any, run_dir: Path) -> None:
+def _keep(result: "RunResult", run_dir: Path) -> None:
     """Give the artefacts that people look for their names at the top of the run folder; links where possible."""
     for (task, artefact), name in _KEPT.items():
-        with suppress(KeyError):
+        with suppress(InputError):
             source = result.output(task, artefact).path
             if source.is_file():
                 _link(source, run_dir / name)
@@ -127,7 +130,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _summary(result: Any, wanted: config.Config, run_dir: Path, registry: str) -> dict[str, Any]:
+def _summary(result: "RunResult", wanted: config.Config, run_dir: Path, registry: str) -> dict[str, Any]:
     registered = result.state == "succeeded"
     metadata_file = run_dir / _KEPT["describe", "model_metadata"]
     metadata = json.loads(metadata_file.read_text(encoding="utf-8")) if metadata_file.exists() else {}
@@ -144,18 +147,7 @@ def _summary(result: Any, wanted: config.Config, run_dir: Path, registry: str) -
         "report": _if_there(run_dir / _KEPT["evaluate", "report"]),
         "data_report": _if_there(run_dir / _KEPT["validate", "data_report"]),
         "metrics": metadata.get("metrics", {}),
-        "stages": [
-            {
-                "name": stage.name,
-                "display_name": stage.display_name,
-                "state": stage.state,
-                "seconds": stage.seconds,
-                "peak_memory_bytes": stage.peak_memory_bytes,
-                "error": stage.error,
-                "log": str(stage.log) if stage.log else None,
-            }
-            for stage in result.stages
-        ],
+        "stages": [stage.document() for stage in result.stages],
     }
 
 
