@@ -1,4 +1,4 @@
 """Kubeflow Pipelines components that turn network traffic into registered anomaly detectors."""
 
-# Kept here rather than read from the installed metadata: that costs every stage 25 ms. A test holds it to pyproject.toml.
+# Not read from the installed metadata: that costs every stage 25 ms. A test holds it to pyproject.toml.
 __version__ = "0.1.0"

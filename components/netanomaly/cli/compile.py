@@ -9,9 +9,9 @@ import typer
 from netanomaly.images import DEFAULT_PREFIX
 
 
-def compiled(pipeline: str = "training") -> str:
+def compiled_file(pipeline: str = "training") -> Path:
     """The compiled pipeline that this version of the package was built and tested with, YAML."""
-    return files("netanomaly.compiled").joinpath(f"{pipeline}.yaml").read_text(encoding="utf-8")
+    return Path(str(files("netanomaly.compiled").joinpath(f"{pipeline}.yaml")))
 
 
 def compile_pipeline(
@@ -24,7 +24,11 @@ def compile_pipeline(
 
     Example: netanomaly compile --out build --image-prefix registry.example.org/netanomaly
     """
-    text = compiled().replace(f"image: {DEFAULT_PREFIX}/", f"image: {image_prefix.rstrip('/')}/")
+    text = (
+        compiled_file()
+        .read_text(encoding="utf-8")
+        .replace(f"image: {DEFAULT_PREFIX}/", f"image: {image_prefix.rstrip('/')}/")
+    )
     out.mkdir(parents=True, exist_ok=True)
     path = out / "training.yaml"
     path.write_text(text, encoding="utf-8")

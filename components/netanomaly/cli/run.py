@@ -1,6 +1,5 @@
 """`netanomaly run`: the training pipeline on this machine, from a configuration file to a registered version."""
 
-import glob
 import json
 import shutil
 import uuid
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netanomaly import config
-from netanomaly.cli.compile import compiled
+from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError, OutsideError
 
 if TYPE_CHECKING:
@@ -60,10 +59,8 @@ def run(
             document[name] = _located(document[name], configuration.resolve().parent)
 
     run_dir = _new_run_dir(folder / wanted.model_name, wanted.model_version)
-    pipeline = run_dir / "pipeline.yaml"
-    pipeline.write_text(compiled(), encoding="utf-8")
     result = runners.run(
-        pipeline,
+        compiled_file(),
         {"configuration": document},
         run_dir,
         run_id=str(uuid.uuid4()),
@@ -87,7 +84,7 @@ def _located(source: Any, folder: Path) -> Any:
         return source
     for base in (folder, Path.cwd()):
         candidate = base / source
-        if candidate.exists() or glob.glob(str(candidate), recursive=True):
+        if candidate.exists() or any(base.glob(source)):
             return str(candidate)
     return str(folder / source)
 
