@@ -12,7 +12,7 @@ from netanomaly.report import svg, words
 from netanomaly.report.documents import Estimate
 from netanomaly.report.svg import Plot, Point
 
-_WIDTH, _HEIGHT = 380.0, 300.0
+_WIDTH, _HEIGHT = 320.0, 276.0
 _QUARTERS = [(share, f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)]
 
 
@@ -86,7 +86,7 @@ def scores(edges: Sequence[float], normal: Sequence[float], attack: Sequence[flo
     The share axis is a square root, so that the few normal flows over the threshold stay visible. With no `attack`
     counts, `normal` is drawn alone (all flows of unlabelled data).
     """
-    width, height, top, bottom, left, right = 420.0, 330.0, 30.0, 288.0, 46.0, 406.0
+    width, height, top, bottom, left, right = 380.0, 320.0, 30.0, 278.0, 46.0, 366.0
     if len(edges) < 2 or len(normal) != len(edges) - 1 or (attack and len(attack) != len(edges) - 1):
         return Markup("")
     above, below = _shares(normal), _shares(attack)
@@ -162,7 +162,7 @@ def rate_bar(estimate: Estimate, class_: str = "bar-attack") -> Markup:
 
 
 def _square(x: svg.Scale) -> Plot:
-    return Plot(x, svg.linear(0, 1, 252, 30), 46, _WIDTH - 22, 30, 252)
+    return Plot(x, svg.linear(0, 1, 228, 30), 46, _WIDTH - 22, 30, 228)
 
 
 def _from(curve: Sequence[Point], low: float) -> list[Point]:
@@ -177,7 +177,7 @@ def _operating(plot: Plot, point: Point | None) -> Markup:
         return Markup("")
     (x, y), r = plot.place([point])[0], 6
     diamond = svg.path([(x, y - r), (x + r, y), (x, y + r), (x - r, y)], "diamond", close=True)
-    anchor, dx = ("end", -11.0) if x > (plot.left + plot.right) / 2 else ("start", 11.0)
+    anchor, dx = ("end", -11.0) if x > plot.left + 0.7 * (plot.right - plot.left) else ("start", 11.0)
     lower = y < (plot.top + plot.bottom) / 2
     label = svg.element(
         "text", "threshold", x=x + dx, y=y + (16 if lower else -8), text_anchor=anchor, class_="name strong"

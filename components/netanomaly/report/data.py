@@ -48,7 +48,7 @@ def data_page(validation: Document, training_data: Document, evaluation_data: Do
         "data.html.j2",
         verdict=_verdict(validation),
         lead=_lead(training_data, evaluation_data),
-        findings=sources.findings(validation)[: sources.MOST_FINDINGS],
+        findings=sources.findings(validation),
         checked=[words.clip(str(rule).replace("_", " "), 60) for rule in checked][:100]
         if isinstance(checked, list)
         else [],

@@ -79,7 +79,7 @@ def evaluation_page(
         classes=_classes(evaluation),
         more_classes=max(0, len(documents.objects(evaluation, "classes")) - _MOST_CLASSES),
         budgets=_budgets(evaluation),
-        findings=(sources.findings(evaluation) + sources.findings(validation))[: sources.MOST_FINDINGS],
+        findings=sources.findings(evaluation, validation),
         top_alerts=_top_alerts(evaluation),
         data=[source for source in data if source.facts],
         fitting=_fitting(training),
@@ -326,13 +326,12 @@ def _classes(evaluation: Document) -> list[Row]:
 def _budgets(evaluation: Document) -> list[Row]:
     """The model's operating points. An achieved rate far from the promised one is marked."""
     normal, in_use = documents.number(evaluation, "normal"), documents.number(evaluation, "alert_budget")
+    confidence = documents.number(evaluation, "confidence") or 0.95
     rows: list[Row] = []
     for found in documents.objects(evaluation, "budgets")[:_MOST_FACTS]:
         promised, achieved = documents.number(found, "budget"), documents.estimate(found, "false_positive_rate")
-        if achieved and achieved.low is None and normal and promised:
-            # Within two standard errors of the promise an unlucky sample explains the difference.
-            error = 2 * (promised * (1 - promised) / normal) ** 0.5
-            achieved = Estimate(achieved.value, achieved.value - error, achieved.value + error)
+        if achieved and achieved.low is None and normal:
+            achieved = wilson(achieved.value * normal, normal, confidence) or achieved
         broken = promise_broken(promised, achieved)
         ratio = achieved.value / promised if broken and achieved and promised else None
         rows.append({
@@ -357,7 +356,7 @@ def _top_alerts(evaluation: Document) -> list[Row]:
                 "name": words.clip(documents.text(feature, "name"), 60),
                 "value": _any(feature.get("value")),
                 "normal": _range(feature),
-                "contribution": documents.number(feature, "contribution"),
+                "contribution": _contribution(documents.number(feature, "contribution")),
             }
             for feature in documents.objects(alert, "features")[:_MOST_FEATURES]
         ]
@@ -375,6 +374,11 @@ def _range(feature: Document) -> str:
     if not low and not high:
         return ""
     return low if low == high else f"{low or '…'} to {high or '…'}"
+
+
+def _contribution(value: float | None) -> str:
+    """A share of the score as a percentage; what cannot be a share as it is."""
+    return words.percent(value) if value is not None and 0 <= value <= 1 else words.value(value)
 
 
 def _any(value: object) -> str:

@@ -7,6 +7,8 @@ from netanomaly.report.documents import Document
 from netanomaly.report.verdict import Status
 
 MOST_FINDINGS = 100
+"""A page shows so many at most; the JSON reports hold all."""
+
 _SEVERITIES: dict[str, Status] = {"error": "bad", "warning": "warning"}
 
 
@@ -28,17 +30,18 @@ class Source:
     facts: list[tuple[str, str]]
 
 
-def findings(document: Document) -> list[Finding]:
-    """The document's findings, errors first."""
+def findings(*sources: Document) -> list[Finding]:
+    """The findings of all these documents, errors first, at most MOST_FINDINGS."""
     found = [
         Finding(
             _SEVERITIES.get(documents.text(finding, "severity"), "note"),
             words.clip(documents.text(finding, "message") or documents.text(finding, "rule"), 400),
             _about(finding),
         )
+        for document in sources
         for finding in documents.objects(document, "findings")
     ]
-    return sorted(found, key=lambda finding: ("bad", "warning", "note").index(finding.status))
+    return sorted(found, key=lambda finding: ("bad", "warning", "note").index(finding.status))[:MOST_FINDINGS]
 
 
 def source(role: str, report: Document) -> Source:

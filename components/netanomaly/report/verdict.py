@@ -95,7 +95,7 @@ def _unseen(
     shared = f"{words.integer(rows)} of its flows ({words.percent(share)})" if rows else words.percent(share)
     if share > _SOME_SHARED_ROWS:
         status: Status = "warning" if share > _MANY_SHARED_ROWS else "note"
-        sentence = f"Mostly. {shared} also occur in the training data, which flatters the figures."
+        sentence = f"Mostly. {shared} also occur in the training data, so the figures look better than they are."
         return Check(status, title, sentence, f"{words.percent(share)} of the evaluation data was seen in training")
     return Check("good", title, f"{sentence} {shared} also occur in the training data, too few to matter.")
 
@@ -114,7 +114,7 @@ def _gates(evaluation: Document) -> Check | None:
     if failed or documents.text(evaluation, "verdict") == "refuse":
         said = [str(reason) for reason in reasons] if isinstance(reasons, list) else []
         why = words.clip("; ".join(said) or f"failed: {words.listed(failed)}", 400)
-        return Check("bad", title, f"No. {why[:1].upper()}{why[1:]}.", why)
+        return Check("bad", title, f"No: {why}.", f"quality gate failed: {why}")
     if gates:
         every = {1: "The gate was", 2: "Both gates were"}.get(len(gates), f"All {len(gates)} gates were") + " passed."
         return Check("good", title, f"Yes. {every}")
@@ -161,7 +161,7 @@ def _blind_spots(evaluation: Document) -> Check | None:
     classes = documents.objects(evaluation, "classes")
     large = [found for found in classes if (documents.count(found, "rows") or 0) >= _BLIND_SPOT_ROWS]
     missed = [
-        f"{words.clip(documents.text(found, 'name'), 40)} ({words.percent(recall)} caught)"
+        (words.clip(documents.text(found, "name"), 40), recall)
         for found in large
         if (recall := documents.number(found, "recall")) is not None and recall < _BLIND_SPOT_RECALL
     ]
@@ -170,8 +170,9 @@ def _blind_spots(evaluation: Document) -> Check | None:
     if not missed:
         every = "the only large class" if len(large) == 1 else f"each of the {len(large)} large classes"
         return Check("good", title, f"No. It catches at least half of {every}.")
-    names = words.listed(missed, most=4)
-    return Check("warning", title, f"Yes. It misses most of {names}.", f"it misses most of {names}")
+    named = words.listed([f"{name} ({words.percent(recall)} caught)" for name, recall in missed], most=4)
+    brief = f"it misses most of {words.listed([name for name, _ in missed], most=3)}"
+    return Check("warning", title, f"Yes. It misses most of {named}.", brief)
 
 
 def _sample(evaluation: Document) -> Check | None:
