@@ -71,7 +71,7 @@ def precision_recall(curve: Sequence[Point], operating: Point | None, base_rate:
     parts = [plot.axes(_QUARTERS, _QUARTERS, "attacks caught (recall)", "alerts that are attacks (precision)")]
     if base_rate is not None:
         parts.append(svg.path(plot.place([(0, base_rate), (1, base_rate)]), "chance"))
-    parts += [svg.path(plot.place(sorted(curve)), "line main"), _operating(plot, operating)]
+    parts += [svg.path(plot.place(sorted(curve)), "line main"), _operating(plot, operating, rising=False)]
     said = (
         f"At the threshold, recall is {words.percent(operating[0])} and precision {words.percent(operating[1])}."
         if operating
@@ -171,17 +171,16 @@ def _from(curve: Sequence[Point], low: float) -> list[Point]:
     return [(low, max(before, default=0.0)), *((x, y) for x, y in curve if x > low), (1.0, 1.0)]
 
 
-def _operating(plot: Plot, point: Point | None) -> Markup:
-    """The model's threshold: a diamond, named."""
+def _operating(plot: Plot, point: Point | None, rising: bool = True) -> Markup:
+    """The model's threshold: a diamond, named on the side that the curve leaves free."""
     if point is None:
         return Markup("")
     (x, y), r = plot.place([point])[0], 6
     diamond = svg.path([(x, y - r), (x + r, y), (x, y + r), (x - r, y)], "diamond", close=True)
-    anchor, dx = ("end", -11.0) if x > plot.left + 0.7 * (plot.right - plot.left) else ("start", 11.0)
-    lower = y < (plot.top + plot.bottom) / 2
-    label = svg.element(
-        "text", "threshold", x=x + dx, y=y + (16 if lower else -8), text_anchor=anchor, class_="name strong"
-    )
+    along = (x - plot.left) / (plot.right - plot.left)
+    anchor, dx = ("end", -9.0) if along > (0.7 if rising else 0.3) else ("start", 9.0)
+    drop = 17 if y < plot.bottom - 24 else -9
+    label = svg.element("text", "threshold", x=x + dx, y=y + drop, text_anchor=anchor, class_="name strong")
     return svg.joined([diamond, label])
 
 

@@ -9,7 +9,7 @@ from netanomaly.report import charts, documents, sources, words
 from netanomaly.report.documents import Document, Estimate
 from netanomaly.report.intervals import wilson
 from netanomaly.report.page import render
-from netanomaly.report.verdict import Status, judge, promise_broken
+from netanomaly.report.verdict import Status, broken, judge, off_promise
 
 _MOST_CLASSES = 60
 _MOST_ALERTS = 25
@@ -84,7 +84,7 @@ def evaluation_page(
         data=[source for source in data if source.facts],
         fitting=_fitting(training),
         settings=_facts(configuration),
-        provenance=_facts({**provenance, "versions": training.get("versions") or provenance.get("versions")}),
+        provenance=_facts(_provenance(configuration, training, provenance)),
     )
 
 
@@ -98,6 +98,12 @@ def _identity(configuration: Document, provenance: Document) -> dict[str, str]:
         "version": first("model_version"),
         "made": words.moment(made),
     }
+
+
+def _provenance(configuration: Document, training: Document, provenance: Document) -> Document:
+    """What is said of the run's origin, with what the other documents know of it."""
+    known = {name: configuration.get(name) for name in ("run_id", "prepared_at", "champion", "random_state")}
+    return {**known, "versions": training.get("versions"), **provenance}
 
 
 def _lead(evaluation: Document, training: Document, training_data: Document, evaluation_data: Document) -> str:
@@ -332,8 +338,7 @@ def _budgets(evaluation: Document) -> list[Row]:
         promised, achieved = documents.number(found, "budget"), documents.estimate(found, "false_positive_rate")
         if achieved and achieved.low is None and normal:
             achieved = wilson(achieved.value * normal, normal, confidence) or achieved
-        broken = promise_broken(promised, achieved)
-        ratio = achieved.value / promised if broken and achieved and promised else None
+        ratio = off_promise(promised, achieved)
         rows.append({
             "budget": promised,
             "in_use": promised is not None and promised == in_use,
@@ -341,8 +346,8 @@ def _budgets(evaluation: Document) -> list[Row]:
             "recall": documents.number(found, "recall"),
             "precision": documents.number(found, "precision"),
             "achieved": achieved.value if achieved else None,
-            "over": words.times(ratio) if ratio and ratio > 1 else "",
-            "under": ratio is not None and ratio < 1,
+            "over": words.times(ratio) if ratio and ratio > 1 and broken(ratio) else "",
+            "under": ratio is not None and ratio < 1 and broken(ratio),
             "alerts": documents.count(found, "alerts"),
         })  # fmt: skip
     return rows

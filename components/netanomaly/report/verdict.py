@@ -66,13 +66,17 @@ def judge(evaluation: Document, validation: Document, training_data: Document, e
     return Verdict("good", "Passed every check", checks)
 
 
-def promise_broken(budget: float | None, achieved: documents.Estimate | None) -> bool:
-    """Whether an achieved false-positive rate is far from its budget, by more than chance explains."""
+def off_promise(budget: float | None, achieved: documents.Estimate | None) -> float | None:
+    """How many times its budget an achieved false-positive rate is, where chance does not explain the difference."""
     if budget is None or achieved is None or budget <= 0:
-        return False
+        return None
     by_chance = achieved.low is not None and achieved.high is not None and achieved.low <= budget <= achieved.high
-    ratio = achieved.value / budget
-    return not by_chance and not 1 / BROKEN_PROMISE <= ratio <= BROKEN_PROMISE
+    return None if by_chance or achieved.value == budget else achieved.value / budget
+
+
+def broken(ratio: float | None) -> bool:
+    """Whether a rate so many times its budget breaks the promise."""
+    return ratio is not None and not 1 / BROKEN_PROMISE <= ratio <= BROKEN_PROMISE
 
 
 def _unseen(
@@ -135,10 +139,13 @@ def _promise(evaluation: Document) -> Check | None:
     said = f"Promised {words.budget(budget)} of normal flows, measured {words.percent(achieved.value)}"
     ends = words.interval(achieved, as_percent=True)
     said += f" ({ends})." if ends else "."
-    if not promise_broken(budget, achieved):
+    ratio = off_promise(budget, achieved)
+    if ratio is None:
         return Check("good", title, f"Yes. {said}")
-    if achieved.value > budget:
-        often = words.times(achieved.value / budget)
+    if not broken(ratio):
+        return Check("good", title, f"Nearly. {said}")
+    if ratio > 1:
+        often = words.times(ratio)
         sentence = f"No. {said} Expect {often} the false alarms planned for."
         return Check("warning", title, sentence, f"it raises {often} the false alarms promised")
     return Check("note", title, f"It stays below. {said} The threshold is stricter than planned and misses more.")

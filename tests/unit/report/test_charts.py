@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from netanomaly.report import charts, spread
+from netanomaly.report import charts, spread, svg
 from netanomaly.report.documents import Estimate
 
 CURVE = [(0.0, 0.0), (0.001, 0.3), (0.01, 0.61), (1.0, 1.0)]
@@ -42,6 +42,17 @@ def test_the_logarithmic_axis_gives_each_decade_the_same_width():
     xs = [x for x, _ in path_points(shapes(picture, "line main")[0])]
     steps = {round(b - a, 0) for a, b in pairwise(xs) if b > a}
     assert len(steps) == 1
+
+
+@given(st.lists(st.tuples(st.floats(-2, 3), st.floats(-2, 3)), min_size=1))
+def test_figures_beyond_their_axis_stay_within_the_plot(curve):
+    for picture in (charts.roc(curve, None, []), charts.roc_linear(curve, curve[0], None)):
+        points = path_points(shapes(picture, "line main")[0])
+        assert all(46 <= x <= 298 and 30 <= y <= 228 for x, y in points)
+
+
+def test_text_and_attributes_of_an_element_are_escaped():
+    assert svg.element("text", "<b>", class_='"x') == '<text class="&#34;x">&lt;b&gt;</text>'
 
 
 def test_what_is_left_of_the_logarithmic_axis_enters_it_at_the_recall_reached_there():

@@ -42,6 +42,7 @@ def test_a_column_with_a_finding_comes_before_the_others():
 def test_a_column_that_only_one_set_has_is_shown():
     shorter = {**run.ingest_report("test"), "columns": run.ingest_report()["columns"][:1]}
     assert "protocol" in page(evaluation_data=shorter).text
+    assert "protocol" in page(training_data=shorter).text
 
 
 def test_labels_of_both_sets_stand_side_by_side():

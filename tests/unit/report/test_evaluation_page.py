@@ -104,6 +104,11 @@ def test_a_promise_is_not_broken_by_little_or_by_chance(rate):
     assert answers(kept)["Keeps its promise on false alarms?"].status == "good"
 
 
+def test_a_threshold_stricter_than_promised_is_noted_without_alarm():
+    strict = evaluation(at_threshold=at_threshold(false_positive_rate={"value": 0.002, "low": 0.001, "high": 0.004}))
+    assert answers(strict)["Keeps its promise on false alarms?"].status == "note"
+
+
 def test_the_threshold_table_marks_the_budget_that_was_overrun():
     text = page().text
     assert "5% 14.0% 2.8 times the promise" in text
@@ -129,10 +134,10 @@ def test_a_model_judged_on_its_training_rows_is_not_trusted():
 
 def test_parts_of_one_source_that_were_held_apart_are_trusted():
     same = run.ingest_report("train")
+    parts = {"training_data": {**same, "part": "training"}, "evaluation_data": {**same, "part": "evaluation"}}
+    assert verdict(run.evaluation(), **parts).headline != "Do not trust these figures"
     held_out = evaluation(held_out=True)
-    found = answers(
-        held_out, training_data={**same, "part": "training"}, evaluation_data={**same, "part": "evaluation"}
-    )
+    found = answers(held_out, **parts)
     assert found["Judged on flows it was not trained on?"].status == "good"
     assert "held out of test.csv.xz" in page(evaluation=held_out).text
 
@@ -186,6 +191,13 @@ def test_provenance_names_run_digests_and_versions():
     text = page().text
     for fact in ("run_id run-42", "model sha256:abc", "versions.scikit-learn 1.7.2", "2026-01-02 03:04 UTC"):
         assert fact in text
+
+
+def test_the_run_is_named_from_the_configuration_where_provenance_does_not():
+    configuration = {"run_id": "run-7", "prepared_at": "2026-03-04T05:06:07Z", "champion": None}
+    text = page(configuration=configuration, provenance={}).text
+    assert "2026-03-04 05:06 UTC" in text
+    assert "Provenance run_id run-7" in text
 
 
 def test_a_page_is_made_of_nothing_at_all():
