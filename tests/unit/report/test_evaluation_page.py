@@ -1,0 +1,299 @@
+import copy
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from netanomaly.report import evaluation_page
+from netanomaly.report.verdict import judge
+
+from tests.unit import report_documents as run
+
+HOSTILE = """"><script>alert('x')</script><img src=x onerror="alert(1)">'{{ 7*7 }}</style>&amp;"""
+
+
+class Page(HTMLParser):
+    """Elements, attributes and text of a page, the text without the style sheet's."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self._text: list[str] = []
+        self.feed(html)
+        self.text = " ".join(" ".join(self._text).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data):
+        if self.elements[-1:] != ["style"] or self.get_starttag_text() != "<style>":
+            self._text.append(data)
+
+
+def page(**changed):
+    return Page(evaluation_page(**{**run.documents(), **changed}))
+
+
+def evaluation(**changed):
+    return {**run.evaluation(), **changed}
+
+
+def at_threshold(**changed):
+    return {**run.evaluation()["at_threshold"], **changed}
+
+
+def verdict(evaluation_document, **changed):
+    given = {**run.documents(), **changed}
+    return judge(evaluation_document, given["validation"], given["training_data"], given["evaluation_data"])
+
+
+def answers(evaluation_document, **changed):
+    return {check.title: check for check in verdict(evaluation_document, **changed).checks}
+
+
+def test_the_first_lines_say_what_was_trained_on_what_and_judged_on_what():
+    text = page().text
+    assert "edge_detector version 1.2.0" in text
+    assert "Isolation forest trained on 1,000 normal flows of train.csv.xz" in text
+    assert "Judged on 1,400 flows of test.csv.xz: 1,000 normal, 400 attacks." in text
+
+
+def test_headline_figures_stand_with_their_intervals():
+    text = page().text
+    assert "ROC-AUC 0.955 between 0.941 and 0.968" in text
+    assert "Recall at 1% false positives 61.0% between 56.0% and 66.0%" in text
+    assert "Precision at the threshold 96.1% between 92.9% and 97.8%" in text
+    assert "False alarms at the threshold 1.00% between 0.54% and 1.83%" in text
+
+
+def test_rates_are_said_in_plain_words():
+    text = page().text
+    assert "61 of 100 attacks are caught" in text
+    assert "10 of 1,000 normal flows raise a false alarm" in text
+
+
+def test_precision_is_restated_for_rarer_attacks():
+    """One attack in 1,000 flows, recall 61%, false alarms 1%: 0.00061 of 0.0106 alerts are real, 6 of 100."""
+    text = page().text
+    assert "1 in 1,000 6 of 100 10,600" in text
+
+
+def test_a_class_that_is_missed_is_named_in_the_verdict():
+    text = page().text
+    assert "Usable, with 1 reservation it misses most of worm" in text
+    assert "worm 10.0% 5.5% to 17.4% 10 of 100" in text
+
+
+def test_a_broken_promise_is_called_one():
+    broken = evaluation(at_threshold=at_threshold(false_positive_rate={"value": 0.03, "low": 0.021, "high": 0.042}))
+    found = verdict(broken)
+    assert "it raises 3.0 times the false alarms promised" in found.briefs
+    assert answers(broken)["Keeps its promise on false alarms?"].status == "warning"
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [{"value": 0.03, "low": 0.009, "high": 0.07}, {"value": 0.0125, "low": 0.011, "high": 0.014}],
+    ids=["explained by chance", "off by less than 30%"],
+)
+def test_a_promise_is_not_broken_by_little_or_by_chance(rate):
+    kept = evaluation(at_threshold=at_threshold(false_positive_rate=rate))
+    assert answers(kept)["Keeps its promise on false alarms?"].status == "good"
+
+
+def test_a_threshold_stricter_than_promised_is_noted_without_alarm():
+    strict = evaluation(at_threshold=at_threshold(false_positive_rate={"value": 0.002, "low": 0.001, "high": 0.004}))
+    assert answers(strict)["Keeps its promise on false alarms?"].status == "note"
+
+
+def test_the_threshold_table_marks_the_budget_that_was_overrun():
+    text = page().text
+    assert "5% 14.0% 2.8 times the promise" in text
+    assert "1% in use" in text
+
+
+def test_a_refusal_comes_first_with_its_reason():
+    refused = evaluation(
+        verdict="refuse",
+        reasons=["min_roc_auc: 0.955 is under 0.99"],
+        gates=[{"gate": "min_roc_auc", "limit": 0.99, "value": 0.955, "passed": False}],
+    )
+    text = page(evaluation=refused).text
+    assert "Refused: do not use this model quality gate failed: min_roc_auc: 0.955 is under 0.99" in text
+    assert "ROC-AUC at least 0.99 0.955 failed" in text
+
+
+def test_a_model_judged_on_its_training_rows_is_not_trusted():
+    same = run.ingest_report("train")
+    found = verdict(run.evaluation(), training_data=same, evaluation_data=same)
+    assert found.headline == "Do not trust these figures"
+
+
+def test_parts_of_one_source_that_were_held_apart_are_trusted():
+    same = run.ingest_report("train")
+    parts = {"training_data": {**same, "part": "training"}, "evaluation_data": {**same, "part": "evaluation"}}
+    assert verdict(run.evaluation(), **parts).headline != "Do not trust these figures"
+    held_out = evaluation(held_out=True)
+    found = answers(held_out, **parts)
+    assert found["Judged on flows it was not trained on?"].status == "good"
+    assert "held out of test.csv.xz" in page(evaluation=held_out).text
+
+
+@pytest.mark.parametrize(("share", "status"), [(0.0, "good"), (0.005, "good"), (0.02, "note"), (0.2, "warning")])
+def test_leaked_rows_weigh_by_their_share(share, status):
+    leaked = {**run.validation(), "overlap": {"rows": round(1400 * share), "share": share}}
+    assert answers(run.evaluation(), validation=leaked)["Judged on flows it was not trained on?"].status == status
+
+
+@pytest.mark.parametrize(
+    ("normal", "attacks", "status"), [(1000, 400, "good"), (1000, 40, "warning"), (1000, 0, "warning")]
+)
+def test_few_rows_are_said_to_be_few(normal, attacks, status):
+    assert answers(evaluation(normal=normal, attacks=attacks))["Enough evidence?"].status == status
+
+
+def test_nothing_to_hold_against_a_model_is_said_too():
+    clean = evaluation(classes=run.evaluation()["classes"][:1])
+    assert verdict(clean, validation={"verdict": "pass"}).headline == "Passed every check"
+
+
+def test_findings_of_data_and_evaluation_are_listed_errors_first():
+    wrong = {**run.validation(), "findings": [{"severity": "error", "rule": "schema", "message": "a column is gone"}]}
+    text = page(validation=wrong).text
+    assert text.index("a column is gone") < text.index("scores of 7 flows are equal")
+
+
+def test_data_without_labels_shows_alerts_and_no_made_up_quality():
+    text = page(evaluation=run.unlabelled()).text
+    assert "Detection quality is not known" in text
+    assert "Alert rate 1.50% of 1,400 flows" in text
+    for absent in ("ROC-AUC", "Precision", "Which attacks are caught", "Detection curves", "None", "nan"):
+        assert not re.search(rf"\b{absent}\b", text)
+
+
+def test_alerts_are_explained_beside_the_normal_range():
+    text = page(evaluation=run.explained()).text
+    assert "row 17 score 0.690 scan bytes_out 65,535 0 to 900 80.0%" in text
+    assert "protocol icmp 20.0%" in text
+
+
+def test_champion_and_challenger_stand_side_by_side():
+    text = page(evaluation=run.explained()).text
+    assert "Promote recall rose by 4.1 points" in text
+    assert "Champion (version 3)" in text
+    assert "ROC-AUC 0.930 0.955 +0.025 0.011 to 0.039" in text
+
+
+def test_provenance_names_run_digests_and_versions():
+    text = page().text
+    for fact in ("run_id run-42", "model sha256:abc", "versions.scikit-learn 1.7.2", "2026-01-02 03:04 UTC"):
+        assert fact in text
+
+
+def test_the_run_is_named_from_the_configuration_where_provenance_does_not():
+    configuration = {"run_id": "run-7", "prepared_at": "2026-03-04T05:06:07Z", "champion": None}
+    text = page(configuration=configuration, provenance={}).text
+    assert "2026-03-04 05:06 UTC" in text
+    assert "Provenance run_id run-7" in text
+
+
+def test_a_page_is_made_of_nothing_at_all():
+    text = Page(evaluation_page({}, {}, {}, {}, {}, {}, {})).text
+    assert "No evaluation was recorded" in text
+
+
+def leaves(document, path=()):
+    """Paths of everything in a document; of a list, its first item stands for all."""
+    for key, value in document.items() if isinstance(document, dict) else enumerate(document[:1]):
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from leaves(value, (*path, key))
+
+
+def put(document, path, value):
+    changed = copy.deepcopy(document)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), "text", -1, [None], 10**400], ids=repr)
+def test_any_field_of_any_document_may_be_absent_or_odd(value):
+    documents = {**run.documents(), "evaluation": run.explained()}
+    for name, document in documents.items():
+        for path in leaves(document):
+            html = evaluation_page(**{**documents, name: put(document, path, value)})
+            assert "<h1>" in html, path
+
+
+def test_hostile_names_are_inert_wherever_they_stand():
+    documents = {**run.documents(), "evaluation": run.explained()}
+    allowed = set(Page(evaluation_page(**documents)).elements)
+
+    def poisoned(value):
+        if isinstance(value, dict):
+            return {name if name in KNOWN else name + HOSTILE: poisoned(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [poisoned(inner) for inner in value]
+        return HOSTILE if isinstance(value, str) and value not in ("pass", "normal", "both") else value
+
+    KNOWN = {key for document in documents.values() for path in leaves(document) for key in path}  # noqa: N806
+    hostile = evaluation_page(**{name: poisoned(document) for name, document in documents.items()})
+    found = Page(hostile)
+    assert set(found.elements) <= allowed
+    assert not [name for _, name, _ in found.attributes if name.startswith("on")]
+    assert "{{ 7*7 }}" in found.text, "shown as text, neither run nor filled in"
+    assert hostile.count("</style>") == 1
+
+
+def test_the_page_refers_to_nothing_outside_itself():
+    found = page(evaluation=run.explained())
+    html = evaluation_page(**{**run.documents(), "evaluation": run.explained()})
+    assert not {"script", "link", "img", "iframe", "object", "a", "base", "form"} & set(found.elements)
+    assert not [name for _, name, _ in found.attributes if name in ("src", "href", "srcset", "xlink:href", "action")]
+    for outside in ("http:", "https:", "url(", "@import", "//cdn"):
+        assert outside not in html
+
+
+def test_tables_have_headers_and_every_picture_has_words():
+    found = page(evaluation=run.explained())
+    assert found.elements.count("thead") == found.elements.count("table")
+    silent = [a for a in found.attributes if a[:2] == ("svg", "aria-hidden")]
+    spoken = [value for tag, name, value in found.attributes if (tag, name) == ("svg", "aria-label")]
+    assert found.elements.count("svg") == len(silent) + len(spoken)
+    assert all(spoken)
+
+
+def test_documents_of_any_size_give_a_page_under_a_megabyte():
+    long = "x" * 10_000
+    large = {
+        **run.explained(),
+        "classes": [{"name": f"{n}{long}", "rows": 100, "recall": 0.1, "low": 0.0, "high": 0.2} for n in range(3000)],
+        "findings": [{"severity": "warning", "message": long} for _ in range(3000)],
+        "top_alerts": [{"row": 1, "label": long, "features": [{"name": long, "value": long}] * 100}] * 500,
+        "reasons": [long] * 100, "verdict": "refuse", "interval_method": long,
+        "gates": [{"gate": f"{n}{long}", "passed": False} for n in range(1000)],
+    }  # fmt: skip
+    wide = {f"key {n} {long}": {long: [long] * 50} for n in range(1000)}
+    data = {**run.ingest_report(), "source": [long] * 1000, "dropped": {f"{n}{long}": n for n in range(1000)}}
+    found = {**run.validation(), "findings": large["findings"]}
+    html = evaluation_page(large, found, {**run.training(), "parameters": wide}, data, data, wide, wide)
+    assert len(html.encode()) < 1_000_000
+
+
+def test_equal_documents_give_equal_pages():
+    assert evaluation_page(**run.documents()) == evaluation_page(**run.documents())
+
+
+def test_the_reports_import_no_heavy_library():
+    code = (
+        "import sys, netanomaly.report; "
+        "print([m for m in ('numpy', 'pandas', 'pyarrow', 'sklearn', 'scipy', 'kfp') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
