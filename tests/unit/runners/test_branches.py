@@ -1,7 +1,11 @@
 """Nested DAGs, `dsl.If` and `dsl.OneOf`."""
 
+import threading
+from pathlib import Path
+from typing import Any
+
 import pytest
-from netanomaly.runners import run
+from netanomaly.runners import StageExit, run
 
 from tests.unit.runners.making import (
     FakeLauncher,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.runners import (
+    Event,
     RunFinished,
     RunStarted,
     StageExit,
@@ -348,7 +349,7 @@ def test_a_failed_task_is_started_again_as_often_as_it_may(execute, tmp_path):
         (tmp_path / "run/tasks/a/half").touch()
         return ends.pop(0) if ends else succeed(call, on_rows)
 
-    events = []
+    events: list[Event] = []
     launcher = FakeLauncher(a=fail_twice)
     retry = {"maxRetryCount": 2, "backoffDuration": "0s"}
     result = execute({"a": task("a", retryPolicy=retry)}, launcher, on_event=events.append)
@@ -381,7 +382,7 @@ def test_events_tell_the_run_in_order(execute):
         on_rows(20)
         return succeed(call, on_rows)
 
-    events = []
+    events: list[Event] = []
     result = execute({"a": task("a"), "b": task("b", after=("a",))}, FakeLauncher(a=count), on_event=events.append)
     assert [type(event) for event in events] == [
         RunStarted,
@@ -393,9 +394,10 @@ def test_events_tell_the_run_in_order(execute):
         TaskFinished,
         RunFinished,
     ]
+    assert isinstance(events[0], RunStarted)
     assert [stage.name for stage in events[0].stages] == ["a", "b"]
     assert events[3] == TaskProgress("a", 20)
-    assert events[-1].result == result
+    assert events[-1] == RunFinished(result)
 
 
 def test_the_state_in_the_run_folder_is_that_of_the_moment(execute, tmp_path):
@@ -470,6 +472,23 @@ def test_a_failing_listener_leaves_no_stage_running(execute):
     with pytest.raises(ZeroDivisionError):
         execute({"a": task("a")}, launcher, on_event=fail)
     assert not [thread for thread in threading.enumerate() if thread.name == "a"]
+
+
+def test_a_run_folder_that_can_no_longer_be_written_ends_all_stages(execute, tmp_path):
+    launcher = FakeLauncher()
+
+    def until_killed(call, on_rows):
+        assert launcher.killed.wait(10)
+        return StageExit(code=None, signal=signal.SIGKILL)
+
+    def full(call, on_rows):
+        (tmp_path / "run/run.json.new").mkdir()
+        return succeed(call, on_rows)
+
+    launcher._behaviours |= {"left": until_killed, "right": full}
+    with pytest.raises(OutsideError, match="run folder cannot be written: Is a directory"):
+        execute(DIAMOND, launcher, side_by_side=2)
+    assert launcher.killed.is_set()
 
 
 def test_a_folder_that_holds_a_run_is_not_used_again(execute):
