@@ -186,11 +186,13 @@ class _Reader:
 
 def _interface(inputs: Fields, outputs: Fields) -> Interface:
     made = Interface(
-        input_parameters={_safe(k, f.where): _input_parameter(f) for k, f in inputs.children("parameters").items()},
-        input_artifacts={_safe(k, f.where): _input_artifact(f) for k, f in inputs.children("artifacts").items()},
-        output_parameters={_safe(k, f.where): _output_type(f) for k, f in outputs.children("parameters").items()},
+        input_parameters={
+            _safe(k, inputs.where): _input_parameter(f) for k, f in inputs.children("parameters").items()
+        },
+        input_artifacts={_safe(k, inputs.where): _input_artifact(f) for k, f in inputs.children("artifacts").items()},
+        output_parameters={_safe(k, outputs.where): _output_type(f) for k, f in outputs.children("parameters").items()},
         output_artifacts={
-            _safe(k, f.where): _output_artifact_type(f) for k, f in outputs.children("artifacts").items()
+            _safe(k, outputs.where): _output_artifact_type(f) for k, f in outputs.children("artifacts").items()
         },
     )
     inputs.done()

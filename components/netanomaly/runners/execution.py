@@ -30,7 +30,6 @@ from netanomaly.runners.placeholders import RunNames
 from netanomaly.runners.result import (
     CANCELED,
     FAILED,
-    READY,
     RUNNING,
     SKIPPED,
     SUCCEEDED,
@@ -39,7 +38,7 @@ from netanomaly.runners.result import (
     StageResult,
 )
 from netanomaly.runners.run_folder import RunFolder
-from netanomaly.runners.scope import Scope
+from netanomaly.runners.scope import READY, Scope
 from netanomaly.runners.spec import Dag, Pipeline, Task
 from netanomaly.runners.values import pipeline_arguments
 

@@ -23,7 +23,8 @@ class HostLauncher:
     """Stages as subprocesses. The image and the limits of a container do not apply.
 
     A stage gets this process's environment, then its container's, then `environment`. It is a process group
-    of its own, so that Ctrl-C reaches the runner only, and none of it outlives the runner.
+    of its own, so that Ctrl-C reaches the runner only, and none of it outlives the runner. One launcher serves
+    one run: after `stop` it starts nothing more.
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
@@ -75,7 +76,7 @@ class HostLauncher:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, **call.environment, **self._environment, **_same_package()},
+                env=_same_package({**os.environ, **call.environment, **self._environment}),
                 pass_fds=(life, report),
                 start_new_session=True,
             )
@@ -161,10 +162,10 @@ def _signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def _same_package() -> dict[str, str]:
-    """Settings that make a stage import the netanomaly that is running here, and not a folder of that name in sight."""
-    settings = {"PYTHONSAFEPATH": "1"}
+def _same_package(environment: dict[str, str]) -> dict[str, str]:
+    """With what makes a stage import the netanomaly that is running here, and not a folder of that name in sight."""
+    environment["PYTHONSAFEPATH"] = "1"
     root = str(Path(__file__).parents[2])
     if Path(root).name not in ("site-packages", "dist-packages"):
-        settings["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    return settings
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH"))))
+    return environment

@@ -9,8 +9,8 @@ from netanomaly.errors import InputError
 from netanomaly.runners.spec import ArtifactType
 from netanomaly.runners.values import nearest
 
-# States of a run and of a stage. The first three are on the way: a crashed run leaves them in its file.
-WAITING, READY, RUNNING = "waiting", "ready", "running"
+# States of a run and of a stage. The first two are on the way: a crashed run leaves them in its file.
+WAITING, RUNNING = "waiting", "running"
 SUCCEEDED, FAILED, SKIPPED, CANCELED = "succeeded", "failed", "skipped", "canceled"
 
 

@@ -29,11 +29,16 @@ class RunFolder:
             InputError: It holds a run already.
             OutsideError: It cannot be made or written.
         """
-        if (self.root / "run.json").exists():
-            raise InputError(f"folder {str(self.root)!r} holds a run already; choose another for this one")
         try:
-            for name in ("logs", "tasks", "executor"):
-                (self.root / name).mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True)
+            # Of two runs that want the folder at once, one makes this first.
+            (self.root / "executor").mkdir()
+            for name in ("logs", "tasks"):
+                (self.root / name).mkdir()
+        except FileExistsError as error:
+            if not self.root.is_dir():
+                raise _outside(error, self.root) from None
+            raise InputError(f"folder {str(self.root)!r} holds a run already; choose another for this one") from None
         except OSError as error:
             raise _outside(error, self.root) from None
 

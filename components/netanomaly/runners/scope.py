@@ -14,6 +14,8 @@ from netanomaly.runners.result import FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITI
 from netanomaly.runners.spec import Component, Constant, Dag, DagInput, Interface, Task, TaskOutput
 from netanomaly.runners.values import task_argument, typed
 
+# May start, and waits for room.
+READY = "ready"
 _SETTLED = frozenset({SUCCEEDED, FAILED, SKIPPED})
 
 

@@ -23,14 +23,18 @@ def main() -> None:
     for descriptor in (life, result):
         os.set_inheritable(descriptor, False)
     # The group is asked to end as a whole; this process stays to report. Handlers, unlike SIG_IGN, end with exec.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)
+    early: list[int] = []
+    for asking in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(asking, lambda number, _: early.append(number))
     try:
         # Python ignores these two for itself; a program expects them as they were.
         pid = os.posix_spawnp(command[0], command, os.environ, setsigdef=(signal.SIGPIPE, signal.SIGXFSZ))
     except OSError as error:
         os.write(result, b"E %d\n" % (error.errno or 0))
         return
+    # What came before there was a stage to get it.
+    for number in tuple(early):
+        os.kill(pid, number)
     threading.Thread(target=_kill_group_at_end_of, args=(life,), daemon=True).start()
     _, status, usage = os.wait4(pid, 0)
     # Linux counts in KiB, macOS in bytes.

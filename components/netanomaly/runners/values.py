@@ -143,13 +143,13 @@ def _check_literal(value: Any, declared: InputParameter, where: str) -> None:
 
 
 def _shortest(value: float) -> str:
-    """Shortest digits that give the same double, never with an exponent."""
+    """The fewest digits that give the same double, never with an exponent."""
     text = repr(value)
     if "e" not in text:
         return text
-    digits, exponent = text.split("e")
-    places = max(0, len(digits.partition(".")[2]) - int(exponent))
-    return format(value, f".{places}f")
+    from decimal import Decimal  # rare, and slow to import
+
+    return format(Decimal(text), "f")
 
 
 def _shown(value: Any, limit: int = 60) -> str:

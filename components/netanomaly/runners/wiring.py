@@ -16,10 +16,10 @@ def check(dag: Dag, interface: Interface, where: str) -> None:
         InputError: A reference leads nowhere, or a task leaves an input open that the back end would not fill.
     """
     for task in dag.tasks.values():
+        _check_sources(task, dag, interface)
         for name in task.after:
             if name not in dag.tasks:
                 raise InputError(f"task {task.name!r} waits for {name!r}, which {where} does not have")
-        _check_sources(task, dag, interface)
         _check_inputs_given(task)
         _check_texts(task)
     for outputs, kind in ((dag.output_parameters, "parameters"), (dag.output_artifacts, "artifacts")):

@@ -1,0 +1,150 @@
+"""A run as a person watches it: a table that changes in place on a terminal, plain lines anywhere else.
+
+    with console.view(sys.stderr) as show:
+        run(..., on_event=show)
+
+Never standard output: that belongs to the result.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from netanomaly.runners.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    RunStopping,
+    TaskFinished,
+    TaskProgress,
+    TaskRetried,
+    TaskStarted,
+)
+from netanomaly.runners.result import CANCELED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, StageResult
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_SECONDS_BETWEEN_ROW_LINES = 10.0
+
+_STYLES = {SUCCEEDED: "green", FAILED: "bold red", CANCELED: "yellow", RUNNING: "cyan", SKIPPED: "dim", WAITING: "dim"}
+
+
+@contextmanager
+def view(stream: TextIO) -> Iterator[Callable[[Event], None]]:
+    """What to give `run` as `on_event` so that its progress shows on the stream."""
+    if not stream.isatty():
+        yield PlainView(stream)
+        return
+    # 60 ms that only a person at a terminal waits for.
+    from rich.console import Console
+    from rich.live import Live
+
+    table = TableView()
+    with Live(get_renderable=table.table, console=Console(file=stream), refresh_per_second=4):
+        yield table
+
+
+class PlainView:
+    """One line for each thing that happens, rows at most every ten seconds: for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rows_told: dict[str, float] = {}
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._say(f"run {event.run_id} of {event.pipeline} in {event.run_dir}")
+            case TaskStarted():
+                self._say(f"{event.stage.name}: started")
+                self._rows_told[event.stage.name] = time.monotonic()
+            case TaskProgress():
+                now = time.monotonic()
+                if now - self._rows_told.get(event.name, 0.0) >= _SECONDS_BETWEEN_ROW_LINES:
+                    self._rows_told[event.name] = now
+                    self._say(f"{event.name}: {event.rows:,} rows")
+            case TaskRetried():
+                self._say(f"{event.stage.name}: {event.error}; again in {event.wait_seconds:g} s")
+            case TaskFinished():
+                self._say(_last_line(event.stage))
+            case RunStopping():
+                self._say(f"{event.signal_name}: stopping; once more to kill")
+            case RunFinished():
+                self._say(f"run {event.result.state} after {event.result.seconds:.1f} s")
+
+    def _say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+
+class TableView:
+    """The stages of a run and where each stands. `table` may be drawn from another thread at any time."""
+
+    def __init__(self) -> None:
+        self._title = ""
+        self._note = ""
+        self._stages: dict[str, StageResult] = {}
+        self._started: dict[str, float] = {}
+        self._rows: dict[str, int] = {}
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._title = f"{event.pipeline}  {event.run_dir}"
+                self._stages = {stage.name: stage for stage in event.stages}
+            case TaskStarted():
+                self._started[event.stage.name] = time.monotonic()
+                self._stages[event.stage.name] = event.stage
+            case TaskProgress():
+                self._rows[event.name] = event.rows
+            case TaskRetried():
+                self._stages[event.stage.name] = event.stage
+                self._note = f"{event.stage.name}: {event.error}; again in {event.wait_seconds:g} s"
+            case TaskFinished():
+                self._stages[event.stage.name] = event.stage
+            case RunStopping():
+                self._note = f"{event.signal_name}: stopping; once more to kill"
+            case RunFinished():
+                self._note = ""
+
+    def table(self) -> "Table":
+        """The table as it is now."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=Text(self._title), title_justify="left", caption=Text(self._note), caption_justify="left")
+        table.add_column("Stage", overflow="fold")
+        table.add_column("State")
+        for heading in ("Seconds", "Rows", "Peak memory"):
+            table.add_column(heading, justify="right")
+        # A copy: the run goes on while this is drawn.
+        for stage in list(self._stages.values()):
+            table.add_row(
+                Text(stage.display_name),
+                Text(stage.state, style=_STYLES.get(stage.state, "")),
+                self._seconds(stage),
+                f"{self._rows[stage.name]:,}" if stage.name in self._rows else "",
+                _mebibytes(stage.peak_memory_bytes),
+            )
+        return table
+
+    def _seconds(self, stage: StageResult) -> str:
+        if stage.seconds is not None:
+            return f"{stage.seconds:.1f}"
+        started = self._started.get(stage.name)
+        return "" if started is None else f"{time.monotonic() - started:.0f}"
+
+
+def _last_line(stage: StageResult) -> str:
+    if stage.state == SKIPPED:
+        return f"{stage.name}: skipped"
+    figures = f"{stage.seconds or 0:.1f} s"
+    if stage.peak_memory_bytes is not None:
+        figures += f", {_mebibytes(stage.peak_memory_bytes)}"
+    reason = f": {stage.error} (log: {stage.log})" if stage.state == FAILED else ""
+    return f"{stage.name}: {stage.state} after {figures}{reason}"
+
+
+def _mebibytes(count: int | None) -> str:
+    return "" if count is None else f"{count / 2**20:.0f} MiB"
