@@ -4,9 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import netanomaly
+import pytest
 
 PACKAGE = Path(netanomaly.__file__).parent
 STAGES = sorted(path.parent.name for path in PACKAGE.glob("*/component.py"))

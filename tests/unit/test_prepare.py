@@ -3,18 +3,17 @@
 from datetime import UTC, datetime
 
 import pytest
-
 from netanomaly.errors import ConfigError
 from netanomaly.prepare.program import Overrides, Prepared, prepare, resolved_configuration
 
 DOCUMENT = {"model_name": "m", "data_source": "a.csv", "evaluation_data_source": "b.csv", "registry": "s3://r/x"}
 
 
-def prepared(document=DOCUMENT, overrides=Overrides(), identities=None, champion=None) -> Prepared:
+def prepared(document=DOCUMENT, overrides=None, identities=None, champion=None) -> Prepared:
     identities = identities or {"a.csv": "sha256:a", "b.csv": "sha256:b", "c.csv": "sha256:c"}
     return prepare(
         document,
-        overrides,
+        overrides or Overrides(),
         run_id="run-1",
         identity_of=lambda source: identities[source[0]],
         champion_of=lambda registry, model: champion,
