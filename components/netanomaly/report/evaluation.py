@@ -159,9 +159,7 @@ def _tiles(evaluation: Document) -> list[Tile]:
     if false := documents.estimate(at, "false_positive_rate"):
         budget = documents.number(evaluation, "alert_budget")
         meaning = "of normal flows raise an alert" + (f"; {words.budget(budget)} was promised" if budget else "")
-        tiles.append(
-            Tile("False alarms at the threshold", words.percent(false.value), words.interval(false, True), meaning)
-        )
+        tiles.append(Tile("False-alarm rate", words.percent(false.value), words.interval(false, True), meaning))
     if tiles:
         return tiles
     rows, alerts = documents.count(evaluation, "rows"), documents.count(at, "alerts")

@@ -66,7 +66,7 @@ def test_headline_figures_stand_with_their_intervals():
     assert "ROC-AUC 0.955 between 0.941 and 0.968" in text
     assert "Recall at 1% false positives 61.0% between 56.0% and 66.0%" in text
     assert "Precision at the threshold 96.1% between 92.9% and 97.8%" in text
-    assert "False alarms at the threshold 1.00% between 0.54% and 1.83%" in text
+    assert "False-alarm rate 1.00% between 0.54% and 1.83%" in text
 
 
 def test_rates_are_said_in_plain_words():
