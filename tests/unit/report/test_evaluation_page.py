@@ -111,8 +111,8 @@ def test_a_threshold_stricter_than_promised_is_noted_without_alarm():
 
 def test_the_threshold_table_marks_the_budget_that_was_overrun():
     text = page().text
-    assert "5% 14.0% 2.8 times the promise" in text
-    assert "1% in use" in text
+    assert "5% expect 4.0% to 6.0% 14.0% 2.8 times the promise" in text
+    assert "1% in use expect 0.80% to 1.20% 1.00% 61.0%" in text
 
 
 def test_a_refusal_comes_first_with_its_reason():
