@@ -33,7 +33,6 @@ def evaluation_page(
     Any field of any document may be absent; what depends on it is then left out.
     """
     at = documents.section(evaluation, "at_threshold")
-    confidence = documents.number(evaluation, "confidence")
     data = [sources.source("Training data", training_data), sources.source("Evaluation data", evaluation_data)]
     return render(
         "evaluation.html.j2",
@@ -41,7 +40,7 @@ def evaluation_page(
         lead=_lead(evaluation, training, training_data, evaluation_data),
         verdict=judge(evaluation, validation, training_data, evaluation_data),
         tiles=figures.tiles(evaluation),
-        intervals=figures.intervals(confidence, documents.text(evaluation, "interval_method")),
+        intervals=figures.intervals(evaluation),
         plain=figures.plain(at),
         base_rates=figures.base_rates(at),
         attack_share=figures.attack_share(evaluation),

@@ -37,8 +37,8 @@ def tiles(evaluation: Document) -> list[Tile]:
         found.append(
             Tile("Recall at 1% false positives", words.percent(recall.value), words.interval(recall, True), meaning)
         )
-    if precision := _precision(evaluation):
-        attacks = attack_share(evaluation)
+    attacks = attack_share(evaluation)
+    if attacks != 0 and (precision := _precision(evaluation)):
         meaning = "of alerts are attacks" + (
             f", where {words.percent(attacks)} of flows are attacks" if attacks else ""
         )
@@ -69,10 +69,15 @@ def _precision(evaluation: Document) -> Estimate | None:
     return wilson(caught, alerts, documents.number(evaluation, "confidence") or 0.95) or given
 
 
-def intervals(confidence: float | None, method: str) -> str:
-    """How the intervals were made."""
+def intervals(evaluation: Document) -> str:
+    """How the intervals were made, in a sentence; empty where the document does not say."""
+    confidence, method = documents.number(evaluation, "confidence"), documents.text(evaluation, "interval_method")
+    if not method:
+        return ""
     level = f"{words.budget(confidence)} confidence intervals" if confidence else "Confidence intervals"
-    return f"{level}: {words.clip(method, 160)}." if method else ""
+    given = documents.estimate(documents.section(evaluation, "at_threshold"), "precision")
+    precision = "; precision: Wilson" if given and given.low is None else ""
+    return f"{level}. {words.title(words.clip(method, 300))}{precision}."
 
 
 def plain(at: Document) -> list[tuple[str, Markup, str]]:

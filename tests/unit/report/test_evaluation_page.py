@@ -69,6 +69,23 @@ def test_headline_figures_stand_with_their_intervals():
     assert "False-alarm rate 1.00% between 0.54% and 1.83%" in text
 
 
+def test_it_is_said_how_the_intervals_were_made():
+    assert "95% confidence intervals. Stratified bootstrap of 1000 resamples; precision: Wilson." in page().text
+
+
+def test_without_attacks_there_is_no_precision_to_speak_of():
+    only_normal = evaluation(attacks=0, roc_auc=None, recall_at=[], at_threshold=at_threshold(precision=0.0))
+    text = page(evaluation=only_normal).text
+    assert "Precision at the threshold" not in text
+    assert "False-alarm rate" in text
+
+
+def test_of_many_reasons_the_front_line_names_one():
+    refused = evaluation(verdict="refuse", reasons=["the first", "the second", "the third"])
+    assert verdict(refused).briefs[0] == "quality gate failed: the first and 2 more"
+    assert "the second; the third" in page(evaluation=refused).text
+
+
 def test_rates_are_said_in_plain_words():
     text = page().text
     assert "61 of 100 attacks are caught" in text
