@@ -52,7 +52,8 @@ def evaluation() -> Document:
         },
         "budgets": [
             {"budget": budget, "threshold": threshold, "recall": recall, "precision": precision,
-             "false_positive_rate": achieved, "alerts": alerts}
+             "false_positive_rate": achieved, "alerts": alerts,
+             "expected_low": 0.8 * budget, "expected_high": 1.2 * budget}
             for budget, threshold, recall, precision, achieved, alerts in (
                 (0.001, 0.7, 0.3, 0.99, 0.001, 121),
                 (0.01, 0.6, 0.61, 244 / 254, 0.01, 254),

@@ -86,7 +86,7 @@ def scores(edges: Sequence[float], normal: Sequence[float], attack: Sequence[flo
     The share axis is a square root, so that the few normal flows over the threshold stay visible. With no `attack`
     counts, `normal` is drawn alone (all flows of unlabelled data).
     """
-    width, height, top, bottom, left, right = 380.0, 320.0, 30.0, 278.0, 46.0, 366.0
+    width, height, top, bottom, left, right = 380.0, 320.0, 30.0, 278.0, 46.0, 362.0
     if len(edges) < 2 or len(normal) != len(edges) - 1 or (attack and len(attack) != len(edges) - 1):
         return Markup("")
     above, below = _shares(normal), _shares(attack)
@@ -111,15 +111,14 @@ def scores(edges: Sequence[float], normal: Sequence[float], attack: Sequence[flo
     parts = [axes, svg.path(_steps(plot, edges, above, 1), "area normal" if attack else "area all", close=True)]
     if attack:
         parts.append(svg.path(_steps(plot, edges, below, -1), "area attack", close=True))
-        parts.append(svg.element("text", "normal ↑", x=right, y=top + 12, text_anchor="end", class_="name"))
-        parts.append(svg.element("text", "attack ↓", x=right, y=bottom - 6, text_anchor="end", class_="name"))
+        parts += [_beside(right + 6, (top + base) / 2, "normal"), _beside(right + 6, (base + bottom) / 2, "attack")]
     parts.append(svg.element("line", x1=left, x2=right, y1=base, y2=base, class_="base"))
     said = "Anomaly scores of all flows." if not attack else "Anomaly scores of normal flows above, of attacks below."
     if threshold is not None:
         x = plot.x(threshold)
         side, dx = ("end", -6.0) if x > (left + right) / 2 else ("start", 6.0)
         parts.append(svg.element("line", x1=x, x2=x, y1=top - 8, y2=bottom, class_="threshold"))
-        parts.append(svg.element("text", "threshold", x=x + dx, y=top + 2, text_anchor=side, class_="name strong"))
+        parts.append(svg.element("text", "threshold", x=x + dx, y=top + 12, text_anchor=side, class_="name strong"))
         said += f" Flows over {words.decimal(threshold)} raise an alert."
     return svg.drawing(width, height, "Distribution of anomaly scores", said, svg.joined(parts))
 
@@ -159,6 +158,12 @@ def rate_bar(estimate: Estimate, class_: str = "bar-attack") -> Markup:
     return svg.element(
         "svg", svg.joined(parts), viewBox="0 0 100 12", preserveAspectRatio="none", aria_hidden="true", class_="bar"
     )
+
+
+def _beside(x: float, y: float, name: str) -> Markup:
+    """A name that runs down the right edge of a plot."""
+    turned = f"rotate(90 {x:g} {y:g})"
+    return svg.element("text", name, x=x, y=y, text_anchor="middle", class_="name", transform=turned)
 
 
 def _square(x: svg.Scale) -> Plot:

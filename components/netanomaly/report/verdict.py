@@ -117,8 +117,9 @@ def _gates(evaluation: Document) -> Check | None:
     reasons = evaluation.get("reasons")
     if failed or documents.text(evaluation, "verdict") == "refuse":
         said = [str(reason) for reason in reasons] if isinstance(reasons, list) else []
-        why = words.clip("; ".join(said) or f"failed: {words.listed(failed)}", 400)
-        return Check("bad", title, f"No: {why}.", f"quality gate failed: {why}")
+        said = [words.clip(reason, 300) for reason in said] or [f"failed: {words.listed(failed)}"]
+        sentence = f"No: {words.clip('; '.join(said), 600)}."
+        return Check("bad", title, sentence, f"quality gate failed: {words.listed(said, most=1)}")
     if gates:
         every = {1: "The gate was", 2: "Both gates were"}.get(len(gates), f"All {len(gates)} gates were") + " passed."
         return Check("good", title, f"Yes. {every}")

@@ -66,7 +66,24 @@ def test_headline_figures_stand_with_their_intervals():
     assert "ROC-AUC 0.955 between 0.941 and 0.968" in text
     assert "Recall at 1% false positives 61.0% between 56.0% and 66.0%" in text
     assert "Precision at the threshold 96.1% between 92.9% and 97.8%" in text
-    assert "False alarms at the threshold 1.00% between 0.54% and 1.83%" in text
+    assert "False-alarm rate 1.00% between 0.54% and 1.83%" in text
+
+
+def test_it_is_said_how_the_intervals_were_made():
+    assert "95% confidence intervals. Stratified bootstrap of 1000 resamples; precision: Wilson." in page().text
+
+
+def test_without_attacks_there_is_no_precision_to_speak_of():
+    only_normal = evaluation(attacks=0, roc_auc=None, recall_at=[], at_threshold=at_threshold(precision=0.0))
+    text = page(evaluation=only_normal).text
+    assert "Precision at the threshold" not in text
+    assert "False-alarm rate" in text
+
+
+def test_of_many_reasons_the_front_line_names_one():
+    refused = evaluation(verdict="refuse", reasons=["the first", "the second", "the third"])
+    assert verdict(refused).briefs[0] == "quality gate failed: the first and 2 more"
+    assert "the second; the third" in page(evaluation=refused).text
 
 
 def test_rates_are_said_in_plain_words():
@@ -111,8 +128,8 @@ def test_a_threshold_stricter_than_promised_is_noted_without_alarm():
 
 def test_the_threshold_table_marks_the_budget_that_was_overrun():
     text = page().text
-    assert "5% 14.0% 2.8 times the promise" in text
-    assert "1% in use" in text
+    assert "5% expect 4.0% to 6.0% 14.0% 2.8 times the promise" in text
+    assert "1% in use expect 0.80% to 1.20% 1.00% 61.0%" in text
 
 
 def test_a_refusal_comes_first_with_its_reason():

@@ -1,0 +1,170 @@
+"""The figures of an evaluation: headlines with intervals, rates in plain words, curves."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from netanomaly.report import charts, documents, words
+from netanomaly.report.documents import Document, Estimate
+from netanomaly.report.intervals import wilson
+
+_BASE_RATES = [(1, 10), (1, 100), (1, 1_000), (1, 10_000)]
+"""Shares of attacks for which the report says how many alerts would be real: precision in the evaluation data says
+little about a network where attacks are rarer (Axelsson, 'The Base-Rate Fallacy and its Implications for the
+Difficulty of Intrusion Detection', CCS 1999)."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A headline figure, its interval, and what it means."""
+
+    name: str
+    figure: str
+    ends: str
+    meaning: str
+
+
+def tiles(evaluation: Document) -> list[Tile]:
+    """At most four headlines; of data without labels, how many alerts there are."""
+    at = documents.section(evaluation, "at_threshold")
+    found = []
+    if area := documents.estimate(evaluation, "roc_auc"):
+        meaning = "chance that an attack scores higher than a normal flow; 0.5 is a coin toss"
+        found.append(Tile("ROC-AUC", words.decimal(area.value), words.interval(area), meaning))
+    recall = dict(_recall_at(evaluation)).get(0.01)
+    if recall:
+        meaning = "of attacks caught when 1% of normal flows raise an alert"
+        found.append(
+            Tile("Recall at 1% false positives", words.percent(recall.value), words.interval(recall, True), meaning)
+        )
+    attacks = attack_share(evaluation)
+    if attacks != 0 and (precision := _precision(evaluation)):
+        meaning = "of alerts are attacks" + (
+            f", where {words.percent(attacks)} of flows are attacks" if attacks else ""
+        )
+        found.append(
+            Tile("Precision at the threshold", words.percent(precision.value), words.interval(precision, True), meaning)
+        )
+    if false := documents.estimate(at, "false_positive_rate"):
+        budget = documents.number(evaluation, "alert_budget")
+        meaning = "of normal flows raise an alert" + (f"; {words.budget(budget)} was promised" if budget else "")
+        found.append(Tile("False-alarm rate", words.percent(false.value), words.interval(false, True), meaning))
+    if found:
+        return found
+    rows, alerts = documents.count(evaluation, "rows"), documents.count(at, "alerts")
+    if alerts is not None:
+        found.append(Tile("Alerts", words.integer(alerts), "", "flows score over the threshold"))
+        if rows:
+            found.append(Tile("Alert rate", words.percent(alerts / rows), "", f"of {words.integer(rows)} flows"))
+    return found
+
+
+def _precision(evaluation: Document) -> Estimate | None:
+    """Precision at the threshold, with Wilson's interval where the document gives none."""
+    at = documents.section(evaluation, "at_threshold")
+    given, alerts = documents.estimate(at, "precision"), documents.number(at, "alerts")
+    caught = documents.number(at, "true_positives")
+    if given is None or given.low is not None or alerts is None or caught is None:
+        return given
+    return wilson(caught, alerts, documents.number(evaluation, "confidence") or 0.95) or given
+
+
+def intervals(evaluation: Document) -> str:
+    """How the intervals were made, in a sentence; empty where the document does not say."""
+    confidence, method = documents.number(evaluation, "confidence"), documents.text(evaluation, "interval_method")
+    if not method:
+        return ""
+    level = f"{words.budget(confidence)} confidence intervals" if confidence else "Confidence intervals"
+    given = documents.estimate(documents.section(evaluation, "at_threshold"), "precision")
+    precision = "; precision: Wilson" if given and given.low is None else ""
+    return f"{level}. {words.title(words.clip(method, 300))}{precision}."
+
+
+def plain(at: Document) -> list[tuple[str, Markup, str]]:
+    """Rates as counts: a sentence's figure, its picture, the rest of the sentence."""
+    said = []
+    if (recall := documents.number(at, "recall")) is not None:
+        picture = charts.crowd(recall, 100, 25, "filled-attack", "Of 100 attacks, those caught")
+        said.append((words.out_of(recall, 100), picture, "attacks are caught. The others pass unseen."))
+    if false := documents.estimate(at, "false_positive_rate"):
+        picture = charts.crowd(
+            false.value, 1000, 50, "filled-normal", "Of 1,000 normal flows, those that raise an alert"
+        )
+        said.append((words.out_of(false.value, 1000), picture, "normal flows raise a false alarm."))
+    return said
+
+
+def base_rates(at: Document) -> list[tuple[str, str, str]]:
+    """For attacks of a given rarity: the rarity, real ones of 100 alerts, alerts in a million flows."""
+    recall, false = documents.number(at, "recall"), documents.estimate(at, "false_positive_rate")
+    if recall is None or false is None or not (recall or false.value):
+        return []
+    rows = []
+    for one, among in _BASE_RATES:
+        share = one / among
+        real, alerts = recall * share, recall * share + false.value * (1 - share)
+        rows.append((f"{one} in {among:,}", words.out_of(real / alerts, 100), words.integer(alerts * 1_000_000)))
+    return rows
+
+
+def _recall_at(evaluation: Document) -> list[tuple[float, Estimate]]:
+    found = []
+    for point in documents.objects(evaluation, "recall_at"):
+        rate, recall = documents.number(point, "false_positive_rate"), documents.number(point, "recall")
+        if rate is not None and recall is not None and rate > 0:
+            found.append((rate, Estimate(recall, documents.number(point, "low"), documents.number(point, "high"))))
+    return found
+
+
+def pictures(evaluation: Document) -> list[tuple[str, str, Markup]]:
+    curves, at = documents.section(evaluation, "curves"), documents.section(evaluation, "at_threshold")
+    roc, precision_recall = documents.points(curves, "roc"), documents.points(curves, "precision_recall")
+    recall, precision = documents.number(at, "recall"), documents.number(at, "precision")
+    false = documents.estimate(at, "false_positive_rate")
+    operating = (false.value, recall) if false and recall is not None else None
+    pictures = []
+    if roc:
+        pictures.append((
+            "Where it matters: few false alarms",
+            "Recall at low false-positive rates, on a logarithmic axis. Vertical marks are confidence intervals.",
+            charts.roc(roc, operating, _recall_at(evaluation)),
+        ))  # fmt: skip
+    if precision_recall:
+        pictures.append((
+            "Precision and recall",
+            "How many alerts are attacks, for each share of attacks caught. It depends on how common attacks are here.",
+            charts.precision_recall(
+                precision_recall,
+                (recall, precision) if recall is not None and precision is not None else None,
+                attack_share(evaluation),
+            ),
+        ))  # fmt: skip
+    if roc:
+        pictures.append((
+            "The usual ROC curve",
+            "The same curve on plain axes; its area is the ROC-AUC. The dashed line is a coin toss.",
+            charts.roc_linear(roc, operating, documents.estimate(evaluation, "roc_auc")),
+        ))  # fmt: skip
+    return pictures
+
+
+def scores(evaluation: Document) -> Markup:
+    found = documents.section(evaluation, "scores")
+    normal, attack = documents.numbers(found, "normal"), documents.numbers(found, "attack")
+    if not sum(normal) or not sum(attack):
+        normal, attack = documents.numbers(found, "all"), []
+    return charts.scores(documents.numbers(found, "edges"), normal, attack, documents.number(evaluation, "threshold"))
+
+
+def confusion(at: Document) -> dict[str, int] | None:
+    names = ("true_positives", "false_negatives", "false_positives", "true_negatives")
+    found = {name: documents.count(at, name) for name in names}
+    return (
+        {name: amount for name, amount in found.items() if amount is not None} if None not in found.values() else None
+    )
+
+
+def attack_share(evaluation: Document) -> float | None:
+    """The part of the evaluation data that is attacks."""
+    part, rows = documents.number(evaluation, "attacks"), documents.number(evaluation, "rows")
+    return part / rows if part is not None and rows else None

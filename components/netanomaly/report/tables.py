@@ -1,0 +1,137 @@
+"""The tables of an evaluation: gates, champion, attack classes, operating points, explained alerts."""
+
+from netanomaly.report import charts, documents, words
+from netanomaly.report.documents import Document, Estimate
+from netanomaly.report.intervals import wilson
+from netanomaly.report.verdict import Status, broken, off_promise
+
+_MOST_ROWS = 80
+MOST_CLASSES = 60
+_MOST_ALERTS = 25
+_MOST_FEATURES = 6
+
+Row = dict[str, object]
+"""One row of a table, as a template reads it."""
+
+
+def gates(evaluation: Document) -> list[tuple[str, str, str, bool]]:
+    """What was demanded, what was measured, passed or not. `min_roc_auc` demands `at least`, `max_...` `at most`."""
+    rows = []
+    for gate in documents.objects(evaluation, "gates")[:_MOST_ROWS]:
+        end, _, name = documents.text(gate, "gate").partition("_")
+        demand = {"min": "at least ", "max": "at most "}.get(end)
+        rows.append((
+            words.clip(words.title(name if demand else documents.text(gate, "gate"))),
+            f"{demand or ''}{words.value(documents.number(gate, 'limit'))}",
+            words.value(documents.number(gate, "value")),
+            gate.get("passed") is True,
+        ))  # fmt: skip
+    return rows
+
+
+def comparison(document: Document) -> Row | None:
+    """Champion and challenger side by side, with the paired difference where it is known."""
+    if not document:
+        return None
+    champion, challenger = documents.section(document, "champion"), documents.section(document, "challenger")
+    difference = documents.section(document, "difference")
+    sides = (champion, challenger, difference)
+    rows = []
+    for name in dict.fromkeys(name for side in sides for name in side if name != "version"):
+        figures = [documents.as_estimate(side.get(name)) for side in sides]
+        if any(figures):
+            rows.append((words.clip(words.title(name)), *figures))
+    decision = documents.text(document, "decision")
+    status: dict[str, Status] = {"promote": "good", "keep": "note", "reject": "bad"}
+    return {
+        "decision": words.clip(words.title(decision)),
+        "status": status.get(decision, "note"),
+        "reason": words.clip(documents.text(document, "reason"), 600),
+        "champion": words.clip(documents.text(champion, "version"), 40),
+        "rows": rows[:_MOST_ROWS],
+    }
+
+
+def classes(evaluation: Document) -> list[Row]:
+    """Recall of each attack class, in the document's order."""
+    rows: list[Row] = []
+    for found in documents.objects(evaluation, "classes")[:MOST_CLASSES]:
+        recall = documents.number(found, "recall")
+        estimate = (
+            None
+            if recall is None
+            else Estimate(recall, documents.number(found, "low"), documents.number(found, "high"))
+        )
+        rows.append({
+            "name": words.clip(documents.text(found, "name"), 60),
+            "rows": documents.count(found, "rows"),
+            "detected": documents.count(found, "detected"),
+            "recall": estimate,
+            "bar": "" if estimate is None else charts.rate_bar(estimate),
+        })  # fmt: skip
+    return rows
+
+
+def budgets(evaluation: Document) -> list[Row]:
+    """The model's operating points. An achieved rate far from the promised one is marked."""
+    normal, in_use = documents.number(evaluation, "normal"), documents.number(evaluation, "alert_budget")
+    confidence = documents.number(evaluation, "confidence") or 0.95
+    rows: list[Row] = []
+    for found in documents.objects(evaluation, "budgets")[:_MOST_ROWS]:
+        promised, achieved = documents.number(found, "budget"), documents.estimate(found, "false_positive_rate")
+        if achieved and achieved.low is None and normal:
+            achieved = wilson(achieved.value * normal, normal, confidence) or achieved
+        low, high = documents.number(found, "expected_low"), documents.number(found, "expected_high")
+        expected = None if promised is None else Estimate(promised, low, high)
+        ratio = off_promise(promised, achieved)
+        rows.append({
+            "budget": promised,
+            "in_use": promised is not None and promised == in_use,
+            "expected": expected,
+            "threshold": documents.number(found, "threshold"),
+            "recall": documents.number(found, "recall"),
+            "precision": documents.number(found, "precision"),
+            "achieved": achieved.value if achieved else None,
+            "over": words.times(ratio) if ratio and ratio > 1 and broken(ratio) else "",
+            "under": ratio is not None and ratio < 1 and broken(ratio),
+            "alerts": documents.count(found, "alerts"),
+        })  # fmt: skip
+    return rows
+
+
+def top_alerts(evaluation: Document) -> list[Row]:
+    alerts: list[Row] = []
+    for alert in documents.objects(evaluation, "top_alerts")[:_MOST_ALERTS]:
+        features = [
+            {
+                "name": words.clip(documents.text(feature, "name"), 60),
+                "value": _any(feature.get("value")),
+                "normal": _range(feature),
+                "contribution": _contribution(documents.number(feature, "contribution")),
+            }
+            for feature in documents.objects(alert, "features")[:_MOST_FEATURES]
+        ]
+        alerts.append({
+            "row": documents.count(alert, "row"),
+            "score": documents.number(alert, "score"),
+            "label": words.clip(documents.text(alert, "label"), 40),
+            "features": features,
+        })  # fmt: skip
+    return alerts
+
+
+def _range(feature: Document) -> str:
+    low, high = _any(feature.get("normal_low")), _any(feature.get("normal_high"))
+    if not low and not high:
+        return ""
+    return low if low == high else f"{low or '…'} to {high or '…'}"
+
+
+def _contribution(value: float | None) -> str:
+    """A share of the score as a percentage; what cannot be a share as it is."""
+    return words.percent(value) if value is not None and 0 <= value <= 1 else words.value(value)
+
+
+def _any(value: object) -> str:
+    read = documents.as_number(value)
+    return words.value(read) if read is not None else "" if value is None else words.clip(str(value), 60)
