@@ -1,0 +1,69 @@
+"""Some rows of a source, as numbers and categories, whatever file they were read from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netanomaly.flows.contract import Contract
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one file.
+
+    Attributes:
+        numbers: One row per numeric feature and one column per record, in the contract's order; NaN where missing,
+            never infinite.
+        categories: Of each categorical feature, dictionary-encoded text; null where missing.
+        labels: Dictionary-encoded class names, or None where the source has none.
+        infinite: Per numeric feature, how many values were infinite or absurd and became missing.
+    """
+
+    numbers: Numbers
+    categories: Mapping[str, pa.DictionaryArray]
+    labels: pa.DictionaryArray | None
+    infinite: npt.NDArray[np.int64]
+
+    @property
+    def rows(self) -> int:
+        return int(self.numbers.shape[1])
+
+    def keep(self, mask: npt.NDArray[np.bool_]) -> "Batch":
+        """The records where the mask is true. `infinite` is that of the whole batch."""
+        if mask.all():
+            return self
+        chosen = pa.array(mask)
+        return Batch(
+            numbers=self.numbers[:, mask],
+            categories={name: column.filter(chosen) for name, column in self.categories.items()},
+            labels=None if self.labels is None else self.labels.filter(chosen),
+            infinite=self.infinite,
+        )
+
+    def table(self, contract: Contract, schema: pa.Schema) -> pa.Table:
+        """The rows as the flow contract has them."""
+        numeric = {name: position for position, name in enumerate(contract.numeric)}
+        columns = []
+        for name in contract.features:
+            if name in numeric:
+                columns.append(pa.array(self.numbers[numeric[name]], from_pandas=True))
+            else:
+                columns.append(self.categories[name].cast(pa.string()))
+        if contract.label_column is not None:
+            assert self.labels is not None  # noqa: S101 - the contract says so
+            columns.append(self.labels.cast(pa.string()))
+        return pa.Table.from_arrays(columns, schema=schema)
+
+
+def schema_of(contract: Contract) -> pa.Schema:
+    """The Arrow schema of a flow file."""
+    numeric = set(contract.numeric)
+    fields = [pa.field(name, pa.float64() if name in numeric else pa.string()) for name in contract.features]
+    if contract.label_column is not None:
+        fields.append(pa.field(contract.label_column, pa.string()))
+    return pa.schema(fields, metadata=contract.metadata())

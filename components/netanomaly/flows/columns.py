@@ -1,0 +1,46 @@
+"""Arrow columns as they were read, made into clean numbers and categories."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netanomaly.flows import values
+from netanomaly.flows.batch import Numbers
+
+
+def numbers(columns: Sequence[pa.Array], rows: int) -> tuple[Numbers, npt.NDArray[np.int64]]:
+    """Arrow double columns as a matrix, one row each; and per column how many values had to become missing."""
+    matrix = np.empty((len(columns), rows))
+    infinite = np.zeros(len(columns), dtype=np.int64)
+    for position, column in enumerate(columns):
+        matrix[position] = column.to_numpy(zero_copy_only=False)
+    with np.errstate(invalid="ignore"):
+        fine = np.abs(matrix) <= values.LARGEST
+    if not fine.all():
+        infinite = (~fine & ~np.isnan(matrix)).sum(axis=1)
+        matrix[~fine] = np.nan
+    return matrix, infinite
+
+
+def categories(column: pa.Array, clean: Callable[[str], str | None] = values.category) -> pa.DictionaryArray:
+    """A column of any plain type as dictionary-encoded text; each distinct value is cleaned once."""
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    cleaned = [None if value is None else clean(_written(value)) for value in encoded.dictionary.to_pylist()]
+    distinct = sorted({text for text in cleaned if text is not None})
+    place = {text: position for position, text in enumerate(distinct)}
+    translate = np.array([-1 if text is None else place[text] for text in cleaned] + [-1], dtype=np.int32)
+    codes = encoded.indices.fill_null(len(cleaned)).to_numpy(zero_copy_only=False)
+    translated = translate[codes.astype(np.int64)]
+    return pa.DictionaryArray.from_arrays(
+        pa.array(translated, mask=translated < 0), pa.array(distinct, type=pa.string())
+    )
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

@@ -1,0 +1,68 @@
+"""Flow contract v1: the Parquet file that `ingest` writes and every later stage reads.
+
+One file, row groups of at most `ROW_GROUP_ROWS` rows. Columns: the features in the source's order, numbers as
+float64 and categories as string, null where missing, never NaN or infinite; then the label, the class name as
+string, if the source has labels. The file's key-value metadata holds this contract as JSON under `METADATA_KEY`.
+
+Nothing heavy is imported here: schemas are passed in.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from netanomaly.errors import DataError
+
+FORMAT = 1
+METADATA_KEY = b"netanomaly"
+ROW_GROUP_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What the columns of a flow file mean."""
+
+    features: tuple[str, ...]
+    categorical: tuple[str, ...]
+    label_column: str | None
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """The features that are numbers, in their order."""
+        categorical = set(self.categorical)
+        return tuple(name for name in self.features if name not in categorical)
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """The contract as Parquet key-value metadata."""
+        document = {
+            "format": FORMAT,
+            "label_column": self.label_column,
+            "features": list(self.features),
+            "categorical": list(self.categorical),
+        }
+        return {METADATA_KEY: json.dumps(document, ensure_ascii=False).encode()}
+
+
+def read_contract(schema: Any) -> Contract:
+    """The contract of a flow file.
+
+    Args:
+        schema: The file's Arrow schema, as `pyarrow.parquet.read_schema` or `ParquetFile.schema_arrow` give it.
+
+    Raises:
+        DataError: When `ingest` did not write this file, or a newer version of it did.
+    """
+    text = (schema.metadata or {}).get(METADATA_KEY)
+    if text is None:
+        raise DataError("this Parquet file carries no netanomaly flow contract; make it with the ingest stage")
+    document = json.loads(text)
+    if document.get("format") != FORMAT:
+        raise DataError(
+            f"this file is in flow format {document.get('format')!r} and this version reads {FORMAT}; "
+            "ingest the data again with this version"
+        )
+    return Contract(
+        features=tuple(document["features"]),
+        categorical=tuple(document["categorical"]),
+        label_column=document["label_column"],
+    )

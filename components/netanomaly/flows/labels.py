@@ -1,0 +1,30 @@
+"""Class names of labelled traffic, and which of them mean normal."""
+
+from collections.abc import Collection, Iterable
+
+RECOGNISED_NORMAL = frozenset({"normal", "benign", "background", "0", "0.0", "false"})
+"""Taken for normal without configuration, in any case and with trailing dots (KDD99 writes `normal.`)."""
+
+
+def clean_label(name: str) -> str:
+    """A class name as it is kept: blanks around it and trailing dots removed."""
+    return name.strip().rstrip(".").rstrip()
+
+
+def is_normal(name: str | None, normal_labels: Collection[str]) -> bool:
+    """Whether a class name means normal traffic.
+
+    Names given in `normal_labels` compare exactly once both are cleaned; with none given, the recognised
+    names do, in any case. A missing label is not normal.
+    """
+    if name is None:
+        return False
+    name = clean_label(name)
+    if normal_labels:
+        return name in {clean_label(label) for label in normal_labels}
+    return name.lower() in RECOGNISED_NORMAL
+
+
+def normal_names(names: Iterable[str], normal_labels: Collection[str]) -> list[str]:
+    """Those of the class names that mean normal, in their order."""
+    return [name for name in names if is_normal(name, normal_labels)]

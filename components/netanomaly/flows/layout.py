@@ -1,0 +1,150 @@
+"""Which columns of a source are features, which is the label, and how its CSV is written.
+
+Light: `prepare` checks a configuration's `csv` with `CsvFormat.parse` before anything is read.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from netanomaly.errors import ConfigError, DataError
+
+_CSV_FIELDS = ("header", "columns", "delimiter")
+_NAMES_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class CsvFormat:
+    """How the text files of a source are written.
+
+    Attributes:
+        header: Whether the first line holds names. None: it does, unless `columns` are given.
+        columns: Names of the columns, in place of those in the file.
+        delimiter: One character.
+    """
+
+    header: bool | None = None
+    columns: tuple[str, ...] = ()
+    delimiter: str = ","
+
+    @property
+    def has_header(self) -> bool:
+        return not self.columns if self.header is None else self.header
+
+    @classmethod
+    def parse(cls, csv: Mapping[str, Any]) -> "CsvFormat":
+        """Check the configuration's `csv`.
+
+        Raises:
+            ConfigError: An unknown field, a wrong type, names given twice, a delimiter that cannot be one.
+        """
+        for name in csv:
+            if name not in _CSV_FIELDS:
+                near = get_close_matches(name, _CSV_FIELDS, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(_CSV_FIELDS)}"
+                raise ConfigError(f"csv has no field {name!r}; {hint}")
+        header, columns, delimiter = csv.get("header"), csv.get("columns") or (), csv.get("delimiter") or ","
+        if header is not None and not isinstance(header, bool):
+            raise ConfigError(f"csv.header is {header!r}; use true or false, or leave it out")
+        if isinstance(columns, str) or not all(isinstance(name, str) and name.strip() for name in columns):
+            raise ConfigError("csv.columns is not a list of names; write the name of every column, in order")
+        columns = tuple(name.strip() for name in columns)
+        if twice := first_duplicate(columns):
+            raise ConfigError(f"csv.columns names {twice!r} twice; every column needs a name of its own")
+        delimiter = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
+        if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0' or ord(delimiter) > 127:
+            raise ConfigError(f"csv.delimiter is {delimiter!r}; use one ASCII character, such as ',' ';' or '\\t'")
+        return cls(header, columns, delimiter)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The configuration's wishes about columns. Empty `feature_columns` means all but label and ignored."""
+
+    label_column: str = "label"
+    feature_columns: tuple[str, ...] = ()
+    categorical_columns: tuple[str, ...] = ()
+    ignore_columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.label_column in self.feature_columns:
+            raise ConfigError(
+                f"the label column {self.label_column!r} is listed in feature_columns; a label is never a feature"
+            )
+        if both := [name for name in self.feature_columns if name in self.ignore_columns]:
+            raise ConfigError(f"{both[0]!r} is listed in feature_columns and in ignore_columns; keep one of them")
+        if twice := first_duplicate(self.feature_columns):
+            raise ConfigError(f"feature_columns lists {twice!r} twice; list it once")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a source's columns are for.
+
+    Attributes:
+        features: Names, in the source's order.
+        label_source: The label's name in the source; None when it has no such column.
+        ignored: Columns of the source that are left out.
+        notes: What was repaired, by reason.
+    """
+
+    features: tuple[str, ...]
+    label_source: str | None
+    ignored: tuple[str, ...]
+    notes: dict[str, int] = field(default_factory=dict)
+
+
+def choose(names: Sequence[str], selection: Selection, where: str) -> Layout:
+    """Choose features and label among a source's column names.
+
+    The label column is found in another case too (`Label` for `label`): taken for a feature it would leak the answer.
+
+    Raises:
+        DataError: A feature or categorical column that is not there (those that are get listed), or no feature left.
+    """
+    notes: dict[str, int] = {}
+    label = _find_label(names, selection, where)
+    if label is not None and label != selection.label_column:
+        notes[f"label column {label!r} read as {selection.label_column!r}"] = 1
+    for kind, wanted in (("feature", selection.feature_columns), ("categorical", selection.categorical_columns)):
+        for name in wanted:
+            if name not in names:
+                raise DataError(f"{where} has no {kind} column {name!r}; {available(names, name)}")
+    if label in selection.feature_columns:
+        raise ConfigError(f"{where}: {label!r} is the label and listed in feature_columns; a label is never a feature")
+    wanted = set(selection.feature_columns or names) - set(selection.ignore_columns) - {label}
+    features = tuple(name for name in names if name in wanted)
+    if not features:
+        raise DataError(f"{where} has no feature column left; {available(names)}; shorten ignore_columns")
+    ignored = tuple(name for name in names if name not in wanted and name != label)
+    return Layout(features, label, ignored, notes)
+
+
+def available(names: Sequence[str], wanted: str | None = None) -> str:
+    """The columns that are there, for a message; with the nearest to a wanted one first."""
+    shown = ", ".join(names[:_NAMES_SHOWN]) + (f", and {len(names) - _NAMES_SHOWN} more" * (len(names) > _NAMES_SHOWN))
+    near = get_close_matches(wanted, names, n=1, cutoff=0.75) if wanted else []
+    return (f"did you mean {near[0]!r}? " if near else "") + f"It has: {shown}"
+
+
+def first_duplicate(names: Sequence[str]) -> str | None:
+    """The first name that occurs before, or None."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def _find_label(names: Sequence[str], selection: Selection, where: str) -> str | None:
+    label = selection.label_column
+    if not label:
+        return None
+    if label in names:
+        return label
+    same = [name for name in names if name.lower() == label.lower() and name not in selection.ignore_columns]
+    if len(same) > 1:
+        raise DataError(f"{where} has {len(same)} columns that could be the label {label!r}: {', '.join(same)}")
+    return same[0] if same else None

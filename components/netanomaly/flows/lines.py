@@ -1,0 +1,50 @@
+"""A byte stream cut into blocks of whole lines."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from netanomaly.errors import DataError
+from netanomaly.flows.streams import TextStream
+
+BLOCK_BYTES = 1 << 20
+LARGEST_ROW_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Whole lines; `first` is the number of the first one in the file, from 1."""
+
+    text: bytes
+    first: int
+
+
+def blocks(stream: TextStream, block_bytes: int = BLOCK_BYTES, largest_row: int = LARGEST_ROW_BYTES) -> Iterator[Lines]:
+    """Cut the stream after a line's end about every `block_bytes`. Memory is a block and at most one largest row.
+
+    Raises:
+        DataError: A row longer than `largest_row` bytes, with its line.
+    """
+    first, rest = 1, b""
+    while chunk := stream.read(block_bytes):
+        cut = chunk.rfind(b"\n") + 1
+        if not cut:
+            rest += chunk
+            _refuse_long(stream, rest, first, largest_row)
+            continue
+        text, rest = rest + chunk[:cut], chunk[cut:]
+        lines = Lines(text, first)
+        if len(text) > largest_row:
+            _refuse_long(stream, text[: text.index(b"\n")], first, largest_row)
+        first += text.count(b"\n")
+        yield lines
+    if rest:
+        _refuse_long(stream, rest, first, largest_row)
+        yield Lines(rest, first)
+
+
+def _refuse_long(stream: TextStream, row: bytes, line: int, largest_row: int) -> None:
+    if len(row) > largest_row:
+        raise DataError(
+            f"{stream.uri}, line {line}: the row is longer than {largest_row >> 20} MiB; "
+            "it is no traffic record (check the line ends and the delimiter)"
+        )

@@ -1,0 +1,99 @@
+"""A Parquet file of traffic records as batches: any plain column types in, numbers and text out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from netanomaly.errors import DataError
+from netanomaly.flows import values
+from netanomaly.flows.kinds import Kind, is_text
+from netanomaly.flows.sources import SourceFile
+
+ROWS_PER_BATCH = 16_384
+
+
+class ParquetRecords:
+    """One open Parquet file of a source."""
+
+    def __init__(self, file: SourceFile) -> None:
+        self.uri = file.uri
+        try:
+            self._file = pq.ParquetFile(file.path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}") from None
+        self.names = tuple(self._file.schema_arrow.names)
+        self.repaired: dict[str, int] = {}
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise DataError(f"{self.uri}: two columns are called {twice[0]!r}; rename one of them")
+
+    def head(self, names: Sequence[str]) -> pa.Table:
+        """The first rows of some columns."""
+        for batch in self._batches(names):
+            return pa.table(batch)
+        return self._file.schema_arrow.empty_table().select(list(names))
+
+    def tables(self, kinds: Mapping[str, Kind], texts: Sequence[str]) -> Iterator[pa.Table]:
+        """Columns batch by batch: numbers as doubles, categories and the columns named in `texts` as they are.
+
+        Raises:
+            DataError: Text in a column of numbers, with the row; a column type that is neither number nor text.
+        """
+        row = 0
+        for batch in self._batches([*kinds, *texts]):
+            columns = {
+                name: self._number(batch.column(name), name, row) if kind == "number" else batch.column(name)
+                for name, kind in kinds.items()
+            }
+            for name in texts:
+                columns[name] = batch.column(name)
+            yield pa.table(columns)
+            row += batch.num_rows
+
+    def _batches(self, names: Sequence[str]) -> Iterator[Any]:
+        for name in names:
+            self._refuse_type(name)
+        try:
+            yield from self._file.iter_batches(ROWS_PER_BATCH, columns=list(names), use_threads=False)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(f"{self.uri} is damaged: {_one_line(error)}; copy or make it again") from None
+
+    def _refuse_type(self, name: str) -> None:
+        kind = self._file.schema_arrow.field(name).type
+        plain = is_text(kind) or any(
+            test(kind)
+            for test in (
+                pa.types.is_integer,
+                pa.types.is_floating,
+                pa.types.is_boolean,
+                pa.types.is_decimal,
+                pa.types.is_null,
+            )
+        )
+        if not plain:
+            raise DataError(
+                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; "
+                "list it in ignore_columns, or write it as a number"
+            )
+
+    def _number(self, column: pa.Array, name: str, row: int) -> pa.Array:
+        if not is_text(column.type):
+            return pc.cast(column, pa.float64(), safe=False)
+        texts = column.cast(pa.string()).to_pylist()
+        found: list[float | None] = []
+        for offset, text in enumerate(texts):
+            number = None if text is None else values.number(text)
+            if text is not None and number is None:
+                raise DataError(
+                    f"{self.uri}, row {row + offset + 1}: column {name!r} holds numbers, and here {text[:40]!r}; "
+                    "correct the row, or list the column in categorical_columns"
+                )
+            found.append(number)
+        return pa.array(found, type=pa.float64(), from_pandas=True)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

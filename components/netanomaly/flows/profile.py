@@ -1,0 +1,188 @@
+"""What a data set looks like, column by column, in one pass and bounded memory.
+
+Counts, minimum, maximum, mean and standard deviation are exact (the latter merged batch by batch: Chan, Golub,
+LeVeque, 1979); quantiles come from a uniform sample of rows that does not depend on how the rows were batched.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netanomaly.flows.batch import Batch
+from netanomaly.flows.contract import Contract
+from netanomaly.flows.labels import is_normal
+
+SAMPLED_ROWS = 20_000
+"""Enough to place every percentile to about a third of a point."""
+
+CATEGORIES_COUNTED = 10_000
+CATEGORIES_SHOWN = 50
+_QUANTILES = np.linspace(0, 1, 101)
+
+
+class Profile:
+    """Collects the profile of a data set; add every batch, then ask for `columns`."""
+
+    def __init__(self, contract: Contract, normal_labels: Collection[str], seed: int) -> None:
+        self._contract = contract
+        self._normal_labels = normal_labels
+        self._random = np.random.default_rng(seed)
+        numeric = len(contract.numeric)
+        self.rows = 0
+        self.labels: Counter[str] = Counter()
+        self.unlabelled = 0
+        self._present = np.zeros(numeric, dtype=np.int64)
+        self._infinite = np.zeros(numeric, dtype=np.int64)
+        self._negative = np.zeros(numeric, dtype=np.int64)
+        self._min = np.full(numeric, np.inf)
+        self._max = np.full(numeric, -np.inf)
+        self._mean = np.zeros(numeric)
+        self._squares = np.zeros(numeric)
+        self._sample = np.empty((numeric, 0))
+        self._sample_normal = np.empty(0, dtype=bool)
+        self._sample_place = np.empty(0)
+        self._categories = {name: Counter[str]() for name in contract.categorical}
+        self._categories_normal = {name: Counter[str]() for name in contract.categorical}
+        self._uncounted = dict.fromkeys(contract.categorical, 0)
+        self._missing_categories = dict.fromkeys(contract.categorical, 0)
+
+    def add(self, batch: Batch) -> None:
+        """Take note of more rows."""
+        self.rows += batch.rows
+        self._infinite += batch.infinite
+        normal = self._count_labels(batch)
+        if batch.rows and len(self._contract.numeric):
+            self._measure(batch.numbers)
+        self._draw(batch, normal)
+        for name in self._contract.categorical:
+            self._count_categories(name, batch, normal)
+
+    @property
+    def normal_rows(self) -> int | None:
+        """Rows of normal classes; None without labels."""
+        if self._contract.label_column is None:
+            return None
+        return sum(count for name, count in self.labels.items() if is_normal(name, self._normal_labels))
+
+    def columns(self) -> list[dict[str, Any]]:
+        """One document per feature, in the contract's order."""
+        numeric = {name: position for position, name in enumerate(self._contract.numeric)}
+        return [
+            self._number(name, numeric[name]) if name in numeric else self._category(name)
+            for name in self._contract.features
+        ]
+
+    def _count_labels(self, batch: Batch) -> npt.NDArray[np.bool_]:
+        """Counts class names; which rows are normal (all of them, without labels)."""
+        if batch.labels is None:
+            return np.ones(batch.rows, dtype=bool)
+        names = batch.labels.dictionary.to_pylist()
+        codes = batch.labels.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+        counts = np.bincount(codes, minlength=len(names) + 1)
+        self.unlabelled += int(counts[-1])
+        self.labels.update({name: int(count) for name, count in zip(names, counts, strict=False) if count})
+        return np.array([*(is_normal(name, self._normal_labels) for name in names), False])[codes]
+
+    def _measure(self, numbers: npt.NDArray[np.float64]) -> None:
+        missing = np.isnan(numbers)
+        if missing.any():
+            present = numbers.shape[1] - missing.sum(axis=1)
+            low = np.where(missing, np.inf, numbers).min(axis=1)
+            high = np.where(missing, -np.inf, numbers).max(axis=1)
+            filled = np.where(missing, 0.0, numbers)
+            mean = filled.sum(axis=1) / np.maximum(present, 1)
+            squares = (np.where(missing, 0.0, numbers - mean[:, None]) ** 2).sum(axis=1)
+            negative = (filled < 0).sum(axis=1)
+        else:
+            present = np.full(len(numbers), numbers.shape[1], dtype=np.int64)
+            low, high = numbers.min(axis=1), numbers.max(axis=1)
+            mean = numbers.mean(axis=1)
+            squares = numbers.var(axis=1) * numbers.shape[1]
+            negative = (numbers < 0).sum(axis=1) if (low < 0).any() else 0
+        together = self._present + present
+        difference = mean - self._mean
+        share = present / np.maximum(together, 1)
+        self._squares += squares + difference**2 * self._present * share
+        self._mean += difference * share
+        self._present = together
+        self._min, self._max = np.minimum(self._min, low), np.maximum(self._max, high)
+        self._negative += negative
+
+    def _draw(self, batch: Batch, normal: npt.NDArray[np.bool_]) -> None:
+        """Keep the rows with the smallest of one random number each: a uniform sample, whatever the batches."""
+        place = self._random.random(batch.rows)
+        bound = self._sample_place.max() if len(self._sample_place) >= SAMPLED_ROWS else np.inf
+        chosen = np.flatnonzero(place < bound)
+        self._sample = np.concatenate([self._sample, batch.numbers[:, chosen]], axis=1)
+        self._sample_normal = np.concatenate([self._sample_normal, normal[chosen]])
+        self._sample_place = np.concatenate([self._sample_place, place[chosen]])
+        if len(self._sample_place) > SAMPLED_ROWS:
+            kept = np.argpartition(self._sample_place, SAMPLED_ROWS)[:SAMPLED_ROWS]
+            self._sample = self._sample[:, kept]
+            self._sample_normal, self._sample_place = self._sample_normal[kept], self._sample_place[kept]
+
+    def _count_categories(self, name: str, batch: Batch, normal: npt.NDArray[np.bool_]) -> None:
+        column = batch.categories[name]
+        texts = column.dictionary.to_pylist()
+        codes = column.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+        counts = np.bincount(codes, minlength=len(texts) + 1)
+        counts_normal = np.bincount(codes[normal], minlength=len(texts) + 1)
+        self._missing_categories[name] += int(counts[-1])
+        known, known_normal = self._categories[name], self._categories_normal[name]
+        for text, count, count_normal in zip(texts, counts.tolist(), counts_normal.tolist(), strict=False):
+            if text in known or len(known) < CATEGORIES_COUNTED:
+                known[text] += count
+                if count_normal:
+                    known_normal[text] += count_normal
+            else:
+                self._uncounted[name] += count
+
+    def _number(self, name: str, position: int) -> dict[str, Any]:
+        present = int(self._present[position])
+        sample = self._sample[position]
+        values = sample[~np.isnan(sample)]
+        values_normal = sample[~np.isnan(sample) & self._sample_normal]
+        labelled = self._contract.label_column is not None
+        return {
+            "name": name,
+            "kind": "number",
+            "rows": self.rows,
+            "missing": self.rows - present,
+            "infinite": int(self._infinite[position]),
+            "negative": int(self._negative[position]),
+            "distinct": len(np.unique(values)),
+            "min": float(self._min[position]) if present else None,
+            "max": float(self._max[position]) if present else None,
+            "mean": float(self._mean[position]) if present else None,
+            "std": float(np.sqrt(self._squares[position] / present)) if present else None,
+            "quantiles": _quantiles(values),
+            "quantiles_normal": _quantiles(values_normal) if labelled else None,
+        }
+
+    def _category(self, name: str) -> dict[str, Any]:
+        counted = self._categories[name]
+        shown = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:CATEGORIES_SHOWN]
+        normal = self._categories_normal[name]
+        labelled = self._contract.label_column is not None
+        return {
+            "name": name,
+            "kind": "category",
+            "rows": self.rows,
+            "missing": self._missing_categories[name],
+            "infinite": 0,
+            "negative": 0,
+            "distinct": len(counted),
+            "categories": dict(shown),
+            "categories_normal": {text: normal[text] for text, _ in shown if normal[text]} if labelled else None,
+            "other": sum(counted.values()) - sum(count for _, count in shown) + self._uncounted[name],
+        }
+
+
+def _quantiles(values: npt.NDArray[np.float64]) -> list[float] | None:
+    if not len(values):
+        return None
+    # Values that occur, never a point between two: ties stay ties.
+    return [float(value) for value in np.quantile(values, _QUANTILES, method="inverted_cdf")]

@@ -1,0 +1,189 @@
+"""A whole source as one stream of batches with one set of columns, whatever files it is made of."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from netanomaly.errors import DataError
+from netanomaly.flows import columns, kinds, layout, sources, streams
+from netanomaly.flows.batch import Batch
+from netanomaly.flows.contract import Contract
+from netanomaly.flows.csv_file import CsvFile
+from netanomaly.flows.labels import clean_label
+from netanomaly.flows.parquet_file import ParquetRecords
+
+
+@dataclass
+class FileRead:
+    """What was read of one file."""
+
+    uri: str
+    bytes: int
+    rows: int = 0
+    digest: str = ""
+
+
+@dataclass
+class Tally:
+    """What was read, dropped and repaired so far, by reason."""
+
+    files: list[FileRead] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+    repaired: dict[str, int] = field(default_factory=dict)
+
+    def drop(self, reason: str, rows: int) -> None:
+        if rows:
+            self.dropped[reason] = self.dropped.get(reason, 0) + rows
+
+    def repair(self, reason: str, values: int) -> None:
+        if values:
+            self.repaired[reason] = self.repaired.get(reason, 0) + values
+
+
+class Reader:
+    """Reads a source once, from front to end. Memory is that of one block."""
+
+    def __init__(self, files: sources.Files, csv: layout.CsvFormat, selection: layout.Selection) -> None:
+        self._files = files
+        self._csv = csv
+        self._selection = selection
+        self._layout: layout.Layout | None = None
+        self._kinds: dict[str, kinds.Kind] = {}
+        self._first_uri = ""
+        self.tally = Tally()
+
+    @property
+    def contract(self) -> Contract:
+        """What the columns are. Known once the first batch has been read.
+
+        Raises:
+            DataError: No batch was read.
+        """
+        if self._layout is None:
+            raise DataError(f"data source {', '.join(self._files.source)} holds no records")
+        return Contract(
+            features=self._layout.features,
+            categorical=tuple(name for name in self._layout.features if self._kinds[name] == "category"),
+            label_column=None if self._layout.label_source is None else self._selection.label_column,
+        )
+
+    def batches(self) -> Iterator[Batch]:
+        """All records, file after file.
+
+        Raises:
+            DataError: Anything in a file that cannot be read as records; see the modules for each format.
+        """
+        for file in self._files.files:
+            read = FileRead(file.uri, file.size)
+            self.tally.files.append(read)
+            if _is_parquet(file):
+                yield from self._parquet(file, read)
+            else:
+                yield from self._text(file, read)
+            if not read.rows:
+                raise DataError(f"{file.uri} holds no records, only a header; leave it out of the source")
+
+    def identity(self) -> str:
+        """Identity of the bytes that were read, comparable to `sources.Files.identity`."""
+        names = [file.name for file in self._files.files]
+        digests = [read.digest for read in self.tally.files]
+        return sources.combined_identity(zip(names, digests, strict=True))
+
+    def _text(self, file: sources.SourceFile, read: FileRead) -> Iterator[Batch]:
+        stream = streams.TextStream(file)
+        try:
+            records = CsvFile(stream, self._csv)
+            for block in records.blocks():
+                if not read.rows:
+                    self._begin(records, lambda names, block=block: records.texts(block, names))
+                table = records.columns(block, self._kinds, self._texts())
+                self.tally.drop("empty line", records.records(block) - table.num_rows)
+                read.rows += table.num_rows
+                if table.num_rows:
+                    yield self._batch(table)
+            read.digest = stream.digest()
+        finally:
+            stream.close()
+
+    def _parquet(self, file: sources.SourceFile, read: FileRead) -> Iterator[Batch]:
+        records = ParquetRecords(file)
+        self._begin(records, records.head)
+        for table in records.tables(self._kinds, self._texts()):
+            read.rows += table.num_rows
+            yield self._batch(table)
+        read.digest = sources.digest(file)
+
+    def _begin(self, records: CsvFile | ParquetRecords, head: Callable[[list[str]], pa.Table]) -> None:
+        """Fix the columns by the first file, and hold every later one to them."""
+        for reason, count in records.repaired.items():
+            self.tally.repair(reason, count)
+        found = layout.choose(records.names, self._selection, records.uri)
+        if self._layout is None:
+            self._layout, self._first_uri = found, records.uri
+            for reason, count in found.notes.items():
+                self.tally.repair(reason, count)
+            features = list(found.features)
+            self._kinds = dict(kinds.decide(head(features), features, self._selection.categorical_columns))
+        elif (set(found.features), found.label_source) != (set(self._layout.features), self._layout.label_source):
+            raise DataError(
+                f"{records.uri} {_difference(found, self._layout)} {self._first_uri}; a source has one schema"
+            )
+
+    def _texts(self) -> list[str]:
+        assert self._layout is not None  # noqa: S101 - _begin ran
+        return [] if self._layout.label_source is None else [self._layout.label_source]
+
+    def _batch(self, table: pa.Table) -> Batch:
+        assert self._layout is not None  # noqa: S101 - _begin ran
+        table = table.combine_chunks()
+
+        def column(name: str) -> Any:
+            chunks = table.column(name)
+            return chunks.chunk(0) if chunks.num_chunks else pa.array([], type=chunks.type)
+
+        numeric = [name for name in self._layout.features if self._kinds[name] == "number"]
+        matrix, infinite = columns.numbers([column(name) for name in numeric], table.num_rows)
+        self.tally.repair("infinite or absurdly large value set to missing", int(infinite.sum()))
+        label = self._layout.label_source
+        return Batch(
+            numbers=matrix,
+            categories={
+                name: columns.categories(column(name)) for name, kind in self._kinds.items() if kind == "category"
+            },
+            labels=None if label is None else self._labels(column(label)),
+            infinite=infinite,
+        )
+
+    def _labels(self, column: Any) -> pa.DictionaryArray:
+        encoded = column.dictionary_encode()
+        dotted = [
+            text is not None and clean_label(str(text)) != str(text).strip() for text in encoded.dictionary.to_pylist()
+        ]
+        if any(dotted):
+            codes = encoded.indices.drop_null().to_numpy()
+            self.tally.repair("trailing dot of a class name removed", int(np.array(dotted)[codes].sum()))
+        return columns.categories(encoded, lambda written: clean_label(written) or None)
+
+
+def _is_parquet(file: sources.SourceFile) -> bool:
+    if Path(file.name).suffix.lower() in sources.PARQUET_SUFFIXES:
+        return True
+    with sources.open_file(file) as stream:
+        return stream.read(len(streams.PARQUET_MAGIC)) == streams.PARQUET_MAGIC
+
+
+def _difference(found: layout.Layout, expected: layout.Layout) -> str:
+    missing = [name for name in expected.features if name not in found.features]
+    extra = [name for name in found.features if name not in expected.features]
+    parts = []
+    if missing:
+        parts.append(f"lacks column {missing[0]!r}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""))
+    if extra:
+        parts.append(f"has column {extra[0]!r}" + (f" and {len(extra) - 1} more" if len(extra) > 1 else ""))
+    if not parts:
+        parts.append("has another label column")
+    return " and ".join(parts) + ", unlike"

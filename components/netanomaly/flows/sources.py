@@ -1,0 +1,173 @@
+"""Where traffic records come from: files, folders and globs, and what identifies their content.
+
+Light on purpose: `prepare` resolves sources without Arrow. A source is a list of paths, folders, globs or `file://`
+URIs. Another kind of store joins in three places: `_list` (which files), `open_file` (their bytes), `digest`.
+"""
+
+import glob
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from netanomaly.errors import DataError
+
+TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+COMPRESSED_SUFFIXES = (".gz", ".xz", ".zst", ".bz2")
+
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source. `name` is its path relative to the folder or glob it was found by."""
+
+    uri: str
+    name: str
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files that a source stands for, in the order in which they are read."""
+
+    source: tuple[str, ...]
+    files: tuple[SourceFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files as they are stored."""
+        return sum(file.size for file in self.files)
+
+    def identity(self) -> str:
+        """`sha256:...` of the content; reads every byte."""
+        return combined_identity([(file.name, digest(file)) for file in self.files])
+
+
+def resolve(source: Sequence[str]) -> Files:
+    """Find the files of a source. A file named twice is taken once; a folder is searched in all its depth.
+
+    Raises:
+        DataError: When something named is not there, cannot be read, or holds no data file.
+    """
+    if not source:
+        raise DataError("no data source is given; set data_source to a file, folder or glob")
+    found: dict[Path, SourceFile] = {}
+    for item in source:
+        for file in _list(item):
+            found.setdefault(file.path.resolve(), file)
+    return Files(tuple(source), tuple(found.values()))
+
+
+def combined_identity(digests: Iterable[tuple[str, str]]) -> str:
+    """Identity of a source from `(name, sha256 in hexadecimal)` of its files.
+
+    One file is identified by its bytes alone, so that a renamed copy is the same data. Several are identified by
+    the sorted pairs.
+    """
+    pairs = sorted(digests)
+    if len(pairs) == 1:
+        return f"sha256:{pairs[0][1]}"
+    whole = hashlib.sha256()
+    for name, content in pairs:
+        whole.update(f"{name}\0{content}\n".encode())
+    return f"sha256:{whole.hexdigest()}"
+
+
+def open_file(file: SourceFile) -> BinaryIO:
+    """The stored bytes of a file, as a seekable stream."""
+    try:
+        return file.path.open("rb")
+    except OSError as error:
+        raise DataError(f"{file.uri} cannot be read: {error.strerror}") from None
+
+
+def digest(file: SourceFile) -> str:
+    """The sha256 of the stored bytes, in hexadecimal."""
+    content = hashlib.sha256()
+    with open_file(file) as stream:
+        while chunk := stream.read(_READ_BYTES):
+            content.update(chunk)
+    return content.hexdigest()
+
+
+def is_data_file(name: str) -> bool:
+    """Whether a folder's file is read as data: .csv .txt .tsv .data, each also compressed, and .parquet."""
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    if suffixes and suffixes[-1] in COMPRESSED_SUFFIXES:
+        suffixes.pop()
+        return bool(suffixes) and suffixes[-1] in TEXT_SUFFIXES
+    return bool(suffixes) and suffixes[-1] in TEXT_SUFFIXES + PARQUET_SUFFIXES
+
+
+def _list(item: str) -> list[SourceFile]:
+    path = _local_path(item)
+    try:
+        if path.is_dir():
+            return _list_folder(item, path)
+        if path.exists():
+            return [_describe(path, path.name)]
+    except OSError as error:
+        raise DataError(f"data source {item!r} cannot be read: {error.strerror}") from None
+    if any(character in str(path) for character in "*?["):
+        return _list_glob(item, path)
+    raise DataError(f"data source {item!r} does not exist; check the path ({path.absolute()})")
+
+
+def _local_path(item: str) -> Path:
+    if "\0" in item or not item.strip():
+        raise DataError(f"data source {item!r} is not a path; give a file, folder or glob")
+    scheme, separator, _ = item.partition("://")
+    if not separator:
+        return Path(item).expanduser()
+    if scheme != "file":
+        raise DataError(f"data source {item!r}: {scheme}:// is not a store that can be read; use a path or file://")
+    parts = urlsplit(item)
+    if parts.netloc not in ("", "localhost"):
+        raise DataError(f"data source {item!r} names the host {parts.netloc!r}; write file:///absolute/path")
+    return Path(unquote(parts.path))
+
+
+def _list_folder(item: str, folder: Path) -> list[SourceFile]:
+    inside = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
+    data = [path for path in inside if is_data_file(path.name)]
+    if not data:
+        seen = ", ".join(repr(path.name) for path in inside[:3]) or "nothing"
+        raise DataError(
+            f"folder {item!r} holds no data file (it holds {seen}); "
+            f"read are {', '.join(TEXT_SUFFIXES + PARQUET_SUFFIXES)}, text also with {', '.join(COMPRESSED_SUFFIXES)}"
+        )
+    return [_describe(path, path.relative_to(folder).as_posix()) for path in data]
+
+
+def _list_glob(item: str, pattern: Path) -> list[SourceFile]:
+    matches = sorted(Path(match) for match in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - absolute patterns too
+    files = [path for path in matches if path.is_file()]
+    if not files:
+        raise DataError(f"data source {item!r} matches no file; check the pattern ({pattern.absolute()})")
+    root = _fixed_part(pattern)
+    return [_describe(path, path.relative_to(root).as_posix()) for path in files]
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """The folder above the first part of the pattern that is not literal."""
+    fixed: list[str] = []
+    for part in pattern.parts:
+        if any(character in part for character in "*?["):
+            break
+        fixed.append(part)
+    return Path(*fixed)
+
+
+def _describe(path: Path, name: str) -> SourceFile:
+    if not path.is_file():
+        raise DataError(f"data source {str(path)!r} is neither a file nor a folder")
+    return SourceFile(uri=str(path), name=name, path=path, size=path.stat().st_size)
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)

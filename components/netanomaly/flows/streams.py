@@ -1,0 +1,129 @@
+"""A file's content as a plain byte stream: hashed as it is stored, decompressed as it is read."""
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from netanomaly.errors import DataError
+from netanomaly.flows.sources import SourceFile, open_file
+
+# The first bytes tell a compression more reliably than the name does.
+_MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\0": ".xz", b"BZh": ".bz2", b"\x28\xb5\x2f\xfd": ".zst"}
+PARQUET_MAGIC = b"PAR1"
+_MAGIC_BYTES = 6
+_DRAIN_BYTES = 1 << 20
+
+
+class HashedFile(io.RawIOBase):
+    """A stored file read from front to end, with the sha256 of the bytes that went by."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self._ahead = b""
+
+    def peek(self, size: int) -> bytes:
+        """The next bytes, which stay unread."""
+        if len(self._ahead) < size:
+            more = self._stream.read(size - len(self._ahead))
+            self._hash.update(more)
+            self._ahead += more
+        return self._ahead[:size]
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            size = 1 << 62
+        ahead, self._ahead = self._ahead[:size], self._ahead[size:]
+        if len(ahead) == size:
+            return ahead
+        # Never more than was asked for in one go: `size` may be "all of it".
+        more = self._stream.read(min(size - len(ahead), _DRAIN_BYTES)) if size < 1 << 62 else self._stream.read()
+        self._hash.update(more)
+        return ahead + more if ahead else more
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def digest(self) -> str:
+        """sha256 of the whole file, in hexadecimal; reads what is left of it."""
+        while self.read(_DRAIN_BYTES):
+            pass
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class TextStream:
+    """The decompressed bytes of a text file. Damage to the compressed file comes out as one DataError."""
+
+    def __init__(self, file: SourceFile) -> None:
+        self.uri = file.uri
+        self._stored = HashedFile(open_file(file))
+        start = self._stored.peek(_MAGIC_BYTES)
+        self._kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+        suffix = Path(file.name).suffix.lower()
+        if not start:
+            raise DataError(f"{file.uri} is empty; give a file with records, or leave it out of the source")
+        if suffix in _MAGIC.values() and suffix != self._kind:
+            what = f"{self._kind} compressed" if self._kind else "not compressed"
+            raise DataError(f"{file.uri} is named {suffix} but is {what}; rename it, or compress it again")
+        self._text = self._decompressed()
+
+    def read(self, size: int) -> bytes:
+        """`size` bytes; fewer only at the end."""
+        parts: list[bytes] = []
+        missing = size
+        while missing:
+            try:
+                part = self._text.read(missing)
+            except (EOFError, OSError, lzma.LZMAError, zlib.error, pa.ArrowInvalid) as error:
+                if self._kind is None:
+                    raise
+                reason = "ends too early" if _is_truncation(error) else f"is damaged ({error})"
+                raise DataError(f"{self.uri}: the {self._kind} stream {reason}; copy or download it again") from None
+            if not part:
+                break
+            parts.append(part)
+            missing -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def digest(self) -> str:
+        """sha256 of the stored file, in hexadecimal."""
+        return self._stored.digest()
+
+    def close(self) -> None:
+        if self._text is not self._stored:
+            self._text.close()
+        self._stored.close()
+
+    def _decompressed(self) -> BinaryIO:
+        match self._kind:
+            case ".gz":
+                return gzip.GzipFile(fileobj=self._stored)  # type: ignore[return-value]
+            case ".xz":
+                return lzma.LZMAFile(self._stored)  # type: ignore[return-value]
+            case ".bz2":
+                return bz2.BZ2File(self._stored)  # type: ignore[return-value]
+            case ".zst":
+                # The standard library reads Zstandard from Python 3.14 on only.
+                return pa.CompressedInputStream(pa.PythonFile(self._stored, mode="r"), "zstd")  # type: ignore[no-any-return]
+        return self._stored  # type: ignore[return-value]
+
+
+def _is_truncation(error: Exception) -> bool:
+    return isinstance(error, EOFError) or "runcated" in str(error)

@@ -1,0 +1,27 @@
+"""Container entry point of the ingest stage."""
+
+import sys
+
+from netanomaly import stage_io
+
+
+def main(argv: list[str]) -> None:
+    with stage_io.stage(argv) as stage:
+        from netanomaly.flows.contract import Contract
+        from netanomaly.ingest.program import Parameters, ParquetSink, ingest
+
+        sinks: list[ParquetSink] = []
+
+        def open_sink(contract: Contract) -> ParquetSink:
+            sinks.append(ParquetSink(stage.output("flows"), contract))
+            return sinks[0]
+
+        report = ingest(stage.parameters(Parameters), open_sink, stage.progress)
+        sinks[0].close()
+        stage.write_json("ingest_report", report)
+        stage.describe("flows", {"rows": report["rows"], "identity": report["identity"], "format": "parquet"})
+        stage.describe("ingest_report", {"rows_read": report["rows_read"], "rows": report["rows"]})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

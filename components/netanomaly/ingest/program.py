@@ -1,0 +1,182 @@
+"""Read one data source, batch by batch, into flows of the contract and a report on them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from netanomaly.errors import ConfigError, DataError
+from netanomaly.flows import layout, row_hash, sources
+from netanomaly.flows.batch import schema_of
+from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
+from netanomaly.flows.distinct import DistinctRows
+from netanomaly.flows.profile import Profile
+from netanomaly.flows.reader import Reader
+
+FORMAT = 1
+PARTS = ("all", "training", "evaluation")
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What to read, and which of its columns and rows to keep."""
+
+    source: list[str]
+    identity: str
+    csv: dict[str, Any]
+    label_column: str
+    feature_columns: list[str]
+    categorical_columns: list[str]
+    ignore_columns: list[str]
+    normal_labels: list[str]
+    part: str
+    held_out_fraction: float
+    random_state: int
+
+    def __post_init__(self) -> None:
+        if self.part not in PARTS:
+            raise ConfigError(f"part is {self.part!r}; choose one of {', '.join(PARTS)}")
+
+
+class Sink(Protocol):
+    """Where the kept rows go."""
+
+    def write(self, table: pa.Table) -> None: ...
+
+
+def ingest(
+    parameters: Parameters, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
+) -> dict[str, Any]:
+    """Read a source into a sink and report on it. Memory is that of a few batches, whatever the source's size.
+
+    Args:
+        parameters: The source, its expected identity, and what to keep.
+        open_sink: Called once, when the columns are known.
+        progress: Called with the number of rows read so far.
+
+    Returns:
+        The ingest report: files, rows read, dropped and repaired by reason, classes, and a profile of each column.
+
+    Raises:
+        DataError: A file that cannot be read as records, or that changed since `identity` was taken.
+    """
+    reader = Reader(
+        sources.resolve(parameters.source),
+        layout.CsvFormat.parse(parameters.csv),
+        layout.Selection(
+            parameters.label_column,
+            tuple(parameters.feature_columns),
+            tuple(parameters.categorical_columns),
+            tuple(parameters.ignore_columns),
+        ),
+    )
+    rows_read, sink, profile = 0, None, None
+    distinct = DistinctRows()
+    for batch in reader.batches():
+        rows_read += batch.rows
+        contract = reader.contract
+        if sink is None or profile is None:
+            sink = open_sink(contract)
+            schema = schema_of(contract)
+            profile = Profile(contract, parameters.normal_labels, parameters.random_state)
+        hashes = row_hash.row_hashes(batch, contract)
+        mask = _belongs(hashes, parameters)
+        kept = batch.keep(mask)
+        distinct.add(hashes[mask])
+        profile.add(kept)
+        sink.write(kept.table(contract, schema))
+        progress(rows_read)
+    identity = reader.identity()
+    if parameters.identity and identity != parameters.identity:
+        raise DataError(
+            f"data source {', '.join(parameters.source)} changed while the pipeline ran: it was {parameters.identity} "
+            f"when the run was prepared and is {identity} now; start the run again once the files are complete"
+        )
+    if profile is None or not profile.rows:
+        raise DataError(
+            f"data source {', '.join(parameters.source)} leaves no rows"
+            + (f" for the {parameters.part} part; it has {rows_read}" if rows_read else "; it has none")
+        )
+    return _report(parameters, reader, identity, rows_read, profile, distinct)
+
+
+class ParquetSink:
+    """Writes row groups of the contract's size, whatever size tables come in."""
+
+    def __init__(self, path: Path, contract: Contract) -> None:
+        self._schema = schema_of(contract)
+        # Dictionaries pay for text only; lz4 costs a tenth of what it saves in writing and reading.
+        self._writer = pq.ParquetWriter(
+            path,
+            self._schema,
+            compression="lz4",
+            use_dictionary=[*contract.categorical, *([contract.label_column] if contract.label_column else [])],
+            write_statistics=False,
+        )
+        self._waiting: list[pa.Table] = []
+        self._rows = 0
+
+    def write(self, table: pa.Table) -> None:
+        self._waiting.append(table)
+        self._rows += table.num_rows
+        if self._rows >= ROW_GROUP_ROWS:
+            self._flush(whole_groups_only=True)
+
+    def close(self) -> None:
+        self._flush(whole_groups_only=False)
+        self._writer.close()
+
+    def _flush(self, *, whole_groups_only: bool) -> None:
+        if not self._waiting:
+            return
+        table = pa.concat_tables(self._waiting)
+        ready = table.num_rows - table.num_rows % ROW_GROUP_ROWS if whole_groups_only else table.num_rows
+        self._writer.write_table(table.slice(0, ready), row_group_size=ROW_GROUP_ROWS)
+        rest = table.slice(ready)
+        self._waiting, self._rows = ([rest] if rest.num_rows else []), rest.num_rows
+
+
+def _belongs(hashes: row_hash.Hashes, parameters: Parameters) -> npt.NDArray[np.bool_]:
+    if parameters.part == "all":
+        return np.ones(len(hashes), dtype=bool)
+    held_out = row_hash.in_fraction(hashes, parameters.held_out_fraction, parameters.random_state)
+    return held_out if parameters.part == "evaluation" else ~held_out
+
+
+def _report(
+    parameters: Parameters, reader: Reader, identity: str, rows_read: int, profile: Profile, distinct: DistinctRows
+) -> dict[str, Any]:
+    contract = reader.contract
+    return {
+        "format": FORMAT,
+        "source": parameters.source,
+        "identity": identity,
+        "files": _files(reader.tally.files),
+        "part": parameters.part,
+        "rows_read": rows_read,
+        "rows": profile.rows,
+        "dropped": reader.tally.dropped,
+        "repaired": reader.tally.repaired,
+        "label_column": contract.label_column,
+        "labels": dict(profile.labels.most_common()) if contract.label_column else None,
+        "unlabelled": profile.unlabelled,
+        "normal_rows": profile.normal_rows,
+        "columns": profile.columns(),
+        "duplicates": distinct.duplicates(),
+        "hashes": distinct.shared(),
+    }
+
+
+_FILES_LISTED = 1000
+
+
+def _files(files: Iterable[Any]) -> list[dict[str, Any]]:
+    return [
+        {"uri": file.uri, "bytes": file.bytes, "rows": file.rows, "identity": f"sha256:{file.digest}"}
+        for file in list(files)[:_FILES_LISTED]
+    ]
