@@ -1,0 +1,38 @@
+"""Container entry point of the evaluate stage."""
+
+import sys
+
+from netanomaly import stage_io
+
+
+def main(argv: list[str]) -> None:
+    with stage_io.stage(argv) as stage:
+        # Heavy imports come after the arguments are parsed: --help stays fast.
+        import pyarrow.parquet as pq
+
+        from netanomaly.evaluate.program import Parameters, evaluate
+        from netanomaly.models.model import load
+        from netanomaly.report import evaluation_page
+
+        parameters = stage.parameters(Parameters)
+        model = load(stage.input("model"))
+        evaluation = evaluate(model, pq.ParquetFile(stage.input("flows")), parameters, stage.progress)
+        document = evaluation.document
+        stage.write_json("evaluation_metrics", document)
+        stage.describe("metrics", evaluation.headline)
+        stage.describe("classification_metrics", evaluation.classification)
+        page = evaluation_page(
+            evaluation=document,
+            validation=stage.input_json("validation_report"),
+            training=stage.input_json("training_summary"),
+            training_data=stage.input_json("training_report"),
+            evaluation_data=stage.input_json("evaluation_report"),
+            configuration=stage.input_json("configuration"),
+            provenance={"versions": model.versions, "scores_digest": document["scores_digest"]},
+        )
+        stage.output("report").write_text(page, encoding="utf-8")
+        stage.set_output_parameter("verdict", document["verdict"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

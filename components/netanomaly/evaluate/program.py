@@ -1,0 +1,194 @@
+"""Score the evaluation rows in batches, measure, and judge."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from netanomaly.errors import DataError
+from netanomaly.flows.contract import read_contract
+from netanomaly.flows.labels import is_normal
+from netanomaly.metrics import gates as quality_gates
+from netanomaly.metrics.detection import confidence_metrics, measure
+from netanomaly.metrics.intervals import Scores
+from netanomaly.models.model import AnomalyModel
+from netanomaly.models.rows import Rows
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What evaluate is told."""
+
+    label_column: str
+    normal_labels: list[str]
+    gates: dict[str, Any]
+    held_out: str
+    random_state: int
+
+    def __post_init__(self) -> None:
+        quality_gates.check(self.gates)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The evaluation metrics document, and what Kubeflow shows of it."""
+
+    document: dict[str, Any]
+    confidence_metrics: list[dict[str, float]]
+
+    @property
+    def headline(self) -> dict[str, float]:
+        """Flat numbers, none of them missing: what the Metrics artefact takes."""
+        document = self.document
+        point = document["at_threshold"]
+        found = {name: (document[name] or {}).get("value") for name in ("roc_auc", "average_precision")}
+        for each in document["recall_at"]:
+            percent = f"{each['false_positive_rate'] * 100:g}".replace(".", "_")
+            found[f"recall_at_{percent}_percent"] = each["recall"]
+        found |= {name: point[name] for name in ("alerts", "precision", "recall", "f1")}
+        found["false_positive_rate"] = (point["false_positive_rate"] or {}).get("value")
+        found |= {name: document[name] for name in ("threshold", "rows")}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
+    def classification(self) -> dict[str, Any]:
+        """ROC curve and confusion matrix as the ClassificationMetrics artefact takes them; empty without both kinds."""
+        point = self.document["at_threshold"]
+        if not self.confidence_metrics:
+            return {}
+        return {
+            "confidenceMetrics": self.confidence_metrics,
+            "confusionMatrix": {
+                "annotationSpecs": [{"displayName": "normal"}, {"displayName": "attack"}],
+                "rows": [
+                    {"row": [point["true_negatives"], point["false_positives"]]},
+                    {"row": [point["false_negatives"], point["true_positives"]]},
+                ],
+            },
+        }
+
+
+def evaluate(
+    model: AnomalyModel,
+    file: pq.ParquetFile,
+    parameters: Parameters,
+    progress: Callable[[int], Any] = int,
+) -> Evaluation:
+    """Judge a model on the rows of a file.
+
+    Memory: a batch, and eight bytes a row for score and class, with as much again while they are sorted.
+
+    Raises:
+        DataError: No rows, or feature columns that the model needs are absent.
+    """
+    if not file.metadata.num_rows:
+        raise DataError("the evaluation data has no rows")
+    label = read_contract(file.schema_arrow).label_column
+    label = label if label in file.schema_arrow.names else None
+    scores, classes, names = score_file(model, file, label, progress)
+    normal_names = {name for name in names if is_normal(name, parameters.normal_labels)}
+    document = {
+        "format": 1,
+        "held_out": parameters.held_out == "yes",
+        "model_type": model.model_type,
+        **measure(
+            scores,
+            classes if label else None,
+            names,
+            normal_names,
+            model.thresholds,
+            model.alert_budget,
+            parameters.random_state,
+        ),
+        "scores_digest": "sha256:" + hashlib.sha256(scores.tobytes()).hexdigest(),
+    }
+    points = []
+    if document["roc_auc"]:
+        attack_rows = np.array([name not in normal_names for name in names])[classes]
+        points = confidence_metrics(np.sort(scores[~attack_rows]), np.sort(scores[attack_rows]))
+    results, reasons = quality_gates.judge(parameters.gates, document)
+    document["gates"] = results
+    document["findings"] = _findings(document, model)
+    document["verdict"] = "refuse" if reasons else "pass"
+    document["reasons"] = reasons
+    return Evaluation(document, points)
+
+
+def score_file(
+    model: AnomalyModel, file: pq.ParquetFile, label: str | None, progress: Callable[[int], Any] = int
+) -> tuple[Scores, npt.NDArray[np.int32], list[str]]:
+    """Score of each row, position of its class among the names, and the names in order of appearance."""
+    scores = np.empty(file.metadata.num_rows, dtype=np.float32)
+    classes = np.zeros(len(scores) if label else 0, dtype=np.int32)
+    places: dict[str, int] = {}
+    start = 0
+    for rows, labels in _read_ahead(model, file, label):
+        end = start + len(rows)
+        scores[start:end] = model.score_rows(rows)
+        if labels is not None:
+            classes[start:end] = _places(labels, places)
+        start = end
+        progress(end)
+    return scores, classes, list(places)
+
+
+def _read_ahead(model: AnomalyModel, file: pq.ParquetFile, label: str | None) -> Iterator[tuple[Rows, pa.Array | None]]:
+    """Batches in the model's schema; the next is read while one is scored."""
+    columns = [
+        *(name for name in model.schema.features if name in file.schema_arrow.names),
+        *([label] if label else []),
+    ]
+    batches = file.iter_batches(columns=columns)
+
+    def following() -> tuple[Rows, pa.Array | None] | None:
+        batch = next(batches, None)
+        return None if batch is None else (model.schema.rows(batch), batch.column(label) if label else None)
+
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(following)
+        while (current := coming.result()) is not None:
+            coming = reader.submit(following)
+            yield current
+
+
+def _places(labels: pa.Array, places: dict[str, int]) -> npt.NDArray[np.int32]:
+    """Position of each label among the names seen; new names are added. A missing label is the empty name."""
+    encoded = pc.fill_null(labels.cast(pa.string()), "").dictionary_encode()
+    table = [places.setdefault(name, len(places)) for name in encoded.dictionary.to_pylist()]
+    positions: npt.NDArray[np.int32] = np.array(table, dtype=np.int32)[encoded.indices.to_numpy()]
+    return positions
+
+
+def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str, str]]:
+    """What a reader must know before trusting the figures."""
+    found = []
+
+    def warn(message: str) -> None:
+        found.append({"severity": "warning", "message": message})
+
+    if not document["labelled"]:
+        warn("the evaluation data has no labels: alerts are counted, detection is not measured")
+    elif not document["attacks"]:
+        warn("the evaluation data has no attacks: false alarms are measured, detection is not")
+    elif not document["normal"]:
+        warn("the evaluation data has no normal rows: recall at the threshold is measured, false alarms are not")
+    rate = document["at_threshold"]["false_positive_rate"]
+    if rate:
+        point = model.operating_point(model.alert_budget)
+        low, high = point.false_alarms(document["normal"], confidence=0.99)
+        false_alarms = document["at_threshold"]["false_positives"]
+        if not low <= false_alarms <= high and model.training_rows == "normal":
+            side = "over" if false_alarms > high else "under"
+            warn(
+                f"the false-positive rate is {rate['value']:.2%}, {side} the promised {point.budget:.2%} "
+                f"(expected {low} to {high} false alarms, there were {false_alarms}): "
+                "normal traffic here differs from that in training"
+            )
+    return found

@@ -1,0 +1,1 @@
+"""Thresholds, detection metrics with intervals, and the gates that judge them."""

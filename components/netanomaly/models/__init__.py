@@ -1,0 +1,1 @@
+"""Detectors behind one interface, and the model file that carries one."""

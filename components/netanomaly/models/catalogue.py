@@ -1,0 +1,155 @@
+"""Every detector: its class, its parameters, their defaults and ranges. Loads no numeric library.
+
+Adding a detector is one module with a `Detector` in it and one entry here.
+"""
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from netanomaly.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What one parameter may be: one of `words`, or of the given kinds and within [low, high]."""
+
+    default: Any
+    kinds: tuple[type, ...]
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False  # low itself is out of range
+    words: tuple[str | None, ...] = ()
+
+    def resolve(self, value: Any) -> Any:
+        """The value as the detector gets it.
+
+        Raises:
+            ValueError: It is not what this parameter may be; the message says what may.
+        """
+        if isinstance(value, str | None) and value in self.words:
+            return value
+        if bool in self.kinds and isinstance(value, bool):
+            return value
+        if list in self.kinds and isinstance(value, list):
+            return value
+        # Kubeflow carries every number as a double: 100 may arrive as 100.0.
+        if (
+            int in self.kinds
+            and isinstance(value, float)
+            and value.is_integer()
+            and (value > 1 or float not in self.kinds)
+        ):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(self.allowed)
+        if float not in self.kinds and not isinstance(value, int):
+            raise ValueError(self.allowed)
+        if int in self.kinds and float in self.kinds and isinstance(value, int) and value <= 1:
+            value = float(value)
+        if not (self.low <= value <= self.high) or (self.above and value == self.low):
+            raise ValueError(self.allowed)
+        if int in self.kinds and float in self.kinds and value > 1 and not isinstance(value, int):
+            raise ValueError(self.allowed)
+        return float(value) if self.kinds == (float,) else value
+
+    @property
+    def allowed(self) -> str:
+        """What may be given, in words."""
+        parts = [repr(word) if word is not None else "null" for word in self.words]
+        if bool in self.kinds:
+            parts.append("true or false")
+        elif list in self.kinds:
+            parts.append("a list")
+        elif int in self.kinds and float in self.kinds:
+            parts.append("a share over 0 and at most 1, or a whole number over 1")
+        elif self.kinds:
+            parts.append(("a whole number" if int in self.kinds else "a number") + self._range())
+        return " or ".join(parts)
+
+    def _range(self) -> str:
+        low = "" if self.low == -math.inf else f" {'over' if self.above else 'of at least'} {self.low:g}"
+        high = "" if self.high == math.inf else f"{' and' if low else ' of'} at most {self.high:g}"
+        return low + high
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One detector: where its class is (`module:class`), and what it can be told."""
+
+    path: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+def whole(default: int | None, low: float, high: float = math.inf, *, words: tuple[str | None, ...] = ()) -> Parameter:
+    """A whole number within [low, high]."""
+    return Parameter(default, (int,), low, high, words=words)
+
+
+def number(
+    default: float | str, low: float, high: float, *, above: bool = False, words: tuple[str | None, ...] = ()
+) -> Parameter:
+    """A number within [low, high]; `above`: low itself is out."""
+    return Parameter(default, (float,), low, high, above, words)
+
+
+def share_or_count(default: float, *, words: tuple[str | None, ...] = ()) -> Parameter:
+    """A share in (0, 1], or a count over 1. A count of 1 cannot be told from the whole, and is the whole."""
+    return Parameter(default, (int, float), 0, math.inf, above=True, words=words)
+
+
+# Accepted by every detector: the seed of its own draws (null: the pipeline's), the share of the training rows
+# thought to be anomalous (docs/detectors.md says what it does), and threads.
+_COMMON = {
+    "contamination": number("auto", 0, 0.5, above=True, words=("auto",)),
+    "random_state": whole(None, 0, 2**32 - 1, words=(None,)),
+    "n_jobs": whole(None, -1, 1024, words=(None,)),
+}
+
+CATALOGUE: dict[str, Entry] = {
+    # 200 trees of 4096 rows: docs/detectors.md has the comparison with scikit-learn's 100 of 256.
+    "isolation_forest": Entry(
+        "netanomaly.models.isolation_forest:IsolationForestDetector",
+        {
+            "n_estimators": whole(200, 1, 10_000),
+            "max_samples": share_or_count(4096, words=("auto",)),
+            "max_features": share_or_count(1.0),
+            "bootstrap": Parameter(False, (bool,)),
+            "verbose": whole(0, 0),
+            "warm_start": Parameter(False, (bool,)),
+            **_COMMON,
+        },
+    ),
+}
+
+
+def check(model_type: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The detector's parameters with every default filled in.
+
+    Raises:
+        ConfigError: No such detector, no such parameter (with the nearest name), or a value it cannot take.
+    """
+    if model_type not in CATALOGUE:
+        raise ConfigError(f"model_type is {model_type!r}; {_instead(model_type, CATALOGUE)}")
+    known = CATALOGUE[model_type].parameters
+    for name in parameters:
+        if name not in known:
+            raise ConfigError(
+                f"{model_type}_params has {name!r}, which {model_type} does not know; {_instead(name, known)}"
+            )
+    resolved = {}
+    for name, parameter in known.items():
+        value = parameters.get(name, parameter.default)
+        try:
+            resolved[name] = parameter.resolve(value) if name in parameters else value
+        except ValueError as allowed:
+            raise ConfigError(f"{model_type}_params: {name} is {value!r}; give {allowed}") from None
+    return resolved
+
+
+def _instead(name: str, known: Mapping[str, Any]) -> str:
+    nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    listed = ", ".join(sorted(known))
+    return f"did you mean {nearest[0]!r}? Known are {listed}" if nearest else f"known are {listed}"

@@ -1,0 +1,163 @@
+"""Isolation forest: rows that random cuts separate early are anomalous.
+
+Liu, Ting, Zhou, 'Isolation Forest', ICDM 2008. Fitted by scikit-learn; scored here, tree by tree over blocks of rows
+that stay in the cache, on two threads, and kept as a few bytes a node instead of scikit-learn's 72.
+"""
+
+import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import IsolationForest
+from sklearn.tree._tree import NODE_DTYPE, Tree
+
+from netanomaly.models.detector import Detector
+from netanomaly.models.encoding import Matrix, TwoViews
+from netanomaly.models.rows import Floats, Rows
+
+# Measured on two cores with 1 MiB of level-2 cache: 4,096 rows to 16,384 are within a tenth of each other.
+_ROWS_PER_BLOCK = 8192
+_THREADS = 2
+
+
+class IsolationForestDetector(Detector):
+    """The score is scikit-learn's with the sign turned: 2 ** -(mean depth / expected depth), from 0 to 1."""
+
+    minimum_rows = 20
+
+    def fit(self, rows: Rows, seed: int) -> None:
+        """Learn encoding and trees. Memory: the encoded rows (float32) and the trees."""
+        self.encoding = TwoViews.learn(rows)
+        matrix = self.encoding(rows)
+        given = self.parameters
+        columns = matrix.shape[1]
+        forest = IsolationForest(
+            n_estimators=given["n_estimators"],
+            max_samples=_at_most(given["max_samples"], len(matrix)),
+            max_features=_at_most(given["max_features"], columns),
+            bootstrap=given["bootstrap"],
+            random_state=seed,
+            n_jobs=given["n_jobs"],
+        ).fit(matrix)
+        self.forest = Forest.of(forest, columns)
+
+    def score(self, rows: Rows) -> Floats:
+        """From 0 to 1, one per row."""
+
+        def block(start: int) -> Floats:
+            return self.forest.score(self.encoding(rows.take(slice(start, start + _ROWS_PER_BLOCK))))
+
+        starts = range(0, len(rows), _ROWS_PER_BLOCK)
+        if len(starts) < 2:
+            return self.forest.score(self.encoding(rows))
+        with ThreadPoolExecutor(_THREADS) as threads:  # the trees and numpy release the interpreter lock
+            return np.concatenate(list(threads.map(block, starts)))
+
+
+@dataclass
+class Forest:
+    """Trees as flat arrays, one after the other; a tree's nodes are in depth-first order.
+
+    So the left child of node i is i + 1, and `right` alone is kept (0 for a leaf, counted within its tree).
+    `value` of a leaf is its depth plus the depth that an unbuilt tree over its rows would have.
+    """
+
+    starts: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int16]
+    thresholds: npt.NDArray[np.float32]
+    right: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float32]
+    width: int
+    expected_depth: float
+
+    @classmethod
+    def of(cls, forest: IsolationForest, width: int) -> "Forest":
+        """The trees of a fitted scikit-learn forest over `width` columns."""
+        columns, thresholds, right, values, sizes = [], [], [], [], [0]
+        for estimator, chosen in zip(forest.estimators_, forest.estimators_features_, strict=True):
+            tree = estimator.tree_
+            leaf = tree.children_left == -1
+            columns.append(np.where(leaf, 0, np.asarray(chosen)[tree.feature]))
+            thresholds.append(np.where(leaf, 0.0, _floor_to_float32(tree.threshold)))
+            right.append(np.where(leaf, 0, tree.children_right))
+            depths = _depths(tree.children_left, tree.children_right)
+            values.append(np.where(leaf, depths + average_path_length(tree.n_node_samples), 0.0))
+            sizes.append(tree.node_count)
+        return cls(
+            starts=np.cumsum(sizes),
+            columns=np.concatenate(columns).astype(np.int16),
+            thresholds=np.concatenate(thresholds).astype(np.float32),
+            right=np.concatenate(right).astype(np.int32),
+            values=np.concatenate(values).astype(np.float32),
+            width=width,
+            expected_depth=float(average_path_length(np.array([forest.max_samples_]))[0]),
+        )
+
+    def score(self, matrix: Matrix) -> Floats:
+        """2 ** -(mean depth / expected depth) of each row."""
+        total = np.zeros(len(matrix))
+        for tree, values in self._trees():
+            total += values[tree.apply(matrix)]
+        mean = total / (len(self.starts) - 1)
+        return np.exp2(-mean / self.expected_depth) if self.expected_depth else np.full(len(matrix), 0.5)
+
+    def _trees(self) -> list[tuple[Tree, npt.NDArray[np.float32]]]:
+        """scikit-learn's compiled trees, built once from the arrays."""
+        if "trees" not in self.__dict__:
+            pairs = []
+            for start, end in zip(self.starts[:-1], self.starts[1:], strict=True):
+                part = slice(int(start), int(end))
+                pairs.append((self._tree(part), self.values[part]))
+            self.__dict__["trees"] = pairs
+        trees: list[tuple[Tree, npt.NDArray[np.float32]]] = self.__dict__["trees"]
+        return trees
+
+    def _tree(self, part: slice) -> Tree:
+        right = self.right[part]
+        count = len(right)
+        nodes = np.zeros(count, dtype=NODE_DTYPE)
+        leaf = right == 0
+        nodes["left_child"] = np.where(leaf, -1, np.arange(count) + 1)
+        nodes["right_child"] = np.where(leaf, -1, right)
+        nodes["feature"] = np.where(leaf, -2, self.columns[part])
+        nodes["threshold"] = np.where(leaf, -2.0, self.thresholds[part])
+        tree = Tree(self.width, np.ones(1, dtype=np.intp), 1)
+        tree.__setstate__(
+            {"max_depth": 0, "node_count": count, "nodes": nodes, "values": np.zeros((count, 1, 1), dtype=np.float64)}
+        )
+        return tree
+
+    def __getstate__(self) -> Mapping[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "trees"}
+
+
+def average_path_length(rows: npt.NDArray[Any]) -> Floats:
+    """Mean depth of an unsuccessful search in a binary tree of so many rows; equation 1 of the paper."""
+    rows = np.asarray(rows, dtype=np.float64)
+    many = np.maximum(rows, 3)
+    length = 2.0 * (np.log(many - 1.0) + np.euler_gamma) - 2.0 * (many - 1.0) / many
+    return np.where(rows <= 1, 0.0, np.where(rows == 2, 1.0, length))
+
+
+def _at_most(value: int | float | str, most: int) -> int | float | str:
+    """A count no greater than what there is; a share or a word as it is."""
+    return min(value, most) if isinstance(value, int) else value
+
+
+def _depths(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> Floats:
+    """Edges from the root to each node."""
+    depths = np.zeros(len(left))
+    inner = np.flatnonzero(left != -1)
+    for node in inner.tolist():  # parents precede their children
+        depths[left[node]] = depths[right[node]] = depths[node] + 1
+    return depths
+
+
+def _floor_to_float32(thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """The largest float32 not above: for a float32 x, `x <= threshold` stays as it was."""
+    rounded = thresholds.astype(np.float32)
+    return np.where(rounded > thresholds, np.nextafter(rounded, np.float32(-math.inf)), rounded)

@@ -1,0 +1,134 @@
+"""The model file: one object with schema, preprocessing, detector, thresholds and the versions that made it."""
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+
+import netanomaly
+from netanomaly.errors import ModelError, NetanomalyError
+from netanomaly.metrics.thresholds import Threshold
+from netanomaly.models.detector import Detector
+from netanomaly.models.rows import Rows, Schema
+
+FORMAT = 1
+
+# Half the memory of doubles; and what the number of rows in a batch may change in the last bits is rounded away.
+Scores = npt.NDArray[np.float32]
+
+
+def versions() -> dict[str, str]:
+    """The versions of what a model file depends on."""
+    import pandas as pd
+    import sklearn
+
+    return {
+        "python": platform.python_version(),
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "pandas": pd.__version__,
+        "netanomaly": netanomaly.__version__,
+    }
+
+
+@dataclass
+class AnomalyModel:
+    """A fitted detector and all that is needed to score traffic with it.
+
+    `thresholds` are operating points, by budget; `threshold` is the one asked for at training.
+    """
+
+    model_type: str
+    parameters: dict[str, Any]
+    schema: Schema
+    detector: Detector
+    thresholds: list[Threshold]
+    alert_budget: float
+    training_rows: str
+    versions: dict[str, str]
+    format: int = FORMAT
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def threshold(self) -> float:
+        """The score above which a row alerts."""
+        return self.operating_point(self.alert_budget).threshold
+
+    def operating_point(self, budget: float) -> Threshold:
+        """The operating point of this budget.
+
+        Raises:
+            ModelError: The model carries no such point; the message says which it carries.
+        """
+        for point in self.thresholds:
+            if point.budget == budget:
+                return point
+        carried = ", ".join(f"{point.budget:g}" for point in self.thresholds)
+        raise ModelError(f"the model carries no threshold for an alert budget of {budget:g}; it carries {carried}")
+
+    def score(self, data: Any) -> Scores:
+        """Anomaly scores of the rows of a pandas frame, Arrow table or record batch; higher is more anomalous.
+
+        float32, finite, one per row, in the rows' order.
+
+        Raises:
+            DataError: Feature columns are absent or hold text where the model expects numbers.
+        """
+        return self.score_rows(self.schema.rows(data))
+
+    def score_rows(self, rows: Rows) -> Scores:
+        """As `score`, of rows already in the model's schema."""
+        if not len(rows):
+            return np.empty(0, dtype=np.float32)
+        scores = self.detector.score(rows).astype(np.float32)
+        if not np.isfinite(scores).all():
+            raise NetanomalyError(
+                f"{self.model_type} gave {np.count_nonzero(~np.isfinite(scores))} scores that are no number"
+            )
+        return scores
+
+    def score_batches(self, batches: Iterable[Any]) -> Iterable[Scores]:
+        """Scores of each batch; memory is that of one batch."""
+        for batch in batches:
+            yield self.score(batch)
+
+    def save(self, path: Path) -> None:
+        """Write the file. The same training gives the same bytes."""
+        joblib.dump(self, path, compress=("zlib", 1))
+
+
+def load(path: Path) -> AnomalyModel:
+    """Read a model file. This runs code that the file holds: verify its digest first (rule 5 of the architecture).
+
+    Raises:
+        ModelError: It is no model file, of a newer format, or made by a scikit-learn that cannot be used here.
+    """
+    try:
+        model = joblib.load(path)
+    except (ImportError, AttributeError, EOFError, KeyError, IndexError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read as a model file: {type(error).__name__}: {error}") from None
+    if not isinstance(model, AnomalyModel):
+        raise ModelError(f"{path} holds a {type(model).__name__}, not a model of netanomaly")
+    if model.format > FORMAT:
+        raise ModelError(f"{path} has format {model.format}; this netanomaly reads up to {FORMAT}: install a newer one")
+    check_versions(model.versions)
+    return model
+
+
+def check_versions(made_by: dict[str, str]) -> None:
+    """Refuse a model made by another minor version of scikit-learn, which does not promise to read it.
+
+    https://scikit-learn.org/stable/model_persistence.html
+    """
+    ours = versions()["scikit-learn"]
+    theirs = made_by.get("scikit-learn", "unknown")
+    if theirs.split(".")[:2] != ours.split(".")[:2]:
+        raise ModelError(
+            f"the model was made with scikit-learn {theirs} and this is scikit-learn {ours}; "
+            f"install scikit-learn {theirs}, or train the model again"
+        )

@@ -1,0 +1,1 @@
+"""The train stage: a data set becomes a fitted detector with calibrated thresholds."""

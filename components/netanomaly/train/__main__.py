@@ -1,0 +1,28 @@
+"""Container entry point of the train stage."""
+
+import sys
+
+from netanomaly import stage_io
+from netanomaly.errors import GateRefusal
+
+
+def main(argv: list[str]) -> None:
+    with stage_io.stage(argv) as stage:
+        # Heavy imports come after the arguments are parsed: --help stays fast.
+        import pyarrow.parquet as pq
+
+        from netanomaly.train.program import Parameters, refusal, train
+
+        if stage.parameter("data_verdict") == "refuse":
+            raise GateRefusal(refusal(stage.input_json("validation_report")))
+        parameters = stage.parameters(Parameters, given={"rows_at_most": Parameters.rows_at_most})
+        trained = train(pq.ParquetFile(stage.input("flows")), parameters, stage.progress)
+        trained.model.save(stage.output("model"))
+        stage.write_json("training_summary", trained.summary)
+        summary = trained.summary
+        stage.describe("model", {"framework": "scikit-learn", "model_type": summary["model_type"]})
+        stage.describe("training_summary", {name: summary[name] for name in ("rows_fitted", "rows_calibrated")})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

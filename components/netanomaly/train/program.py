@@ -1,0 +1,179 @@
+"""Fit a detector on part of the rows, and calibrate its thresholds on the rest."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from netanomaly.errors import ConfigError, DataError
+from netanomaly.flows.contract import read_contract
+from netanomaly.flows.labels import is_normal
+from netanomaly.metrics.thresholds import operating_points, rows_needed
+from netanomaly.models import catalogue
+from netanomaly.models.detector import make
+from netanomaly.models.model import AnomalyModel, versions
+from netanomaly.models.rows import learn_schema
+from netanomaly.train import sampling
+
+# Part of the rows that calibrates, unless the budget needs more; never more than half.
+_CALIBRATION_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What train is told; `model_parameters` may leave out what has a default."""
+
+    model_type: str
+    model_parameters: dict[str, Any]
+    label_column: str
+    normal_labels: list[str]
+    training_rows: str
+    categorical_columns: list[str]
+    alert_budget: float
+    random_state: int
+    rows_at_most: int = field(default=sampling.SAMPLED_ROWS)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alert_budget < 1:
+            raise ConfigError(f"alert_budget is {self.alert_budget}; give a false-positive rate over 0 and under 1")
+        if self.training_rows not in ("auto", "normal", "all"):
+            raise ConfigError(f"training_rows is {self.training_rows!r}; give 'normal', 'all' or 'auto'")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model, and the training summary."""
+
+    model: AnomalyModel
+    summary: dict[str, Any]
+
+
+def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int], Any] = int) -> Trained:
+    """Sample rows, split them, fit on one part, calibrate on the other.
+
+    Memory is that of the sample (at most `rows_at_most` rows) and one row group, whatever the file holds.
+
+    Raises:
+        ConfigError: The detector does not know a parameter.
+        DataError: No normal rows, too few rows, or columns that are all constant.
+    """
+    began = time.monotonic()
+    resolved = catalogue.check(parameters.model_type, parameters.model_parameters)
+    contract = read_contract(file.schema_arrow)
+    features = [name for name in contract.features if name != parameters.label_column]
+    positions, chosen = _eligible(file, contract.label_column, parameters)
+    sampled = sampling.sample(positions, parameters.rows_at_most, parameters.random_state)
+    table = sampling.take(file, sampled, features, progress)
+    _refuse_constant(table)
+    detector = make(parameters.model_type, resolved)
+    fitting, calibrating = split(len(table), parameters.alert_budget, detector.minimum_rows, parameters.random_state)
+    schema = learn_schema(
+        table.take(pa.array(fitting)), features, [*contract.categorical, *parameters.categorical_columns]
+    )
+    rows = schema.rows(table)
+    seed = resolved["random_state"] if resolved.get("random_state") is not None else parameters.random_state
+    detector.fit(rows.take(fitting), seed)
+    model = AnomalyModel(
+        model_type=parameters.model_type,
+        parameters=resolved,
+        schema=schema,
+        detector=detector,
+        thresholds=[],
+        alert_budget=parameters.alert_budget,
+        training_rows=chosen,
+        versions=versions(),
+    )
+    model.thresholds = operating_points(model.score_rows(rows.take(calibrating)), parameters.alert_budget)
+    summary = {
+        "format": 1,
+        "model_type": model.model_type,
+        "parameters": resolved,
+        "rows": file.metadata.num_rows,
+        "rows_eligible": len(positions),
+        "rows_used": len(table),
+        "rows_fitted": len(fitting),
+        "rows_calibrated": len(calibrating),
+        "training_rows": chosen,
+        "features": features,
+        "categorical": list(schema.categorical),
+        "threshold": model.threshold,
+        "alert_budget": model.alert_budget,
+        "thresholds": [{"budget": point.budget, "threshold": point.threshold} for point in model.thresholds],
+        "seconds": round(time.monotonic() - began, 3),
+        "versions": model.versions,
+    }
+    return Trained(model, summary)
+
+
+def split(
+    rows: int, budget: float, minimum_rows: int, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Positions to fit on and positions to calibrate on: a random partition, both ascending.
+
+    A quarter calibrates, or as many as the budget needs where that is more, at most half.
+
+    Raises:
+        DataError: Too few rows for the detector, or for the budget.
+    """
+    needed = rows_needed(budget)
+    calibrating = min(max(int(rows * _CALIBRATION_SHARE), needed), rows // 2)
+    if calibrating < needed:
+        raise DataError(
+            f"{rows} training rows are too few: alert_budget {budget:g} needs {2 * needed} of them, half to fit "
+            "and half to calibrate; give more rows, or a higher alert_budget"
+        )
+    if rows - calibrating < minimum_rows:
+        raise DataError(
+            f"{rows} training rows are too few: the detector is fitted on {rows - calibrating} of them and needs "
+            f"{minimum_rows}; give at least {2 * max(minimum_rows, needed)} rows"
+        )
+    shuffled = np.random.default_rng([seed, 1]).permutation(rows)
+    return np.sort(shuffled[calibrating:]), np.sort(shuffled[:calibrating])
+
+
+def refusal(report: Mapping[str, Any]) -> str:
+    """The data gate's errors in one line."""
+    errors = [finding["message"] for finding in report.get("findings", []) if finding.get("severity") == "error"]
+    return "the data gate refused the data: " + ("; ".join(errors) or "no reason was reported")
+
+
+def _eligible(
+    file: pq.ParquetFile, label_column: str | None, parameters: Parameters
+) -> tuple[npt.NDArray[np.int64], str]:
+    """Positions of the rows that may be fitted on, and which those are: "normal" or "all"."""
+    wanted = parameters.training_rows
+    labelled = label_column is not None and label_column in file.schema_arrow.names
+    if wanted == "all" or (wanted == "auto" and not labelled):
+        return np.arange(file.metadata.num_rows), "all"
+    if not labelled:
+        raise DataError(
+            "training_rows is 'normal' but the training data has no label column "
+            f"{parameters.label_column!r}; set label_column, or training_rows to 'all'"
+        )
+    counts = sampling.class_counts(file, str(label_column))
+    names = [name for name in counts if is_normal(name, parameters.normal_labels)]
+    if not names:
+        raise DataError(
+            f"no training row is normal: column {label_column!r} holds {_listed(counts)}; "
+            "name the normal ones in normal_labels, or set training_rows to 'all'"
+        )
+    return sampling.rows_of_classes(file, str(label_column), names), "normal"
+
+
+def _refuse_constant(table: pa.Table) -> None:
+    if all(len(column.unique()) <= 1 for column in table.columns) and len(table) > 1:
+        raise DataError(
+            f"every feature column ({', '.join(table.column_names)}) has one value in all {len(table)} training rows; "
+            "choose other feature_columns"
+        )
+
+
+def _listed(counts: Mapping[str, int], most: int = 10) -> str:
+    ordered = sorted(counts, key=lambda name: -counts[name])
+    shown: Sequence[str] = [repr(name) for name in ordered[:most]]
+    return ", ".join(shown) + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
