@@ -1,0 +1,115 @@
+"""What the data gate looks for: each rule with its default severity and limit, and how a configuration changes them.
+
+    "validation": {"duplicate_rows": "error",
+                   "missing_values": {"severity": "error", "limit": 0.2},
+                   "ranges": {"duration": [0, 86400]}}
+
+Defaults: an error is data that no honest model or metric can come from; everything that may be right in somebody's
+network is a warning.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netanomaly.config import suggestion
+from netanomaly.errors import ConfigError
+
+ERROR, WARNING, OFF = "error", "warning", "off"
+SEVERITIES = (ERROR, WARNING, OFF)
+RANGES = "ranges"
+
+Range = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing to look for. `limit` is None where the rule has no number to set."""
+
+    severity: str
+    limit: float | None
+    meaning: str
+
+
+RULES: dict[str, Rule] = {
+    "too_few_rows": Rule(ERROR, 50, "a data set has fewer rows than this"),
+    "different_columns": Rule(ERROR, None, "training and evaluation data differ in their columns or column types"),
+    "no_known_label": Rule(ERROR, None, "the data has labels, none of which is known to be normal"),
+    "no_normal_rows": Rule(ERROR, None, "no row to train on is normal"),
+    "one_class_only": Rule(ERROR, None, "labelled evaluation data holds only normal rows, or only attacks"),
+    "unlabelled_rows": Rule(WARNING, 0.0, "a larger share of labelled data than this has no label"),
+    "all_columns_constant": Rule(ERROR, None, "no column of the training data varies"),
+    "constant_column": Rule(WARNING, None, "a column of the training data holds one value"),
+    "missing_values": Rule(WARNING, 0.2, "a larger share of a column than this is missing"),
+    "infinite_values": Rule(WARNING, 0.0, "a larger share of a column than this was infinite or absurdly large"),
+    "impossible_values": Rule(WARNING, 0.0, "a larger share than this of a count, size, duration or rate is negative"),
+    "out_of_range": Rule(ERROR, None, "a column leaves the range that `ranges` gives it"),
+    "duplicate_rows": Rule(WARNING, 0.5, "a larger share of a data set than this repeats an earlier row"),
+    "leakage": Rule(WARNING, 0.05, "a larger share of the evaluation rows than this is in the training data"),
+    "shift": Rule(WARNING, 0.3, "a column's distribution moved further than this (Kolmogorov-Smirnov distance)"),
+    "unseen_categories": Rule(
+        WARNING, 0.05, "a larger share of evaluation rows than this has a category unseen in training"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The rules as one configuration wants them."""
+
+    rules: Mapping[str, Rule]
+    ranges: Mapping[str, Range]
+
+
+def check(validation: Mapping[str, Any]) -> Checks:
+    """The rules with a configuration's changes.
+
+    Raises:
+        ConfigError: An unknown rule or severity, a limit where there is none or that is no number, a range that is none.
+    """
+    rules = dict(RULES)
+    for name, wanted in validation.items():
+        if name == RANGES:
+            continue
+        if name not in RULES:
+            raise ConfigError(f"validation has no rule {name!r}{suggestion(name, [*RULES, RANGES])}")
+        rules[name] = _changed(name, wanted)
+    return Checks(rules, _ranges(validation.get(RANGES, {})))
+
+
+def _changed(name: str, wanted: Any) -> Rule:
+    rule = RULES[name]
+    if isinstance(wanted, str):
+        wanted = {"severity": wanted}
+    if not isinstance(wanted, Mapping):
+        raise ConfigError(f'validation.{name} is {wanted!r}; write "error", "warning", "off" or {{"limit": ...}}')
+    for field in wanted:
+        if field not in ("severity", "limit"):
+            raise ConfigError(f"validation.{name} has no field {field!r}; known: severity, limit")
+    severity, limit = wanted.get("severity", rule.severity), wanted.get("limit", rule.limit)
+    if severity not in SEVERITIES:
+        raise ConfigError(f"validation.{name}: severity is {severity!r}; choose one of {', '.join(SEVERITIES)}")
+    if "limit" in wanted and rule.limit is None:
+        raise ConfigError(f"validation.{name} has no limit to set; give it a severity only")
+    if "limit" in wanted and (isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0):
+        raise ConfigError(f"validation.{name}: limit is {limit!r}; give a number from 0 on")
+    return Rule(severity, limit, rule.meaning)
+
+
+def _ranges(ranges: Any) -> dict[str, Range]:
+    if not isinstance(ranges, Mapping):
+        raise ConfigError('validation.ranges is no object; write {"column": [lowest, highest]}')
+    for column, bounds in ranges.items():
+        numbers = (
+            isinstance(bounds, list | tuple)
+            and len(bounds) == 2
+            and all(
+                bound is None or (isinstance(bound, int | float) and not isinstance(bound, bool)) for bound in bounds
+            )
+        )
+        if not numbers:
+            raise ConfigError(f"validation.ranges.{column} is {bounds!r}; write [lowest, highest], null for no bound")
+        low, high = bounds
+        if low is not None and high is not None and low > high:
+            raise ConfigError(f"validation.ranges.{column} is {bounds!r}; the lowest comes first")
+    return {column: (bounds[0], bounds[1]) for column, bounds in ranges.items()}

@@ -1,0 +1,1 @@
+"""The data gate: is this data fit to train and to judge a model on?"""
