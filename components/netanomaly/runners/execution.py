@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from netanomaly.errors import InputError
+from netanomaly.errors import InputError, NetanomalyError
 from netanomaly.runners import compiled
 from netanomaly.runners.attempt import Outcome, Place, Work, carry_out
 from netanomaly.runners.events import (
@@ -294,9 +294,13 @@ class _Execution:
             if path in self._failures:
                 error, exit_code = self._failures[path]
                 return FAILED, exit_code, path, error
-        if self._signal is not None and (root.failed or not root.ended):
+        if root.ended and not root.failed:
+            return SUCCEEDED, 0, None, None
+        if self._signal is not None:
             return CANCELED, 128 + self._signal, None, f"canceled by {self._signal.name}"
-        return SUCCEEDED, 0, None, None
+        # Fail closed: a run whose tasks did not all end is no success, whatever the reason.
+        left = ", ".join(name for name, state in root.states.items() if state not in (SUCCEEDED, SKIPPED))
+        return FAILED, NetanomalyError.exit_code, None, f"internal error: these tasks were never settled: {left}"
 
     def _write_state(self, state: str, result: RunResult | None = None) -> None:
         document = {

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from netanomaly.runners import StageExit, run
+from netanomaly.runners import StageExit, TaskFinished, run
 
 from tests.unit.runners.making import (
     FakeLauncher,
@@ -70,9 +70,9 @@ TASKS = {
 
 @pytest.fixture
 def execute(tmp_path):
-    def execute(tasks, components, launcher):
+    def execute(tasks, components, launcher, **settings):
         path = written(document(tasks, components), tmp_path)
-        return run(path, {}, tmp_path / "run", launcher=launcher)
+        return run(path, {}, tmp_path / "run", launcher=launcher, **settings)
 
     return execute
 
@@ -129,6 +129,44 @@ def test_a_task_behind_a_skipped_branch_is_skipped_and_the_run_succeeds(execute)
         "beside": "succeeded",
         "maybe/inner": "skipped",
         "behind": "skipped",
+    }
+
+
+def test_a_nested_pipeline_whose_last_task_is_skipped_has_ended_well(execute):
+    skipping = {
+        "maybe": {**branch(f"{VERDICT} == 'yes'", "maybe"), "inputs": {"parameters": {"verdict": constant("no")}}},
+        "behind": task("say", after=("maybe",)),
+    }
+    components = {
+        "maybe": dag({"inner": task("say")}, takes={"verdict": "STRING"}),
+        "around": dag(skipping),
+        "say": BRANCHES["say"],
+    }
+    launcher = FakeLauncher()
+    result = execute({"around": task("around"), "after": task("say", after=("around",))}, components, launcher)
+    assert result.state == "succeeded"
+    assert launcher.started == ["after"]
+
+
+def test_a_nested_pipeline_is_not_started_after_a_failure_beside_it(execute):
+    failed = threading.Event()
+
+    def good(call, on_rows):
+        assert failed.wait(10)
+        return StageExit(code=0)
+
+    def watch(event):
+        if isinstance(event, TaskFinished) and event.stage.name == "bad":
+            failed.set()
+
+    components = {"inner": dag({"one": task("say")}), "say": BRANCHES["say"], "plain": {}}
+    tasks = {"bad": task("plain"), "good": task("plain"), "inner": task("inner", after=("good",))}
+    launcher = FakeLauncher(bad=exits(1), good=good)
+    result = execute(tasks, components, launcher, on_event=watch, side_by_side=2)
+    assert {stage.name: stage.state for stage in result.stages} == {
+        "bad": "failed",
+        "good": "succeeded",
+        "inner/one": "skipped",
     }
 
 
