@@ -31,9 +31,8 @@ class RunFolder:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            # Of two runs that want the folder at once, one makes this first.
-            (self.root / "executor").mkdir()
-            for name in ("logs", "tasks"):
+            # Of two runs that want the folder at once, one makes the first of these.
+            for name in ("executor", "logs", "tasks"):
                 (self.root / name).mkdir()
         except FileExistsError as error:
             if not self.root.is_dir():

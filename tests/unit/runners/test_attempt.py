@@ -1,10 +1,10 @@
 import threading
 
 import yaml
-
 from netanomaly.runners.attempt import Place, Work, carry_out
 from netanomaly.runners.compiled import parse
 from netanomaly.runners.run_folder import RunFolder
+
 from tests.unit.runners.making import FakeLauncher, document, exits, task
 
 

@@ -158,6 +158,18 @@ def test_a_condition_on_a_number_is_refused():
     assert "NUMBER_INTEGER; compare text" in refused(document(tasks, {"a": interface(takes={"n": "NUMBER_INTEGER"})}))
 
 
+def test_an_output_of_a_dag_that_its_interface_does_not_declare_is_refused():
+    pipeline = document({"a": task("a")}, {"a": interface(gives={"k": "STRING"})})
+    output = {"valueFromParameter": {"producerSubtask": "a", "outputParameterKey": "k"}}
+    pipeline["root"]["dag"]["outputs"] = {"parameters": {"Output": output}}
+    assert "'Output', which its interface does not declare" in refused(pipeline)
+
+
+def test_tasks_are_in_the_order_of_the_file_where_the_dag_leaves_a_choice():
+    tasks = {"a": task("n", after=("y",)), "b": task("n", after=("x",)), "x": task("n"), "y": task("n")}
+    assert list(parsed(document(tasks)).dag.tasks) == ["x", "y", "a", "b"]
+
+
 def test_tasks_that_wait_for_each_other_are_refused():
     assert "wait for each other" in refused(document({"a": task("a", after=("b",)), "b": task("b", after=("a",))}))
 

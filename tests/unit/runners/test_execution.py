@@ -117,6 +117,7 @@ def test_parameters_and_artefacts_go_from_task_to_task(execute):
                     "given": {"componentInputParameter": "given"},
                     "pipelinechannel--make-count": output_of("make", "count"),
                     "text": constant("{{$.inputs.parameters['pipelinechannel--make-count']}} of {{x}}"),
+                    "alone": constant("{{$.inputs.parameters['pipelinechannel--make-count']}}"),
                     "run": constant("{{$.pipeline_job_uuid}}"),
                     "task": constant("{{$.pipeline_task_name}}"),
                 },
@@ -131,6 +132,7 @@ def test_parameters_and_artefacts_go_from_task_to_task(execute):
                     "count": "NUMBER_INTEGER",
                     "given": "STRUCT",
                     "text": "STRING",
+                    "alone": "NUMBER_INTEGER",
                     "run": "STRING",
                     "task": "STRING",
                 },
@@ -150,6 +152,7 @@ def test_parameters_and_artefacts_go_from_task_to_task(execute):
             "given": {"a": [1, "$HOME é"]},
             "pipelinechannel--make-count": 7,
             "text": "7 of {{x}}",
+            "alone": 7,
             "run": "run-1",
             "task": "use",
         },
@@ -284,6 +287,19 @@ def test_a_stage_that_ends_well_without_its_declared_outputs_has_failed(execute,
     result = execute({"a": task("a")}, FakeLauncher(a=exits(0)), components={"a": interface(**gives)})
     assert (result.state, result.exit_code) == ("failed", 1)
     assert "was not written" in (result.error or "")
+
+
+def test_an_output_parameter_in_the_executor_output_goes_before_its_file(execute):
+    def both(call, on_rows):
+        outputs = executor_input(call)["outputs"]
+        Path(outputs["parameters"]["verdict"]["outputFile"]).write_text("in the file")
+        path = Path(outputs["outputFile"])
+        path.parent.mkdir(parents=True)
+        path.write_text('{"parameterValues": {"verdict": "in the executor output"}}')
+        return StageExit(code=0)
+
+    result = execute({"a": task("a")}, FakeLauncher(a=both), components={"a": interface(gives={"verdict": "STRING"})})
+    assert result.output("a", "verdict") == "in the executor output"
 
 
 def test_metrics_need_no_file(execute):
@@ -428,6 +444,19 @@ def test_a_signal_stops_the_stages_and_cancels_the_run(execute):
     assert (result.state, result.exit_code) == ("canceled", 130)
     assert states(result) == {"a": "canceled", "b": "skipped", "c": "skipped"}
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_signal_that_is_ignored_stays_so(execute):
+    def look(call, on_rows):
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        return succeed(call, on_rows)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert execute({"a": task("a")}, FakeLauncher(a=look)).error is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_second_signal_kills(execute):
