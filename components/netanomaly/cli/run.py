@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -47,7 +48,7 @@ def run(
     Example: netanomaly run configs/nsl-kdd.json --set alert_budget=0.001
     """
     from netanomaly import runners
-    from netanomaly.runners.console import Console
+    from netanomaly.runners import console
     from netanomaly.runners.host import HostLauncher
 
     document = config.override(config.read(configuration), assignments or [])
@@ -59,14 +60,15 @@ def run(
             document[name] = _located(document[name], configuration.resolve().parent)
 
     run_dir = _new_run_dir(folder / wanted.model_name, wanted.model_version)
-    result = runners.run(
-        compiled_file(),
-        {"configuration": document},
-        run_dir,
-        run_id=str(uuid.uuid4()),
-        launcher=HostLauncher(),
-        on_event=Console(),
-    )
+    with console.view(sys.stderr) as show:
+        result = runners.run(
+            compiled_file(),
+            {"configuration": document},
+            run_dir,
+            run_id=str(uuid.uuid4()),
+            launcher=HostLauncher(),
+            on_event=show,
+        )
     _keep(result, run_dir)
     summary = _summary(result, wanted, run_dir, registry)
     if as_json:

@@ -1,0 +1,78 @@
+"""What can go wrong with a registry, and who can mend it; the roots are those of netanomaly.errors.
+
+    InputError                     exit 2
+    |- InvalidName                         a model name, alias or reference that cannot be one
+    |- NotInRegistry                       no such model, version or alias here
+    |- KeyConflict                         the same key was registered with other contents
+    |- NewerFormat                         written by a later netanomaly; says which
+    |- StoreRefused                        access denied, no such bucket, wrong credentials
+    `- DamagedRegistry                     an object of the registry is not what was written
+    ModelError                     exit 2
+    |- WrongDigest                         the bytes are not those that were registered
+    |- WrongSize                           fewer or more bytes than registered
+    |- MissingArtifact                     the record is there, the model file is not
+    |- LibraryVersionsMissing              the record does not say what the model was made with
+    `- UnsupportedLibraryVersions          it does, and that cannot be loaded here
+    OutsideError                   exit 3
+    `- StoreUnavailable                    time-out, reset, 5xx, or a lock held by another process
+
+Two more never leave the package: `Absent` and `Refused`, a store's answers to a read and to a conditional write.
+"""
+
+from netanomaly.errors import InputError, ModelError, OutsideError
+
+
+class InvalidName(InputError):
+    """A model name, alias or model reference that cannot be one."""
+
+
+class NotInRegistry(InputError):
+    """No such model, version or alias in this registry."""
+
+
+class KeyConflict(InputError):
+    """The same key was registered before, with other contents."""
+
+
+class NewerFormat(InputError):
+    """An object was written in a format of a later netanomaly."""
+
+
+class StoreRefused(InputError):
+    """The store said no: access denied, no such bucket, wrong credentials."""
+
+
+class DamagedRegistry(InputError):
+    """An object of the registry is not what was written there."""
+
+
+class WrongDigest(ModelError):
+    """The bytes are not those that were registered."""
+
+
+class WrongSize(ModelError):
+    """Fewer or more bytes than were registered."""
+
+
+class MissingArtifact(ModelError):
+    """The record is there, the file it names is not."""
+
+
+class LibraryVersionsMissing(ModelError):
+    """The record does not say which library versions the model was made with."""
+
+
+class UnsupportedLibraryVersions(ModelError):
+    """The model was made with library versions that cannot load it here."""
+
+
+class StoreUnavailable(OutsideError):
+    """The store did not answer, or not in time; the same call may succeed later."""
+
+
+class Absent(Exception):
+    """There is no object under this key."""
+
+
+class Refused(Exception):
+    """The condition of a write did not hold: the object exists already, or is no longer the one expected."""
