@@ -1,39 +1,17 @@
 """Read a compiled pipeline (KFP v2 PipelineSpec YAML) strictly: what is not known is refused by name."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from netanomaly.errors import InputError, OutsideError
-from netanomaly.runners import conditions, placeholders
+from netanomaly.runners import declarations
 from netanomaly.runners.fields import Fields
-from netanomaly.runners.spec import (
-    ArtifactSource,
-    ArtifactType,
-    Component,
-    Constant,
-    Container,
-    Dag,
-    DagInput,
-    InputArtifact,
-    InputParameter,
-    Interface,
-    ParameterSource,
-    ParameterType,
-    Pipeline,
-    Resources,
-    Retry,
-    Task,
-    TaskOutput,
-)
+from netanomaly.runners.spec import Component, Container, Dag, Interface, Pipeline, Task, TaskOutput
 from netanomaly.runners.wiring import check
 
-# Names become folders and files of the run folder.
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SCHEMA_VERSIONS = ("2.1.",)
-_BYTES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 def read(path: Path | str) -> Pipeline:
@@ -111,7 +89,7 @@ class _Reader:
         return Pipeline(name=name, description=description, root=root)
 
     def _component(self, name: str, fields: Fields) -> Component:
-        interface = _interface(fields.child("inputDefinitions"), fields.child("outputDefinitions"))
+        interface = declarations.interface(fields.child("inputDefinitions"), fields.child("outputDefinitions"))
         fields.refuse("singlePlatformSpecs", "platform settings inside a component")
         fields.refuse("taskConfigPassthroughs", "task configuration passthrough")
         body: Container | Dag
@@ -121,7 +99,7 @@ class _Reader:
             label = fields.take("executorLabel", str)
             if label not in self._executors:
                 raise InputError(f"component {name!r} refers to executor {label!r}, which is not there")
-            body = _container(Fields(self._executors[label], f"executor {label!r}"), interface)
+            body = declarations.container(Fields(self._executors[label], f"executor {label!r}"), interface)
         fields.done()
         return Component(name=name, interface=interface, body=body)
 
@@ -138,10 +116,12 @@ class _Reader:
 
     def _dag(self, name: str, fields: Fields, interface: Interface) -> Dag:
         where = "the pipeline" if name == "root" else f"component {name!r}"
-        tasks = {key: self._task(_safe(key, where), task) for key, task in fields.children("tasks").items()}
+        tasks = {key: self._task(declarations.safe(key, where), task) for key, task in fields.children("tasks").items()}
         outputs = fields.child("outputs")
-        parameters = {key: _output_parameter(output) for key, output in outputs.children("parameters").items()}
-        artifacts = {key: _output_artifact(output) for key, output in outputs.children("artifacts").items()}
+        parameters = {
+            key: declarations.output_parameter(output) for key, output in outputs.children("parameters").items()
+        }
+        artifacts = {key: declarations.output_artifact(output) for key, output in outputs.children("artifacts").items()}
         outputs.done()
         fields.done()
         dag = Dag(tasks=tasks, output_parameters=parameters, output_artifacts=artifacts)
@@ -162,15 +142,17 @@ class _Reader:
         component = self._referenced(reference.take("name", str), fields.where)
         reference.done()
         inputs = fields.child("inputs")
-        parameters = {key: _parameter_source(source) for key, source in inputs.children("parameters").items()}
-        artifacts = {key: _artifact_source(source) for key, source in inputs.children("artifacts").items()}
+        parameters = {
+            key: declarations.parameter_source(source) for key, source in inputs.children("parameters").items()
+        }
+        artifacts = {key: declarations.artifact_source(source) for key, source in inputs.children("artifacts").items()}
         inputs.done()
         after = dict.fromkeys(fields.take("dependentTasks", list, []))
         after.update((s.task, None) for s in (*parameters.values(), *artifacts.values()) if isinstance(s, TaskOutput))
-        condition = _condition(fields.child("triggerPolicy"))
+        condition = declarations.condition(fields.child("triggerPolicy"))
         if fields.has("retryPolicy") and isinstance(component.body, Dag):
             fields.refuse("retryPolicy", "retry of a whole nested pipeline")
-        retry = _retry(fields.child("retryPolicy"))
+        retry = declarations.retry(fields.child("retryPolicy"))
         fields.done()
         return Task(
             name=name,
@@ -182,222 +164,6 @@ class _Reader:
             condition=condition,
             retry=retry,
         )
-
-
-def _interface(inputs: Fields, outputs: Fields) -> Interface:
-    made = Interface(
-        input_parameters={
-            _safe(k, inputs.where): _input_parameter(f) for k, f in inputs.children("parameters").items()
-        },
-        input_artifacts={_safe(k, inputs.where): _input_artifact(f) for k, f in inputs.children("artifacts").items()},
-        output_parameters={_safe(k, outputs.where): _output_type(f) for k, f in outputs.children("parameters").items()},
-        output_artifacts={
-            _safe(k, outputs.where): _output_artifact_type(f) for k, f in outputs.children("artifacts").items()
-        },
-    )
-    inputs.done()
-    outputs.done()
-    return made
-
-
-def _input_parameter(fields: Fields) -> InputParameter:
-    fields.ignore("description")
-    made = InputParameter(
-        type=_parameter_type(fields),
-        has_default=fields.has("defaultValue"),
-        default=fields.any("defaultValue"),
-        optional=fields.take("isOptional", bool, False),
-        literals=tuple(fields.take("literals", list, [])),
-    )
-    fields.done()
-    return made
-
-
-def _input_artifact(fields: Fields) -> InputArtifact:
-    fields.ignore("description")
-    fields.refuse("isArtifactList", "lists of artefacts")
-    made = InputArtifact(type=_artifact_type(fields), optional=fields.take("isOptional", bool, False))
-    fields.done()
-    return made
-
-
-def _output_type(fields: Fields) -> ParameterType:
-    fields.ignore("description")
-    made = _parameter_type(fields)
-    fields.done()
-    return made
-
-
-def _output_artifact_type(fields: Fields) -> ArtifactType:
-    fields.ignore("description")
-    fields.refuse("isArtifactList", "lists of artefacts")
-    made = _artifact_type(fields)
-    fields.done()
-    return made
-
-
-def _parameter_type(fields: Fields) -> ParameterType:
-    name = fields.take("parameterType", str)
-    try:
-        return ParameterType(name)
-    except ValueError:
-        raise InputError(f"{fields.where} is of type {name!r}, which the local runner does not know") from None
-
-
-def _artifact_type(fields: Fields) -> ArtifactType:
-    kind = fields.child("artifactType")
-    made = ArtifactType(title=kind.take("schemaTitle", str), version=kind.take("schemaVersion", str, ""))
-    kind.done()
-    return made
-
-
-def _container(fields: Fields, interface: Interface) -> Container:
-    fields.refuse("importer", "dsl.importer")
-    fields.refuse("resolver", "a resolver")
-    fields.refuse("customJob", "a custom job of Vertex AI")
-    container = fields.child("container")
-    fields.done()
-    container.refuse("lifecycle", "a pre-cache check")
-    command = _texts(container, "command")
-    if not command:
-        raise InputError(
-            f"{container.where} has no command; the KFP launcher needs one, and images have no entry point"
-        )
-    args = _texts(container, "args")
-    placeholders.check_command(command, args, interface, container.where)
-    environment = {}
-    for variable in container.take("env", list, []):
-        entry = Fields(variable, f"{container.where}.env")
-        environment[entry.take("name", str)] = entry.take("value", str, "")
-        entry.done()
-    made = Container(
-        image=container.take("image", str),
-        command=command,
-        args=args,
-        environment=environment,
-        resources=_resources(container.child("resources")),
-    )
-    container.done()
-    return made
-
-
-def _resources(fields: Fields) -> Resources:
-    fields.refuse("accelerator", "an accelerator")
-    # Requests are for a scheduler; the plain numbers are kfp's older form of the texts beside them.
-    fields.ignore(
-        "cpuRequest", "memoryRequest", "resourceCpuRequest", "resourceMemoryRequest", "cpuLimit", "memoryLimit"
-    )
-    cpu = fields.take("resourceCpuLimit", str, "")
-    memory = fields.take("resourceMemoryLimit", str, "")
-    fields.done()
-    return Resources(
-        cpu_limit=_quantity(cpu, {"": 1, "m": 0.001}, fields.where) if cpu else None,
-        memory_limit_bytes=int(_quantity(memory, _BYTES, fields.where)) if memory else None,
-    )
-
-
-def _quantity(text: str, units: Mapping[str, float], where: str) -> float:
-    match = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", text)
-    if match is None or match[2] not in units:
-        raise InputError(f"{where} has the limit {text!r}, which is no fixed Kubernetes quantity such as 500m or 2Gi")
-    return float(match[1]) * units[match[2]]
-
-
-def _texts(fields: Fields, name: str) -> tuple[str, ...]:
-    found = fields.take(name, list, [])
-    for item in found:
-        if not isinstance(item, str):
-            raise InputError(f"{fields.where}.{name} holds {item!r}, which is not text")
-    return tuple(found)
-
-
-def _parameter_source(fields: Fields) -> ParameterSource:
-    fields.refuse("parameterExpressionSelector", "a field of a loop item")
-    fields.refuse("taskFinalStatus", "the final status of a task (dsl.ExitHandler)")
-    made: ParameterSource
-    if fields.has("runtimeValue"):
-        value = fields.child("runtimeValue")
-        value.refuse("runtimeParameter", "a runtime parameter")
-        made = Constant(value.any("constant"))
-        value.done()
-        if isinstance(made.value, str):
-            placeholders.check_constant(made.value, fields.where)
-    elif fields.has("taskOutputParameter"):
-        made = _task_output(fields.child("taskOutputParameter"), "producerTask", "outputParameterKey")
-    else:
-        made = DagInput(fields.take("componentInputParameter", str))
-    fields.done()
-    return made
-
-
-def _artifact_source(fields: Fields) -> ArtifactSource:
-    made: ArtifactSource
-    if fields.has("taskOutputArtifact"):
-        made = _task_output(fields.child("taskOutputArtifact"), "producerTask", "outputArtifactKey")
-    else:
-        made = DagInput(fields.take("componentInputArtifact", str))
-    fields.done()
-    return made
-
-
-def _output_parameter(fields: Fields) -> tuple[TaskOutput, ...]:
-    if fields.has("valueFromOneof"):
-        choice = fields.child("valueFromOneof")
-        selectors = choice.take("parameterSelectors", list)
-        choice.done()
-    else:
-        selectors = [fields.any("valueFromParameter")]
-    fields.done()
-    return tuple(_task_output(Fields(s, fields.where), "producerSubtask", "outputParameterKey") for s in selectors)
-
-
-def _output_artifact(fields: Fields) -> tuple[TaskOutput, ...]:
-    selectors = fields.take("artifactSelectors", list)
-    fields.done()
-    return tuple(_task_output(Fields(s, fields.where), "producerSubtask", "outputArtifactKey") for s in selectors)
-
-
-def _task_output(fields: Fields, task: str, key: str) -> TaskOutput:
-    made = TaskOutput(task=fields.take(task, str), name=fields.take(key, str))
-    fields.done()
-    return made
-
-
-def _condition(fields: Fields) -> conditions.Condition | None:
-    fields.refuse("strategy", "a task that starts whatever becomes of those before it (dsl.ExitHandler)")
-    text = fields.take("condition", str, "")
-    fields.done()
-    try:
-        return conditions.parse(text) if text else None
-    except InputError as error:
-        raise InputError(f"{fields.where}: {error}") from None
-
-
-def _retry(fields: Fields) -> Retry:
-    made = Retry(
-        count=fields.take("maxRetryCount", int, 0),
-        seconds=_seconds(fields, "backoffDuration", "0s"),
-        factor=float(fields.take("backoffFactor", (int, float), 2.0)),
-        max_seconds=_seconds(fields, "backoffMaxDuration", "3600s"),
-    )
-    fields.done()
-    return made
-
-
-def _seconds(fields: Fields, name: str, default: str) -> float:
-    text = fields.take(name, str, default)
-    match = re.fullmatch(r"([0-9.]+)s", text)
-    if match is None:
-        raise InputError(f"{fields.where}.{name} is {text!r}; seconds such as '30s' are needed")
-    return float(match[1])
-
-
-def _safe(name: str, where: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"{where} has the name {name!r}; names hold letters, digits, '_', '-' and '.', the last not first"
-        )
-    return name
 
 
 def _in_topological_order(tasks: Mapping[str, Task], where: str) -> dict[str, Task]:
