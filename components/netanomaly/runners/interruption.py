@@ -11,7 +11,8 @@ from types import FrameType
 def interruptions(told: Callable[[signal.Signals], None]) -> Iterator[None]:
     """Call `told` for SIGINT, SIGTERM and SIGHUP inside the block; what handled them before is put back after it.
 
-    A signal that is ignored stays so (nohup). In another thread than the main one nothing is changed: Python
+    SIGHUP stays ignored where it is (nohup). SIGINT does not: a script's shell ignores it for what runs in the
+    background, yet whoever sends it there means it. In another thread than the main one nothing is changed: Python
     delivers signals to the main thread only.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -23,7 +24,7 @@ def interruptions(told: Callable[[signal.Signals], None]) -> Iterator[None]:
 
     before = {}
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, handle)
     try:
         yield

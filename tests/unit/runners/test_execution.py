@@ -446,17 +446,19 @@ def test_a_signal_stops_the_stages_and_cancels_the_run(execute):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_signal_that_is_ignored_stays_so(execute):
+def test_a_hang_up_that_is_ignored_stays_so_and_an_interrupt_does_not(execute):
     def look(call, on_rows):
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
         return succeed(call, on_rows)
 
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGINT)}
     try:
         assert execute({"a": task("a")}, FakeLauncher(a=look)).error is None
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGHUP, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_second_signal_kills(execute):
