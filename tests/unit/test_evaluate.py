@@ -88,7 +88,9 @@ def test_a_broken_promise_is_a_finding_and_a_kept_one_is_none(model, tmp_path):
     kept = judged(model, traffic(2000, 50, seed=4), tmp_path / "kept.parquet").document
     assert not kept["findings"]
     table = traffic(2000, 50, seed=4)
-    louder = table.set_column(1, "bytes_out", pc.multiply(table["bytes_out"], 50))
+    louder = table
+    for place, name in enumerate(("duration_seconds", "bytes_out")):
+        louder = louder.set_column(place, name, pc.multiply(table[name], 1000))
     broken = judged(model, louder.replace_schema_metadata(table.schema.metadata), tmp_path / "broken.parquet").document
     assert "over the promised 1.00%" in broken["findings"][0]["message"]
 
