@@ -31,29 +31,23 @@ class Parameter:
         """
         if isinstance(value, str | None) and value in self.words:
             return value
-        if bool in self.kinds and isinstance(value, bool):
-            return value
-        if list in self.kinds and isinstance(value, list):
-            return value
-        # Kubeflow carries every number as a double: 100 may arrive as 100.0.
-        if (
-            int in self.kinds
-            and isinstance(value, float)
-            and value.is_integer()
-            and (value > 1 or float not in self.kinds)
-        ):
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(self.allowed)
-        if float not in self.kinds and not isinstance(value, int):
-            raise ValueError(self.allowed)
-        if int in self.kinds and float in self.kinds and isinstance(value, int) and value <= 1:
-            value = float(value)
-        if not (self.low <= value <= self.high) or (self.above and value == self.low):
-            raise ValueError(self.allowed)
-        if int in self.kinds and float in self.kinds and value > 1 and not isinstance(value, int):
-            raise ValueError(self.allowed)
-        return float(value) if self.kinds == (float,) else value
+        if isinstance(value, bool | list):
+            if type(value) in self.kinds:
+                return value
+        elif isinstance(value, int | float) and self.low <= value <= self.high:
+            number = self._number(value)
+            if type(number) in self.kinds and not math.isnan(number) and not (self.above and value == self.low):
+                return number
+        raise ValueError(self.allowed)
+
+    def _number(self, value: float) -> float:
+        """An int or a float as the kinds ask: Kubeflow carries every number as a double, 100 arrives as 100.0."""
+        if float not in self.kinds:
+            return int(value) if float(value).is_integer() else value
+        if int not in self.kinds or value <= 1:
+            return float(value)
+        # A share or a count: over 1 only a whole number means something.
+        return int(value) if float(value).is_integer() else math.nan
 
     @property
     def allowed(self) -> str:

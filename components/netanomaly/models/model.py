@@ -1,5 +1,6 @@
 """The model file: one object with schema, preprocessing, detector, thresholds and the versions that made it."""
 
+import pickle
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -110,7 +111,16 @@ def load(path: Path) -> AnomalyModel:
     """
     try:
         model = joblib.load(path)
-    except (ImportError, AttributeError, EOFError, KeyError, IndexError, ValueError, TypeError) as error:
+    except (
+        pickle.UnpicklingError,
+        ImportError,
+        AttributeError,
+        EOFError,
+        KeyError,
+        IndexError,
+        ValueError,
+        TypeError,
+    ) as error:
         raise ModelError(f"{path} cannot be read as a model file: {type(error).__name__}: {error}") from None
     if not isinstance(model, AnomalyModel):
         raise ModelError(f"{path} holds a {type(model).__name__}, not a model of netanomaly")

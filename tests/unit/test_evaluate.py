@@ -1,0 +1,105 @@
+"""The evaluate stage's work: scores in batches, figures, verdict."""
+
+import json
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+from netanomaly.errors import ConfigError, DataError
+from netanomaly.evaluate.program import Parameters, evaluate
+from netanomaly.train import program as training
+from sklearn.metrics import confusion_matrix, roc_auc_score
+
+from tests.unit.models_data import traffic, write
+from tests.unit.test_train import PARAMETERS
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    file = write(traffic(1000, 50), tmp_path_factory.mktemp("training") / "flows.parquet")
+    return training.train(file, PARAMETERS).model
+
+
+def judged(model, table, path, gates=None, rows_per_group=65_536):
+    return evaluate(model, write(table, path, rows_per_group), Parameters("label", [], gates or {}, "no", 3))
+
+
+def test_figures_are_those_of_the_scores(model, tmp_path):
+    table = traffic(400, 200, seed=9)
+    evaluation = judged(model, table, tmp_path / "flows.parquet")
+    document, scores, truth = evaluation.document, model.score(table), np.arange(600) >= 400
+    assert document["roc_auc"]["value"] == pytest.approx(roc_auc_score(truth, scores))
+    matrix = confusion_matrix(truth, scores > model.threshold).tolist()
+    assert [row["row"] for row in evaluation.classification["confusionMatrix"]["rows"]] == matrix
+    assert [entry["rows"] for entry in document["classes"]] == [134, 66]
+    assert sum(entry["detected"] for entry in document["classes"]) == matrix[1][1]
+    assert document["verdict"] == "pass"
+    assert (document["labelled"], document["normal"], document["attacks"]) == (True, 400, 200)
+
+
+def test_the_evaluation_does_not_depend_on_row_groups(model, tmp_path):
+    table = traffic(400, 200, seed=9)
+    whole = judged(model, table, tmp_path / "one.parquet")
+    pieces = judged(model, table, tmp_path / "two.parquet", rows_per_group=37)
+    assert whole == pieces
+
+
+def test_kubeflow_gets_flat_finite_numbers(model, tmp_path):
+    evaluation = judged(model, traffic(400, 200, seed=9), tmp_path / "flows.parquet")
+    json.dumps([evaluation.document, evaluation.classification], allow_nan=False)
+    assert all(isinstance(value, int | float) and np.isfinite(value) for value in evaluation.headline.values())
+    assert {"roc_auc", "recall_at_1_percent", "recall_at_0_1_percent"} <= set(evaluation.headline)
+    assert len(evaluation.classification["confidenceMetrics"]) <= 100
+
+
+@pytest.mark.parametrize(
+    ("normal", "attacks", "label", "says"),
+    [
+        (300, 0, None, "no labels"),
+        (300, 0, "label", "no attacks"),
+        (0, 300, "label", "no normal rows"),
+    ],
+)
+def test_what_can_be_reported_of_one_kind_of_rows_is(model, tmp_path, normal, attacks, label, says):
+    evaluation = judged(model, traffic(normal, attacks, label=label), tmp_path / "flows.parquet")
+    document = evaluation.document
+    assert document["roc_auc"] is None
+    assert document["at_threshold"]["alerts"] >= 0
+    assert (document["at_threshold"]["false_positive_rate"] is not None) == (normal > 0 and label is not None)
+    assert says in document["findings"][0]["message"]
+    json.dumps([document, evaluation.classification], allow_nan=False)
+    assert sum(document["scores"]["all"]) == 300
+    assert evaluation.classification == {}
+
+
+def test_a_failed_gate_refuses_with_its_reason(model, tmp_path):
+    document = judged(model, traffic(400, 200), tmp_path / "flows.parquet", {"max_false_positive_rate": 0.0}).document
+    assert document["verdict"] == "refuse"
+    assert document["reasons"][0].startswith("max_false_positive_rate is 0 and the model reached")
+
+
+def test_a_gate_on_detection_is_not_passed_without_labels(model, tmp_path):
+    document = judged(model, traffic(400, label=None), tmp_path / "flows.parquet", {"min_roc_auc": 0.1}).document
+    assert document["verdict"] == "refuse"
+    assert "cannot be judged" in document["reasons"][0]
+
+
+def test_a_broken_promise_is_a_finding_and_a_kept_one_is_none(model, tmp_path):
+    kept = judged(model, traffic(2000, 50, seed=4), tmp_path / "kept.parquet").document
+    assert not kept["findings"]
+    table = traffic(2000, 50, seed=4)
+    louder = table
+    for place, name in enumerate(("duration_seconds", "bytes_out")):
+        louder = louder.set_column(place, name, pc.multiply(table[name], 1000))
+    broken = judged(model, louder.replace_schema_metadata(table.schema.metadata), tmp_path / "broken.parquet").document
+    assert "over the promised 1.00%" in broken["findings"][0]["message"]
+
+
+def test_no_rows_are_refused(model, tmp_path):
+    with pytest.raises(DataError, match="no rows"):
+        judged(model, traffic(10).slice(0, 0), tmp_path / "flows.parquet")
+
+
+def test_an_unknown_gate_is_refused():
+    with pytest.raises(ConfigError, match="min_roc_auc"):
+        Parameters("label", [], {"min_rocauc": 0.5}, "no", 0)

@@ -1,0 +1,162 @@
+"""Thresholds, metrics and gates on plain values."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from netanomaly.errors import ConfigError, DataError
+from netanomaly.metrics import detection, gates
+from netanomaly.metrics.intervals import Ranking, bootstrap, exact_share
+from netanomaly.metrics.thresholds import calibrate, operating_points, rows_needed
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=60)
+
+
+@given(SCORES, st.floats(0.01, 0.99))
+def test_no_more_calibration_rows_than_the_budget_allows_score_over_the_threshold(scores, budget):
+    if rows_needed(budget) > len(scores):
+        with pytest.raises(DataError, match=f"at least {rows_needed(budget)} calibration rows"):
+            calibrate(np.array(scores), budget)
+    else:
+        point = calibrate(np.array(scores), budget)
+        # The new row counts as one that alerts: (alerts + 1) / (rows + 1) is within the budget for distinct scores.
+        assert (np.count_nonzero(np.array(scores) > point.threshold)) <= budget * (len(scores) + 1) + 1e-9
+
+
+def test_the_promised_rate_is_kept_on_average_over_calibrations():
+    draw = np.random.default_rng(0)
+    rates = [1 - calibrate(draw.random(199), 0.05).threshold for _ in range(3000)]
+    assert np.mean(rates) == pytest.approx(0.05, abs=0.001)
+    low, high = calibrate(draw.random(199), 0.05).rate(0.95)
+    assert np.mean([low <= rate <= high for rate in rates]) == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize(("budget", "rows"), [(0.01, 99), (0.05, 19), (0.001, 999), (0.5, 1), (0.3, 3)])
+def test_the_rows_a_budget_needs_are_the_fewest_that_do(budget, rows):
+    assert rows_needed(budget) == rows
+    calibrate(np.arange(rows, dtype=float), budget)
+    with pytest.raises(DataError, match=f"there are {rows - 1}"):
+        calibrate(np.arange(rows - 1, dtype=float), budget)
+
+
+def test_operating_points_are_those_the_rows_can_resolve_and_the_one_asked_for():
+    points = operating_points(np.arange(500.0), 0.03)
+    assert [point.budget for point in points] == [0.005, 0.01, 0.02, 0.03, 0.05, 0.1]
+
+
+@settings(max_examples=200)
+@given(SCORES, SCORES)
+def test_values_are_those_of_scikit_learn(normal, attack):
+    normal, attack = np.sort(np.array(normal, np.float32)), np.sort(np.array(attack, np.float32))
+    truth, scores = np.r_[np.zeros(len(normal)), np.ones(len(attack))], np.r_[normal, attack]
+    assert detection.roc_auc(normal, attack) == pytest.approx(roc_auc_score(truth, scores))
+    assert detection.average_precision(normal, attack) == pytest.approx(average_precision_score(truth, scores))
+    rates, recalls, _ = roc_curve(truth, scores, drop_intermediate=False)
+    for rate in (0.01, 0.1, 0.5):
+        assert detection.recall_at(normal, attack, rate)[0] == pytest.approx(recalls[rates <= rate + 1e-12].max())
+
+
+def test_bootstrap_intervals_hold_the_truth_as_often_as_they_say():
+    """Normal scores N(0, 1), attacks N(1.5, 1): the area is known in closed form, Phi(1.5 / sqrt 2)."""
+    draw = np.random.default_rng(1)
+    truth, held = 0.8555, 0
+    for seed in range(60):
+        normal = np.sort(draw.normal(0, 1, 300).astype(np.float32))
+        attack = np.sort(draw.normal(1.5, 1, 200).astype(np.float32))
+        values = detection.ranking(normal, attack)
+        low, high = bootstrap(normal, attack, values, detection.FALSE_POSITIVE_RATES, seed).roc_auc
+        held += low <= truth <= high
+    assert held >= 51
+
+
+def test_intervals_hold_their_value_and_stay_within_0_and_1():
+    normal, attack = np.zeros(50, np.float32), np.ones(3, np.float32)
+    intervals = bootstrap(normal, attack, Ranking(1.0, 1.0, [1.0, 1.0, 1.0]), detection.FALSE_POSITIVE_RATES, 0)
+    assert intervals.roc_auc == (1.0, 1.0)
+    assert exact_share(0, 0) == (0.0, 1.0)
+    assert exact_share(0, 10) == pytest.approx((0.0, 0.3085), abs=1e-4)  # the textbook value
+
+
+def test_a_score_equal_to_the_threshold_is_no_alert():
+    scores = np.array([0.1, 0.2, 0.2, 0.9, 0.2, 0.9], np.float32)
+    classes = np.array([0, 0, 0, 0, 1, 1], np.int32)
+    points = operating_points(np.array([0.0, 0.1, 0.2]), 0.3)
+    document = detection.measure(scores, classes, ["normal", "scan"], {"normal"}, points, 0.3, 0)
+    assert document["threshold"] == 0.2
+    point = document["at_threshold"]
+    assert (point["true_positives"], point["false_positives"], point["alerts"]) == (1, 1, 2)
+    assert document["classes"] == [
+        {
+            "name": "scan",
+            "rows": 2,
+            "detected": 1,
+            "recall": 0.5,
+            "low": pytest.approx(0.0126, abs=1e-3),
+            "high": pytest.approx(0.9874, abs=1e-3),
+        }
+    ]
+    assert sum(document["scores"]["normal"]) == 4
+    assert sum(document["scores"]["attack"]) == 2
+
+
+def test_curves_have_few_points_begin_and_end_in_the_corners_and_never_go_back():
+    draw = np.random.default_rng(0)
+    normal, attack = (np.sort(draw.normal(mean, 1, 5000).astype(np.float32)) for mean in (0, 1))
+    curves = detection.curves(normal, attack)
+    assert len(curves["roc"]) <= 200
+    assert len(curves["precision_recall"]) <= 200
+    assert (curves["roc"][0], curves["roc"][-1]) == ([0.0, 0.0], [1.0, 1.0])
+    assert curves["roc"] == sorted(curves["roc"])
+    points = detection.confidence_metrics(normal, attack)
+    assert len(points) <= 100
+    assert all(np.isfinite(list(point.values())).all() for point in points)
+
+
+METRICS = {
+    "roc_auc": {"value": 0.8},
+    "average_precision": None,
+    "recall_at": [{"false_positive_rate": 0.01, "recall": 0.5}],
+    "at_threshold": {"recall": 0.4, "false_positive_rate": {"value": 0.02}},
+    "classes": [{"name": "scan", "recall": 0.3}],
+}
+
+
+@pytest.mark.parametrize(
+    ("gate", "reason"),
+    [
+        ({"min_roc_auc": 0.8}, None),
+        ({"min_roc_auc": 0.81}, "min_roc_auc is 0.81 and the model reached 0.8000"),
+        ({"min_recall_at_1_percent": 0.6}, "reached 0.5000"),
+        ({"max_false_positive_rate": 0.02}, None),
+        ({"max_false_positive_rate": 0.01}, "reached 0.0200"),
+        ({"min_average_precision": 0.1}, "cannot be judged"),
+        ({"min_class_recall": {"scan": 0.3}}, None),
+        ({"min_class_recall": {"sacn": 0.3}}, r"no attack class 'sacn' \(it has scan\)"),
+    ],
+)
+def test_a_gate_passes_or_says_why_not(gate, reason):
+    import re
+
+    gates.check(gate)
+    results, reasons = gates.judge(gate, METRICS)
+    assert results[0]["passed"] == (reason is None)
+    assert len(reasons) == (reason is not None)
+    if reason:
+        assert re.search(reason, reasons[0])
+
+
+@pytest.mark.parametrize(
+    ("gate", "says"),
+    [
+        ({"min_auc": 0.9}, "did you mean 'min_roc_auc'"),
+        ({"min_roc_auc": 1.2}, "a number from 0 to 1"),
+        ({"min_roc_auc": "0.9"}, "a number from 0 to 1"),
+        ({"min_roc_auc": True}, "a number from 0 to 1"),
+        ({"min_class_recall": 0.5}, "object of attack class"),
+        ({"min_class_recall": {"scan": 2}}, "min_class_recall.scan is 2"),
+    ],
+)
+def test_a_gate_that_cannot_be_is_refused(gate, says):
+    with pytest.raises(ConfigError, match=says):
+        gates.check(gate)

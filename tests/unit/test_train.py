@@ -1,0 +1,116 @@
+"""The train stage's work: which rows, how split, what is refused."""
+
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from netanomaly.errors import ConfigError, DataError
+from netanomaly.train import sampling
+from netanomaly.train.program import Parameters, refusal, split, train
+
+from tests.unit.models_data import traffic, write
+
+PARAMETERS = Parameters(
+    model_type="isolation_forest",
+    model_parameters={"n_estimators": 20, "max_samples": 256},
+    label_column="label",
+    normal_labels=[],
+    training_rows="auto",
+    categorical_columns=[],
+    alert_budget=0.01,
+    random_state=5,
+)
+
+
+def changed(**values):
+    return dataclasses.replace(PARAMETERS, **values)
+
+
+@pytest.fixture
+def flows(tmp_path):
+    return write(traffic(800, 100), tmp_path / "flows.parquet", rows_per_group=128)
+
+
+def test_the_summary_says_what_was_fitted_on_what(flows):
+    summary = train(flows, PARAMETERS).summary
+    assert (summary["rows"], summary["rows_used"], summary["training_rows"]) == (900, 800, "normal")
+    assert (summary["rows_fitted"], summary["rows_calibrated"]) == (600, 200)
+    assert summary["categorical"] == ["service", "state"]
+    assert summary["parameters"]["n_estimators"] == 20
+    assert {"budget": 0.01, "threshold": summary["threshold"]} in summary["thresholds"]
+
+
+def test_labelled_data_is_trained_on_its_normal_rows_unless_told_otherwise(flows):
+    assert train(flows, changed(training_rows="all")).summary["rows_used"] == 900
+    assert train(flows, changed(normal_labels=["scan", "flood"], alert_budget=0.1)).summary["rows_used"] == 100
+
+
+def test_unlabelled_data_is_trained_on_all_rows(tmp_path):
+    file = write(traffic(500, label=None), tmp_path / "flows.parquet")
+    assert train(file, PARAMETERS).summary["training_rows"] == "all"
+    with pytest.raises(DataError, match="no label column 'label'"):
+        train(file, changed(training_rows="normal"))
+
+
+def test_the_models_do_not_depend_on_how_the_file_is_cut_into_row_groups(flows, tmp_path):
+    other = write(traffic(800, 100), tmp_path / "other.parquet", rows_per_group=700)
+    mixed = traffic(50, 50, seed=3)
+    parameters = changed(rows_at_most=500)
+    assert (train(flows, parameters).model.score(mixed) == train(other, parameters).model.score(mixed)).all()
+
+
+def test_no_more_rows_are_held_than_the_sample(flows):
+    assert train(flows, changed(rows_at_most=400)).summary["rows_used"] == 400
+
+
+def test_a_sample_is_as_likely_to_take_any_row_and_the_same_each_time():
+    taken = np.zeros(100)
+    for seed in range(2000):
+        taken[sampling.sample(np.arange(100), 10, seed)] += 1
+    assert abs(taken - 200).max() < 5 * np.sqrt(180)
+    assert (sampling.sample(np.arange(100), 10, 1) == sampling.sample(np.arange(100), 10, 1)).all()
+
+
+def test_rows_taken_are_those_at_the_positions(flows):
+    positions = np.array([0, 3, 127, 128, 500, 899])
+    table = sampling.take(flows, positions, ["packets", "bytes_out"], int)
+    expected = flows.read(["packets", "bytes_out"]).select(["packets", "bytes_out"]).take(pa.array(positions))
+    assert table.equals(expected)
+
+
+@pytest.mark.parametrize(("rows", "budget"), [(1000, 0.01), (198, 0.01), (250, 0.01), (40, 0.1)])
+def test_the_split_is_a_partition_that_leaves_the_budget_enough_rows(rows, budget):
+    fitting, calibrating = split(rows, budget, 20, 0)
+    assert sorted([*fitting, *calibrating]) == list(range(rows))
+    assert len(calibrating) >= max(1 / budget - 1, rows // 4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "budget", "says"), [(197, 0.01, "needs 198 of them"), (30, 0.5, "needs 40|at least 40")]
+)
+def test_too_few_rows_are_refused_with_how_many_are_needed(rows, budget, says):
+    with pytest.raises(DataError, match=says):
+        split(rows, budget, 40 if rows == 30 else 20, 0)
+
+
+def test_data_without_a_normal_row_is_refused_with_the_names_there_are(flows):
+    with pytest.raises(DataError, match=r"no training row is normal: column 'label' holds 'normal', .*normal_labels"):
+        train(flows, changed(normal_labels=["fine"]))
+
+
+def test_constant_data_is_refused(tmp_path):
+    table = pa.concat_tables([traffic(1)] * 300)
+    with pytest.raises(DataError, match=r"every feature column \(.*\) has one value in all 300"):
+        train(write(table, tmp_path / "flows.parquet"), PARAMETERS)
+
+
+@pytest.mark.parametrize("values", [{"alert_budget": 0.0}, {"alert_budget": 1.0}, {"training_rows": "some"}])
+def test_parameters_out_of_range_are_refused(values):
+    with pytest.raises(ConfigError):
+        changed(**values)
+
+
+def test_the_reasons_of_the_data_gate_are_one_line():
+    report = {"findings": [{"severity": "error", "message": "a"}, {"severity": "warning", "message": "b"}]}
+    assert refusal(report) == "the data gate refused the data: a"
