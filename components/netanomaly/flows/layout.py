@@ -113,11 +113,11 @@ def choose(names: Sequence[str], selection: Selection, where: str) -> Layout:
                 raise DataError(f"{where} has no {kind} column {name!r}; {available(names, name)}")
     if label in selection.feature_columns:
         raise ConfigError(f"{where}: {label!r} is the label and listed in feature_columns; a label is never a feature")
-    wanted = set(selection.feature_columns or names) - set(selection.ignore_columns) - {label}
-    features = tuple(name for name in names if name in wanted)
+    kept = set(selection.feature_columns or names) - set(selection.ignore_columns) - {label}
+    features = tuple(name for name in names if name in kept)
     if not features:
         raise DataError(f"{where} has no feature column left; {available(names)}; shorten ignore_columns")
-    ignored = tuple(name for name in names if name not in wanted and name != label)
+    ignored = tuple(name for name in names if name not in kept and name != label)
     return Layout(features, label, ignored, notes)
 
 

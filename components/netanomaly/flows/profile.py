@@ -84,7 +84,9 @@ class Profile:
         counts = np.bincount(codes, minlength=len(names) + 1)
         self.unlabelled += int(counts[-1])
         self.labels.update({name: int(count) for name, count in zip(names, counts, strict=False) if count})
-        return np.array([*(is_normal(name, self._normal_labels) for name in names), False])[codes]
+        normal = np.array([*(is_normal(name, self._normal_labels) for name in names), False])
+        chosen: npt.NDArray[np.bool_] = normal[codes]
+        return chosen
 
     def _measure(self, numbers: npt.NDArray[np.float64]) -> None:
         missing = np.isnan(numbers)

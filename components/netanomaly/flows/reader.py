@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ class Reader:
             records = CsvFile(stream, self._csv)
             for block in records.blocks():
                 if not read.rows:
-                    self._begin(records, lambda names, block=block: records.texts(block, names))
+                    self._begin(records, partial(records.texts, block))
                 table = records.columns(block, self._kinds, self._texts())
                 self.tally.drop("empty line", records.records(block) - table.num_rows)
                 read.rows += table.num_rows

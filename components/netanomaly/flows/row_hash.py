@@ -63,4 +63,5 @@ def _category_bits(batch: Batch, name: str) -> Hashes:
     ]
     table = np.array([*known, int(_MISSING)], dtype=np.uint64)
     codes = column.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
-    return table[codes]
+    bits: Hashes = table[codes]
+    return bits

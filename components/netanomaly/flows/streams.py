@@ -107,7 +107,7 @@ class TextStream:
         return self._stored.digest()
 
     def close(self) -> None:
-        if self._text is not self._stored:
+        if self._kind is not None:
             self._text.close()
         self._stored.close()
 
@@ -116,7 +116,7 @@ class TextStream:
             case ".gz":
                 return gzip.GzipFile(fileobj=self._stored)  # type: ignore[return-value]
             case ".xz":
-                return lzma.LZMAFile(self._stored)  # type: ignore[return-value]
+                return lzma.LZMAFile(self._stored)  # type: ignore[return-value, arg-type]
             case ".bz2":
                 return bz2.BZ2File(self._stored)  # type: ignore[return-value]
             case ".zst":
