@@ -102,7 +102,7 @@ class Reader:
                 if not read.rows:
                     self._begin(records, partial(records.texts, block))
                 table = records.columns(block, self._kinds, self._texts())
-                self.tally.drop("empty line", records.records(block) - table.num_rows)
+                self.tally.repair("blank line skipped", block.count - table.num_rows)
                 read.rows += table.num_rows
                 if table.num_rows:
                     yield self._batch(table)
