@@ -44,8 +44,6 @@ class CsvFile:
             found = self._named(fields)
             self._first = rest
         else:
-            found = fields
-        elif not layout.columns:
             found = [f"column_{position}" for position in range(1, len(fields) + 1)]
         if layout.columns and len(layout.columns) != len(found):
             raise DataError(
@@ -192,9 +190,9 @@ class CsvFile:
             )
 
     def _refuse_difference(self, table: pa.Table, twin: str, name: str, block: Lines) -> None:
-        first, second = (table.column(column).to_pandas().to_numpy() for column in (name, twin))
+        first, second = (table.column(column).to_numpy() for column in (name, twin))
         # What differs from itself is missing.
-        different = np.flatnonzero((first != second) & ((first == first) | (second == second)))  # noqa: PLR0124
+        different = np.flatnonzero((first != second) & ((first == first) | (second == second)))
         if not len(different):
             return
         row = int(different[0])
