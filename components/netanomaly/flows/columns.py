@@ -20,9 +20,9 @@ def numbers(columns: Sequence[pa.Array], rows: int) -> tuple[Numbers, npt.NDArra
         return matrix, infinite
     # Two passes clear nearly every column; only one that holds a missing or absurd value is looked at closely.
     lowest, highest = matrix.min(axis=1), matrix.max(axis=1)
-    for position in np.flatnonzero(~((lowest >= -values.LARGEST) & (highest <= values.LARGEST))):
+    for position in np.flatnonzero(~((lowest >= -values.LARGEST) & (highest <= values.LARGEST))).tolist():
         absurd = np.abs(matrix[position]) > values.LARGEST
-        infinite[position] = np.count_nonzero(absurd)
+        infinite[position] = absurd.sum()
         matrix[position, absurd] = np.nan
     return matrix, infinite
 

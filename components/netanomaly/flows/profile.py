@@ -30,7 +30,6 @@ class Profile:
         numeric = len(contract.numeric)
         self.rows = 0
         self.labels: Counter[str] = Counter()
-        self.unlabelled = 0
         self._present = np.zeros(numeric, dtype=np.int64)
         self._infinite = np.zeros(numeric, dtype=np.int64)
         self._negative = np.zeros(numeric, dtype=np.int64)
@@ -75,11 +74,10 @@ class Profile:
         if batch.labels is None:
             return np.ones(batch.rows, dtype=bool)
         names = batch.labels.dictionary.to_pylist()
-        codes = batch.labels.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
-        counts = np.bincount(codes, minlength=len(names) + 1)
-        self.unlabelled += int(counts[-1])
-        self.labels.update({name: int(count) for name, count in zip(names, counts, strict=False) if count})
-        normal = np.array([*(is_normal(name, self._normal_labels) for name in names), False])
+        codes = batch.labels.indices.to_numpy()
+        counts = np.bincount(codes, minlength=len(names))
+        self.labels.update({name: int(count) for name, count in zip(names, counts, strict=True) if count})
+        normal = np.array([is_normal(name, self._normal_labels) for name in names], dtype=bool)
         chosen: npt.NDArray[np.bool_] = normal[codes]
         return chosen
 

@@ -27,7 +27,7 @@ def main(argv: list[str]) -> None:
                 registry=stage.parameter("registry_uri"),
             ),
             run_id=stage.parameter("job_id"),
-            identity_of=lambda source: sources.resolve(source).identity(),
+            identity_of=lambda source: sources.resolve(source).identity,
             champion_of=lambda registry, model: open_registry(registry).champion(model),
         )
         stage.write_json("resolved_configuration", resolved_configuration(prepared, datetime.now(UTC)))
