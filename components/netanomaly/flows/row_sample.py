@@ -25,7 +25,7 @@ class RowSample:
 
     def add(self, numbers: Numbers, normal: npt.NDArray[np.bool_]) -> None:
         """Offer more rows: one column of `numbers` each, and whether it is normal."""
-        places = self._random.random(numbers.shape[1])
+        places: npt.NDArray[np.float64] = self._random.random((numbers.shape[1],))
         chosen = np.flatnonzero(places < self._bound)
         self._numbers.append(numbers[:, chosen])
         self._normal.append(normal[chosen])
