@@ -30,10 +30,10 @@ _SHOWN = 40
 class CsvFile:
     """One open CSV file. Read `names` first, then `blocks` once."""
 
-    def __init__(self, stream: TextStream, layout: CsvFormat) -> None:
+    def __init__(self, stream: TextStream, layout: CsvFormat, block_bytes: int = lines.BLOCK_BYTES) -> None:
         self.uri = stream.uri
         self._delimiter = layout.delimiter
-        self._blocks = lines.blocks(stream)
+        self._blocks = lines.blocks(stream, block_bytes)
         self._first = self._start()
         head, rest = _first_line(self._first)
         fields = self._fields(head.text, head.first)

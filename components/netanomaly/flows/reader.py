@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from netanomaly.errors import DataError
-from netanomaly.flows import columns, kinds, layout, sources, streams
+from netanomaly.flows import columns, kinds, layout, lines, sources, streams
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.csv_file import CsvFile
@@ -55,10 +55,17 @@ class Reader:
     it is neither normal nor an attack.
     """
 
-    def __init__(self, files: sources.Files, csv: layout.CsvFormat, selection: layout.Selection) -> None:
+    def __init__(
+        self,
+        files: sources.Files,
+        csv: layout.CsvFormat,
+        selection: layout.Selection,
+        block_bytes: int = lines.BLOCK_BYTES,
+    ) -> None:
         self._files = files
         self._csv = csv
         self._selection = selection
+        self._block_bytes = block_bytes
         self._layout: layout.Layout | None = None
         self._kinds: dict[str, kinds.Kind] = {}
         self._first_uri = ""
@@ -115,7 +122,7 @@ class Reader:
     def _text(self, file: sources.SourceFile, read: FileRead) -> Iterator[Batch]:
         stream = streams.TextStream(file)
         try:
-            records = CsvFile(stream, self._csv)
+            records = CsvFile(stream, self._csv, self._block_bytes)
             for block in records.blocks():
                 if not read.rows:
                     found = self._begin(records, partial(records.texts, block))

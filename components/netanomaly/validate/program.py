@@ -220,7 +220,7 @@ def _unknown_normal_label(data: _Data, _: float) -> Iterator[_Yield]:
 
 def _label_missing(data: _Data, _: float) -> Iterator[_Yield]:
     """Labels on one side only, and features that look like the label: a detector would learn the answer."""
-    for (side, report), (_, other) in (data.sides, data.sides[::-1]):
+    for (side, report), (_side, other) in (data.sides, data.sides[::-1]):
         if report["label_column"] is None and other["label_column"] is not None:
             yield (
                 None,
