@@ -20,9 +20,11 @@ class ParquetRecords:
 
     def __init__(self, file: SourceFile) -> None:
         self.uri = file.uri
+        self._stream = open_file(file)
         try:
-            self._file = pq.ParquetFile(open_file(file))
+            self._file = pq.ParquetFile(self._stream)
         except (pa.ArrowInvalid, OSError) as error:
+            self._stream.close()
             raise DataError(f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}") from None
         stored = self._file.schema_arrow.names
         self.names = tuple(name.strip() for name in stored)
@@ -32,7 +34,12 @@ class ParquetRecords:
             self.repaired["blank around a column name removed"] = blanks
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
+            self.close()
             raise DataError(f"{self.uri}: two columns are called {twice[0]!r}; rename one of them")
+
+    def close(self) -> None:
+        self._file.close()
+        self._stream.close()
 
     def head(self, names: Sequence[str]) -> pa.Table:
         """The first rows of some columns."""

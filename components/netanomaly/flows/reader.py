@@ -137,10 +137,14 @@ class Reader:
 
     def _parquet(self, file: sources.SourceFile, read: FileRead) -> Iterator[Batch]:
         records = ParquetRecords(file)
-        found = self._begin(records, records.head)
-        for table in records.tables(self._kinds, _texts(found)):
-            read.rows += table.num_rows
-            yield self._batch(table, found.label_source, file.uri)
+        try:
+            found = self._begin(records, records.head)
+            for table in records.tables(self._kinds, _texts(found)):
+                read.rows += table.num_rows
+                yield self._batch(table, found.label_source, file.uri)
+        finally:
+            records.close()
+        # Parquet is not read in order, so its identity takes a pass of its own.
         read.digest = sources.digest(file)
 
     def _begin(self, records: CsvFile | ParquetRecords, head: Callable[[list[str]], pa.Table]) -> layout.Layout:

@@ -12,8 +12,12 @@ from netanomaly.flows.reader import Reader
 class Read:
     """What came out of a source: `rows` (dicts), `contract`, `dropped`, `repaired`."""
 
-    def __init__(self, *source: str | Path, csv: dict | None = None, block_bytes: int = lines.BLOCK_BYTES, **wishes: Any):
-        selection = Selection(**{name: tuple(wish) if isinstance(wish, list) else wish for name, wish in wishes.items()})
+    def __init__(
+        self, *source: str | Path, csv: dict | None = None, block_bytes: int = lines.BLOCK_BYTES, **wishes: Any
+    ):
+        selection = Selection(
+            **{name: tuple(wish) if isinstance(wish, list) else wish for name, wish in wishes.items()}
+        )
         files = sources.resolve([str(item) for item in source])
         reader = Reader(files, CsvFormat.parse(csv or {}), selection, block_bytes)
         self.rows: list[dict] = []

@@ -7,8 +7,8 @@ import lzma
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from netanomaly.errors import ConfigError, DataError
+
 from tests.unit.flows.reading import Read, write
 
 HEAD = "duration,proto,label\n"
@@ -33,12 +33,14 @@ MANY = HEAD + "1,tcp,normal\n" * 3000
         pytest.param(GOOD.encode() + b"3,t\0cp,scan\n", ["line 4", "NUL byte"], id="NUL byte"),
         pytest.param(GOOD + '3,"tcp\nudp",scan\n', ["line 4", "quote"], id="line break in quotes"),
         pytest.param(GOOD + '3,"tcp,scan\n', ["line 4", "quote"], id="quote that does not close"),
-        pytest.param("a,b,a\n1,2,3\n", ["line 2", "two columns are called 'a'", "1.0 and 3.0"], id="same name, differs"),
+        pytest.param(
+            "a,b,a\n1,2,3\n", ["line 2", "two columns are called 'a'", "1.0 and 3.0"], id="same name, differs"
+        ),
         pytest.param("a,,b\n1,2,3\n", ["column 2 has no name"], id="name missing"),
         pytest.param("0,tcp,1,5\n1,udp,2,6\n", ["first line is a record", "csv.columns"], id="no header"),
         pytest.param("a;b;label\n1;2;x\n", ["one column only", "';'", "csv.delimiter"], id="other delimiter"),
         pytest.param(
-            HEAD + "1,tcp,\n" * 9 + "2,udp,scan\n", ["label column is empty", "'scan'"], id="label late", marks=()
+            HEAD + "1,tcp,\n" * 30 + "2,udp,scan\n", ["label column is empty", "'scan'"], id="labels begin late"
         ),
     ],
 )
@@ -104,7 +106,9 @@ def test_a_parquet_type_that_is_no_feature_is_refused_with_the_way_out(tmp_path)
 
 def test_an_absent_feature_column_is_refused_with_those_that_are_there(tmp_path):
     path = write(tmp_path / "flows.csv", GOOD)
-    with pytest.raises(DataError, match=r"no feature column 'durations'; did you mean 'duration'\? It has: duration, proto"):
+    with pytest.raises(
+        DataError, match=r"no feature column 'durations'; did you mean 'duration'\? It has: duration, proto"
+    ):
         Read(path, feature_columns=["durations"])
     with pytest.raises(DataError, match="no categorical column 'flag'"):
         Read(path, categorical_columns=["flag"])

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from netanomaly.flows import lines, sources, values
 from netanomaly.flows.streams import TextStream
+
 from tests.unit.flows.reading import Read, write
 
 RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -22,7 +22,9 @@ TEXT = "bytes,proto,label\n" + "".join(
 number = st.one_of(
     st.floats(allow_nan=False, width=64).map(repr),
     st.integers(-(2**70), 2**70).map(str),
-    st.sampled_from(["", "-", "NA", "nan", "inf", "-Infinity", "1e400", " 5 ", "+3", ".5", "5.", "True", "false", " - "]),
+    st.sampled_from(
+        ["", "-", "NA", "nan", "inf", "-Infinity", "1e400", " 5 ", "+3", ".5", "5.", "True", "false", " - "]
+    ),
 )
 word = st.text(st.characters(codec="utf-8", exclude_characters='\0\r\n"', exclude_categories=["Cs"]), max_size=8)
 

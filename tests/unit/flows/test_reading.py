@@ -19,7 +19,9 @@ def test_numbers_categories_and_class_names_keep_the_source_order_and_the_label_
 
 @pytest.mark.parametrize("missing", ["", "-", "?", "NA", "NaN", "nan", "NAN", "null", " - ", '""'])
 def test_missing_values_of_both_kinds_are_null(tmp_path, missing):
-    read = Read(write(tmp_path / "a.csv", f"bytes,proto\n1,tcp\n{missing},{missing.strip().replace('NAN', '-')}\n3,udp\n"))
+    read = Read(
+        write(tmp_path / "a.csv", f"bytes,proto\n1,tcp\n{missing},{missing.strip().replace('NAN', '-')}\n3,udp\n")
+    )
     assert read.column("bytes") == [1.0, None, 3.0]
     assert read.column("proto") == ["tcp", None, "udp"]
 
@@ -127,7 +129,11 @@ def test_files_of_a_folder_may_order_their_columns_differently_and_mix_formats(t
     write(tmp_path / "2.csv", "Label,proto,bytes\nscan,udp,2\n")
     pq.write_table(pa.table({"proto": ["tcp"], " bytes": [3], "label": ["normal"]}), tmp_path / "3.parquet")
     read = Read(tmp_path)
-    assert [list(row.values()) for row in read.rows] == [[1.0, "tcp", "normal"], [2.0, "udp", "scan"], [3.0, "tcp", "normal"]]
+    assert [list(row.values()) for row in read.rows] == [
+        [1.0, "tcp", "normal"],
+        [2.0, "udp", "scan"],
+        [3.0, "tcp", "normal"],
+    ]
 
 
 def test_every_plain_parquet_type_is_a_number_or_a_category(tmp_path):
