@@ -38,7 +38,7 @@ def judge(tmp_path):
             path = tmp_path / f"{name}.csv"
             path.write_text(content)
             reports.append(Ingested(tmp_path, path, normal_labels=list(normal_labels), **(wishes or {})).report)
-        report = validate(*reports, Parameters(validation, training_rows, list(normal_labels), "no"))
+        report = validate(reports[0], reports[1], Parameters(validation, training_rows, list(normal_labels), "no"))
         return report, {finding["rule"]: finding for finding in report["findings"]}
 
     return judge
