@@ -15,9 +15,8 @@ class Read:
     def __init__(
         self, *source: str | Path, csv: dict | None = None, block_bytes: int = lines.BLOCK_BYTES, **wishes: Any
     ):
-        selection = Selection(
-            **{name: tuple(wish) if isinstance(wish, list) else wish for name, wish in wishes.items()}
-        )
+        plain: dict[str, Any] = {name: tuple(wish) if isinstance(wish, list) else wish for name, wish in wishes.items()}
+        selection = Selection(**plain)
         files = sources.resolve([str(item) for item in source])
         reader = Reader(files, CsvFormat.parse(csv or {}), selection, block_bytes)
         self.rows: list[dict] = []
