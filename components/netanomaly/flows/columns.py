@@ -16,11 +16,14 @@ def numbers(columns: Sequence[pa.Array], rows: int) -> tuple[Numbers, npt.NDArra
     infinite = np.zeros(len(columns), dtype=np.int64)
     for position, column in enumerate(columns):
         matrix[position] = column.to_numpy(zero_copy_only=False)
-    with np.errstate(invalid="ignore"):
-        fine = np.abs(matrix) <= values.LARGEST
-    if not fine.all():
-        infinite = (~fine & ~np.isnan(matrix)).sum(axis=1)
-        matrix[~fine] = np.nan
+    if not rows:
+        return matrix, infinite
+    # Two passes clear nearly every column; only one that holds a missing or absurd value is looked at closely.
+    lowest, highest = matrix.min(axis=1), matrix.max(axis=1)
+    for position in np.flatnonzero(~((lowest >= -values.LARGEST) & (highest <= values.LARGEST))).tolist():
+        absurd = np.abs(matrix[position]) > values.LARGEST
+        infinite[position] = absurd.sum()
+        matrix[position, absurd] = np.nan
     return matrix, infinite
 
 

@@ -1,14 +1,14 @@
 """A CSV file as batches: Arrow reads block after block, and a slow, exact reader takes over a block that it refuses.
 
 The slow reader finds file, line, column and value of what is wrong, or reads what Arrow does not (booleans among
-numbers). Values that hold line breaks are not supported: no traffic record has them.
+numbers, blanks around a missing value). Values that hold line breaks are refused: no traffic record has them.
 """
 
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
@@ -16,37 +16,35 @@ from netanomaly.errors import DataError
 from netanomaly.flows import lines, values
 from netanomaly.flows.kinds import Kind
 from netanomaly.flows.layout import CsvFormat
+from netanomaly.flows.lines import Lines
 from netanomaly.flows.streams import TextStream
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_MARK = b"\xef\xbb\xbf"
+_OTHER_DELIMITERS = ";\t|,"
+_TRUE = ["true", "True", "TRUE", "1", "1.0"]
+_FALSE = ["false", "False", "FALSE", "0", "0.0"]
 _SHOWN = 40
-
-
-@dataclass(frozen=True)
-class RawBlock:
-    """Whole lines of records, checked for NUL bytes; `first` is the number of the first line in the file."""
-
-    text: bytes
-    first: int
 
 
 class CsvFile:
     """One open CSV file. Read `names` first, then `blocks` once."""
 
-    def __init__(self, stream: TextStream, layout: CsvFormat) -> None:
+    def __init__(self, stream: TextStream, layout: CsvFormat, block_bytes: int = lines.BLOCK_BYTES) -> None:
         self.uri = stream.uri
         self._delimiter = layout.delimiter
-        self._blocks = lines.blocks(stream)
+        self._blocks = lines.blocks(stream, block_bytes)
         self._first = self._start()
         head, rest = _first_line(self._first)
         fields = self._fields(head.text, head.first)
         self.repaired: dict[str, int] = {}
+        self._booleans: set[str] = set()
         if layout.has_header:
+            self._refuse_odd_header(fields, layout)
             found = self._named(fields)
             self._first = rest
         else:
-            found = fields
+            found = [f"column_{position}" for position in range(1, len(fields) + 1)]
         if layout.columns and len(layout.columns) != len(found):
             raise DataError(
                 f"{self.uri}, line {head.first} has {len(found)} fields and csv.columns names {len(layout.columns)}; "
@@ -55,21 +53,26 @@ class CsvFile:
         self._columns, self._twins = _apart(layout.columns or tuple(found))
         self.names = tuple(name for name in self._columns if name not in self._twins)
 
-    def blocks(self) -> Iterator[RawBlock]:
+    def blocks(self) -> Iterator[Lines]:
         """The records, in blocks of whole lines."""
         for block in self._all():
             if block.text.strip(b"\r\n"):
                 yield block
 
-    def texts(self, block: RawBlock, names: Sequence[str]) -> pa.Table:
-        """The named columns of a block, as they are written."""
+    def texts(self, block: Lines, names: Sequence[str]) -> pa.Table:
+        """The named columns of a block, as they are written. Asked of the first block, it tells which are booleans."""
         try:
-            return self._arrow(block, dict.fromkeys(names, pa.string()), null_values=[])
+            table = self._arrow(block, dict.fromkeys(names, pa.string()), null_values=[])
         except pa.ArrowInvalid:
             rows = self._rows(block)
-            return pa.table({name: [row[self._columns.index(name)] for _, row in rows] for name in names})
+            table = pa.table({name: [row[self._columns.index(name)] for _, row in rows] for name in names})
+        for name in names:
+            words = {text.strip().lower() for text in table.column(name).unique().to_pylist() if text}
+            if words & {"true", "false"}:
+                self._booleans.add(name)
+        return table
 
-    def columns(self, block: RawBlock, kinds: Mapping[str, Kind], texts: Sequence[str]) -> pa.Table:
+    def columns(self, block: Lines, kinds: Mapping[str, Kind], texts: Sequence[str]) -> pa.Table:
         """Columns of a block: numbers as doubles, categories and the columns named in `texts` as text.
 
         Raises:
@@ -85,27 +88,31 @@ class CsvFile:
         except pa.ArrowInvalid:
             table = self._slowly(block, types)
         for twin, name in twins.items():
-            if not table.column(twin).equals(table.column(name)):
-                raise DataError(
-                    f"{self.uri}: two columns are called {name!r} and their values differ; rename one of them in the header"
-                )
+            self._refuse_difference(table, twin, name, block)
         return table.drop_columns(list(twins))
 
-    def records(self, block: RawBlock) -> int:
-        """How many lines of a block are there, empty ones included."""
-        return block.text.count(b"\n") + (not block.text.endswith(b"\n"))
-
-    def _arrow(self, block: RawBlock, types: Mapping[str, pa.DataType], null_values: list[str]) -> pa.Table:
-        return pacsv.read_csv(
+    def _arrow(self, block: Lines, types: Mapping[str, pa.DataType], null_values: list[str]) -> pa.Table:
+        booleans = [name for name, kind in types.items() if kind == pa.float64() and name in self._booleans]
+        table = pacsv.read_csv(
             pa.BufferReader(block.text),
             pacsv.ReadOptions(column_names=self._columns, use_threads=False, block_size=len(block.text) + 1),
             pacsv.ParseOptions(delimiter=self._delimiter),
             pacsv.ConvertOptions(
-                column_types=types, include_columns=list(types), null_values=null_values, strings_can_be_null=True
+                column_types={**types, **dict.fromkeys(booleans, pa.bool_())},
+                include_columns=list(types),
+                null_values=null_values,
+                strings_can_be_null=True,
+                true_values=_TRUE,
+                false_values=_FALSE,
             ),
         )
+        if b'"' in block.text and table.num_rows != sum(1 for line in block.text.splitlines() if line):
+            raise pa.ArrowInvalid("a quoted value holds a line break")
+        if booleans:
+            table = table.cast(pa.schema(types.items()))
+        return table
 
-    def _slowly(self, block: RawBlock, types: Mapping[str, pa.DataType]) -> pa.Table:
+    def _slowly(self, block: Lines, types: Mapping[str, pa.DataType]) -> pa.Table:
         places = {name: self._columns.index(name) for name in types}
         columns: dict[str, list[float | str | None]] = {name: [] for name in types}
         for line, row in self._rows(block):
@@ -126,7 +133,7 @@ class CsvFile:
             )
         return None if math.isnan(number) else number
 
-    def _rows(self, block: RawBlock) -> list[tuple[int, list[str]]]:
+    def _rows(self, block: Lines) -> list[tuple[int, list[str]]]:
         """Line number and fields of each record; empty lines left out."""
         found = []
         for offset, raw in enumerate(block.text.split(b"\n")):
@@ -167,22 +174,51 @@ class CsvFile:
                 raise DataError(f"{self.uri}: column {position + 1} has no name in the header; give it one")
         return names
 
-    def _start(self) -> RawBlock:
+    def _refuse_odd_header(self, fields: list[str], layout: CsvFormat) -> None:
+        """A first line that holds no names would give every column a wrong one."""
+        other = [mark for mark in _OTHER_DELIMITERS if mark != self._delimiter and mark in fields[0]]
+        if len(fields) == 1 and other:
+            raise DataError(
+                f"{self.uri} has one column only, {_shown(fields[0])}; its delimiter seems to be {other[0]!r}: "
+                "set csv.delimiter"
+            )
+        numbers = sum(values.number(field) is not None for field in fields if field.strip())
+        if layout.header is None and 2 * numbers > len(fields):
+            raise DataError(
+                f"{self.uri}: the first line is a record and not names ({', '.join(fields[:4])}, ...); "
+                'name the columns in csv.columns, or set csv to {"header": false}'
+            )
+
+    def _refuse_difference(self, table: pa.Table, twin: str, name: str, block: Lines) -> None:
+        first, second = (table.column(column).to_numpy() for column in (name, twin))
+        # What differs from itself is missing.
+        different = np.flatnonzero((first != second) & ((first == first) | (second == second)))
+        if not len(different):
+            return
+        row = int(different[0])
+        line, _ = self._rows(block)[row]
+        raise DataError(
+            f"{self.uri}, line {line}: two columns are called {name!r} and differ here ({first[row]} and {second[row]}); "
+            "rename one of them in the header, or name all columns in csv.columns"
+        )
+
+    def _start(self) -> Lines:
         for block in self._blocks:
             text = block.text.removeprefix(_UTF8_MARK) if block.first == 1 else block.text
             if block.first == 1 and text.startswith(_UTF16):
                 raise DataError(f"{self.uri} is UTF-16; convert it, e.g. with iconv -f utf-16 -t utf-8")
             leading = len(text) - len(text.lstrip(b"\r\n"))
             if leading < len(text):
-                return self._checked(RawBlock(text[leading:], block.first + text[:leading].count(b"\n")))
+                above = text[:leading].count(b"\n")
+                return self._checked(Lines(text[leading:], block.first + above, block.count - above))
         raise DataError(f"{self.uri} is empty; give a file with records, or leave it out of the source")
 
-    def _all(self) -> Iterator[RawBlock]:
+    def _all(self) -> Iterator[Lines]:
         yield self._first
         for block in self._blocks:
-            yield self._checked(RawBlock(block.text, block.first))
+            yield self._checked(block)
 
-    def _checked(self, block: RawBlock) -> RawBlock:
+    def _checked(self, block: Lines) -> Lines:
         at = block.text.find(b"\0")
         if at >= 0:
             line = block.first + block.text.count(b"\n", 0, at)
@@ -190,9 +226,9 @@ class CsvFile:
         return block
 
 
-def _first_line(block: RawBlock) -> tuple[RawBlock, RawBlock]:
+def _first_line(block: Lines) -> tuple[Lines, Lines]:
     head, _, rest = block.text.partition(b"\n")
-    return RawBlock(head, block.first), RawBlock(rest, block.first + 1)
+    return Lines(head, block.first, 1), Lines(rest, block.first + 1, block.count - 1)
 
 
 def _apart(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:

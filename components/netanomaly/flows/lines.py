@@ -12,10 +12,11 @@ LARGEST_ROW_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class Lines:
-    """Whole lines; `first` is the number of the first one in the file, from 1."""
+    """Whole lines; `first` is the number of the first one in the file, from 1, and `count` how many there are."""
 
     text: bytes
     first: int
+    count: int
 
 
 def blocks(stream: TextStream, block_bytes: int = BLOCK_BYTES, largest_row: int = LARGEST_ROW_BYTES) -> Iterator[Lines]:
@@ -32,14 +33,14 @@ def blocks(stream: TextStream, block_bytes: int = BLOCK_BYTES, largest_row: int 
             _refuse_long(stream, rest, first, largest_row)
             continue
         text, rest = rest + chunk[:cut], chunk[cut:]
-        lines = Lines(text, first)
         if len(text) > largest_row:
             _refuse_long(stream, text[: text.index(b"\n")], first, largest_row)
-        first += text.count(b"\n")
-        yield lines
+        count = text.count(b"\n")
+        yield Lines(text, first, count)
+        first += count
     if rest:
         _refuse_long(stream, rest, first, largest_row)
-        yield Lines(rest, first)
+        yield Lines(rest, first, 1)
 
 
 def _refuse_long(stream: TextStream, row: bytes, line: int, largest_row: int) -> None:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from netanomaly.errors import DataError
 from netanomaly.flows import values
 from netanomaly.flows.kinds import Kind, is_text
-from netanomaly.flows.sources import SourceFile
+from netanomaly.flows.sources import SourceFile, open_file
 
 ROWS_PER_BATCH = 16_384
 
@@ -20,21 +20,33 @@ class ParquetRecords:
 
     def __init__(self, file: SourceFile) -> None:
         self.uri = file.uri
+        self._stream = open_file(file)
         try:
-            self._file = pq.ParquetFile(file.path)
+            self._file = pq.ParquetFile(self._stream)
         except (pa.ArrowInvalid, OSError) as error:
+            self._stream.close()
             raise DataError(f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}") from None
-        self.names = tuple(self._file.schema_arrow.names)
+        stored = self._file.schema_arrow.names
+        self.names = tuple(name.strip() for name in stored)
+        self._stored = dict(zip(self.names, stored, strict=True))
         self.repaired: dict[str, int] = {}
+        if blanks := sum(name != name.strip() for name in stored):
+            self.repaired["blank around a column name removed"] = blanks
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
+            self.close()
             raise DataError(f"{self.uri}: two columns are called {twice[0]!r}; rename one of them")
+
+    def close(self) -> None:
+        self._file.close()
+        self._stream.close()
 
     def head(self, names: Sequence[str]) -> pa.Table:
         """The first rows of some columns."""
         for batch in self._batches(names):
             return pa.table(batch)
-        return self._file.schema_arrow.empty_table().select(list(names))
+        fields = [(name, self._file.schema_arrow.field(self._stored[name]).type) for name in names]
+        return pa.schema(fields).empty_table()
 
     def tables(self, kinds: Mapping[str, Kind], texts: Sequence[str]) -> Iterator[pa.Table]:
         """Columns batch by batch: numbers as doubles, categories and the columns named in `texts` as they are.
@@ -57,12 +69,15 @@ class ParquetRecords:
         for name in names:
             self._refuse_type(name)
         try:
-            yield from self._file.iter_batches(ROWS_PER_BATCH, columns=list(names), use_threads=False)
+            for batch in self._file.iter_batches(
+                ROWS_PER_BATCH, columns=[self._stored[name] for name in names], use_threads=False
+            ):
+                yield pa.RecordBatch.from_arrays([batch.column(self._stored[name]) for name in names], list(names))
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError(f"{self.uri} is damaged: {_one_line(error)}; copy or make it again") from None
 
     def _refuse_type(self, name: str) -> None:
-        kind = self._file.schema_arrow.field(name).type
+        kind = self._file.schema_arrow.field(self._stored[name]).type
         plain = is_text(kind) or any(
             test(kind)
             for test in (

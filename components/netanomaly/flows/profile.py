@@ -14,9 +14,7 @@ import numpy.typing as npt
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.labels import is_normal
-
-SAMPLED_ROWS = 20_000
-"""Enough to place every percentile to about a third of a point."""
+from netanomaly.flows.row_sample import RowSample
 
 CATEGORIES_COUNTED = 10_000
 CATEGORIES_SHOWN = 50
@@ -29,11 +27,9 @@ class Profile:
     def __init__(self, contract: Contract, normal_labels: Collection[str], seed: int) -> None:
         self._contract = contract
         self._normal_labels = normal_labels
-        self._random = np.random.default_rng(seed)
         numeric = len(contract.numeric)
         self.rows = 0
         self.labels: Counter[str] = Counter()
-        self.unlabelled = 0
         self._present = np.zeros(numeric, dtype=np.int64)
         self._infinite = np.zeros(numeric, dtype=np.int64)
         self._negative = np.zeros(numeric, dtype=np.int64)
@@ -41,9 +37,7 @@ class Profile:
         self._max = np.full(numeric, -np.inf)
         self._mean = np.zeros(numeric)
         self._squares = np.zeros(numeric)
-        self._sample = np.empty((numeric, 0))
-        self._sample_normal = np.empty(0, dtype=bool)
-        self._sample_place = np.empty(0)
+        self._sample = RowSample(numeric, seed)
         self._categories = {name: Counter[str]() for name in contract.categorical}
         self._categories_normal = {name: Counter[str]() for name in contract.categorical}
         self._uncounted = dict.fromkeys(contract.categorical, 0)
@@ -56,7 +50,7 @@ class Profile:
         normal = self._count_labels(batch)
         if batch.rows and len(self._contract.numeric):
             self._measure(batch.numbers)
-        self._draw(batch, normal)
+        self._sample.add(batch.numbers, normal)
         for name in self._contract.categorical:
             self._count_categories(name, batch, normal)
 
@@ -80,11 +74,10 @@ class Profile:
         if batch.labels is None:
             return np.ones(batch.rows, dtype=bool)
         names = batch.labels.dictionary.to_pylist()
-        codes = batch.labels.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
-        counts = np.bincount(codes, minlength=len(names) + 1)
-        self.unlabelled += int(counts[-1])
-        self.labels.update({name: int(count) for name, count in zip(names, counts, strict=False) if count})
-        normal = np.array([*(is_normal(name, self._normal_labels) for name in names), False])
+        codes = batch.labels.indices.to_numpy()
+        counts = np.bincount(codes, minlength=len(names))
+        self.labels.update({name: int(count) for name, count in zip(names, counts, strict=True) if count})
+        normal = np.array([is_normal(name, self._normal_labels) for name in names], dtype=bool)
         chosen: npt.NDArray[np.bool_] = normal[codes]
         return chosen
 
@@ -113,19 +106,6 @@ class Profile:
         self._min, self._max = np.minimum(self._min, low), np.maximum(self._max, high)
         self._negative += negative
 
-    def _draw(self, batch: Batch, normal: npt.NDArray[np.bool_]) -> None:
-        """Keep the rows with the smallest of one random number each: a uniform sample, whatever the batches."""
-        place = self._random.random(batch.rows)
-        bound = self._sample_place.max() if len(self._sample_place) >= SAMPLED_ROWS else np.inf
-        chosen = np.flatnonzero(place < bound)
-        self._sample = np.concatenate([self._sample, batch.numbers[:, chosen]], axis=1)
-        self._sample_normal = np.concatenate([self._sample_normal, normal[chosen]])
-        self._sample_place = np.concatenate([self._sample_place, place[chosen]])
-        if len(self._sample_place) > SAMPLED_ROWS:
-            kept = np.argpartition(self._sample_place, SAMPLED_ROWS)[:SAMPLED_ROWS]
-            self._sample = self._sample[:, kept]
-            self._sample_normal, self._sample_place = self._sample_normal[kept], self._sample_place[kept]
-
     def _count_categories(self, name: str, batch: Batch, normal: npt.NDArray[np.bool_]) -> None:
         column = batch.categories[name]
         texts = column.dictionary.to_pylist()
@@ -144,9 +124,10 @@ class Profile:
 
     def _number(self, name: str, position: int) -> dict[str, Any]:
         present = int(self._present[position])
-        sample = self._sample[position]
+        rows, normal = self._sample.rows()
+        sample = rows[position]
         values = sample[~np.isnan(sample)]
-        values_normal = sample[~np.isnan(sample) & self._sample_normal]
+        values_normal = sample[~np.isnan(sample) & normal]
         labelled = self._contract.label_column is not None
         return {
             "name": name,

@@ -10,12 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from netanomaly.errors import DataError
-from netanomaly.flows import columns, kinds, layout, sources, streams
+from netanomaly.flows import columns, kinds, layout, lines, sources, streams
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.csv_file import CsvFile
 from netanomaly.flows.labels import clean_label
 from netanomaly.flows.parquet_file import ParquetRecords
+from netanomaly.flows.values import is_missing
+
+NO_LABEL = "record without a label"
 
 
 @dataclass
@@ -46,15 +49,27 @@ class Tally:
 
 
 class Reader:
-    """Reads a source once, from front to end. Memory is that of one block."""
+    """Reads a source once, from front to end. Memory is that of one block.
 
-    def __init__(self, files: sources.Files, csv: layout.CsvFormat, selection: layout.Selection) -> None:
+    A source whose label column is empty is unlabelled; in one with labels, a record without is dropped and counted:
+    it is neither normal nor an attack.
+    """
+
+    def __init__(
+        self,
+        files: sources.Files,
+        csv: layout.CsvFormat,
+        selection: layout.Selection,
+        block_bytes: int = lines.BLOCK_BYTES,
+    ) -> None:
         self._files = files
         self._csv = csv
         self._selection = selection
+        self._block_bytes = block_bytes
         self._layout: layout.Layout | None = None
         self._kinds: dict[str, kinds.Kind] = {}
         self._first_uri = ""
+        self._labelled = False
         self.tally = Tally()
 
     @property
@@ -69,8 +84,18 @@ class Reader:
         return Contract(
             features=self._layout.features,
             categorical=tuple(name for name in self._layout.features if self._kinds[name] == "category"),
-            label_column=None if self._layout.label_source is None else self._selection.label_column,
+            label_column=self._selection.label_column if self._labelled else None,
         )
+
+    @property
+    def rows(self) -> int:
+        """Records read so far, kept or not."""
+        return sum(read.rows for read in self.tally.files)
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Columns of the source that are left out."""
+        return () if self._layout is None else self._layout.ignored
 
     def batches(self) -> Iterator[Batch]:
         """All records, file after file.
@@ -97,29 +122,33 @@ class Reader:
     def _text(self, file: sources.SourceFile, read: FileRead) -> Iterator[Batch]:
         stream = streams.TextStream(file)
         try:
-            records = CsvFile(stream, self._csv)
+            records = CsvFile(stream, self._csv, self._block_bytes)
             for block in records.blocks():
                 if not read.rows:
-                    self._begin(records, partial(records.texts, block))
-                table = records.columns(block, self._kinds, self._texts())
-                self.tally.drop("empty line", records.records(block) - table.num_rows)
+                    found = self._begin(records, partial(records.texts, block))
+                table = records.columns(block, self._kinds, _texts(found))
+                self.tally.repair("blank line skipped", block.count - table.num_rows)
                 read.rows += table.num_rows
                 if table.num_rows:
-                    yield self._batch(table)
+                    yield self._batch(table, found.label_source, file.uri)
             read.digest = stream.digest()
         finally:
             stream.close()
 
     def _parquet(self, file: sources.SourceFile, read: FileRead) -> Iterator[Batch]:
         records = ParquetRecords(file)
-        self._begin(records, records.head)
-        for table in records.tables(self._kinds, self._texts()):
-            read.rows += table.num_rows
-            yield self._batch(table)
+        try:
+            found = self._begin(records, records.head)
+            for table in records.tables(self._kinds, _texts(found)):
+                read.rows += table.num_rows
+                yield self._batch(table, found.label_source, file.uri)
+        finally:
+            records.close()
+        # Parquet is not read in order, so its identity takes a pass of its own.
         read.digest = sources.digest(file)
 
-    def _begin(self, records: CsvFile | ParquetRecords, head: Callable[[list[str]], pa.Table]) -> None:
-        """Fix the columns by the first file, and hold every later one to them."""
+    def _begin(self, records: CsvFile | ParquetRecords, head: Callable[[list[str]], pa.Table]) -> layout.Layout:
+        """Fix the columns by the first file, and hold every later one to them. What the file's own columns are."""
         for reason, count in records.repaired.items():
             self.tally.repair(reason, count)
         found = layout.choose(records.names, self._selection, records.uri)
@@ -128,17 +157,21 @@ class Reader:
             for reason, count in found.notes.items():
                 self.tally.repair(reason, count)
             features = list(found.features)
-            self._kinds = dict(kinds.decide(head(features), features, self._selection.categorical_columns))
-        elif (set(found.features), found.label_source) != (set(self._layout.features), self._layout.label_source):
+            sample = head([*features, *_texts(found)])
+            self._kinds = dict(kinds.decide(sample, features, self._selection.categorical_columns))
+            self._labelled = found.label_source is not None and _any_present(sample.column(found.label_source))
+            if found.label_source is not None and not self._labelled:
+                self.tally.repair(f"empty label column {found.label_source!r} left out", 1)
+        elif not _alike(found, self._layout):
             raise DataError(
                 f"{records.uri} {_difference(found, self._layout)} {self._first_uri}; a source has one schema"
             )
+        elif isinstance(records, CsvFile):
+            # Every file is asked, as booleans may be written in one and numbers in another.
+            head(list(found.features))
+        return found
 
-    def _texts(self) -> list[str]:
-        assert self._layout is not None  # noqa: S101 - _begin ran
-        return [] if self._layout.label_source is None else [self._layout.label_source]
-
-    def _batch(self, table: pa.Table) -> Batch:
+    def _batch(self, table: pa.Table, label: str | None, uri: str) -> Batch:
         assert self._layout is not None  # noqa: S101 - _begin ran
         table = table.combine_chunks()
 
@@ -149,25 +182,53 @@ class Reader:
         numeric = [name for name in self._layout.features if self._kinds[name] == "number"]
         matrix, infinite = columns.numbers([column(name) for name in numeric], table.num_rows)
         self.tally.repair("infinite or absurdly large value set to missing", int(infinite.sum()))
-        label = self._layout.label_source
-        return Batch(
+        labels = None if label is None else self._labels(column(label), uri)
+        batch = Batch(
             numbers=matrix,
             categories={
                 name: columns.categories(column(name)) for name, kind in self._kinds.items() if kind == "category"
             },
-            labels=None if label is None else self._labels(column(label)),
+            labels=labels,
             infinite=infinite,
         )
+        if labels is None or not labels.null_count:
+            return batch
+        self.tally.drop(NO_LABEL, labels.null_count)
+        return batch.keep(np.asarray(labels.is_valid()))
 
-    def _labels(self, column: Any) -> pa.DictionaryArray:
-        encoded = column.dictionary_encode()
+    def _labels(self, column: Any, uri: str) -> pa.DictionaryArray | None:
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         dotted = [
             text is not None and clean_label(str(text)) != str(text).strip() for text in encoded.dictionary.to_pylist()
         ]
         if any(dotted):
             codes = encoded.indices.drop_null().to_numpy()
             self.tally.repair("trailing dot of a class name removed", int(np.array(dotted)[codes].sum()))
-        return columns.categories(encoded, lambda written: clean_label(written) or None)
+        labels = columns.categories(
+            encoded, lambda written: None if is_missing(written) else clean_label(written) or None
+        )
+        if self._labelled:
+            return labels
+        if len(labels.dictionary):
+            raise DataError(
+                f"{uri}: the label column is empty in the source's first records and holds {labels.dictionary[0].as_py()!r} "
+                "further down; label every record, or list the column in ignore_columns"
+            )
+        return None
+
+
+def _texts(found: layout.Layout) -> list[str]:
+    return [] if found.label_source is None else [found.label_source]
+
+
+def _any_present(column: pa.ChunkedArray) -> bool:
+    return any(value is not None and not is_missing(str(value)) for value in column.unique().to_pylist())
+
+
+def _alike(found: layout.Layout, expected: layout.Layout) -> bool:
+    return set(found.features) == set(expected.features) and (found.label_source is None) == (
+        expected.label_source is None
+    )
 
 
 def _is_parquet(file: sources.SourceFile) -> bool:
@@ -186,5 +247,5 @@ def _difference(found: layout.Layout, expected: layout.Layout) -> str:
     if extra:
         parts.append(f"has column {extra[0]!r}" + (f" and {len(extra) - 1} more" if len(extra) > 1 else ""))
     if not parts:
-        parts.append("has another label column")
+        parts.append("has a label column" if found.label_source else "has no label column")
     return " and ".join(parts) + ", unlike"

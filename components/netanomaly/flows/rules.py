@@ -37,7 +37,11 @@ RULES: dict[str, Rule] = {
     "no_known_label": Rule(ERROR, None, "the data has labels, none of which is known to be normal"),
     "no_normal_rows": Rule(ERROR, None, "no row to train on is normal"),
     "one_class_only": Rule(ERROR, None, "labelled evaluation data holds only normal rows, or only attacks"),
-    "unlabelled_rows": Rule(WARNING, 0.0, "a larger share of labelled data than this has no label"),
+    "unknown_normal_label": Rule(WARNING, None, "a class named in normal_labels is in neither data set"),
+    "label_missing": Rule(
+        WARNING, None, "one data set has labels and the other has none, or a column seems to be the label"
+    ),
+    "dropped_rows": Rule(ERROR, 0.05, "a larger share of the records read than this was dropped (no label)"),
     "all_columns_constant": Rule(ERROR, None, "no column of the training data varies"),
     "constant_column": Rule(WARNING, None, "a column of the training data holds one value"),
     "missing_values": Rule(WARNING, 0.2, "a larger share of a column than this is missing"),

@@ -74,14 +74,11 @@ class TextStream:
     def __init__(self, file: SourceFile) -> None:
         self.uri = file.uri
         self._stored = HashedFile(open_file(file))
-        start = self._stored.peek(_MAGIC_BYTES)
-        self._kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
-        suffix = Path(file.name).suffix.lower()
-        if not start:
-            raise DataError(f"{file.uri} is empty; give a file with records, or leave it out of the source")
-        if suffix in _MAGIC.values() and suffix != self._kind:
-            what = f"{self._kind} compressed" if self._kind else "not compressed"
-            raise DataError(f"{file.uri} is named {suffix} but is {what}; rename it, or compress it again")
+        try:
+            self._kind = _compression(self._stored, file)
+        except DataError:
+            self._stored.close()
+            raise
         self._text = self._decompressed()
 
     def read(self, size: int) -> bytes:
@@ -123,6 +120,23 @@ class TextStream:
                 # The standard library reads Zstandard from Python 3.14 on only.
                 return pa.CompressedInputStream(pa.PythonFile(self._stored, mode="r"), "zstd")  # type: ignore[no-any-return]
         return self._stored  # type: ignore[return-value]
+
+
+def _compression(stored: HashedFile, file: SourceFile) -> str | None:
+    """The compression a file starts with.
+
+    Raises:
+        DataError: The file is empty, or is not compressed as its name says.
+    """
+    start = stored.peek(_MAGIC_BYTES)
+    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+    suffix = Path(file.name).suffix.lower()
+    if not start:
+        raise DataError(f"{file.uri} is empty; give a file with records, or leave it out of the source")
+    if suffix in _MAGIC.values() and suffix != kind:
+        what = f"{kind} compressed" if kind else "not compressed"
+        raise DataError(f"{file.uri} is named {suffix} but is {what}; rename it, or compress it again")
+    return kind
 
 
 def _is_truncation(error: Exception) -> bool:

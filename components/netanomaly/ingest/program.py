@@ -16,7 +16,7 @@ from netanomaly.flows.batch import schema_of
 from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
 from netanomaly.flows.distinct import DistinctRows
 from netanomaly.flows.profile import Profile
-from netanomaly.flows.reader import Reader
+from netanomaly.flows.reader import NO_LABEL, Reader
 
 FORMAT = 1
 PARTS = ("all", "training", "evaluation")
@@ -65,6 +65,18 @@ def ingest(
     Raises:
         DataError: A file that cannot be read as records, or that changed since `identity` was taken.
     """
+    try:
+        return _ingest(parameters, open_sink, progress)
+    except DataError:
+        # A file that is being replaced looks malformed for a while: then the change is what there is to tell.
+        if parameters.identity:
+            _refuse_change(parameters, sources.resolve(parameters.source).identity())
+        raise
+
+
+def _ingest(
+    parameters: Parameters, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
+) -> dict[str, Any]:
     reader = Reader(
         sources.resolve(parameters.source),
         layout.CsvFormat.parse(parameters.csv),
@@ -75,10 +87,9 @@ def ingest(
             tuple(parameters.ignore_columns),
         ),
     )
-    rows_read, sink, profile = 0, None, None
+    sink, profile = None, None
     distinct = DistinctRows()
     for batch in reader.batches():
-        rows_read += batch.rows
         contract = reader.contract
         if sink is None or profile is None:
             sink = open_sink(contract)
@@ -90,19 +101,15 @@ def ingest(
         distinct.add(hashes[mask])
         profile.add(kept)
         sink.write(kept.table(contract, schema))
-        progress(rows_read)
+        progress(reader.rows)
     identity = reader.identity()
-    if parameters.identity and identity != parameters.identity:
-        raise DataError(
-            f"data source {', '.join(parameters.source)} changed while the pipeline ran: it was {parameters.identity} "
-            f"when the run was prepared and is {identity} now; start the run again once the files are complete"
-        )
+    _refuse_change(parameters, identity)
     if profile is None or not profile.rows:
         raise DataError(
             f"data source {', '.join(parameters.source)} leaves no rows"
-            + (f" for the {parameters.part} part; it has {rows_read}" if rows_read else "; it has none")
+            + (f" for the {parameters.part} part; it has {reader.rows}" if reader.rows else "; it has none")
         )
-    return _report(parameters, reader, identity, rows_read, profile, distinct)
+    return _report(parameters, reader, identity, profile, distinct)
 
 
 class ParquetSink:
@@ -148,8 +155,16 @@ def _belongs(hashes: row_hash.Hashes, parameters: Parameters) -> npt.NDArray[np.
     return held_out if parameters.part == "evaluation" else ~held_out
 
 
+def _refuse_change(parameters: Parameters, identity: str) -> None:
+    if parameters.identity and identity != parameters.identity:
+        raise DataError(
+            f"data source {', '.join(parameters.source)} changed while the pipeline ran: it was {parameters.identity} "
+            f"when the run was prepared and is {identity} now; start the run again once the files are complete"
+        )
+
+
 def _report(
-    parameters: Parameters, reader: Reader, identity: str, rows_read: int, profile: Profile, distinct: DistinctRows
+    parameters: Parameters, reader: Reader, identity: str, profile: Profile, distinct: DistinctRows
 ) -> dict[str, Any]:
     contract = reader.contract
     return {
@@ -158,13 +173,14 @@ def _report(
         "identity": identity,
         "files": _files(reader.tally.files),
         "part": parameters.part,
-        "rows_read": rows_read,
+        "rows_read": reader.rows,
         "rows": profile.rows,
         "dropped": reader.tally.dropped,
         "repaired": reader.tally.repaired,
         "label_column": contract.label_column,
         "labels": dict(profile.labels.most_common()) if contract.label_column else None,
-        "unlabelled": profile.unlabelled,
+        "unlabelled": reader.tally.dropped.get(NO_LABEL, 0),
+        "ignored": list(reader.ignored),
         "normal_rows": profile.normal_rows,
         "columns": profile.columns(),
         "duplicates": distinct.duplicates(),

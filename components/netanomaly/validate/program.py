@@ -3,12 +3,13 @@
 Needs nothing but the reports, so it starts at once and takes no memory, whatever the size of the data.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from netanomaly.flows import rules
-from netanomaly.flows.labels import is_normal
+from netanomaly.flows.labels import clean_label, is_normal
 from netanomaly.validate.distance import kolmogorov_smirnov, total_variation
 
 FORMAT = 1
@@ -17,11 +18,18 @@ TRAINING, EVALUATION, BOTH = "training", "evaluation", "both"
 
 Report = Mapping[str, Any]
 
+# Words of a column's name: `src_bytes`, `Flow Bytes/s`, `TotBytes` each hold "bytes".
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # Of such a quantity a negative value cannot be; matched as whole words of the column's name.
 _NEVER_NEGATIVE = {
-    "bytes", "byte", "pkts", "packets", "packet", "length", "len", "size", "count", "duration", "dur", "rate", "port",
+    "bytes", "byte", "octets", "pkts", "packets", "packet", "length", "len", "size", "count", "duration", "dur", "rate",
+    "port", "ttl",
 }  # fmt: skip
+# What data sets call the column that tells attacks: CICIDS, UNSW-NB15, KDD99, CTU-13, IoT-23.
+_LABEL_NAMES = {"label", "labels", "class", "attack", "attack_cat", "attack_type", "is_attack", "detailed-label"}
 _CLASSES_LISTED = 8
+# Of two samples of one distribution, 1 in 1000 is further apart than this over the root of their size.
+_CHANCE = 1.95
 
 
 @dataclass(frozen=True)
@@ -184,7 +192,7 @@ def _no_normal_rows(data: _Data, _: float) -> Iterator[_Yield]:
 def _one_class_only(data: _Data, _: float) -> Iterator[_Yield]:
     if data.evaluation["label_column"] is None or _knows_no_label(data):
         return
-    rows = data.evaluation["rows"] - data.evaluation["unlabelled"]
+    rows = data.evaluation["rows"]
     normal = data.evaluation["normal_rows"]
     if normal in (0, rows):
         what = "attacks" if normal == 0 else "normal rows"
@@ -197,11 +205,55 @@ def _one_class_only(data: _Data, _: float) -> Iterator[_Yield]:
         )
 
 
-def _unlabelled_rows(data: _Data, limit: float) -> Iterator[_Yield]:
+def _unknown_normal_label(data: _Data, _: float) -> Iterator[_Yield]:
+    names = {name for _, report in data.sides for name in report["labels"] or {}}
+    absent = [label for label in data.parameters.normal_labels if clean_label(label) not in names]
+    if names and absent and not _knows_no_label(data):
+        yield (
+            None,
+            BOTH,
+            f"normal_labels names {_listed(absent)}, which no record has (classes: {_listed(sorted(names))}); "
+            "correct the spelling",
+            None,
+        )
+
+
+def _label_missing(data: _Data, _: float) -> Iterator[_Yield]:
+    """Labels on one side only, and features that look like the label: a detector would learn the answer."""
+    for (side, report), (_side, other) in (data.sides, data.sides[::-1]):
+        if report["label_column"] is None and other["label_column"] is not None:
+            yield (
+                None,
+                side,
+                f"the {side} data has no labels (column {other['label_column']!r}), the other data set has",
+                None,
+            )
+    for column in data.training["columns"]:
+        name = column["name"]
+        classes = {clean_label(text).lower() for text in column.get("categories") or ()}
+        if name.lower() in _LABEL_NAMES or classes & {"normal", "benign"}:
+            yield (
+                name,
+                TRAINING,
+                f"feature {name!r} looks like a label; if it tells attacks, set label_column to it, or list it in "
+                "ignore_columns",
+                None,
+            )
+
+
+def _dropped_rows(data: _Data, limit: float) -> Iterator[_Yield]:
     for side, report in data.sides:
-        share = report["unlabelled"] / report["rows"]
-        if report["label_column"] is not None and share > limit:
-            yield None, side, f"{report['unlabelled']} rows ({share:.1%}) of the {side} data have no label", share
+        dropped = sum(report["dropped"].values())
+        share = dropped / report["rows_read"]
+        if share > limit:
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in report["dropped"].items())
+            yield (
+                None,
+                side,
+                f"{dropped} of {report['rows_read']} records ({share:.1%}) of the {side} data were dropped ({reasons}); "
+                "label them, or list the label column in ignore_columns",
+                share,
+            )
 
 
 def _all_columns_constant(data: _Data, _: float) -> Iterator[_Yield]:
@@ -235,9 +287,7 @@ def _infinite_values(data: _Data, limit: float) -> Iterator[_Yield]:
 
 def _impossible_values(data: _Data, limit: float) -> Iterator[_Yield]:
     for side, column, share in _shares(data, "negative"):
-        words = {
-            word for word in column.lower().replace("/", "_").replace(" ", "_").replace(".", "_").split("_") if word
-        }
+        words = {word.lower() for word in _WORD.findall(column)}
         if share > limit and words & _NEVER_NEGATIVE:
             yield (
                 column,
@@ -291,18 +341,21 @@ def _shift(data: _Data, limit: float) -> Iterator[_Yield]:
     labelled = all(report["normal_rows"] for _, report in data.sides)
     rows = "normal rows" if labelled else "rows"
     suffix = "_normal" if labelled else ""
+    sizes = [report["normal_rows"] if labelled else report["rows"] for _, report in data.sides]
+    chance = _CHANCE * sum(1 / size for size in sizes) ** 0.5
     for training, evaluation in _pairs(data):
         if training["kind"] == "number":
             before, after = training["quantiles" + suffix], evaluation["quantiles" + suffix]
             distance = kolmogorov_smirnov(before, after) if before and after else 0.0
         else:
             distance = total_variation(training["categories" + suffix] or {}, evaluation["categories" + suffix] or {})
-        if distance > limit:
+        if distance > limit + chance:
             name = training["name"]
             yield (
                 name,
                 BOTH,
-                f"column {name!r} shifted between training and evaluation ({rows}): {distance:.2f}",
+                f"column {name!r} shifted between training and evaluation ({rows}): their distributions are "
+                f"{distance:.2f} apart, of 1 at most",
                 distance,
             )
 
@@ -331,7 +384,9 @@ _CHECKS: dict[str, _Check] = {
     "no_known_label": _no_known_label,
     "no_normal_rows": _no_normal_rows,
     "one_class_only": _one_class_only,
-    "unlabelled_rows": _unlabelled_rows,
+    "unknown_normal_label": _unknown_normal_label,
+    "label_missing": _label_missing,
+    "dropped_rows": _dropped_rows,
     "all_columns_constant": _all_columns_constant,
     "constant_column": _constant_column,
     "missing_values": _missing_values,

@@ -1,0 +1,151 @@
+"""Each kind of bad data gives one line: what, in which file, on which line, and what to do."""
+
+import bz2
+import gzip
+import lzma
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from netanomaly.errors import ConfigError, DataError
+
+from tests.unit.flows.reading import Read, write
+
+HEAD = "duration,proto,label\n"
+GOOD = HEAD + "1,tcp,normal\n2,udp,scan\n"
+MANY = HEAD + "1,tcp,normal\n" * 3000
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param("", ["flows.csv is empty"], id="empty file"),
+        pytest.param("\n\n", ["flows.csv is empty"], id="blank lines only"),
+        pytest.param(HEAD, ["no records, only a header"], id="header only"),
+        pytest.param(GOOD + "3,tcp\n", ["line 4", "2 fields", "3 are expected"], id="row too short"),
+        pytest.param(GOOD + "3,tcp,scan,x\n", ["line 4", "4 fields"], id="row too long"),
+        pytest.param(MANY + "3,tcp\n", ["line 3002", "2 fields"], id="ragged row far down"),
+        pytest.param(GOOD + "soon,tcp,scan\n", ["line 4", "'duration'", "'soon'", "categorical_columns"], id="text"),
+        pytest.param(MANY + "soon,tcp,scan\n", ["line 3002", "'soon'"], id="text far down"),
+        pytest.param(GOOD + "1_000,tcp,scan\n", ["line 4", "'1_000'"], id="underscore in a number"),
+        pytest.param(GOOD.encode() + b"3,\xe9t\xe9,scan\n", ["line 4", "0xe9", "not UTF-8", "iconv"], id="Latin-1"),
+        pytest.param(GOOD.encode("utf-16"), ["UTF-16", "iconv"], id="UTF-16"),
+        pytest.param(GOOD.encode() + b"3,t\0cp,scan\n", ["line 4", "NUL byte"], id="NUL byte"),
+        pytest.param(GOOD + '3,"tcp\nudp",scan\n', ["line 4", "quote"], id="line break in quotes"),
+        pytest.param(GOOD + '3,"tcp,scan\n', ["line 4", "quote"], id="quote that does not close"),
+        pytest.param(
+            "a,b,a\n1,2,3\n", ["line 2", "two columns are called 'a'", "1.0 and 3.0"], id="same name, differs"
+        ),
+        pytest.param("a,,b\n1,2,3\n", ["column 2 has no name"], id="name missing"),
+        pytest.param("0,tcp,1,5\n1,udp,2,6\n", ["first line is a record", "csv.columns"], id="no header"),
+        pytest.param("a;b;label\n1;2;x\n", ["one column only", "';'", "csv.delimiter"], id="other delimiter"),
+        pytest.param(
+            HEAD + "1,tcp,\n" * 30 + "2,udp,scan\n", ["label column is empty", "'scan'"], id="labels begin late"
+        ),
+    ],
+)
+def test_a_bad_csv_file_is_refused_in_one_line(tmp_path, content, says):
+    path = write(tmp_path / "flows.csv", content)
+    # Blocks of the size of a few lines put what is wrong in another block than the first.
+    with pytest.raises(DataError) as error:
+        Read(path, block_bytes=100)
+    for words in [str(path), *says]:
+        assert words in str(error.value)
+    assert "\n" not in str(error.value).strip()
+
+
+def test_a_row_of_10_mb_is_refused_with_its_line(tmp_path):
+    path = write(tmp_path / "flows.csv", GOOD + "3," + "x" * 10_000_000 + ",scan\n" + "4,tcp,normal\n")
+    with pytest.raises(DataError, match="line 4: the row is longer than 8 MiB"):
+        Read(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress), (".zst", None)]
+)
+def test_a_truncated_compressed_file_is_refused(tmp_path, suffix, compress):
+    compress = compress or pa.Codec("zstd").compress
+    content = compress("".join(f"{row}.{row},tcp,normal\n" for row in range(20_000)).encode())
+    path = write(tmp_path / f"flows.csv{suffix}", bytes(content)[: len(content) // 2])
+    with pytest.raises(DataError, match=r"flows\.csv.*stream ends too early"):
+        Read(path, csv={"columns": ["duration", "proto", "label"]})
+
+
+def test_damage_inside_a_compressed_file_is_refused(tmp_path):
+    content = bytearray(gzip.compress(MANY.encode()))
+    content[-6] ^= 0xFF
+    with pytest.raises(DataError, match="is damaged"):
+        Read(write(tmp_path / "flows.csv.gz", bytes(content)))
+
+
+def test_a_file_that_is_not_compressed_as_it_is_named_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"named \.gz but is not compressed"):
+        Read(write(tmp_path / "flows.csv.gz", GOOD))
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more", GOOD.encode()])
+def test_a_parquet_file_that_is_not_one_is_refused(tmp_path, content):
+    with pytest.raises(DataError, match=r"flows\.parquet is not a Parquet file"):
+        Read(write(tmp_path / "flows.parquet", content))
+
+
+def test_text_in_a_numeric_parquet_column_is_refused_with_its_row(tmp_path):
+    path = tmp_path / "flows.parquet"
+    pq.write_table(pa.table({"bytes": ["1", "2", "many"]}), path)
+    with pytest.raises(DataError, match="row 3: column 'bytes' holds numbers, and here 'many'"):
+        Read(path)
+
+
+def test_a_parquet_type_that_is_no_feature_is_refused_with_the_way_out(tmp_path):
+    path = tmp_path / "flows.parquet"
+    pq.write_table(pa.table({"seen": pa.array([0], pa.timestamp("s")), "bytes": [1]}), path)
+    with pytest.raises(DataError, match=r"'seen' is of type timestamp.*ignore_columns"):
+        Read(path)
+    assert Read(path, ignore_columns=["seen"]).rows == [{"bytes": 1.0}]
+
+
+def test_an_absent_feature_column_is_refused_with_those_that_are_there(tmp_path):
+    path = write(tmp_path / "flows.csv", GOOD)
+    with pytest.raises(
+        DataError, match=r"no feature column 'durations'; did you mean 'duration'\? It has: duration, proto"
+    ):
+        Read(path, feature_columns=["durations"])
+    with pytest.raises(DataError, match="no categorical column 'flag'"):
+        Read(path, categorical_columns=["flag"])
+
+
+def test_a_label_listed_as_feature_is_refused(tmp_path):
+    path = write(tmp_path / "flows.csv", GOOD.replace("label", "Label"))
+    with pytest.raises(ConfigError, match="never a feature"):
+        Read(path, feature_columns=["duration", "label"])
+    with pytest.raises(ConfigError, match="never a feature"):
+        Read(path, feature_columns=["duration", "Label"])
+
+
+def test_no_feature_left_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no feature column left"):
+        Read(write(tmp_path / "flows.csv", GOOD), ignore_columns=["duration", "proto"])
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        ("duration,label\n1,normal\n", "lacks column 'proto'"),
+        ("duration,proto,flag,label\n1,tcp,SF,normal\n", "has column 'flag'"),
+        ("duration,proto\n1,tcp\n", "has no label column"),
+    ],
+)
+def test_files_of_one_source_with_different_columns_are_refused(tmp_path, second, says):
+    write(tmp_path / "1.csv", GOOD)
+    write(tmp_path / "2.csv", second)
+    with pytest.raises(DataError, match=says) as error:
+        Read(tmp_path)
+    assert "1.csv" in str(error.value)
+    assert "2.csv" in str(error.value)
+
+
+def test_a_category_in_one_file_that_was_a_number_in_the_first_is_refused(tmp_path):
+    write(tmp_path / "1.csv", GOOD)
+    write(tmp_path / "2.csv", HEAD + "short,tcp,normal\n")
+    with pytest.raises(DataError, match=r"2\.csv, line 2: column 'duration'.*'short'"):
+        Read(tmp_path)

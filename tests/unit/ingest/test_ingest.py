@@ -1,0 +1,174 @@
+"""The ingest stage: one source, one flow file, one report."""
+
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from netanomaly.errors import ConfigError, DataError
+from netanomaly.flows import sources
+from netanomaly.flows.contract import ROW_GROUP_ROWS, read_contract
+from netanomaly.ingest.__main__ import main
+from netanomaly.ingest.program import Parameters, ParquetSink, ingest
+
+DEFAULTS: dict[str, Any] = {
+    "identity": "", "csv": {}, "label_column": "label", "feature_columns": [], "categorical_columns": [],
+    "ignore_columns": [], "normal_labels": [], "part": "all", "held_out_fraction": 0.3, "random_state": 42,
+}  # fmt: skip
+
+
+class Ingested:
+    """A source ingested into `folder`: its report, and its flow file as a table."""
+
+    def __init__(self, folder: Path, *source: Path, **wishes: Any) -> None:
+        self.path = folder / "flows.parquet"
+        sinks = []
+
+        def open_sink(contract):
+            sinks.append(ParquetSink(self.path, contract))
+            return sinks[0]
+
+        parameters = Parameters(source=[str(item) for item in source], **{**DEFAULTS, **wishes})
+        self.report = ingest(parameters, open_sink, lambda _: None)
+        sinks[0].close()
+        self.file = pq.ParquetFile(self.path)
+        self.table = self.file.read()
+
+    def rows(self) -> list:
+        return [tuple(row.values()) for row in self.table.to_pylist()]
+
+
+def csv_of(path: Path, rows: int, distinct: int = 10**9) -> Path:
+    """Rows of bytes, proto and label, of which so many differ."""
+    random = np.random.default_rng(rows)
+    lines = [
+        f"{value},{('tcp', 'udp')[value % 2]},{'normal' if value % 4 else 'scan'}"
+        for value in random.integers(0, distinct, rows)
+    ]
+    path.write_text("\n".join(["bytes,proto,label", *lines]) + "\n")
+    return path
+
+
+def test_the_report_counts_what_the_file_holds(tmp_path):
+    source = csv_of(tmp_path / "a.csv", 1000, distinct=100)
+    done = Ingested(tmp_path, source)
+    report = done.report
+    assert report["rows_read"] == report["rows"] == done.table.num_rows == 1000
+    labels = done.table.column("label").to_pylist()
+    assert report["labels"] == {name: labels.count(name) for name in ("normal", "scan")}
+    assert report["normal_rows"] == labels.count("normal")
+    assert report["duplicates"] == {"rows": 1000 - len({row[:2] for row in done.rows()}), "exact": True}
+    identity = sources.resolve([str(source)]).identity()
+    assert report["identity"] == identity
+    assert report["files"] == [{"uri": str(source), "bytes": source.stat().st_size, "rows": 1000, "identity": identity}]
+    assert [column["name"] for column in report["columns"]] == ["bytes", "proto"]
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+def test_the_file_carries_the_contract_and_row_groups_of_its_size(tmp_path):
+    done = Ingested(tmp_path, csv_of(tmp_path / "a.csv", ROW_GROUP_ROWS + 10))
+    contract = read_contract(done.file.schema_arrow)
+    assert (contract.features, contract.categorical, contract.label_column) == (("bytes", "proto"), ("proto",), "label")
+    groups = [done.file.metadata.row_group(group).num_rows for group in range(done.file.num_row_groups)]
+    assert groups == [ROW_GROUP_ROWS, 10]
+
+
+def test_the_same_source_gives_the_same_bytes_and_report(tmp_path):
+    source = csv_of(tmp_path / "a.csv", 30_000)
+    packed = tmp_path / "a.csv.xz"
+    packed.write_bytes(lzma.compress(source.read_bytes(), preset=0))
+    plain = Ingested(tmp_path, source)
+    content = plain.path.read_bytes()
+    again = Ingested(tmp_path, packed)
+    assert again.path.read_bytes() == content
+    for same in ("columns", "hashes", "duplicates", "labels", "rows"):
+        assert again.report[same] == plain.report[same]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fraction=st.floats(0.05, 0.95), seed=st.integers(0, 2**31))
+def test_the_parts_of_a_source_are_all_of_it_and_equal_rows_never_straddle(tmp_path, fraction, seed):
+    source = csv_of(tmp_path / "a.csv", 6000, distinct=3000)
+    wishes = {"held_out_fraction": fraction, "random_state": seed}
+    training = Ingested(tmp_path, source, part="training", **wishes)
+    evaluation = Ingested(tmp_path, source, part="evaluation", **wishes)
+    assert sorted(training.rows() + evaluation.rows()) == sorted(Ingested(tmp_path, source).rows())
+    assert not {row[:2] for row in training.rows()} & {row[:2] for row in evaluation.rows()}
+    assert training.report["rows_read"] == 6000
+    assert evaluation.report["rows"] / 6000 == pytest.approx(fraction, abs=0.05)
+
+
+def test_a_source_that_changed_since_prepare_is_refused(tmp_path):
+    source = csv_of(tmp_path / "a.csv", 100)
+    identity = sources.resolve([str(source)]).identity()
+    Ingested(tmp_path, source, identity=identity)
+    source.write_text(source.read_text() + "1,tcp,normal\n")
+    with pytest.raises(DataError, match="changed while the pipeline ran"):
+        Ingested(tmp_path, source, identity=identity)
+
+
+def test_a_file_that_is_being_replaced_is_told_as_changed_and_not_as_malformed(tmp_path):
+    source = csv_of(tmp_path / "a.csv", 100)
+    identity = sources.resolve([str(source)]).identity()
+    source.write_text(source.read_text()[:-3] + ",,,")
+    with pytest.raises(DataError, match="changed while the pipeline ran"):
+        Ingested(tmp_path, source, identity=identity)
+    with pytest.raises(DataError, match="line 101"):
+        Ingested(tmp_path, source)
+
+
+def test_a_part_without_rows_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("bytes\n" + "1\n" * 50)
+    with pytest.raises(DataError, match="leaves no rows for the evaluation part; it has 50"):
+        Ingested(tmp_path, tmp_path / "a.csv", part="evaluation", held_out_fraction=1e-12)
+
+
+def test_an_unknown_part_is_refused():
+    with pytest.raises(ConfigError, match="choose one of all, training, evaluation"):
+        Parameters(source=["a"], **{**DEFAULTS, "part": "half"})
+
+
+def executor_input(folder: Path, **parameters: Any) -> str:
+    def artifact(name):
+        return {"artifacts": [{"name": name, "uri": str(folder / "out" / name)}]}
+
+    return json.dumps(
+        {
+            "inputs": {"parameterValues": {**DEFAULTS, **parameters}},
+            "outputs": {
+                "artifacts": {name: artifact(name) for name in ("flows", "ingest_report")},
+                "outputFile": str(folder / "out" / "executor.json"),
+            },
+        }
+    )
+
+
+def test_the_stage_writes_its_outputs_and_describes_them(tmp_path):
+    source = csv_of(tmp_path / "a.csv", 20)
+    main(["--executor-input", executor_input(tmp_path, source=[str(source)])])
+    report = json.loads((tmp_path / "out" / "ingest_report").read_text())
+    assert report["rows"] == pq.read_table(tmp_path / "out" / "flows").num_rows == 20
+    outputs = json.loads((tmp_path / "out" / "executor.json").read_text())
+    assert outputs["artifacts"]["flows"]["artifacts"][0]["metadata"]["identity"] == report["identity"]
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [(None, 2, "does not exist"), ("bytes\n1\nmany\n3\n4\n", 2, "line 3: column 'bytes'"), ("", 2, "is empty")],
+)
+def test_the_stage_ends_with_one_clear_line_and_no_executor_output(tmp_path, capsys, content, code, says):
+    if content is not None:
+        (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        main(["--executor-input", executor_input(tmp_path, source=[str(tmp_path / "a.csv")])])
+    assert ended.value.code == code
+    printed = capsys.readouterr().err.strip().splitlines()
+    assert len(printed) == 1
+    assert printed[0].startswith("error: ")
+    assert says in printed[0]
+    assert not (tmp_path / "out" / "executor.json").exists()
