@@ -73,7 +73,9 @@ def run(
     summary = _summary(result, wanted, run_dir, registry)
     if as_json:
         typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
-    else:
+    if result.state != "succeeded":
+        _print_failure(summary)
+    elif not as_json:
         _print(summary)
     raise typer.Exit(summary["exit_code"])
 
@@ -154,18 +156,19 @@ def _if_there(path: Path) -> str | None:
     return str(path) if path.exists() else None
 
 
+def _print_failure(summary: Mapping[str, Any]) -> None:
+    """What there is to look at, and last the one line that says what went wrong."""
+    for name in ("data_report", "report"):
+        if summary[name]:
+            typer.echo(f"{name.replace('_', ' ')}: {summary[name]}", err=True)
+    typer.echo(f"run folder: {summary['run_dir']}", err=True)
+    typer.echo(f"error: {summary['error']}", err=True)
+
+
 def _print(summary: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    if summary["state"] != "succeeded":
-        errors = Console(stderr=True, highlight=False, soft_wrap=True)
-        for name in ("data_report", "report"):
-            if summary[name]:
-                errors.print(f"{name.replace('_', ' ')}: {summary[name]}", markup=False)
-        errors.print(f"run folder: {summary['run_dir']}", markup=False)
-        errors.print(f"error: {summary['error']}", markup=False)
-        return
     table = Table.grid(padding=(0, 2))
     metrics = summary["metrics"]
     table.add_row("model", f"{summary['model_name']} {summary['model_version']}")
