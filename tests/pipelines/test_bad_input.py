@@ -51,7 +51,7 @@ def spoilt(code: int, *words: str):
     return add
 
 
-@spoilt(2, "detector", "isolation_forest")
+@spoilt(2, "isolation_forrest", "did you mean 'isolation_forest'")
 def a_model_type_that_does_not_exist(case: Case):
     case.config["model_type"] = "isolation_forrest"
 

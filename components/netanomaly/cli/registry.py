@@ -1,6 +1,7 @@
 """`netanomaly registry`: what is registered, and how to get it out."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,7 +74,6 @@ def show(model: _Reference, registry: _Registry = _DEFAULT, as_json: _Json = Fal
         return
     record = version.record
     data = record.metadata.get("data", {})
-    table = _table()
     rows: list[tuple[str, str]] = [
         ("model", f"{record.model}, version {version.number} ({record.model_version})"),
         ("aliases", ", ".join(version.aliases) or "none"),
@@ -88,8 +88,7 @@ def show(model: _Reference, registry: _Registry = _DEFAULT, as_json: _Json = Fal
     ]
     for name, value in rows:
         if value:
-            table.add_row(name, value)
-    _print(table)
+            typer.echo(f"{name:<28}{value}")
 
 
 @app.command()
@@ -150,18 +149,17 @@ def _ago(timestamp: str) -> str:
 def _table(*headings: str) -> Any:
     from rich.table import Table
 
-    if not headings:
-        return Table.grid(padding=(0, 2))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     return table
 
 
 def _print(table: Any) -> None:
     from rich.console import Console
 
-    Console(highlight=False, soft_wrap=True, markup=False).print(table)
+    # A pipe has no width; 80 columns would cut the names that a script or a log is read for.
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _print_json(document: Any) -> None:

@@ -166,16 +166,19 @@ def _print_failure(summary: Mapping[str, Any]) -> None:
 
 
 def _print(summary: Mapping[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
     metrics = summary["metrics"]
-    table.add_row("model", f"{summary['model_name']} {summary['model_version']}")
-    table.add_row("version", str(summary["version"]))
-    for name, label in (("roc_auc", "ROC-AUC"), ("recall_at_1_percent_fpr", "recall at 1% false positives")):
-        if name in metrics:
-            table.add_row(label, f"{metrics[name]:.4f}")
-    table.add_row("registered in", summary["registry"])
-    table.add_row("report", str(summary["report"]))
-    Console(highlight=False, soft_wrap=True).print(table)
+    shown = {
+        "model": f"{summary['model_name']} {summary['model_version']}",
+        "version": summary["version"],
+        "ROC-AUC": _rounded(metrics.get("roc_auc")),
+        "recall at 1% false positives": _rounded(metrics.get("recall_at_1_percent_fpr")),
+        "registered in": summary["registry"],
+        "report": summary["report"],
+    }
+    for label, value in shown.items():
+        if value is not None:
+            typer.echo(f"{label:<30}{value}")
+
+
+def _rounded(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"
