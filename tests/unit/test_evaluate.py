@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.evaluate.program import Parameters, evaluate
