@@ -75,7 +75,7 @@ def _register_many(folder: Path, model_file: Path, name: str, count: int) -> Non
         register(folder, model_file, f"{name}-{number}")
 
 
-def _race(targets) -> list[int]:
+def _race(targets) -> list[int | None]:
     processes = [SPAWN.Process(target=target, args=args) for target, args in targets]
     for process in processes:
         process.start()
