@@ -22,12 +22,14 @@ class Batch:
         categories: Of each categorical feature, dictionary-encoded text; null where missing.
         labels: Dictionary-encoded class names, or None where the source has none.
         infinite: Per numeric feature, how many values were infinite or absurd and became missing.
+        complete: Per numeric feature, whether no value is missing (false may also mean not known).
     """
 
     numbers: Numbers
     categories: Mapping[str, pa.DictionaryArray]
     labels: pa.DictionaryArray | None
     infinite: npt.NDArray[np.int64]
+    complete: npt.NDArray[np.bool_]
 
     @property
     def rows(self) -> int:
@@ -43,6 +45,7 @@ class Batch:
             categories={name: column.filter(chosen) for name, column in self.categories.items()},
             labels=None if self.labels is None else self.labels.filter(chosen),
             infinite=self.infinite,
+            complete=self.complete,
         )
 
     def table(self, contract: Contract, schema: pa.Schema) -> pa.Table:
@@ -51,7 +54,9 @@ class Batch:
         columns = []
         for name in contract.features:
             if name in numeric:
-                columns.append(pa.array(self.numbers[numeric[name]], from_pandas=True))
+                position = numeric[name]
+                # Without NaN to turn into nulls, Arrow takes the numbers as they lie.
+                columns.append(pa.array(self.numbers[position], from_pandas=not self.complete[position]))
             else:
                 columns.append(self.categories[name].cast(pa.string()))
         if contract.label_column is not None:

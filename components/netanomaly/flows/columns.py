@@ -10,21 +10,25 @@ from netanomaly.flows import values
 from netanomaly.flows.batch import Numbers
 
 
-def numbers(columns: Sequence[pa.Array], rows: int) -> tuple[Numbers, npt.NDArray[np.int64]]:
-    """Arrow double columns as a matrix, one row each; and per column how many values had to become missing."""
+def numbers(columns: Sequence[pa.Array], rows: int) -> tuple[Numbers, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Arrow double columns as a matrix, one row each.
+
+    And per column how many values had to become missing, and whether none is missing.
+    """
     matrix = np.empty((len(columns), rows))
     infinite = np.zeros(len(columns), dtype=np.int64)
     for position, column in enumerate(columns):
         matrix[position] = column.to_numpy(zero_copy_only=False)
     if not rows:
-        return matrix, infinite
+        return matrix, infinite, np.ones(len(columns), dtype=bool)
     # Two passes clear nearly every column; only one that holds a missing or absurd value is looked at closely.
     lowest, highest = matrix.min(axis=1), matrix.max(axis=1)
-    for position in np.flatnonzero(~((lowest >= -values.LARGEST) & (highest <= values.LARGEST))).tolist():
+    complete = (lowest >= -values.LARGEST) & (highest <= values.LARGEST)
+    for position in np.flatnonzero(~complete).tolist():
         absurd = np.abs(matrix[position]) > values.LARGEST
         infinite[position] = absurd.sum()
         matrix[position, absurd] = np.nan
-    return matrix, infinite
+    return matrix, infinite, complete
 
 
 def categories(column: pa.Array, clean: Callable[[str], str | None] = values.category) -> pa.DictionaryArray:

@@ -7,6 +7,7 @@ uniform sample of the distinct rows with all their repetitions (adaptive samplin
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from netanomaly.flows.row_hash import SPACE, Hashes
 
@@ -69,12 +70,18 @@ class DistinctRows:
             return
         values, counts = np.unique(np.concatenate(self._waiting), return_counts=True)
         self._waiting, self._waiting_rows = [], 0
-        values, inverse = np.unique(np.concatenate([self._values, values]), return_inverse=True)
-        self._counts = np.bincount(
-            inverse, weights=np.concatenate([self._counts, counts]).astype(float), minlength=len(values)
-        ).astype(np.int64)
-        self._values = values
+        if len(self._values):
+            values, counts = self._joined(values, counts)
+        self._values, self._counts = values, counts
         while len(self._values) > self._at_most:
             self._bound //= 2
             keep = int(np.searchsorted(self._values, np.uint64(self._bound)))
             self._values, self._counts = self._values[:keep], self._counts[:keep]
+
+    def _joined(self, values: Hashes, counts: npt.NDArray[np.int64]) -> tuple[Hashes, npt.NDArray[np.int64]]:
+        """Those held and these, each once."""
+        together = np.concatenate([self._values, values])
+        order = np.argsort(together, kind="stable")  # both parts are ascending, which a stable sort merges
+        together, counts = together[order], np.concatenate([self._counts, counts])[order]
+        first = np.flatnonzero(np.concatenate([[True], together[1:] != together[:-1]]))
+        return together[first], np.add.reduceat(counts, first)

@@ -180,7 +180,7 @@ class Reader:
             return chunks.chunk(0) if chunks.num_chunks else pa.array([], type=chunks.type)
 
         numeric = [name for name in self._layout.features if self._kinds[name] == "number"]
-        matrix, infinite = columns.numbers([column(name) for name in numeric], table.num_rows)
+        matrix, infinite, complete = columns.numbers([column(name) for name in numeric], table.num_rows)
         self.tally.repair("infinite or absurdly large value set to missing", int(infinite.sum()))
         labels = None if label is None else self._labels(column(label), uri)
         batch = Batch(
@@ -190,6 +190,7 @@ class Reader:
             },
             labels=labels,
             infinite=infinite,
+            complete=complete,
         )
         if labels is None or not labels.null_count:
             return batch

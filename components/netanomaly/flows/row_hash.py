@@ -29,8 +29,10 @@ def row_hashes(batch: Batch, contract: Contract) -> Hashes:
     for name in sorted(contract.features):
         if name in numeric:
             # Adding zero makes one number of -0.0 and 0.0.
-            bits = (batch.numbers[numeric[name]] + 0.0).view(np.uint64)
-            bits[np.isnan(batch.numbers[numeric[name]])] = _MISSING
+            position = numeric[name]
+            bits = (batch.numbers[position] + 0.0).view(np.uint64)
+            if not batch.complete[position]:
+                bits[np.isnan(batch.numbers[position])] = _MISSING
         else:
             bits = _category_bits(batch, name)
         state ^= bits

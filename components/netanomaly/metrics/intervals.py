@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 CONFIDENCE = 0.95
 METHOD = (
@@ -23,6 +22,8 @@ Scores = npt.NDArray[np.float32]
 
 def exact_share(successes: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Clopper-Pearson interval of a share; (0, 1) where nothing was tried."""
+    from scipy import stats  # slow to import
+
     if not trials:
         return 0.0, 1.0
     interval = stats.binomtest(int(successes), int(trials)).proportion_ci(confidence, method="exact")

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from netanomaly.errors import DataError
 
@@ -32,12 +31,16 @@ class Threshold:
 
     def rate(self, confidence: float = 0.95) -> tuple[float, float]:
         """Where the false-positive rate on rows like those of the calibration lies, with this confidence."""
+        from scipy import stats  # slow to import, and not needed to score
+
         tail = (1 - confidence) / 2
         law = stats.beta(self.rows + 1 - self.position, self.position)
         return float(law.ppf(tail)), float(law.ppf(1 - tail))
 
     def false_alarms(self, rows: int, confidence: float = 0.95) -> tuple[int, int]:
         """Where the number of false alarms among so many normal rows lies, with this confidence."""
+        from scipy import stats
+
         tail = (1 - confidence) / 2
         law = stats.betabinom(rows, self.rows + 1 - self.position, self.position)
         return int(law.ppf(tail)), int(law.ppf(1 - tail))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from netanomaly.models.rows import Codes, Floats, Rows
 
@@ -17,11 +16,18 @@ Matrix = npt.NDArray[np.float32]
 
 # Knots of the empirical distribution: a thousandth of the rows between two of them.
 _KNOTS = 1000
+# As many rows of an encoded matrix as stay in the cache while column after column is written.
+_ROWS_PER_BLOCK = 4096
 
 
 def signed_log(values: Floats) -> Floats:
     """log(1 + |x|) with the sign of x: linear near zero, logarithmic in the tails, defined for any number."""
     return np.copysign(np.log1p(np.abs(values)), values)
+
+
+def signed_exp(values: Floats) -> Floats:
+    """The inverse of `signed_log`."""
+    return np.copysign(np.expm1(np.abs(values)), values)
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class NormalQuantile:
     @classmethod
     def learn(cls, values: Floats) -> "NormalQuantile":
         """From training values without NaN, at least one."""
+        from scipy.special import ndtri  # needed to learn only, and slow to import
+
         distinct, counts = np.unique(values, return_counts=True)
         # A value's rank is the middle of the ranks it takes: ties stay one point, and 0 < rank < 1.
         ranks = (np.cumsum(counts) - counts / 2) / len(values)
@@ -44,6 +52,10 @@ class NormalQuantile:
 
     def __call__(self, values: Floats) -> Floats:
         return np.interp(values, self.values, self.quantiles)
+
+    def inverse(self, quantiles: Floats) -> Floats:
+        """The values of these quantiles; outside the range seen, its ends."""
+        return np.interp(quantiles, self.quantiles, self.values)
 
 
 @dataclass(frozen=True)
@@ -121,15 +133,50 @@ class TwoViews:
 
     def __call__(self, rows: Rows) -> Matrix:
         """float32, rows x columns, C order."""
-        numbers, missing = self.filled(rows.numbers)
-        count = numbers.shape[1]
-        rarity = self.rarity(rows.codes)
-        matrix = np.empty((len(rows), 2 * count + missing.shape[1] + 2 * rarity.shape[1]), dtype=np.float32)
-        matrix[:, :count] = signed_log(numbers)
-        for position, quantile in enumerate(self.quantiles):
-            matrix[:, count + position] = quantile(numbers[:, position])
-        end = 2 * count + missing.shape[1]
-        matrix[:, 2 * count : end] = missing
-        matrix[:, end : end + rarity.shape[1]] = rarity
-        matrix[:, end + rarity.shape[1] :] = rarity
+        count, kinds = len(self.quantiles), len(self.rarity.shares)
+        end = 2 * count + len(self.filled.sometimes_missing)
+        matrix = np.empty((len(rows), end + 2 * kinds), dtype=np.float32)
+        for start in range(0, len(rows), _ROWS_PER_BLOCK):
+            block = slice(start, start + _ROWS_PER_BLOCK)
+            part, out = rows.take(block), matrix[block]
+            numbers, out[:, 2 * count : end] = self.filled(part.numbers)
+            for position, quantile in enumerate(self.quantiles):
+                column = numbers[:, position]
+                out[:, position] = signed_log(column)
+                out[:, count + position] = quantile(column)
+            out[:, end : end + kinds] = out[:, end + kinds :] = self.rarity(part.codes)
         return matrix
+
+    @property
+    def width_of_one_view(self) -> int:
+        """Columns of `one_view`."""
+        return len(self.quantiles) + len(self.filled.sometimes_missing) + len(self.rarity.shares)
+
+    def one_view(self, rows: Rows) -> Matrix:
+        """Numbers as they are, missing and rarity once: what cuts taken back by `cuts_in_one_view` are compared with."""
+        numbers, missing = self.filled(rows.numbers)
+        rarity = self.rarity(rows.codes)
+        matrix = np.empty((len(rows), self.width_of_one_view), dtype=np.float32)
+        end = numbers.shape[1] + missing.shape[1]
+        with np.errstate(over="ignore"):  # greater than any float32 is infinite, and above every cut
+            matrix[:, : numbers.shape[1]] = numbers
+        matrix[:, numbers.shape[1] : end] = missing
+        matrix[:, end:] = rarity
+        return matrix
+
+    def cuts_in_one_view(self, columns: npt.NDArray[np.intp], cuts: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+        """Cuts of encoded columns as cuts of the columns of `one_view`.
+
+        Every view rises with the number it is made of, so rows fall on the same side of a cut before and after; what
+        a cut is compared with costs neither logarithm nor interpolation.
+        """
+        count = len(self.quantiles)
+        missing = len(self.filled.sometimes_missing)
+        kinds = len(self.rarity.shares)
+        second = columns >= 2 * count + missing + kinds
+        places = np.where(columns < count, columns, columns - count) - np.where(second, kinds, 0)
+        values = np.where(columns < count, signed_exp(np.where(columns < count, cuts, 0.0)), cuts)
+        for position, quantile in enumerate(self.quantiles):
+            there = columns == count + position
+            values[there] = quantile.inverse(cuts[there])
+        return places, values

@@ -8,16 +8,18 @@ import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import IsolationForest
-from sklearn.tree._tree import NODE_DTYPE, Tree
 
 from netanomaly.models.detector import Detector
 from netanomaly.models.encoding import Matrix, TwoViews
 from netanomaly.models.rows import Floats, Rows
+
+if TYPE_CHECKING:  # scikit-learn takes a second to import: it is imported where it is used
+    from sklearn.ensemble import IsolationForest
+    from sklearn.tree._tree import Tree
 
 # Measured on two cores with 1 MiB of level-2 cache: 4,096 rows to 16,384 are within a tenth of each other.
 _ROWS_PER_BLOCK = 8192
@@ -31,6 +33,8 @@ class IsolationForestDetector(Detector):
 
     def fit(self, rows: Rows, seed: int) -> None:
         """Learn encoding and trees. Memory: the encoded rows (float32) and the trees."""
+        from sklearn.ensemble import IsolationForest
+
         self.encoding = TwoViews.learn(rows)
         matrix = self.encoding(rows)
         given = self.parameters
@@ -43,17 +47,17 @@ class IsolationForestDetector(Detector):
             random_state=seed,
             n_jobs=given["n_jobs"],
         ).fit(matrix)
-        self.forest = Forest.of(forest, columns)
+        self.forest = Forest.of(forest, self.encoding)
 
     def score(self, rows: Rows) -> Floats:
         """From 0 to 1, one per row."""
 
         def block(start: int) -> Floats:
-            return self.forest.score(self.encoding(rows.take(slice(start, start + _ROWS_PER_BLOCK))))
+            return self.forest.score(self.encoding.one_view(rows.take(slice(start, start + _ROWS_PER_BLOCK))))
 
         starts = range(0, len(rows), _ROWS_PER_BLOCK)
         if len(starts) < 2:
-            return self.forest.score(self.encoding(rows))
+            return self.forest.score(self.encoding.one_view(rows))
         with ThreadPoolExecutor(_THREADS) as threads:  # the trees and numpy release the interpreter lock
             return np.concatenate(list(threads.map(block, starts)))
 
@@ -75,14 +79,17 @@ class Forest:
     expected_depth: float
 
     @classmethod
-    def of(cls, forest: IsolationForest, width: int) -> "Forest":
-        """The trees of a fitted scikit-learn forest over `width` columns."""
+    def of(cls, forest: "IsolationForest", encoding: TwoViews) -> "Forest":
+        """The trees of a forest fitted on encoded rows, with their cuts taken back to rows in one view."""
         columns, thresholds, right, values, sizes = [], [], [], [], [0]
         for estimator, chosen in zip(forest.estimators_, forest.estimators_features_, strict=True):
             tree = estimator.tree_
             leaf = tree.children_left == -1
-            columns.append(np.where(leaf, 0, np.asarray(chosen)[tree.feature]))
-            thresholds.append(np.where(leaf, 0.0, _floor_to_float32(tree.threshold)))
+            places, cuts = encoding.cuts_in_one_view(
+                np.asarray(chosen)[np.where(leaf, 0, tree.feature)], tree.threshold
+            )
+            columns.append(np.where(leaf, 0, places))
+            thresholds.append(np.where(leaf, 0.0, _floor_to_float32(cuts)))
             right.append(np.where(leaf, 0, tree.children_right))
             depths = _depths(tree.children_left, tree.children_right)
             values.append(np.where(leaf, depths + average_path_length(tree.n_node_samples), 0.0))
@@ -93,7 +100,7 @@ class Forest:
             thresholds=np.concatenate(thresholds).astype(np.float32),
             right=np.concatenate(right).astype(np.int32),
             values=np.concatenate(values).astype(np.float32),
-            width=width,
+            width=encoding.width_of_one_view,
             expected_depth=float(average_path_length(np.array([forest.max_samples_]))[0]),
         )
 
@@ -105,7 +112,7 @@ class Forest:
         mean = total / (len(self.starts) - 1)
         return np.exp2(-mean / self.expected_depth) if self.expected_depth else np.full(len(matrix), 0.5)
 
-    def _trees(self) -> list[tuple[Tree, npt.NDArray[np.float32]]]:
+    def _trees(self) -> "list[tuple[Tree, npt.NDArray[np.float32]]]":
         """scikit-learn's compiled trees, built once from the arrays."""
         if "trees" not in self.__dict__:
             pairs = []
@@ -116,7 +123,9 @@ class Forest:
         trees: list[tuple[Tree, npt.NDArray[np.float32]]] = self.__dict__["trees"]
         return trees
 
-    def _tree(self, part: slice) -> Tree:
+    def _tree(self, part: slice) -> "Tree":
+        from sklearn.tree._tree import NODE_DTYPE, Tree
+
         right = self.right[part]
         count = len(right)
         nodes = np.zeros(count, dtype=NODE_DTYPE)

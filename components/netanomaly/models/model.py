@@ -4,6 +4,7 @@ import pickle
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,8 @@ Scores = npt.NDArray[np.float32]
 
 def versions() -> dict[str, str]:
     """The versions of what a model file depends on."""
-    import pandas as pd
-    import sklearn
-
-    return {
-        "python": platform.python_version(),
-        "scikit-learn": sklearn.__version__,
-        "numpy": np.__version__,
-        "pandas": pd.__version__,
-        "netanomaly": netanomaly.__version__,
-    }
+    packages = {name: metadata.version(name) for name in ("scikit-learn", "numpy", "pandas")}
+    return {"python": platform.python_version(), **packages, "netanomaly": netanomaly.__version__}
 
 
 @dataclass

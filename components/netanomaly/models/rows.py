@@ -24,7 +24,8 @@ _VOCABULARY_AT_MOST = 65_536
 class Rows:
     """Rows without names: what a detector fits on and scores.
 
-    numbers: float64, rows x numeric columns; NaN is a missing value, infinities do not occur.
+    numbers: float64, rows x numeric columns; NaN is a missing value, infinities do not occur. Columns are looked at
+        one by one, so `Schema.rows` lays each out in one piece (Fortran order).
     codes: int32, rows x categorical columns; positions in the schema's vocabularies, -1 for a value not in them.
     """
 
@@ -60,7 +61,7 @@ class Schema:
             DataError: Feature columns are absent, or hold text where numbers are due.
         """
         table = _arrow(data, self.features)
-        numbers = np.empty((table.num_rows, len(self.numeric)), dtype=np.float64)
+        numbers = np.empty((table.num_rows, len(self.numeric)), dtype=np.float64, order="F")
         for position, name in enumerate(self.numeric):
             numbers[:, position] = _numbers(table.column(name), name)
         numbers[np.isinf(numbers)] = np.nan

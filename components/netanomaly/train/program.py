@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -66,9 +68,11 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
     resolved = catalogue.check(parameters.model_type, parameters.model_parameters)
     contract = read_contract(file.schema_arrow)
     features = [name for name in contract.features if name != parameters.label_column]
-    positions, chosen = _eligible(file, contract.label_column, parameters)
-    sampled = sampling.sample(positions, parameters.rows_at_most, parameters.random_state)
-    table = sampling.take(file, sampled, features, progress)
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(import_module, "sklearn.ensemble")  # takes as long as reading the rows
+        positions, chosen = _eligible(file, contract.label_column, parameters)
+        sampled = sampling.sample(positions, parameters.rows_at_most, parameters.random_state)
+        table = sampling.take(file, sampled, features, progress)
     _refuse_constant(table)
     detector = make(parameters.model_type, resolved)
     fitting, calibrating = split(len(table), parameters.alert_budget, detector.minimum_rows, parameters.random_state)
@@ -155,14 +159,14 @@ def _eligible(
             "training_rows is 'normal' but the training data has no label column "
             f"{parameters.label_column!r}; set label_column, or training_rows to 'all'"
         )
-    counts = sampling.class_counts(file, str(label_column))
-    names = [name for name in counts if is_normal(name, parameters.normal_labels)]
-    if not names:
+    counts, codes = sampling.classes(file, str(label_column))
+    normal = np.array([is_normal(name, parameters.normal_labels) for name in counts], dtype=bool)
+    if not normal.any():
         raise DataError(
             f"no training row is normal: column {label_column!r} holds {_listed(counts)}; "
             "name the normal ones in normal_labels, or set training_rows to 'all'"
         )
-    return sampling.rows_of_classes(file, str(label_column), names), "normal"
+    return np.flatnonzero(normal[codes]), "normal"
 
 
 def _refuse_constant(table: pa.Table) -> None:

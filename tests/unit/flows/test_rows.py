@@ -23,7 +23,7 @@ def batch(rows, labels=None):
     infinite = np.zeros(2, dtype=np.int64)
     texts = pa.array([row[1] for row in rows], pa.string()).dictionary_encode()
     named = pa.array(labels, pa.string()).dictionary_encode() if labels else None
-    return Batch(numbers, {"proto": texts}, named, infinite)
+    return Batch(numbers, {"proto": texts}, named, infinite, ~np.isnan(numbers).any(axis=1))
 
 
 ROWS = [(1.0, "tcp", 2.0), (1.0, "udp", 2.0), (2.0, "tcp", 1.0), (1.0, None, 2.0), (float("nan"), "tcp", 2.0)]
@@ -58,7 +58,7 @@ def test_zero_has_no_sign_and_missing_has_one_form():
 def test_the_order_of_columns_makes_no_difference():
     other = Contract(("packets", "bytes", "proto"), ("proto",), None)
     rows = batch(ROWS)
-    swapped = Batch(rows.numbers[::-1].copy(), rows.categories, None, rows.infinite)
+    swapped = Batch(rows.numbers[::-1].copy(), rows.categories, None, rows.infinite, rows.complete[::-1])
     assert row_hashes(swapped, other).tolist() == row_hashes(rows, CONTRACT).tolist()
 
 
