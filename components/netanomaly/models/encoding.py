@@ -6,6 +6,7 @@ A category is the logarithm of its share of the training rows: rare is far from 
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ import numpy.typing as npt
 from netanomaly.models.rows import Codes, Floats, Rows
 
 Matrix = npt.NDArray[np.float32]
+
+_NORMAL = NormalDist()
 
 # Knots of the empirical distribution: a thousandth of the rows between two of them.
 _KNOTS = 1000
@@ -40,15 +43,13 @@ class NormalQuantile:
     @classmethod
     def learn(cls, values: Floats) -> "NormalQuantile":
         """From training values without NaN, at least one."""
-        from scipy.special import ndtri  # needed to learn only, and slow to import
-
         distinct, counts = np.unique(values, return_counts=True)
         # A value's rank is the middle of the ranks it takes: ties stay one point, and 0 < rank < 1.
         ranks = (np.cumsum(counts) - counts / 2) / len(values)
         if len(distinct) > _KNOTS:
             kept = np.unique(np.searchsorted(ranks, np.linspace(ranks[0], ranks[-1], _KNOTS)))
             distinct, ranks = distinct[kept], ranks[kept]
-        return cls(distinct, ndtri(ranks))
+        return cls(distinct, np.array([_NORMAL.inv_cdf(rank) for rank in ranks.tolist()]))
 
     def __call__(self, values: Floats) -> Floats:
         return np.interp(values, self.values, self.quantiles)

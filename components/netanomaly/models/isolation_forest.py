@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # scikit-learn takes a second to import: it is imported where
     from sklearn.ensemble import IsolationForest
     from sklearn.tree._tree import Tree
 
-# Measured on two cores with 1 MiB of level-2 cache: 4,096 rows to 16,384 are within a tenth of each other.
-_ROWS_PER_BLOCK = 8192
+# Measured: more rows in a block sort better, and fit the cache worse; 16,384 to 65,536 are within a tenth of each other.
+_ROWS_PER_BLOCK = 32_768
 _THREADS = 2
 
 
@@ -33,10 +33,10 @@ class IsolationForestDetector(Detector):
 
     def fit(self, rows: Rows, seed: int) -> None:
         """Learn encoding and trees. Memory: the encoded rows (float32) and the trees."""
-        from sklearn.ensemble import IsolationForest
-
         self.encoding = TwoViews.learn(rows)
         matrix = self.encoding(rows)
+        from sklearn.ensemble import IsolationForest  # only now: whoever called may be importing it on another thread
+
         given = self.parameters
         columns = matrix.shape[1]
         forest = IsolationForest(
@@ -106,10 +106,15 @@ class Forest:
 
     def score(self, matrix: Matrix) -> Floats:
         """2 ** -(mean depth / expected depth) of each row."""
+        trees = self._trees()
+        # Rows that the first tree puts together take much the same way through the others: the processor guesses it.
+        order = np.argsort(trees[0][0].apply(matrix), kind="stable")
+        matrix = matrix[order]
         total = np.zeros(len(matrix))
-        for tree, values in self._trees():
+        for tree, values in trees:
             total += values[tree.apply(matrix)]
-        mean = total / (len(self.starts) - 1)
+        mean = np.empty(len(matrix))
+        mean[order] = total / len(trees)
         return np.exp2(-mean / self.expected_depth) if self.expected_depth else np.full(len(matrix), 0.5)
 
     def _trees(self) -> "list[tuple[Tree, npt.NDArray[np.float32]]]":

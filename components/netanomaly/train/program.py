@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -68,11 +68,11 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
     resolved = catalogue.check(parameters.model_type, parameters.model_parameters)
     contract = read_contract(file.schema_arrow)
     features = [name for name in contract.features if name != parameters.label_column]
-    with ThreadPoolExecutor(1) as aside:
-        aside.submit(import_module, "sklearn.ensemble")  # takes as long as reading the rows
-        positions, chosen = _eligible(file, contract.label_column, parameters)
-        sampled = sampling.sample(positions, parameters.rows_at_most, parameters.random_state)
-        table = sampling.take(file, sampled, features, progress)
+    # Takes as long as reading and encoding the rows; the detector waits for it where it needs it.
+    Thread(target=import_module, args=("sklearn.ensemble",), daemon=True).start()
+    positions, chosen = _eligible(file, contract.label_column, parameters)
+    sampled = sampling.sample(positions, parameters.rows_at_most, parameters.random_state)
+    table = sampling.take(file, sampled, features, progress)
     _refuse_constant(table)
     detector = make(parameters.model_type, resolved)
     fitting, calibrating = split(len(table), parameters.alert_budget, detector.minimum_rows, parameters.random_state)
