@@ -1,10 +1,11 @@
-"""A model registry that is nothing but files: no database, no server.
+"""A model registry that is nothing but objects in a bucket, or files in a folder: no database, no server.
 
-registry = open_registry("runs/registry")
+registry = open_registry("s3://models/registry")
 registry.models()
 model = registry.load("office@champion")  # bytes verified against the record, then loaded
 """
 
-from netanomaly.registry.client import Registration, Registry, Version, open_registry
+from netanomaly.registry.changes import Promotion
+from netanomaly.registry.client import Model, Registration, Registry, Version, open_registry
 
-__all__ = ["Registration", "Registry", "Version", "open_registry"]
+__all__ = ["Model", "Promotion", "Registration", "Registry", "Version", "open_registry"]

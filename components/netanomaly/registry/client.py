@@ -1,42 +1,41 @@
-"""Register, look up, download and load models.
+"""Register, look up, compare, download and load models.
 
 A version exists when one compare-and-swap of its model's head succeeds. Everything written before that is invisible,
 everything after it (the view) can be written again: a process may die anywhere, and the same call again finishes the
 work or finds it done.
 """
 
-import random
+import atexit
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from netanomaly import __version__
 from netanomaly.errors import InputError, NetanomalyError
-from netanomaly.registry import documents, names, view
-from netanomaly.registry.documents import Alias, Entry, File, Head, Record
-from netanomaly.registry.download import fetch, load_verified
-from netanomaly.registry.errors import Absent, DamagedRegistry, KeyConflict, NotInRegistry, Refused, StoreUnavailable
-from netanomaly.registry.file_store import FileStore
-from netanomaly.registry.store import Store
+from netanomaly.registry import artifacts, changes, documents, heads, names, registering, sealing, view
+from netanomaly.registry.changes import CHAMPION, Change, Promotion
+from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Entry, Event, Head, Record
+from netanomaly.registry.download import check, fetch_all, load_verified, record_of
+from netanomaly.registry.errors import NotInRegistry, NotReady
+from netanomaly.registry.location import Location, locate
 
-CHAMPION = "champion"
-
-_CONTENDED_SECONDS = 60.0
+# What a registration may spend on the view; a person's command may take longer.
+_VIEW_SECONDS = 0.05
+_SECONDS_BETWEEN_VIEWS = 1.0
 
 
 @dataclass(frozen=True)
 class Version:
-    """One registered version: its number, the aliases that point to it, and its record."""
+    """One registered version: its number, status, the aliases that point to it, and its record."""
 
     number: int
     aliases: tuple[str, ...]
     record: Record
+    status: str = READY
 
     @property
     def model(self) -> str:
@@ -44,45 +43,56 @@ class Version:
 
     def document(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {"version": self.number, "aliases": list(self.aliases), **msgspec.to_builtins(self.record)}
+        return {
+            "version": self.number,
+            "status": self.status,
+            "aliases": list(self.aliases),
+            **msgspec.to_builtins(self.record),
+        }
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What `register` did. `created` is false where this very registration was there already."""
+    """What `register` did. `created` is false where this very registration was there already.
+
+    `reason` says why the version did not become champion where it asked to and was not let.
+    """
 
     version: int
     created: bool
     record: Record
+    aliases: tuple[str, ...] = ()
+    reason: str = ""
 
 
-def open_registry(uri: str | Path) -> "Registry":
-    """The registry in a folder: a path, or `file:///folder`. It need not exist yet.
+@dataclass(frozen=True)
+class Model:
+    """One model without its versions: how many there were ever, the newest, and where its aliases point."""
 
-    Raises:
-        InputError: The URI names no folder of this machine.
-    """
-    text = str(uri)
-    scheme, separator, _ = text.partition("://")
-    if not separator:
-        return Registry(FileStore(Path(text).expanduser()))
-    parts = urlsplit(text)
-    if scheme != "file":
-        raise InputError(f"registry {text!r}: {scheme}:// is not supported; name a folder, or file:///folder")
-    if parts.netloc not in ("", "localhost") or not parts.path:
-        raise InputError(f"registry {text!r} names no folder of this machine; write file:///absolute/folder")
-    return Registry(FileStore(Path(unquote(parts.path))))
+    name: str
+    registered: int
+    newest: int
+    aliases: Mapping[str, int]
+    updated_at: str
+
+
+def open_registry(uri: str | Path, *, single_writer: bool = False) -> "Registry":
+    """The registry in a folder or a bucket; see `location.locate`. It need not exist yet."""
+    return Registry(locate(uri, single_writer=single_writer))
 
 
 class Registry:
-    """Models and their versions in one store."""
+    """Models and their versions in one place."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._read = location.read
+        self._published = 0.0
+        self._unpublished: dict[str, Record] = {}
 
     @property
     def uri(self) -> str:
-        return self._store.uri
+        return self._location.uri
 
     def register(
         self,
@@ -97,117 +107,199 @@ class Registry:
         description: str = "",
         metrics: Mapping[str, float] | None = None,
         artifact_name: str = "",
+        sha256: str | None = None,
         files: Mapping[str, Path] | None = None,
+        promotion: Promotion | None = None,
+        why: str = "",
     ) -> Registration:
-        """Make a model file a version, once for each run, task and key, however often this is called.
+        """Make a model file or folder a version, once for each run, task and key, however often this is called.
 
         Args:
             model_name: The model to add a version to; made where there is none.
-            artifact: The model file.
+            artifact: The model file, or a folder.
             metadata: How the model came to be; its `versions` say which libraries can load it.
             run_id: With `task_name` and `key`, the identity of this registration.
             model_version: The user's own name for this version.
             metrics: Headline numbers.
             artifact_name: What the model file is called in the registry; default: as it is.
+            sha256: The file's digest where it is known: it is checked, and the file read only once.
             files: More files to keep beside the model, by name.
+            promotion: Aliases for the new version, and the champion it was compared with.
+            why: Kept in the log with the aliases.
 
         Raises:
             InvalidName: A name that cannot be one.
+            InputError: A file or document that cannot be kept.
             KeyConflict: The same registration was made before with other contents.
             StoreUnavailable: The store failed; what was written is invisible, and the same call again is safe.
         """
         names.model_name(model_name)
-        for name in [artifact_name or artifact.name, *(files or {})]:
-            names.file_name(name)
+        promotion = promotion or Promotion()
+        for alias in promotion.aliases:
+            names.alias_name(alias)
+        documented = registering.plain_json(metadata, "metadata")
+        measured = registering.plain_json(metrics or {}, "metrics")
         identity = documents.digest(documents.canonical([model_name, run_id, task_name, key]))
-        stored = self._upload(model_name, artifact, artifact_name or artifact.name)
-        beside = {name: self._upload(model_name, path, name) for name, path in (files or {}).items()}
+        for name in files or {}:
+            names.file_name(name)
+        store = self._location.write
+        with registering.told(self.uri, "no version was made"):
+            before = heads.find(store, model_name)
+            stored, tree = artifacts.upload(store, model_name, artifact, artifact_name or artifact.name, sha256)
+            beside = {
+                name: artifacts.upload(store, model_name, path, name, None)[0] for name, path in (files or {}).items()
+            }
         given: dict[str, Any] = {
             "model_version": model_version,
             "description": description,
-            "metadata": dict(metadata),
-            "metrics": dict(metrics or {}),
+            "metadata": documented,
+            "metrics": measured,
             "artifact": stored,
+            "tree": tree,
             "files": beside,
-            "library_versions": dict(metadata.get("versions", {})),
+            "library_versions": dict(documented.get("versions") or {}),
             "run_id": run_id,
             "task_name": task_name,
         }
+        change = Change(why=why)
         record = Record(
             format=documents.FORMAT,
             model=model_name,
             key=identity,
             contents=documents.digest(documents.canonical(given)),
-            created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            created_at=change.at,
+            created_by=change.by,
             **given,
         )
-        record, record_digest = self._put_record(record)
-        version, created = self._commit(record, record_digest)
-        if created:
-            self.publish(model_name)
-        return Registration(version, created, record)
+        with registering.told(self.uri, "the model's files are stored, no version is known to be made"):
+            record, digest, new = registering.put_record(store, record)
+            done = registering.commit(store, before, record, digest, new, promotion, change)
+        self._unpublished[digest] = record
+        self._publish_soon()
+        return self._registration(done, record, promotion)
 
     def models(self) -> list[str]:
         """Names of all models that have a version, sorted."""
-        return [documents.model_of(item.key) for item in self._store.list(documents.HEADS)]
+        return [documents.model_of(item.key) for item in self._read.list(documents.HEADS)]
 
-    def versions(self, model_name: str) -> list[Version]:
+    def summaries(self) -> list[Model]:
+        """All models, sorted by name, at one read for each."""
+        found = []
+        for head in heads.find_all(self._read, self.models()):
+            aliases = {name: alias.version for name, alias in sorted(head.aliases.items())}
+            found.append(Model(head.model, head.next - 1, head.next - 1, aliases, head.updated_at))
+        return found
+
+    def versions(self, model_name: str, *, deleted: bool = False) -> list[Version]:
         """All versions of a model, oldest first.
 
         Raises:
             NotInRegistry: There is no such model.
         """
-        head = self._head(model_name)
-        return [self._version(head, entry) for entry in head.tail]
+        head = heads.need(self._read, model_name)
+        entries = [entry for entry in sealing.entries(self._read, head) if deleted or entry.status != DELETED]
+        return [self._version(head, entry) for entry in entries]
 
     def version(self, reference: str) -> Version:
-        """One version: `model:3`, `model@champion`, or `model` for the newest.
+        """One version: `model:3`, `model@champion`, or `model` for the newest that is ready.
 
         Raises:
             NotInRegistry: There is no such model, version or alias; the message says which there are.
             DamagedRegistry: Its record is not what was registered.
         """
         wanted = names.reference(reference)
-        head = self._head(wanted.model)
-        number = wanted.version
-        if wanted.alias is not None:
-            if wanted.alias not in head.aliases:
-                known = ", ".join(sorted(head.aliases)) or "none"
-                raise NotInRegistry(f"model {wanted.model!r} has no alias {wanted.alias!r}; it has: {known}")
-            number = head.aliases[wanted.alias].version
-        if number is None:
-            number = head.tail[-1].version
-        for entry in head.tail:
-            if entry.version == number:
-                return self._version(head, entry)
-        raise NotInRegistry(
-            f"model {wanted.model!r} has no version {number}; it has {head.tail[0].version} to {head.tail[-1].version}"
-        )
+        head = heads.need(self._read, wanted.model)
+        return self._version(head, self._entry(head, wanted))
 
     def champion(self, model_name: str) -> int | None:
         """Number of the version that the alias `champion` points to; None without one, or without the model."""
-        found = self._read_head(names.model_name(model_name))
-        if found is None or CHAMPION not in found[0].aliases:
-            return None
-        return found[0].aliases[CHAMPION].version
+        head = heads.find(self._read, names.model_name(model_name)).head
+        return head.aliases[CHAMPION].version if CHAMPION in head.aliases else None
 
-    def set_alias(self, reference: str, alias: str) -> Version:
+    def history(self, model_name: str) -> list[Event]:
+        """Who moved which alias or changed which version, when and why, oldest first."""
+        return list(sealing.events(self._read, heads.need(self._read, model_name)))
+
+    def set_alias(self, reference: str, alias: str, *, why: str = "") -> Version:
         """Point an alias at a version, in one atomic step.
 
         Raises:
             InvalidName: An alias that looks like a version number, or is no name.
             NotInRegistry: There is no such version.
+            NotReady: The version is deprecated or deleted.
         """
         names.alias_name(alias)
-        version = self.version(reference)
+        wanted, change = names.reference(reference), Change(why=why)
 
         def point(head: Head) -> Head:
-            moved = Alias(version.number, datetime.now(UTC).isoformat(timespec="milliseconds"))
-            return msgspec.structs.replace(head, aliases={**head.aliases, alias: moved})
+            entry = self._entry(head, wanted)
+            return changes.set_alias(head, alias, entry.version, entry, change)
 
-        self._change(version.model, point)
-        self.publish(version.model)
-        return self.version(f"{version.model}:{version.number}")
+        head = self._change(wanted.model, point, change)
+        return self.version(f"{wanted.model}:{head.aliases[alias].version}")
+
+    def remove_alias(self, model_name: str, alias: str, *, why: str = "") -> None:
+        """Take an alias away from a model. Raises NotInRegistry where there is none."""
+        change = Change(why=why)
+        self._change(model_name, lambda head: changes.remove_alias(head, alias, change), change)
+
+    def rollback(self, model_name: str, alias: str = CHAMPION, *, why: str = "") -> tuple[int, int]:
+        """Point an alias at the version it pointed at before; deprecated and deleted ones are passed over.
+
+        Returns:
+            The version it pointed at, and the one it points at now.
+
+        Raises:
+            NotInRegistry: No such model or alias, or no earlier version to go to.
+        """
+        change = Change(why=why)
+
+        def back(head: Head) -> Head:
+            for version in changes.previous_targets(head, alias):
+                entry = sealing.entry_of(self._read, head, version)
+                if entry is not None and entry.status == READY:
+                    return changes.roll_back(head, alias, version, change)
+            raise NotReady(f"every version that {model_name}@{alias} pointed at before is deprecated or deleted")
+
+        head = self._change(model_name, back, change)
+        done = next(event for event in sealing.events(self._read, head) if event.id == change.id)
+        return done.previous or 0, done.version
+
+    def set_status(self, reference: str, status: str, *, why: str = "") -> Version:
+        """Deprecate, delete or restore a version. Its number is never used again.
+
+        Raises:
+            NotReady: An alias points at it.
+            NotInRegistry: There is no such version.
+        """
+        wanted, change = names.reference(reference), Change(why=why)
+        if wanted.version is None:
+            raise InputError(f"{reference!r} names no version number; write {wanted.model}:3")
+        number = wanted.version
+
+        def set_it(head: Head) -> Head:
+            entry = heads.need_entry(self._read, head, number)
+            if entry.status == status:
+                return head
+            if status == READY:
+                self._check_artifacts(head, entry)
+            head = changes.set_status(head, entry, status, change)
+            return sealing.replaced(self._location.write, head, msgspec.structs.replace(entry, status=status))
+
+        self._change(wanted.model, set_it, change)
+        return self.version(f"{wanted.model}:{number}")
+
+    def deprecate(self, reference: str, *, why: str = "") -> Version:
+        """Mark a version as not to be used any more. See `set_status`."""
+        return self.set_status(reference, DEPRECATED, why=why)
+
+    def restore(self, reference: str, *, why: str = "") -> Version:
+        """Make a deprecated or deleted version ready again, if its files are there. See `set_status`."""
+        return self.set_status(reference, READY, why=why)
+
+    def delete(self, reference: str, *, why: str = "") -> Version:
+        """Hide a version; `gc` removes its files later. See `set_status`."""
+        return self.set_status(reference, DELETED, why=why)
 
     def download(self, reference: str, destination: Path) -> list[Path]:
         """Copy a version's files into a folder, each verified against the record before it gets its name there.
@@ -218,9 +310,7 @@ class Registry:
         Raises:
             WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered; nothing is left behind.
         """
-        record = self.version(reference).record
-        files = {Path(record.artifact.path).name: record.artifact, **record.files}
-        return [fetch(self._store, file, destination / name) for name, file in files.items()]
+        return fetch_all(self._read, self.version(reference).record, destination)
 
     def load(self, reference: str) -> Any:
         """The model of a version. Its bytes are verified first, and those very bytes are loaded.
@@ -229,121 +319,69 @@ class Registry:
             WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered.
             LibraryVersionsMissing, UnsupportedLibraryVersions: It cannot be loaded by the libraries here.
         """
-        return load_verified(self._store, self.version(reference).record)
+        return load_verified(self._read, self.version(reference).record)
 
-    def publish(self, model_name: str | None = None) -> bool:
-        """Bring `model_registry.json` up to date, for one model or (rebuilt) for all; whether it could be done.
-
-        Best effort: the view is not the truth, and the next registration publishes again.
-        """
-        wanted = [model_name] if model_name else self.models()
-        sections: dict[str, Callable[[Mapping[str, Any] | None], dict[str, Any]]] = {}
-        for name in wanted:
-            head = self._head(name)
-            sections[name] = lambda section, head=head: view.section(  # type: ignore[misc]
-                head, section, lambda entry: self._version(head, entry).record
-            )
+    def publish(self) -> bool:
+        """Write `model_registry.json` anew from the heads and records; whether it could be done."""
         try:
-            return view.publish(self._store, sections, rebuild=model_name is None, all_models=self.models)
+            return view.publish(self._location.write, rebuild=True)
         except NetanomalyError:
             return False
 
-    def _upload(self, model: str, path: Path, name: str) -> File:
-        if path.is_symlink() or not path.is_file():
-            raise InputError(f"{path} is not a file; give the model's file")
-        if not path.stat().st_size:
-            raise InputError(f"{path} is empty; a model file has content")
-        uploaded = self._store.upload(path, lambda sha256: documents.artifact_key(model, sha256, name))
-        return File(uploaded.key, uploaded.sha256, uploaded.size_bytes)
+    def flush(self) -> None:
+        """Bring `model_registry.json` up to date with what this object registered, within a bounded time."""
+        if not self._unpublished:
+            return
+        own = {record.model for record in self._unpublished.values()}
+        # Where it fails the registration stands; whoever publishes next mends the view.
+        with suppress(NetanomalyError):
+            view.publish(self._location.write, own, known_records=self._unpublished, seconds=_VIEW_SECONDS)
+        self._published = time.monotonic()
+        self._unpublished = {}
+        atexit.unregister(self.flush)
 
-    def _put_record(self, record: Record) -> tuple[Record, str]:
-        """Create the record, or find that this very registration was begun before. Returns it and its digest."""
-        key = documents.record_key(record.model, record.key)
-        data = documents.canonical(record)
-        try:
-            self._store.put_new(key, data)
-        except Refused:
-            data = self._store.get(key).data
-            found = documents.decode(Record, data, key)
-            if found.contents != record.contents:
-                raise KeyConflict(
-                    f"run {record.run_id!r} registered model {record.model!r} before with other contents; "
-                    "start a new run, or give another key"
-                ) from None
-            return found, documents.digest(data)
-        return record, documents.digest(data)
+    def _publish_soon(self) -> None:
+        """At once, but not more often than every second: a burst ends with one more when the process does."""
+        if time.monotonic() - self._published >= _SECONDS_BETWEEN_VIEWS:
+            self.flush()
+        elif len(self._unpublished) == 1:
+            atexit.register(self.flush)
 
-    def _commit(self, record: Record, record_digest: str) -> tuple[int, bool]:
-        result: list[tuple[int, bool]] = []
+    def _change(self, model: str, make: Any, change: Change) -> Head:
+        heads.need(self._read, model)
+        head = heads.change(self._location.write, model, change.id, make)
+        with suppress(NetanomalyError):
+            view.publish(self._location.write, {model})
+        return head
 
-        def append(head: Head) -> Head | None:
-            result.clear()
-            for entry in head.tail:
-                if entry.key == record.key:
-                    result.append((entry.version, False))
-                    return None
-            result.append((head.next, True))
-            entry = Entry(head.next, record.key, record_digest)
-            return msgspec.structs.replace(head, next=head.next + 1, tail=[*head.tail, entry])
+    def _registration(self, done: registering.Committed, record: Record, promotion: Promotion) -> Registration:
+        aliases = tuple(sorted(name for name, alias in done.head.aliases.items() if alias.version == done.version))
+        reason = ""
+        if CHAMPION in promotion.aliases and CHAMPION not in aliases:
+            reason = next((event.why for event in done.head.log if event.version == done.version and event.why), "")
+        return Registration(done.version, done.created, record, aliases, reason)
 
-        self._change(record.model, append)
-        return result[0]
-
-    def _change(self, model: str, change: Callable[[Head], Head | None]) -> None:
-        """Replace a head by what `change` makes of it; None leaves it. Repeated until no other writer was faster."""
-        deadline = time.monotonic() + _CONTENDED_SECONDS
-        wait_seconds = 0.001
-        while True:
-            found = self._read_head(model)
-            head, etag, unknown = found or (Head(format=documents.FORMAT, model=model), None, {})
-            changed = change(head)
-            if changed is None:
-                return
-            changed = msgspec.structs.replace(changed, revision=head.revision + 1, written_by=__version__)
-            data = documents.encode_head(changed, unknown)
-            try:
-                if etag is None:
-                    self._store.put_new(documents.head_key(model), data)
-                else:
-                    self._store.put_if_match(documents.head_key(model), data, etag)
-                return
-            except Refused:
-                if time.monotonic() > deadline:
-                    raise StoreUnavailable(
-                        f"model {model!r} in registry {self.uri} was changed by others for {_CONTENDED_SECONDS:g} "
-                        "seconds without a gap; run again, nothing is registered twice"
-                    ) from None
-                time.sleep(wait_seconds * random.random())  # noqa: S311 - jitter
-                wait_seconds = min(wait_seconds * 2, 0.1)
-
-    def _read_head(self, model: str) -> tuple[Head, str, dict[str, Any]] | None:
-        key = documents.head_key(model)
-        try:
-            stored = self._store.get(key)
-        except Absent:
-            return None
-        head = documents.decode(Head, stored.data, key)
-        return head, stored.etag, documents.unknown_fields(stored.data)
-
-    def _head(self, model: str) -> Head:
-        found = self._read_head(names.model_name(model))
-        if found is None or not found[0].tail:
-            known = ", ".join(self.models()) or "none"
-            raise NotInRegistry(f"registry {self.uri} has no model {model!r}; it has: {known}")
-        return found[0]
+    def _entry(self, head: Head, wanted: names.Reference) -> Entry:
+        number = wanted.version
+        if wanted.alias is not None:
+            if wanted.alias not in head.aliases:
+                known = ", ".join(sorted(head.aliases)) or "none"
+                raise NotInRegistry(f"model {wanted.model!r} has no alias {wanted.alias!r}; it has: {known}")
+            number = head.aliases[wanted.alias].version
+        if number is not None:
+            return heads.need_entry(self._read, head, number)
+        newest: Iterator[Entry] = sealing.newest_entries(self._read, head)
+        ready = next((entry for entry in newest if entry.status == READY), None)
+        if ready is None:
+            raise NotInRegistry(f"model {wanted.model!r} has no version that is ready; name one, e.g. {wanted.model}:1")
+        return ready
 
     def _version(self, head: Head, entry: Entry) -> Version:
-        key = documents.record_key(head.model, entry.key)
-        try:
-            data = self._store.get(key).data
-        except Absent:
-            raise DamagedRegistry(
-                f"{key} of registry {self.uri} is gone, the record of version {entry.version}; restore it from a backup"
-            ) from None
-        if documents.digest(data) != entry.record:
-            raise DamagedRegistry(
-                f"{key} of registry {self.uri} was altered after version {entry.version} was registered; "
-                "restore it from a backup"
-            )
+        record = record_of(self._read, head.model, entry)
         aliases = tuple(sorted(name for name, alias in head.aliases.items() if alias.version == entry.version))
-        return Version(entry.version, aliases, documents.decode(Record, data, key))
+        return Version(entry.version, aliases, record, entry.status)
+
+    def _check_artifacts(self, head: Head, entry: Entry) -> None:
+        record = record_of(self._read, head.model, entry)
+        for file in [*(record.tree.values() or [record.artifact]), *record.files.values()]:
+            check(self._read, file)

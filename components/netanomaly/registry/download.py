@@ -7,13 +7,16 @@ anything else sees them, and the bytes that were hashed are the ones that are lo
 import hashlib
 import io
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from netanomaly.errors import ModelError
-from netanomaly.registry.documents import File, Record
+from netanomaly.registry import documents
+from netanomaly.registry.documents import Entry, File, Record
 from netanomaly.registry.errors import (
     Absent,
+    DamagedRegistry,
     LibraryVersionsMissing,
     MissingArtifact,
     UnsupportedLibraryVersions,
@@ -23,43 +26,80 @@ from netanomaly.registry.errors import (
 from netanomaly.registry.store import Store
 
 
+def record_of(store: Store, model: str, entry: Entry) -> Record:
+    """The record of a version, as it was registered.
+
+    Raises:
+        DamagedRegistry: It is gone or was altered.
+    """
+    key = documents.record_key(model, entry.key)
+    try:
+        data = store.get(key).data
+    except Absent:
+        raise DamagedRegistry(
+            f"{key} of registry {store.uri} is gone, the record of version {entry.version}; restore it from a backup"
+        ) from None
+    if documents.digest(data) != entry.record:
+        raise DamagedRegistry(
+            f"{key} of registry {store.uri} was altered after version {entry.version} was registered; "
+            "restore it from a backup"
+        )
+    return documents.decode(Record, data, key)
+
+
+def fetch_all(store: Store, record: Record, destination: Path) -> list[Path]:
+    """Copy all files of a version into a folder, the model first."""
+    if not record.artifact.path:
+        raise MissingArtifact(
+            f"model {record.model!r} was imported without its file; import it again where the file is"
+        )
+    files = dict(record.tree) or {record.artifact.path.rpartition("/")[2]: record.artifact}
+    files.update(record.files)
+    return [fetch(store, file, destination / name) for name, file in files.items()]
+
+
 def fetch(store: Store, file: File, target: Path) -> Path:
     """Copy a stored file; it gets its name only when size and digest are right."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    digest, size = hashlib.sha256(), 0
     try:
-        with temporary.open("xb") as copy, store.read(file.path) as pieces:
-            for piece in pieces:
-                digest.update(piece)
-                size += len(piece)
-                copy.write(piece)
-        _check(file, digest.hexdigest(), size)
+        with temporary.open("xb") as copy:
+            _read(store, file, copy.write)
         temporary.replace(target)
-    except Absent:
-        raise MissingArtifact(f"{file.path} is gone from the registry; restore it from a backup") from None
     finally:
         temporary.unlink(missing_ok=True)
     return target
 
 
+def check(store: Store, file: File) -> None:
+    """Read a stored file to its end. Raises what `fetch` raises."""
+    _read(store, file, len)
+
+
 def load_verified(store: Store, record: Record) -> Any:
     """The model that a record describes."""
+    if record.tree:
+        raise ModelError(f"model {record.model!r} is a folder; download it, and load it with what it was made with")
     buffer = io.BytesIO()
-    digest = hashlib.sha256()
-    try:
-        with store.read(record.artifact.path) as pieces:
-            for piece in pieces:
-                digest.update(piece)
-                buffer.write(piece)
-    except Absent:
-        raise MissingArtifact(f"{record.artifact.path} is gone from the registry; restore it from a backup") from None
-    _check(record.artifact, digest.hexdigest(), buffer.tell())
+    _read(store, record.artifact, buffer.write)
     _check_libraries(record)
     import joblib
 
     buffer.seek(0)
     return joblib.load(buffer)
+
+
+def _read(store: Store, file: File, take: Callable[[bytes], object]) -> None:
+    digest, size = hashlib.sha256(), 0
+    try:
+        with store.read(file.path) as pieces:
+            for piece in pieces:
+                digest.update(piece)
+                size += len(piece)
+                take(piece)
+    except Absent:
+        raise MissingArtifact(f"{file.path} is gone from the registry; restore it from a backup") from None
+    _check(file, digest.hexdigest(), size)
 
 
 def _check(file: File, sha256: str, size: int) -> None:

@@ -3,9 +3,11 @@
     InputError                     exit 2
     |- InvalidName                         a model name, alias or reference that cannot be one
     |- NotInRegistry                       no such model, version or alias here
+    |- NotReady                            the version is deprecated or deleted, or an alias holds it
     |- KeyConflict                         the same key was registered with other contents
     |- NewerFormat                         written by a later netanomaly; says which
     |- StoreRefused                        access denied, no such bucket, wrong credentials
+    |- UnfitStore                          a server whose conditional writes cannot be trusted
     `- DamagedRegistry                     an object of the registry is not what was written
     ModelError                     exit 2
     |- WrongDigest                         the bytes are not those that were registered
@@ -15,6 +17,7 @@
     `- UnsupportedLibraryVersions          it does, and that cannot be loaded here
     OutsideError                   exit 3
     `- StoreUnavailable                    time-out, reset, 5xx, or a lock held by another process
+       `- Unreachable                      no connection at all: nothing was asked yet
 
 Two more never leave the package: `Absent` and `Refused`, a store's answers to a read and to a conditional write.
 """
@@ -30,6 +33,10 @@ class NotInRegistry(InputError):
     """No such model, version or alias in this registry."""
 
 
+class NotReady(InputError):
+    """The version is deprecated or deleted, or may not become so while an alias points at it."""
+
+
 class KeyConflict(InputError):
     """The same key was registered before, with other contents."""
 
@@ -40,6 +47,10 @@ class NewerFormat(InputError):
 
 class StoreRefused(InputError):
     """The store said no: access denied, no such bucket, wrong credentials."""
+
+
+class UnfitStore(InputError):
+    """The server ignores the conditions of a write, or lets several writers win."""
 
 
 class DamagedRegistry(InputError):
@@ -68,6 +79,10 @@ class UnsupportedLibraryVersions(ModelError):
 
 class StoreUnavailable(OutsideError):
     """The store did not answer, or not in time; the same call may succeed later."""
+
+
+class Unreachable(StoreUnavailable):
+    """There is no connection to the store: the request was not even sent."""
 
 
 class Absent(Exception):

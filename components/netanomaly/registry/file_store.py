@@ -94,7 +94,19 @@ class FileStore:
     def stat(self, key: str) -> Listed:
         with _in_words(self.root, key):
             status = self._path(key).stat()
-        return Listed(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+        mark = f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+        return Listed(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC), mark)
+
+    def remove(self, key: str) -> None:
+        with suppress(Absent), _in_words(self.root, key):
+            path = self._path(key)
+            path.unlink()
+            with suppress(OSError):
+                # Folders that hold nothing any more go with their last file.
+                for folder in path.parents:
+                    if folder == self.root:
+                        break
+                    folder.rmdir()
 
     def _path(self, key: str) -> Path:
         return self.root / key

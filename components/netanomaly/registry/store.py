@@ -22,11 +22,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Listed:
-    """One object of a listing; `modified` is by the store's own clock."""
+    """One object of a listing; `modified` is by the store's own clock. `mark` changes whenever the object does."""
 
     key: str
     size_bytes: int
     modified: datetime
+    mark: str
 
 
 @dataclass(frozen=True)
@@ -74,3 +75,6 @@ class Store(Protocol):
 
     def stat(self, key: str) -> Listed:
         """Size and age of the object. Raises Absent."""
+
+    def remove(self, key: str) -> None:
+        """Delete the object, if it is there."""

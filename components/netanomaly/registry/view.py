@@ -1,95 +1,215 @@
 """`model_registry.json`: every model and version in one file that people and other programs read.
 
-Keeps the fields of the original workflow's registry, with paths relative to the registry. Written after each
-registration, never the truth: each model's section carries the revision of the head it was made from, and never goes
-back to an older one.
+Keeps the fields of the original workflow's registry, with paths relative to the registry. Never the truth: each
+model's section carries the revision of the head it was made from and never goes back to an older one. Whoever
+publishes brings every model up to date that changed since, as far as its time allows, so that a writer that loses
+the race for the file may leave it to the winner.
 """
 
-import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from netanomaly.registry import documents
-from netanomaly.registry.documents import Entry, Head, Record
-from netanomaly.registry.errors import Absent, Refused
+import msgspec
+
+from netanomaly.registry import documents, heads, sealing
+from netanomaly.registry.documents import DELETED, READY, Entry, Head, Record
+from netanomaly.registry.errors import Absent, DamagedRegistry, Refused
 from netanomaly.registry.store import Store
 
-Section = Mapping[str, Any]
+# Up to this many versions people read the file whole; beyond, each model shows its newest and says where the rest is.
+WHOLE_VERSIONS = 10_000
+_EXCERPT_VERSIONS = 1_000
+_EXCERPT_OF_A_MODEL = 100
 
 _ATTEMPTS = 20
+_READERS = 8
 
 
-def section(head: Head, known: Section | None, record_of: Callable[[Entry], Record]) -> dict[str, Any]:
-    """A model's part of the view. Records of versions that the known section lists are not read again."""
-    listed = {version["version"]: version for version in (known or {}).get("versions", [])}
-    versions = [listed.get(entry.version) or _version(entry, record_of(entry)) for entry in head.tail]
-    return {
-        "model_id": head.model,
-        "model_name": head.model,
-        "revision": head.revision,
-        "metadata": {"aliases": {name: alias.version for name, alias in sorted(head.aliases.items())}},
-        "versions": versions,
-    }
+class _Section(msgspec.Struct, frozen=True):
+    """What is looked at of a model's section; the rest is carried along as it stands."""
+
+    model_name: str
+    revision: int
+    head: str
+    versions_registered: int
+    versions: list[msgspec.Raw]
+
+
+class _View(msgspec.Struct, frozen=True):
+    models: list[msgspec.Raw]
 
 
 def publish(
     store: Store,
-    sections: Mapping[str, Callable[[Section | None], dict[str, Any]]],
+    own: Iterable[str] = (),
     *,
-    rebuild: bool,
-    all_models: Callable[[], list[str]],
+    known_records: Mapping[str, Record] | None = None,
+    rebuild: bool = False,
+    seconds: float | None = None,
 ) -> bool:
-    """Write the sections into the view; False where others kept changing it.
+    """Bring the view up to date; whether it is.
 
     Args:
         store: Where the registry is.
-        sections: For each model to bring up to date, its section from the one known so far.
-        rebuild: Start from nothing instead of the present view.
-        all_models: Names of all models; sections of others are dropped.
+        own: Models to begin with.
+        known_records: Records that need not be read, by the digest that the entry has.
+        rebuild: Believe nothing of the present view.
+        seconds: Stop after so long; what is not done then is for the next who publishes.
     """
+    deadline = None if seconds is None else time.monotonic() + seconds
     for _ in range(_ATTEMPTS):
+        listed = {documents.model_of(item.key): item.mark for item in store.list(documents.HEADS)}
         try:
             stored = store.get(documents.VIEW)
         except Absent:
             stored = None
-        known = {} if rebuild or stored is None else _sections(stored.data)
-        for model, make in sections.items():
-            made = make(known.get(model))
-            if made["revision"] >= known.get(model, {}).get("revision", 0):
-                known[model] = made
-        present = set(all_models())
-        models = [known[model] for model in sorted(known) if model in present]
-        data = json.dumps({"format": documents.FORMAT, "models": models}, indent=2, ensure_ascii=False).encode() + b"\n"
+        sections = {} if rebuild or stored is None else _sections(stored.data)
+        sections = {model: section for model, section in sections.items() if model in listed}
+        stale = [model for model, mark in listed.items() if model not in sections or sections[model][0].head != mark]
+        stale.sort(key=lambda model: model not in own)
+        read: dict[str, Head] = {}
+        for model in stale:
+            if deadline is None or time.monotonic() < deadline or model in own:
+                read[model] = heads.find(store, model).head
+        registered = {model: section.versions_registered for model, (section, _) in sections.items()}
+        registered.update({model: head.next - 1 for model, head in read.items()})
+        limit = _limit(sum(registered.values()), len(registered))
+        for model, head in read.items():
+            if model not in sections or head.revision >= sections[model][0].revision:
+                sections[model] = _made(store, head, listed[model], sections.get(model), limit, known_records or {})
+        complete = len(read) == len(stale)
+        data = _document(sections)
         if stored is not None and data == stored.data:
-            return True
+            return complete
         try:
             if stored is None:
                 store.put_new(documents.VIEW, data)
             else:
                 store.put_if_match(documents.VIEW, data, stored.etag)
         except Refused:
-            continue
-        return True
+            pass
+        else:
+            if complete and not _changed(store, listed):
+                return True
+            rebuild = False
+        if deadline is not None and time.monotonic() > deadline:
+            return False
     return False
 
 
-def _sections(data: bytes) -> dict[str, Section]:
+def _changed(store: Store, listed: Mapping[str, str]) -> bool:
+    """Whether a model changed while the view was written: its writer may count on us."""
+    return {documents.model_of(item.key): item.mark for item in store.list(documents.HEADS)} != listed
+
+
+def _sections(data: bytes) -> dict[str, tuple[_Section, msgspec.Raw]]:
     """The sections of a view; none of a damaged one, which is then written anew."""
     try:
-        return {model["model_name"]: model for model in json.loads(data)["models"]}
-    except (ValueError, TypeError, KeyError):
+        raw = msgspec.json.decode(data, type=_View).models
+        read = [(msgspec.json.decode(section, type=_Section), section) for section in raw]
+    except msgspec.MsgspecError:
         return {}
+    return {section.model_name: (section, raw) for section, raw in read}
 
 
-def _version(entry: Entry, record: Record) -> dict[str, Any]:
+def _document(sections: Mapping[str, tuple[_Section, msgspec.Raw]]) -> bytes:
+    registered = sum(section.versions_registered for section, _ in sections.values())
+    whole = registered <= WHOLE_VERSIONS
+    limit = _limit(registered, len(sections))
+    models = []
+    for model in sorted(sections):
+        section, raw = sections[model]
+        if len(section.versions) > limit:
+            document = msgspec.json.decode(raw)
+            document["versions"] = document["versions"][-limit:]
+            raw = msgspec.Raw(msgspec.json.encode(document))
+        models.append(raw)
+    document = {"format": documents.FORMAT, "versions_registered": registered, "complete": whole}
+    if not whole:
+        document["rest"] = f"the newest {limit} of each model; all: heads/<model>.json and the segments it names"
+    document["models"] = models
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _made(
+    store: Store,
+    head: Head,
+    mark: str,
+    known: tuple[_Section, msgspec.Raw] | None,
+    limit: int,
+    known_records: Mapping[str, Record],
+) -> tuple[_Section, msgspec.Raw]:
+    """A model's section. Records of versions that the known section lists with the same record are not read again."""
+    entries: list[Entry] = []
+    for entry in sealing.newest_entries(store, head):
+        if len(entries) == limit:
+            break
+        if entry.status != DELETED:
+            entries.append(entry)
+    entries.reverse()
+    listed: dict[int, dict[str, Any]] = {}
+    if known is not None:
+        decoded = map(msgspec.json.decode, known[0].versions)
+        listed = {version["version"]: version for version in decoded if "model_path" in version}
+    missing = [entry for entry in entries if listed.get(entry.version, {}).get("record_sha256") != entry.record]
+    made = {
+        entry.version: _version(entry, record)
+        for entry, record in zip(missing, _records(store, head, missing, known_records), strict=True)
+    }
+    versions = [made.get(entry.version) or _with_status(listed[entry.version], entry) for entry in entries]
+    document = {
+        "model_id": head.model,
+        "model_name": head.model,
+        "revision": head.revision,
+        "updated_at": head.updated_at,
+        "head": mark,
+        "versions_registered": head.next - 1,
+        "metadata": {"aliases": {name: alias.version for name, alias in sorted(head.aliases.items())}},
+        "versions": versions,
+    }
+    raw = msgspec.json.encode(document)
+    return msgspec.json.decode(raw, type=_Section), msgspec.Raw(raw)
+
+
+def _limit(registered: int, models: int) -> int:
+    """How many versions of each model are shown."""
+    if registered <= WHOLE_VERSIONS:
+        return WHOLE_VERSIONS
+    return max(1, min(_EXCERPT_OF_A_MODEL, _EXCERPT_VERSIONS // models))
+
+
+def _records(store: Store, head: Head, entries: list[Entry], known: Mapping[str, Record]) -> list[Record | None]:
+    def read(entry: Entry) -> Record | None:
+        if entry.record in known:
+            return known[entry.record]
+        key = documents.record_key(head.model, entry.key)
+        try:
+            data = store.get(key).data
+            return documents.decode(Record, data, key) if documents.digest(data) == entry.record else None
+        except (Absent, DamagedRegistry):
+            return None
+
+    if len(entries) < _READERS:
+        return [read(entry) for entry in entries]
+    with ThreadPoolExecutor(_READERS) as readers:
+        return list(readers.map(read, entries))
+
+
+def _version(entry: Entry, record: Record | None) -> dict[str, Any]:
+    if record is None:
+        return {"version": entry.version, "record_sha256": entry.record, "metadata": {"status": "damaged"}}
     return {
         "version": entry.version,
         "model_version": record.model_version,
         "model_path": record.artifact.path,
         "sha256": record.artifact.sha256,
+        "record_sha256": entry.record,
         "creation_timestamp": record.created_at,
         "description": record.description,
         "metadata": {
+            "status": entry.status,
             "run_id": record.run_id,
             "record": documents.record_key(record.model, record.key),
             "files": {name: file.path for name, file in record.files.items()},
@@ -97,3 +217,9 @@ def _version(entry: Entry, record: Record) -> dict[str, Any]:
         },
         "metrics": record.metrics,
     }
+
+
+def _with_status(version: dict[str, Any], entry: Entry) -> dict[str, Any]:
+    if version["metadata"].get("status", READY) == entry.status:
+        return version
+    return {**version, "metadata": {**version["metadata"], "status": entry.status}}

@@ -1,0 +1,134 @@
+"""Reading heads, and changing them by compare-and-swap until it succeeds."""
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from netanomaly import __version__
+from netanomaly.registry import documents, names, sealing
+from netanomaly.registry.documents import Entry, Head
+from netanomaly.registry.errors import Absent, NotInRegistry, Refused, StoreUnavailable
+from netanomaly.registry.store import Store
+
+_CONTENDED_SECONDS = 120.0
+_FIRST_WAIT_SECONDS = 0.002
+_LONGEST_WAIT_SECONDS = 0.25
+_READERS = 16
+
+
+@dataclass(frozen=True)
+class Found:
+    """A head as it was read; `etag` is None where there is none yet."""
+
+    head: Head
+    etag: str | None
+    unknown: dict[str, Any]
+
+
+def find(store: Store, model: str) -> Found:
+    """The head of a model, an empty one where there is none.
+
+    Raises:
+        DamagedRegistry, NewerFormat: It cannot be believed.
+    """
+    key = documents.head_key(model)
+    try:
+        stored = store.get(key)
+    except Absent:
+        return Found(Head(format=documents.FORMAT, model=model), None, {})
+    head, unknown = documents.decode_head(stored.data, key)
+    return Found(head, stored.etag, unknown)
+
+
+def find_all(store: Store, models: list[str]) -> list[Head]:
+    """The heads of many models, in their order, several at a time."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        return list(readers.map(lambda model: find(store, model).head, models))
+
+
+def need(store: Store, model: str) -> Head:
+    """The head of a model that has versions. Raises NotInRegistry, with the models that there are."""
+    head = find(store, names.model_name(model)).head
+    if head.next == 1:
+        some = [documents.model_of(item.key) for item in store.list(documents.HEADS)]
+        known = ", ".join(some[:10]) + (f" and {len(some) - 10} more" if len(some) > 10 else "")
+        raise NotInRegistry(f"registry {store.uri} has no model {model!r}; it has: {known or 'none'}")
+    return head
+
+
+def need_entry(store: Store, head: Head, version: int) -> Entry:
+    """The entry of one version. Raises NotInRegistry, with the versions that there are."""
+    entry = sealing.entry_of(store, head, version)
+    if entry is None:
+        raise NotInRegistry(f"model {head.model!r} has no version {version}; it has 1 to {head.next - 1}")
+    return entry
+
+
+def swap(store: Store, found: Found, changed: Head) -> Head | None:
+    """Put the changed head in place of the one found; None where another writer was faster."""
+    changed = sealing.sealed(store, changed)
+    changed = replace(changed, revision=found.head.revision + 1, updated_at=documents.now(), written_by=__version__)
+    data = documents.encode_head(changed, found.unknown)
+    key = documents.head_key(changed.model)
+    try:
+        if found.etag is None:
+            store.put_new(key, data)
+        else:
+            store.put_if_match(key, data, found.etag)
+    except Refused:
+        return None
+    return changed
+
+
+def change(store: Store, model: str, change_id: str, make: Callable[[Head], Head]) -> Head:
+    """Replace a head by what `make` makes of it, again and again until no other writer was faster.
+
+    Args:
+        store: Where.
+        model: Which model's head.
+        change_id: Stands in the log once the change is made, so that one whose answer was lost is not made twice.
+        make: From one head to the next; the same head where there is nothing to do.
+
+    Returns:
+        The head as it is now; the one that was there where `make` changed nothing.
+
+    Raises:
+        StoreUnavailable: Others changed it without a gap for two minutes.
+    """
+    patience = Patience(store.uri, model)
+    first_event = 0
+    while True:
+        found = find(store, model)
+        if first_event and any(event.id == change_id for event in sealing.events(store, found.head, first_event)):
+            return found.head
+        first_event = first_event or found.head.next_event
+        changed = make(found.head)
+        if changed is found.head:
+            return changed
+        done = swap(store, found, changed)
+        if done is not None:
+            return done
+        patience.wait()
+
+
+class Patience:
+    """A growing, random wait between attempts of writers that collide, with an end."""
+
+    def __init__(self, uri: str, model: str) -> None:
+        self._uri, self._model = uri, model
+        self._deadline = time.monotonic() + _CONTENDED_SECONDS
+        self._longest = _FIRST_WAIT_SECONDS
+
+    def wait(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise StoreUnavailable(
+                f"model {self._model!r} in registry {self._uri} was changed by others for {_CONTENDED_SECONDS:g} "
+                "seconds without a gap; run again, nothing is registered twice"
+            )
+        time.sleep(self._longest * random.random())  # noqa: S311 - jitter
+        self._longest = min(self._longest * 2, _LONGEST_WAIT_SECONDS)

@@ -1,0 +1,144 @@
+"""Asking a store again, for a bounded time, and settling by reading what a lost answer left open.
+
+A conditional write that was sent and not answered may have happened. Sent again it would be refused by its own
+first try: so the object is read, and what stands there says who won.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from netanomaly.registry.errors import Absent, Refused, StoreUnavailable, Unreachable
+from netanomaly.registry.object_store import ObjectStore
+from netanomaly.registry.store import Listed, Stored, Uploaded
+
+T = TypeVar("T")
+
+_FIRST_WAIT_SECONDS = 0.05
+_LONGEST_WAIT_SECONDS = 5.0
+# A server that never answered is more likely misspelt than down.
+_FIRST_CONTACT_SECONDS = 10.0
+
+
+class Retrying:
+    """A store in a bucket that survives outages shorter than `retry` seconds."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self.uri = store.uri
+        self._answered = False
+
+    def get(self, key: str) -> Stored:
+        return self._again(lambda: self._store.get(key))
+
+    def put_new(self, key: str, data: bytes) -> str:
+        return self._conditionally(key, data, None, lambda: self._store.put_new(key, data))
+
+    def put_if_match(self, key: str, data: bytes, etag: str) -> str:
+        return self._conditionally(key, data, etag, lambda: self._store.put_if_match(key, data, etag))
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        # Whole, so that a listing cut off half-way is not taken for a short one.
+        yield from self._again(lambda: list(self._store.list(prefix)))
+
+    def upload(self, source: Path, address: Callable[[str], str], sha256: str | None = None) -> Uploaded:
+        return self._again(lambda: self._store.upload(source, address, sha256))
+
+    @contextmanager
+    def read(self, key: str) -> Iterator[Iterator[bytes]]:
+        size = self.stat(key).size_bytes
+        yield self._pieces(key, size)
+
+    def stat(self, key: str) -> Listed:
+        return self._again(lambda: self._store.stat(key))
+
+    def remove(self, key: str) -> None:
+        self._again(lambda: self._store.remove(key))
+
+    def _pieces(self, key: str, size: int) -> Iterator[bytes]:
+        """Goes on where an answer was cut off; who reads compares the digest of the whole."""
+        done = 0
+        waits = self._waits()
+        while done < size:
+            try:
+                with self._store.read(key, done) as pieces:
+                    for piece in pieces:
+                        done += len(piece)
+                        yield piece
+                return
+            except StoreUnavailable as error:
+                next(waits)(error)
+
+    def _conditionally(self, key: str, data: bytes, etag: str | None, write: Callable[[], str]) -> str:
+        waits = self._waits()
+        ambiguous = False
+        while True:
+            try:
+                written = write()
+            except Refused:
+                if not ambiguous:
+                    self._answered = True
+                    raise
+                return self._settled(key, data)
+            except StoreUnavailable as error:
+                ambiguous = ambiguous or not isinstance(error, Unreachable)
+                next(waits)(error)
+            else:
+                self._answered = True
+                return written
+            if not ambiguous:
+                continue
+            try:
+                current: Stored | None = self.get(key)
+            except Absent:
+                current = None
+            if current is not None and current.data == data:
+                return current.etag
+            if (current.etag if current else None) != etag:
+                raise Refused(key)
+
+    def _settled(self, key: str, data: bytes) -> str:
+        """After a refusal that our own unanswered try may have caused."""
+        try:
+            current = self.get(key)
+        except Absent:
+            raise Refused(key) from None
+        if current.data != data:
+            raise Refused(key)
+        return current.etag
+
+    def _again(self, ask: Callable[[], T]) -> T:
+        waits = self._waits()
+        while True:
+            try:
+                answer = ask()
+            except StoreUnavailable as error:
+                next(waits)(error)
+            except Absent:
+                self._answered = True
+                raise
+            else:
+                self._answered = True
+                return answer
+
+    def _waits(self) -> Iterator[Callable[[StoreUnavailable], None]]:
+        """What to do after each failure: sleep a growing, random time, or raise it when the time is over."""
+        started = time.monotonic()
+        longest = _FIRST_WAIT_SECONDS
+
+        def wait(error: StoreUnavailable) -> None:
+            budget = self._store.timeouts.retry
+            if isinstance(error, Unreachable) and not self._answered:
+                budget = min(budget, _FIRST_CONTACT_SECONDS)
+            seconds = longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter
+            elapsed = time.monotonic() - started
+            if elapsed + seconds > budget:
+                raise type(error)(f"{error}; given up after {elapsed:.0f} seconds") from None
+            time.sleep(seconds)
+
+        while True:
+            yield wait
+            longest = min(longest * 2, _LONGEST_WAIT_SECONDS)

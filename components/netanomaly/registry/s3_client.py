@@ -1,0 +1,138 @@
+"""A client of an S3 server, from a URI and the environment.
+
+| variable | meaning |
+| --- | --- |
+| `S3_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` | the server; default AWS |
+| `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | credentials |
+| `AWS_PROFILE`, `AWS_SHARED_CREDENTIALS_FILE` | credentials in `~/.aws/credentials` |
+| `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN` | a service account's role; else that of the machine |
+| `AWS_REGION`, `AWS_DEFAULT_REGION` | default `us-east-1` |
+| `AWS_CA_BUNDLE`, `SSL_CERT_FILE` | certificates of a private authority |
+| `S3_ADDRESSING_STYLE` | `path` or `virtual`; default: by the host |
+| `S3_CONNECT_SECONDS`, `S3_READ_SECONDS`, `S3_RETRY_SECONDS` | defaults 5, 30, 90 |
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import certifi
+import urllib3
+from minio import Minio
+from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
+
+from netanomaly.errors import InputError
+
+_AWS = "https://s3.amazonaws.com"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ENDPOINT_VARIABLES = ("S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bucket and what keys in it begin with: empty, or ending with a slash."""
+
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds to connect, between two bytes of an answer, and for all attempts at one request together."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    retry: float = 90.0
+
+    @classmethod
+    def from_environment(cls) -> "Timeouts":
+        return cls(
+            _seconds("S3_CONNECT_SECONDS", cls.connect),
+            _seconds("S3_READ_SECONDS", cls.read),
+            _seconds("S3_RETRY_SECONDS", cls.retry),
+        )
+
+
+def place(uri: str) -> Place:
+    """Parse `s3://bucket/prefix`. Raises InputError."""
+    parts = urlsplit(uri)
+    if parts.scheme != "s3" or parts.query or parts.fragment:
+        raise InputError(f"{uri!r} is no S3 URI; write s3://bucket/prefix")
+    if not _BUCKET.fullmatch(parts.netloc):
+        raise InputError(
+            f"{uri!r} names no bucket; write s3://bucket/prefix, the bucket in 3 to 63 of a-z, 0-9, '.' and '-'"
+        )
+    prefix = unquote(parts.path).strip("/")
+    if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
+        raise InputError(f"{uri!r} has an empty part, '.' or '..' in its prefix; write s3://bucket/prefix")
+    return Place(parts.netloc, f"{prefix}/" if prefix else "")
+
+
+def endpoint() -> str:
+    """URL of the server that the environment names. Raises InputError."""
+    for name in _ENDPOINT_VARIABLES:
+        if url := os.environ.get(name):
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+                raise InputError(f"{name} is {url!r}; write http://host:port or https://host")
+            return f"{parts.scheme}://{parts.netloc}"
+    return _AWS
+
+
+def connect(timeouts: Timeouts) -> Minio:
+    """A client that never retries by itself: a repeated conditional write would be refused by its own first try.
+
+    Raises:
+        InputError: A variable of the environment is wrong.
+    """
+    url = urlsplit(endpoint())
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    style = os.environ.get("S3_ADDRESSING_STYLE", "")
+    if style not in ("", "path", "virtual"):
+        raise InputError(f"S3_ADDRESSING_STYLE is {style!r}; write path or virtual")
+    authorities = _authorities()
+    pool = urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.read),
+        maxsize=16,
+        retries=False,
+        **authorities,
+    )
+    # The machine's role is asked for last; where there is none its address answers nothing, ever.
+    quick = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2.0, read=10.0), retries=False, **authorities)
+    client = Minio(
+        endpoint=url.netloc,
+        secure=url.scheme == "https",
+        region=region,
+        credentials=ChainedProvider([EnvAWSProvider(), AWSConfigProvider(), IamAwsProvider(http_client=quick)]),
+        http_client=pool,
+    )
+    if style == "virtual":
+        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+    elif style == "path":
+        client.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+    return client
+
+
+def _authorities() -> dict[str, Any]:
+    for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+        if path := os.environ.get(name):
+            if not Path(path).is_file():
+                raise InputError(f"{name} names {path!r}, which is not a file; give a file of PEM certificates")
+            return {"cert_reqs": "CERT_REQUIRED", "ca_certs": path}
+    return {"cert_reqs": "CERT_REQUIRED", "ca_certs": certifi.where()}
+
+
+def _seconds(name: str, default: float) -> float:
+    text = os.environ.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 86_400:
+        raise InputError(f"{name} is {text!r}; write seconds, over 0")
+    return value
