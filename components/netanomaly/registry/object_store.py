@@ -90,7 +90,7 @@ class ObjectStore:
                 # The address is by content: without a known digest the file is read once more.
                 found = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
                 file.seek(0)
-                stream = _Verified(file, source, size, found)
+                stream = _Verified(file, source, size, found)  # type: ignore[assignment]
             key = address(found)
             part = max(_PART_BYTES, -(-size // _MOST_PARTS))
             with self._in_words(key, "write"):
