@@ -297,7 +297,7 @@ def test_a_reference_that_is_written_is_read_back(name, number):
 
 @pytest.mark.parametrize("uri", ["s3://b", "s3://bucket/a/../b", "s3://bucket/x?y", "file://host/x", "http://x"])
 def test_a_uri_that_is_no_folder_here_is_refused(uri):
-    with pytest.raises(InputError, match="write|name"):
+    with pytest.raises(InputError, match=r"write|name"):
         open_registry(uri)
 
 

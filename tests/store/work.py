@@ -2,7 +2,10 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +20,54 @@ METADATA = {"versions": {"scikit-learn": "1.0.0"}, "note": "é"}
 def register(
     environment: Mapping[str, str], uri: str, model: str, file: Path, runs: list[str], tail: int, answers
 ) -> None:
-    """Register runs one after the other; put (run, version, created) for each that was acknowledged."""
+    """Register runs one after the other; send (model, run, version, created) for each that was acknowledged."""
     os.environ.update(environment)
     sealing.LONGEST_TAIL = tail
     registry = open_registry(uri)
     for run in runs:
         done = registry.register(model, file, METADATA, run_id=run, metrics={"roc_auc": 0.9})
-        answers.put((model, run, done.version, done.created))
+        if answers is not None:
+            answers.send((model, run, done.version, done.created))
     registry.flush()
 
 
-def race(target: Callable[..., None], arguments: list[tuple], count: int) -> tuple[list[Any], list[int | None]]:
-    """Run the target in one process for each of the arguments, all at once; its `count` answers, and exit codes."""
-    answers = CONTEXT.Queue()
-    processes = [CONTEXT.Process(target=target, args=(*one, answers)) for one in arguments]
-    for process in processes:
+def move_for_ever(environment: Mapping[str, str], uri: str, answers) -> None:
+    """Point the alias champion at version 1 and 2 in turn."""
+    os.environ.update(environment)
+    registry = open_registry(uri)
+    number = 0
+    while True:
+        registry.set_alias(f"m:{number % 2 + 1}", "champion")
+        number += 1
+
+
+def race(target: Callable[..., None], arguments: list[tuple]) -> tuple[list[Any], list[int | None]]:
+    """Run the target in one process for each of the arguments, all at once; all answers, and the exit codes."""
+    running = []
+    for one in arguments:
+        receive, send = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(target=target, args=(*one, send))
         process.start()
-    got = [answers.get(timeout=120) for _ in range(count)]
-    for process in processes:
+        send.close()
+        running.append((process, receive))
+    got = []
+    for _, receive in running:
+        with suppress(EOFError):
+            while True:
+                got.append(receive.recv())
+    for process, _ in running:
         process.join(60)
-    return got, [process.exitcode for process in processes]
+    return got, [process.exitcode for process, _ in running]
+
+
+def start(target: Callable[..., None], *arguments: Any) -> Any:
+    """A process of its own, whose answers nobody reads."""
+    process = CONTEXT.Process(target=target, args=(*arguments, None))
+    process.start()
+    return process
+
+
+def end(process: Any) -> None:
+    """SIGKILL, and only return when it is dead. Another thread may wait for it, too."""
+    os.kill(process.pid, signal.SIGKILL)
+    wait([process.sentinel])
