@@ -57,8 +57,16 @@ lint: setup ## Style, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two S3 servers that the registry is tested against, built once into the user's cache where there is Go.
+# `make test` does it by itself in CI and as root; others ask for it, since it takes minutes.
+.PHONY: test-servers
+test-servers: setup ## Build the S3 servers that the registry's tests can use
+	$(BIN)/python -m tests.store.servers
+
+BUILD_SERVERS := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers))
+
 .PHONY: test
-test: lint ## Everything that CI checks
+test: lint $(BUILD_SERVERS) ## Everything that CI checks
 	$(BIN)/pytest --numprocesses auto --dist loadgroup
 
 BENCH_ROWS ?= 100000 1000000

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from netanomaly.registry import Registry, open_registry
+from netanomaly.registry.location import locate
 
 from tests.store import servers
 from tests.store.checker import BucketObjects, FolderObjects, Objects, check
@@ -30,6 +31,10 @@ class Place:
 
     def open(self) -> Registry:
         return open_registry(self.uri)
+
+    def probe(self) -> None:
+        """Once, so that each of many processes does not."""
+        assert locate(self.uri).write
 
     def check(self, expected=None, publish: bool = True) -> None:
         """All that the registry promises, read from its objects."""

@@ -18,6 +18,7 @@ def environment(place) -> dict[str, str]:
 @pytest.mark.parametrize("models", ["one", "many"])
 def test_writers_at_once_lose_and_double_nothing(place, model_file, writers, each, models):
     """With a tail of 8 entries, so that it rolls over into segments during the race."""
+    place.probe()
     arguments = [
         (
             environment(place),
@@ -38,6 +39,7 @@ def test_writers_at_once_lose_and_double_nothing(place, model_file, writers, eac
 
 
 def test_one_key_from_16_processes_is_one_version(place, model_file):
+    place.probe()
     arguments = [(environment(place), place.uri, "m", model_file, ["same"], 256) for _ in range(16)]
     answers, codes = race(register, arguments)
     assert codes == [0] * 16
