@@ -116,6 +116,45 @@ CATALOGUE: dict[str, Entry] = {
             **_COMMON,
         },
     ),
+    "gaussian_mixture": Entry(
+        "netanomaly.models.gaussian_mixture:GaussianMixtureDetector",
+        {
+            "n_components": whole(8, 1, 256),
+            "covariance_type": Parameter("full", (), words=("full", "diag")),
+            "regularisation": number(0.01, 0, above=True),
+            "max_iter": whole(50, 1, 10_000),
+            **_COMMON,
+        },
+    ),
+    "pca": Entry("netanomaly.models.pca:PcaDetector", {"variance": number(0.9, 0, 1, above=True), **_COMMON}),
+    "knn": Entry(
+        "netanomaly.models.knn:KnnDetector",
+        {"n_neighbors": whole(5, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **_COMMON},
+    ),
+    "lof": Entry(
+        "netanomaly.models.lof:LofDetector",
+        {"n_neighbors": whole(20, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **_COMMON},
+    ),
+    "one_class_svm": Entry(
+        "netanomaly.models.one_class_svm:OneClassSvmDetector",
+        {
+            "nu": number(0.01, 0, 1, above=True),
+            "gamma": number("scale", 0, above=True, words=("scale",)),
+            "n_components": whole(256, 1, 100_000),
+            **_COMMON,
+        },
+    ),
+    "autoencoder": Entry(
+        "netanomaly.models.autoencoder:AutoencoderDetector",
+        {
+            "width": whole(64, 1, 4096),
+            "bottleneck": whole(8, 1, 4096),
+            "epochs": whole(10, 1, 10_000),
+            "batch_size": whole(256, 1, 1_000_000),
+            "learning_rate": number(0.002, 0, 1, above=True),
+            **_COMMON,
+        },
+    ),
 }
 
 

@@ -1,0 +1,34 @@
+"""Local outlier factor: rows in sparser surroundings than their neighbours are anomalous.
+
+Breunig, Kriegel, Ng, Sander, 'LOF: Identifying Density-Based Local Outliers', SIGMOD 2000.
+"""
+
+import numpy as np
+from sklearn.neighbors import LocalOutlierFactor
+
+from netanomaly.models.encoding import Matrix
+from netanomaly.models.matrix_detector import MatrixDetector, distinct_rows
+from netanomaly.models.rows import Floats
+
+
+class LofDetector(MatrixDetector):
+    """The score is the logarithm of the local outlier factor: 0 in the midst of even traffic."""
+
+    def fit_matrix(self, matrix: Matrix, seed: int) -> None:
+        """Learn the density around a sample of the distinct rows: repeated ones would make it infinite."""
+        reference = distinct_rows(matrix)
+        if len(reference) > self.parameters["reference_rows"]:
+            chosen = np.random.default_rng([seed, 3]).choice(
+                len(reference), self.parameters["reference_rows"], replace=False
+            )
+            reference = reference[np.sort(chosen)]
+        if len(reference) < 3:  # one value, or two: no density to speak of
+            reference = np.repeat(reference, 3, axis=0)
+        count = min(self.parameters["n_neighbors"], len(reference) - 1)
+        self.factor = LocalOutlierFactor(n_neighbors=count, algorithm="brute", novelty=True).fit(reference)
+
+    def score_encoded(self, matrix: Matrix) -> Floats:
+        return self.score_matrix(matrix)
+
+    def score_matrix(self, matrix: Matrix) -> Floats:
+        return np.asarray(np.log(np.maximum(-self.factor.score_samples(matrix), 1e-6)), dtype=np.float64)

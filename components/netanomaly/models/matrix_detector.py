@@ -1,0 +1,60 @@
+"""What detectors that work on a matrix of scaled columns have in common."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from netanomaly.models.detector import Detector
+from netanomaly.models.encoding import Matrix
+from netanomaly.models.rows import Floats, Rows
+from netanomaly.models.scaled import Scaled
+
+_ROWS_PER_BLOCK = 4096
+_THREADS = 2
+
+
+class MatrixDetector(Detector):
+    """A detector of scaled rows: says how it fits and scores a matrix, and how many rows it can use."""
+
+    # More rows than this are sampled before the fit; None: every row is used.
+    rows_at_most: int | None = None
+
+    def fit(self, rows: Rows, seed: int) -> None:
+        """Learn scales from all rows, and the detector from at most `rows_at_most` of them."""
+        self.encoding = Scaled.learn(rows)
+        if self.rows_at_most is not None and len(rows) > self.rows_at_most:
+            chosen = np.random.default_rng([seed, 2]).choice(len(rows), self.rows_at_most, replace=False)
+            rows = rows.take(np.sort(chosen))
+        self.fit_matrix(self.encoding(rows), seed)
+
+    def score(self, rows: Rows) -> Floats:
+        return self.score_encoded(self.encoding(rows))
+
+    def score_encoded(self, matrix: Matrix) -> Floats:
+        """As `score`, of rows already scaled."""
+        return in_blocks(self.score_matrix, matrix)
+
+    @abstractmethod
+    def fit_matrix(self, matrix: Matrix, seed: int) -> None:
+        """Learn from these rows (float32, rows x columns)."""
+
+    @abstractmethod
+    def score_matrix(self, matrix: Matrix) -> Floats:
+        """Scores of these rows; may be called from several threads at once."""
+
+
+def in_blocks(score: Callable[[Matrix], Floats], matrix: Matrix) -> Floats:
+    """Scores of blocks that stay in the cache, two at a time; numpy releases the interpreter lock."""
+    starts = range(0, len(matrix), _ROWS_PER_BLOCK)
+    if len(starts) < 2:
+        return score(matrix)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        parts = threads.map(lambda start: score(matrix[start : start + _ROWS_PER_BLOCK]), starts)
+        return np.concatenate(list(parts))
+
+
+def distinct_rows(matrix: Matrix) -> Matrix:
+    """The rows without repetitions, in a fixed order."""
+    return np.unique(matrix, axis=0)

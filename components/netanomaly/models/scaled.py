@@ -1,0 +1,72 @@
+"""Rows to a matrix in which distances mean something, learnt from training rows only.
+
+Unlike the forest's view of rows (`encoding`), nothing is clipped: a value beyond the range of training is as far
+out as its logarithm says, however far that is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from netanomaly.models.encoding import Filled, Matrix, Rarity, signed_log
+from netanomaly.models.rows import Floats, Rows
+
+# Beyond this many standard deviations a column grows like a logarithm: a column that is nearly always zero has a tiny
+# deviation, and without this its rare values would drown all other columns.
+_LINEAR_WITHIN = 3.0
+# A category's unit of distance is at least a factor of e in frequency: without this, a column of values that are
+# all rare (addresses, identifiers) would make every new value an outlier.
+_RARITY_SCALE_AT_LEAST = 1.0
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Numbers as standardised signed logarithms, categories as standardised rarity, missing as 0/1 standardised.
+
+    Columns that are constant in training, or the same as one before them, are left out of `kept`, unless all are.
+    """
+
+    filled: Filled
+    rarity: Rarity
+    centres: Floats
+    scales: Floats
+    kept: npt.NDArray[np.intp]
+
+    @classmethod
+    def learn(cls, rows: Rows) -> "Scaled":
+        """From training rows, at least one."""
+        filled, rarity = Filled.learn(rows.numbers), Rarity.learn(rows.codes)
+        raw = _raw(rows, filled, rarity)
+        scales = raw.std(axis=0)
+        categories = slice(raw.shape[1] - rows.codes.shape[1], None)
+        varies = scales > 1e-9 * (1 + np.abs(raw).max(axis=0))
+        # What never varied has no unit of its own; its signed logarithm's, in which a factor of e is one step.
+        scales = np.where(varies, scales, 1.0)
+        scales[categories] = np.maximum(scales[categories], _RARITY_SCALE_AT_LEAST)
+        return cls(filled, rarity, raw.mean(axis=0), scales, _distinct(raw))
+
+    def __call__(self, rows: Rows) -> Matrix:
+        """float32, rows x kept columns, C order."""
+        raw = _raw(rows, self.filled, self.rarity)[:, self.kept]
+        raw -= self.centres[self.kept]
+        raw /= self.scales[self.kept] * _LINEAR_WITHIN
+        np.arcsinh(raw, out=raw)
+        return np.ascontiguousarray(raw * _LINEAR_WITHIN, dtype=np.float32)
+
+
+def _raw(rows: Rows, filled: Filled, rarity: Rarity) -> Floats:
+    numbers, missing = filled(rows.numbers)
+    return np.concatenate([signed_log(numbers), missing, rarity(rows.codes)], axis=1)
+
+
+def _distinct(raw: Floats) -> npt.NDArray[np.intp]:
+    """Columns without the copies of earlier ones. Constant columns stay: a change in one is a finding."""
+    seen: set[bytes] = set()
+    kept = []
+    for position, column in enumerate(raw.T):
+        key = column.tobytes()
+        if key not in seen or (column == column[0]).all():
+            kept.append(position)
+            seen.add(key)
+    return np.array(kept, dtype=np.intp)
