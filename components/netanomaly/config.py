@@ -43,7 +43,7 @@ class Config:
     model_name: str
     data_source: str | list[str]
     model_version: str = "1.0.0"
-    model_type: str = "isolation_forest"
+    model_type: str = "ensemble"
     model_parameters: dict[str, Any] = field(default_factory=dict)
     """From `<model_type>_params`."""
     evaluation_data_source: str | list[str] | None = None

@@ -21,6 +21,10 @@ TRUTH = np.arange(600) >= 400
 # Small enough for a test.
 SMALL = {
     "isolation_forest": {"n_estimators": 40, "max_samples": 256},
+    "gaussian_mixture": {"n_components": 2},
+    "knn": {"reference_rows": 500},
+    "lof": {"reference_rows": 500},
+    "autoencoder": {"epochs": 5, "width": 16},
 }
 
 
@@ -91,6 +95,18 @@ def test_a_category_never_seen_in_training_scores_and_is_no_less_odd_than_a_comm
     common = model.score(replaced(rows, "service", ["http"] * 100))
     assert np.isfinite(unseen).all()
     assert unseen.mean() >= common.mean()
+
+
+def test_a_value_far_beyond_the_training_range_is_as_odd_as_the_oddest_in_training(model):
+    """What a forest alone cannot see, since it cuts only where training rows were."""
+    far = model.score(replaced(MIXED.slice(0, 50), "bytes_out", [1e15] * 50))
+    assert np.median(far) >= np.quantile(model.score(TRAINING), 0.9 if model.model_type == "isolation_forest" else 0.99)
+
+
+def test_a_few_unlabelled_attacks_in_the_training_rows_do_little_harm(model):
+    attacks = traffic(0, 80, seed=3)
+    contaminated = fitted(model.model_type, pa.concat_tables([TRAINING, attacks]))
+    assert roc_auc_score(TRUTH, contaminated.score(MIXED)) > 0.9
 
 
 def test_duplicated_and_constant_training_rows_can_be_learnt(model):

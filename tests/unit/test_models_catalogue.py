@@ -3,9 +3,16 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from netanomaly.errors import ConfigError
+from netanomaly.models import catalogue
 from netanomaly.models.catalogue import CATALOGUE, check
+from netanomaly.models.detector import make
+from netanomaly.models.rows import learn_schema
+from sklearn.metrics import roc_auc_score
+
+from tests.unit.models_data import CATEGORICAL, FEATURES, traffic
 
 
 def test_the_parameters_of_the_original_configuration_are_taken_over_and_the_rest_is_filled_in():
@@ -40,8 +47,19 @@ def test_one_means_all_for_a_share_since_json_cannot_tell_1_from_1_0():
         ("isolation_forest", {"n_estimators": 0}, "at least 1"),
         ("isolation_forest", {"n_estimators": 1.5}, "whole number"),
         ("isolation_forest", {"n_estimators": True}, "whole number"),
-        ("isolation_forest", {"contamination": 0.7}, "'auto' or a number over 0 and at most 0.5"),
-        ("isolation_forest", {"contamination": 0}, "over 0"),
+        ("isolation_forest", {"contamination": 0.7}, "'auto' or a number of at least 0 and at most 0.5"),
+        ("isolation_forest", {"contamination": -0.1}, "at least 0"),
+        ("gaussian_mixture", {"covariance_type": "round"}, "give 'full' or 'diag'"),
+        ("pca", {"variance": 1.1}, "over 0 and at most 1"),
+        ("knn", {"n_neighbors": 0}, "at least 1"),
+        ("lof", {"reference_rows": 2}, "at least 10"),
+        ("one_class_svm", {"nu": 0}, "over 0"),
+        ("one_class_svm", {"gamma": "wide"}, "'scale' or a number over 0"),
+        ("autoencoder", {"learning_rate": 2}, "at most 1"),
+        ("ensemble", {"members": []}, "a list of one or more of isolation_forest, "),
+        ("ensemble", {"members": ["knn", "knn"]}, "each once"),
+        ("ensemble", {"members": ["ensemble"]}, "one or more of"),
+        ("ensemble", {"members": "knn"}, "a list of one or more"),
         ("isolation_forest", {"contamination": "some"}, "'auto'"),
         ("isolation_forest", {"max_samples": 1.5}, "share over 0 and at most 1"),
         ("isolation_forest", {"max_samples": float("nan")}, "share"),
@@ -61,3 +79,25 @@ def test_the_catalogue_and_the_gates_load_no_numeric_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_detector_is_one_module_and_one_line(tmp_path, monkeypatch):
+    (tmp_path / "distance_from_zero.py").write_text(
+        "from netanomaly.models.matrix_detector import MatrixDetector\n"
+        "class ZeroDetector(MatrixDetector):\n"
+        "    def fit_matrix(self, matrix, seed):\n"
+        "        self.power = self.parameters['power']\n"
+        "    def score_matrix(self, matrix):\n"
+        "        return (abs(matrix) ** self.power).sum(axis=1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    parameters = {"power": catalogue.number(2.0, 0, above=True), **catalogue.COMMON}
+    monkeypatch.setitem(CATALOGUE, "zero", catalogue.Entry("distance_from_zero:ZeroDetector", parameters))
+    training = traffic(500, seed=1)
+    schema = learn_schema(training, FEATURES, CATEGORICAL)
+    detector = make("zero", check("zero", {}))
+    detector.fit(schema.rows(training), seed=0)
+    scores = detector.score(schema.rows(traffic(300, 100, seed=2)))
+    assert roc_auc_score(np.arange(400) >= 300, scores) > 0.8
+    with pytest.raises(ConfigError, match="zero_params: power is 0; give a number over 0"):
+        check("zero", {"power": 0})

@@ -27,7 +27,7 @@ class AutoencoderDetector(MatrixDetector):
         middle = min(self.parameters["bottleneck"], max(columns // 2, 1))
         width = self.parameters["width"]
         network = MLPRegressor(
-            (width, middle, width),
+            hidden_layer_sizes=(width, middle, width),
             activation="relu",
             batch_size=min(self.parameters["batch_size"], len(matrix)),
             learning_rate_init=self.parameters["learning_rate"],

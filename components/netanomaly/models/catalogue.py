@@ -22,6 +22,7 @@ class Parameter:
     high: float = math.inf
     above: bool = False  # low itself is out of range
     words: tuple[str | None, ...] = ()
+    items: tuple[str, ...] = ()  # what a list may hold, each once
 
     def resolve(self, value: Any) -> Any:
         """The value as the detector gets it.
@@ -32,13 +33,17 @@ class Parameter:
         if isinstance(value, str | None) and value in self.words:
             return value
         if isinstance(value, bool | list):
-            if type(value) in self.kinds:
+            if type(value) in self.kinds and (isinstance(value, bool) or self._listed(value)):
                 return value
         elif isinstance(value, int | float) and self.low <= value <= self.high:
             number = self._number(value)
             if type(number) in self.kinds and not math.isnan(number) and not (self.above and value == self.low):
                 return number
         raise ValueError(self.allowed)
+
+    def _listed(self, values: list[Any]) -> bool:
+        known = all(isinstance(value, str) and value in self.items for value in values)
+        return known and 0 < len(values) == len(set(values))
 
     def _number(self, value: float) -> float:
         """An int or a float as the kinds ask: Kubeflow carries every number as a double, 100 arrives as 100.0."""
@@ -56,7 +61,7 @@ class Parameter:
         if bool in self.kinds:
             parts.append("true or false")
         elif list in self.kinds:
-            parts.append("a list")
+            parts.append("a list of one or more of " + ", ".join(self.items) + ", each once")
         elif int in self.kinds and float in self.kinds:
             parts.append("a share over 0 and at most 1, or a whole number over 1")
         elif self.kinds:
@@ -83,7 +88,7 @@ def whole(default: int | None, low: float, high: float = math.inf, *, words: tup
 
 
 def number(
-    default: float | str, low: float, high: float, *, above: bool = False, words: tuple[str | None, ...] = ()
+    default: float | str, low: float, high: float = math.inf, *, above: bool = False, words: tuple[str | None, ...] = ()
 ) -> Parameter:
     """A number within [low, high]; `above`: low itself is out."""
     return Parameter(default, (float,), low, high, above, words)
@@ -96,13 +101,32 @@ def share_or_count(default: float, *, words: tuple[str | None, ...] = ()) -> Par
 
 # Accepted by every detector: the seed of its own draws (null: the pipeline's), the share of the training rows
 # thought to be anomalous (docs/detectors.md says what it does), and threads.
-_COMMON = {
-    "contamination": number("auto", 0, 0.5, above=True, words=("auto",)),
+COMMON = {
+    "contamination": number("auto", 0, 0.5, words=("auto",)),
     "random_state": whole(None, 0, 2**32 - 1, words=(None,)),
     "n_jobs": whole(None, -1, 1024, words=(None,)),
 }
 
 CATALOGUE: dict[str, Entry] = {
+    "ensemble": Entry(
+        "netanomaly.models.ensemble:EnsembleDetector",
+        {
+            "members": Parameter(
+                ["isolation_forest", "gaussian_mixture", "knn", "autoencoder"],
+                (list,),
+                items=(
+                    "isolation_forest",
+                    "gaussian_mixture",
+                    "pca",
+                    "knn",
+                    "lof",
+                    "one_class_svm",
+                    "autoencoder",
+                ),
+            ),
+            **COMMON,
+        },
+    ),
     # 200 trees of 4096 rows: docs/detectors.md has the comparison with scikit-learn's 100 of 256.
     "isolation_forest": Entry(
         "netanomaly.models.isolation_forest:IsolationForestDetector",
@@ -113,7 +137,7 @@ CATALOGUE: dict[str, Entry] = {
             "bootstrap": Parameter(False, (bool,)),
             "verbose": whole(0, 0),
             "warm_start": Parameter(False, (bool,)),
-            **_COMMON,
+            **COMMON,
         },
     ),
     "gaussian_mixture": Entry(
@@ -122,18 +146,18 @@ CATALOGUE: dict[str, Entry] = {
             "n_components": whole(8, 1, 256),
             "covariance_type": Parameter("full", (), words=("full", "diag")),
             "regularisation": number(0.01, 0, above=True),
-            "max_iter": whole(50, 1, 10_000),
-            **_COMMON,
+            "max_iter": whole(30, 1, 10_000),
+            **COMMON,
         },
     ),
-    "pca": Entry("netanomaly.models.pca:PcaDetector", {"variance": number(0.9, 0, 1, above=True), **_COMMON}),
+    "pca": Entry("netanomaly.models.pca:PcaDetector", {"variance": number(0.9, 0, 1, above=True), **COMMON}),
     "knn": Entry(
         "netanomaly.models.knn:KnnDetector",
-        {"n_neighbors": whole(5, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **_COMMON},
+        {"n_neighbors": whole(2, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **COMMON},
     ),
     "lof": Entry(
         "netanomaly.models.lof:LofDetector",
-        {"n_neighbors": whole(20, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **_COMMON},
+        {"n_neighbors": whole(20, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **COMMON},
     ),
     "one_class_svm": Entry(
         "netanomaly.models.one_class_svm:OneClassSvmDetector",
@@ -141,18 +165,18 @@ CATALOGUE: dict[str, Entry] = {
             "nu": number(0.01, 0, 1, above=True),
             "gamma": number("scale", 0, above=True, words=("scale",)),
             "n_components": whole(256, 1, 100_000),
-            **_COMMON,
+            **COMMON,
         },
     ),
     "autoencoder": Entry(
         "netanomaly.models.autoencoder:AutoencoderDetector",
         {
             "width": whole(64, 1, 4096),
-            "bottleneck": whole(8, 1, 4096),
+            "bottleneck": whole(16, 1, 4096),
             "epochs": whole(10, 1, 10_000),
             "batch_size": whole(256, 1, 1_000_000),
             "learning_rate": number(0.002, 0, 1, above=True),
-            **_COMMON,
+            **COMMON,
         },
     ),
 }

@@ -11,18 +11,18 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from netanomaly.models.encoding import Matrix
-from netanomaly.models.matrix_detector import MatrixDetector, distinct_rows
+from netanomaly.models.matrix_detector import MatrixDetector
 from netanomaly.models.rows import Floats
 
 
 class GaussianMixtureDetector(MatrixDetector):
     """The score is the signed logarithm of the negative log-likelihood per column, in nats."""
 
-    rows_at_most = 50_000
+    rows_at_most = 20_000
 
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
         """Expectation-maximisation, with covariances kept off singular by `regularisation`."""
-        components = min(self.parameters["n_components"], max(len(distinct_rows(matrix[:1000])) // 2, 1))
+        components = min(self.parameters["n_components"], max(len(np.unique(matrix[:1000], axis=0)) // 2, 1))
         mixture = GaussianMixture(
             components,
             covariance_type=self.parameters["covariance_type"],

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from netanomaly.models.detector import Detector
 from netanomaly.models.encoding import Matrix, TwoViews
 from netanomaly.models.rows import Floats, Rows
+from netanomaly.models.trimming import untrimmed
 
 if TYPE_CHECKING:  # scikit-learn takes a second to import: it is imported where it is used
     from sklearn.ensemble import IsolationForest
@@ -32,7 +33,12 @@ class IsolationForestDetector(Detector):
     minimum_rows = 20
 
     def fit(self, rows: Rows, seed: int) -> None:
-        """Learn encoding and trees. Memory: the encoded rows (float32) and the trees."""
+        """Learn encoding and trees. Memory: the encoded rows (float32) and the trees.
+
+        Trees of few rows bear some contamination as they are: "auto" leaves nothing out.
+        """
+        if self.parameters["contamination"] != "auto":
+            rows = rows.take(untrimmed(rows, self.parameters["contamination"], seed))
         self.encoding = TwoViews.learn(rows)
         matrix = self.encoding(rows)
         from sklearn.ensemble import IsolationForest  # only now: whoever called may be importing it on another thread

@@ -5,31 +5,32 @@ sought in a sample, after Sugiyama, Borgwardt, 'Rapid Distance-Based Outlier Det
 """
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from netanomaly.models.encoding import Matrix
-from netanomaly.models.matrix_detector import MatrixDetector, distinct_rows
+from netanomaly.models.matrix_detector import MatrixDetector, distinct_sample
 from netanomaly.models.rows import Floats
 
 
 class KnnDetector(MatrixDetector):
     """The score is the logarithm of the mean distance to the `n_neighbors` nearest reference rows."""
 
+    minimum_rows = 20
+
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
         """Keep a sample of the distinct rows: a row seen a thousand times is as near as one seen once."""
-        reference = distinct_rows(matrix)
-        if len(reference) > self.parameters["reference_rows"]:
-            chosen = np.random.default_rng([seed, 3]).choice(
-                len(reference), self.parameters["reference_rows"], replace=False
-            )
-            reference = reference[np.sort(chosen)]
-        self.reference = reference
-
-    def score_encoded(self, matrix: Matrix) -> Floats:
-        return self.score_matrix(matrix)  # scikit-learn's search has threads of its own
+        self.reference = distinct_sample(matrix, self.parameters["reference_rows"], seed)
+        self.half_squares = np.einsum("ij,ij->i", self.reference, self.reference) / 2
 
     def score_matrix(self, matrix: Matrix) -> Floats:
+        # Half the squared distance less a constant of the row: one product of matrices finds the nearest ...
+        apart = self.half_squares - matrix @ self.reference.T
+        total = np.zeros(len(matrix))
+        rows = np.arange(len(matrix))
         count = min(self.parameters["n_neighbors"], len(self.reference))
-        search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(self.reference)
-        distances, _ = search.kneighbors(matrix)
-        return np.asarray(np.log(distances.mean(axis=1, dtype=np.float64) + 1e-3), dtype=np.float64)
+        for _ in range(count):
+            nearest = np.argmin(apart, axis=1)
+            # ... and differences give their distance, which the product would lose to cancellation.
+            difference = matrix - self.reference[nearest]
+            total += np.sqrt(np.einsum("ij,ij->i", difference, difference, dtype=np.float64))
+            apart[rows, nearest] = np.inf
+        return np.asarray(np.log(total / count + 1e-3), dtype=np.float64)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.neighbors import LocalOutlierFactor
 
 from netanomaly.models.encoding import Matrix
-from netanomaly.models.matrix_detector import MatrixDetector, distinct_rows
+from netanomaly.models.matrix_detector import MatrixDetector, distinct_sample
 from netanomaly.models.rows import Floats
 
 
@@ -16,12 +16,7 @@ class LofDetector(MatrixDetector):
 
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
         """Learn the density around a sample of the distinct rows: repeated ones would make it infinite."""
-        reference = distinct_rows(matrix)
-        if len(reference) > self.parameters["reference_rows"]:
-            chosen = np.random.default_rng([seed, 3]).choice(
-                len(reference), self.parameters["reference_rows"], replace=False
-            )
-            reference = reference[np.sort(chosen)]
+        reference = distinct_sample(matrix, self.parameters["reference_rows"], seed)
         if len(reference) < 3:  # one value, or two: no density to speak of
             reference = np.repeat(reference, 3, axis=0)
         count = min(self.parameters["n_neighbors"], len(reference) - 1)

@@ -10,6 +10,7 @@ from netanomaly.models.detector import Detector
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.rows import Floats, Rows
 from netanomaly.models.scaled import Scaled
+from netanomaly.models.trimming import untrimmed
 
 _ROWS_PER_BLOCK = 4096
 _THREADS = 2
@@ -22,12 +23,17 @@ class MatrixDetector(Detector):
     rows_at_most: int | None = None
 
     def fit(self, rows: Rows, seed: int) -> None:
-        """Learn scales from all rows, and the detector from at most `rows_at_most` of them."""
+        """Leave out the rows most likely contaminated, learn scales from the rest, the detector from a sample of it."""
+        rows = rows.take(untrimmed(rows, self.parameters["contamination"], seed))
         self.encoding = Scaled.learn(rows)
-        if self.rows_at_most is not None and len(rows) > self.rows_at_most:
-            chosen = np.random.default_rng([seed, 2]).choice(len(rows), self.rows_at_most, replace=False)
-            rows = rows.take(np.sort(chosen))
-        self.fit_matrix(self.encoding(rows), seed)
+        self.fit_encoded(self.encoding(rows), seed)
+
+    def fit_encoded(self, matrix: Matrix, seed: int) -> None:
+        """As `fit`, of rows already scaled."""
+        if self.rows_at_most is not None and len(matrix) > self.rows_at_most:
+            chosen = np.random.default_rng([seed, 2]).choice(len(matrix), self.rows_at_most, replace=False)
+            matrix = matrix[np.sort(chosen)]
+        self.fit_matrix(matrix, seed)
 
     def score(self, rows: Rows) -> Floats:
         return self.score_encoded(self.encoding(rows))
@@ -55,6 +61,10 @@ def in_blocks(score: Callable[[Matrix], Floats], matrix: Matrix) -> Floats:
         return np.concatenate(list(parts))
 
 
-def distinct_rows(matrix: Matrix) -> Matrix:
-    """The rows without repetitions, in a fixed order."""
-    return np.unique(matrix, axis=0)
+def distinct_sample(matrix: Matrix, most: int, seed: int) -> Matrix:
+    """At most so many of the distinct rows, each as likely as any other."""
+    distinct = np.unique(matrix, axis=0)
+    if len(distinct) <= most:
+        return distinct
+    chosen = np.random.default_rng([seed, 3]).choice(len(distinct), most, replace=False)
+    return distinct[np.sort(chosen)]

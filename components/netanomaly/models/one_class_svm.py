@@ -30,7 +30,7 @@ class OneClassSvmDetector(MatrixDetector):
         self.offset = float(machine.offset_[0])
 
     def score_matrix(self, matrix: Matrix) -> Floats:
-        return self.offset - (self._features(matrix) @ self.normal).astype(np.float64)
+        return np.asarray(self.offset - self._features(matrix) @ self.normal, dtype=np.float64)
 
     def _features(self, matrix: Matrix) -> Matrix:
         features = matrix @ self.weights
