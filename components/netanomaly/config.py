@@ -114,6 +114,11 @@ def parse(document: Mapping[str, Any]) -> Config:
     for name in ("model_name", "data_source"):
         if name not in values:
             raise ConfigError(f"field {name!r} is missing")
+    if "model_type" not in values and all_parameters:
+        if len(all_parameters) > 1:
+            raise ConfigError(f"{', '.join(all_parameters)} are given and model_type is not; name one in model_type")
+        # Parameters name their detector.
+        values["model_type"] = next(iter(all_parameters)).removesuffix(_PARAMETERS_SUFFIX)
     model_type = values.get("model_type", Config.model_type)
     values["model_parameters"] = dict(all_parameters.get(f"{model_type}{_PARAMETERS_SUFFIX}", {}))
     try:

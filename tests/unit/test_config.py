@@ -149,3 +149,11 @@ def test_whatever_the_document_holds_the_answer_is_a_configuration_or_one_line(d
     except ConfigError as refused:
         assert str(refused)
         assert "\n" not in str(refused)
+
+
+def test_parameters_without_a_model_type_name_their_detector():
+    small = {"model_name": "office", "data_source": "flows.csv"}
+    assert config.parse(small).model_type == "ensemble"
+    assert config.parse({**small, "knn_params": {"n_neighbors": 3}}).model_type == "knn"
+    with pytest.raises(ConfigError, match="knn_params, pca_params are given and model_type is not"):
+        config.parse({**small, "knn_params": {}, "pca_params": {}})

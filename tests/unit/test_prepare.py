@@ -59,8 +59,8 @@ def test_the_champion_is_resolved_to_a_number(version, text):
 
 def test_defaults_become_values():
     result = prepared()
-    assert result.model_type == "isolation_forest"
-    assert result.model_parameters["n_estimators"] > 0
+    assert result.model_type == "ensemble"
+    assert "knn" in result.model_parameters["members"]
     assert result.alert_budget == 0.01
 
 
