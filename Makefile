@@ -75,11 +75,13 @@ BENCH_ROWS ?= 100000 1000000
 bench: setup ## Time a whole run against the original workflow (BENCH_ROWS="10000000" for more)
 	$(BIN)/python -m tests.bench.end_to_end --rows $(BENCH_ROWS)
 
+# NSL-KDD, ADBench and KDD99 as in tests/bench/quality_data.py; BENCH_DATA names their folder.
+BENCH_DATA ?= ../shared/data
 SEEDS ?= 5
 
 .PHONY: bench-quality
 bench-quality: setup ## Judge every detector on every data set; writes docs/quality.md
-	$(BIN)/python -m tests.bench.quality --seeds $(SEEDS) --write docs/quality.md
+	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --seeds $(SEEDS) --write docs/quality.md
 
 .PHONY: clean
 clean: ## Remove what the targets made, but not runs/
