@@ -7,8 +7,6 @@ scikit-learn's multi-layer perceptron.
 import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPRegressor
 
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector
@@ -23,6 +21,9 @@ class AutoencoderDetector(MatrixDetector):
 
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
         """Adam on the squared error; middle layers never wider than the data."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.neural_network import MLPRegressor
+
         columns = matrix.shape[1]
         middle = min(self.parameters["bottleneck"], max(columns // 2, 1))
         width = self.parameters["width"]

@@ -6,9 +6,6 @@ Bishop, 'Novelty detection and neural network validation', IEE Proceedings on Vi
 import warnings
 
 import numpy as np
-from scipy.special import logsumexp
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector
@@ -22,6 +19,9 @@ class GaussianMixtureDetector(MatrixDetector):
 
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
         """Expectation-maximisation, with covariances kept off singular by `regularisation`."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
+
         components = min(self.parameters["n_components"], max(len(np.unique(matrix[:1000], axis=0)) // 2, 1))
         mixture = GaussianMixture(
             components,
@@ -47,5 +47,7 @@ class GaussianMixtureDetector(MatrixDetector):
         for position, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
             whitened = (matrix - mean) @ factor
             logs[:, position] = -0.5 * np.einsum("ij,ij->i", whitened, whitened, dtype=np.float64)
-        surprise = -logsumexp(logs + self.offsets, axis=1) / matrix.shape[1]
+        logs += self.offsets
+        nearest = logs.max(axis=1)
+        surprise = -(nearest + np.log(np.exp(logs - nearest[:, np.newaxis]).sum(axis=1))) / matrix.shape[1]
         return np.asarray(np.copysign(np.log1p(np.abs(surprise)), surprise), dtype=np.float64)

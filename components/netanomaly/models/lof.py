@@ -4,7 +4,6 @@ Breunig, Kriegel, Ng, Sander, 'LOF: Identifying Density-Based Local Outliers', S
 """
 
 import numpy as np
-from sklearn.neighbors import LocalOutlierFactor
 
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector, distinct_sample
@@ -16,6 +15,8 @@ class LofDetector(MatrixDetector):
 
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
         """Learn the density around a sample of the distinct rows: repeated ones would make it infinite."""
+        from sklearn.neighbors import LocalOutlierFactor
+
         reference = distinct_sample(matrix, self.parameters["reference_rows"], seed)
         if len(reference) < 3:  # one value, or two: no density to speak of
             reference = np.repeat(reference, 3, axis=0)

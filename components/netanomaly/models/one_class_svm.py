@@ -5,7 +5,6 @@ Computation 2001; the kernel by random Fourier features (Rahimi, Recht, NeurIPS 
 """
 
 import numpy as np
-from sklearn.linear_model import SGDOneClassSVM
 
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector
@@ -17,6 +16,8 @@ class OneClassSvmDetector(MatrixDetector):
 
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
         """Random features of the Gaussian kernel, then stochastic gradient descent."""
+        from sklearn.linear_model import SGDOneClassSVM
+
         draw = np.random.default_rng([seed, 4])
         columns, count = matrix.shape[1], self.parameters["n_components"]
         gamma = self.parameters["gamma"]

@@ -5,7 +5,6 @@ Foundations and New Directions of Data Mining Workshop 2003. Here the score is t
 """
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector
@@ -17,6 +16,8 @@ class PcaDetector(MatrixDetector):
 
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
         """Keep the fewest components that explain `variance`, and leave at least one direction out."""
+        from sklearn.decomposition import PCA
+
         components = PCA(svd_solver="covariance_eigh", random_state=seed).fit(matrix.astype(np.float64))
         explained = np.cumsum(np.nan_to_num(components.explained_variance_ratio_))
         kept = int(np.searchsorted(explained, self.parameters["variance"])) + 1
