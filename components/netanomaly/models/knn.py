@@ -10,6 +10,9 @@ from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector, distinct_sample
 from netanomaly.models.rows import Floats
 
+# So few that their products with all references stay in the cache.
+_ROWS_AT_ONCE = 256
+
 
 class KnnDetector(MatrixDetector):
     """The score is the logarithm of the mean distance to the `n_neighbors` nearest reference rows."""
@@ -19,18 +22,28 @@ class KnnDetector(MatrixDetector):
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
         """Keep a sample of the distinct rows: a row seen a thousand times is as near as one seen once."""
         self.reference = distinct_sample(matrix, self.parameters["reference_rows"], seed)
-        self.half_squares = np.einsum("ij,ij->i", self.reference, self.reference) / 2
+        half_squares = np.einsum("ij,ij->i", self.reference, self.reference) / 2
+        self.table = np.ascontiguousarray(np.column_stack([self.reference, -half_squares]).T)
 
     def score_matrix(self, matrix: Matrix) -> Floats:
-        # Half the squared distance less a constant of the row: one product of matrices finds the nearest ...
-        apart = self.half_squares - matrix @ self.reference.T
-        total = np.zeros(len(matrix))
-        rows = np.arange(len(matrix))
         count = min(self.parameters["n_neighbors"], len(self.reference))
-        for _ in range(count):
-            nearest = np.argmin(apart, axis=1)
-            # ... and differences give their distance, which the product would lose to cancellation.
-            difference = matrix - self.reference[nearest]
-            total += np.sqrt(np.einsum("ij,ij->i", difference, difference, dtype=np.float64))
-            apart[rows, nearest] = np.inf
+        total = np.zeros(len(matrix))
+        nearness = np.empty((_ROWS_AT_ONCE, len(self.reference)), dtype=np.float32)
+        for start in range(0, len(matrix), _ROWS_AT_ONCE):
+            part = matrix[start : start + _ROWS_AT_ONCE]
+            total[start : start + len(part)] = self._distances(part, nearness[: len(part)], count)
         return np.asarray(np.log(total / count + 1e-3), dtype=np.float64)
+
+    def _distances(self, rows: Matrix, nearness: Matrix, count: int) -> Floats:
+        """Sum of the distances to the nearest references."""
+        # A constant of the row less half the squared distance: one product of matrices finds the nearest ...
+        extended = np.column_stack([rows, np.ones(len(rows), dtype=np.float32)])
+        np.matmul(extended, self.table, out=nearness)
+        total = np.zeros(len(rows))
+        for _ in range(count):
+            nearest = np.argmax(nearness, axis=1)
+            # ... and differences give its distance, which the product would lose to cancellation.
+            difference = rows - self.reference[nearest]
+            total += np.sqrt(np.einsum("ij,ij->i", difference, difference, dtype=np.float64))
+            nearness[np.arange(len(rows)), nearest] = -np.inf
+        return total

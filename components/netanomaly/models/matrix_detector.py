@@ -3,8 +3,11 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from netanomaly.models.detector import Detector
 from netanomaly.models.encoding import Matrix
@@ -33,7 +36,8 @@ class MatrixDetector(Detector):
         if self.rows_at_most is not None and len(matrix) > self.rows_at_most:
             chosen = np.random.default_rng([seed, 2]).choice(len(matrix), self.rows_at_most, replace=False)
             matrix = matrix[np.sort(chosen)]
-        self.fit_matrix(matrix, seed)
+        with one_thread_each():
+            self.fit_matrix(matrix, seed)
 
     def score(self, rows: Rows) -> Floats:
         return self.score_encoded(self.encoding(rows))
@@ -56,9 +60,18 @@ def in_blocks(score: Callable[[Matrix], Floats], matrix: Matrix) -> Floats:
     starts = range(0, len(matrix), _ROWS_PER_BLOCK)
     if len(starts) < 2:
         return score(matrix)
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with one_thread_each(), ThreadPoolExecutor(_THREADS) as threads:
         parts = threads.map(lambda start: score(matrix[start : start + _ROWS_PER_BLOCK]), starts)
         return np.concatenate(list(parts))
+
+
+def one_thread_each() -> AbstractContextManager[Any]:
+    """Matrix products on the calling thread alone.
+
+    Several threads that each call a library which starts threads of its own wait for each other: ten times slower on
+    a busy machine. And results stay the same whatever the number of cores.
+    """
+    return threadpool_limits(1, user_api="blas")
 
 
 def distinct_sample(matrix: Matrix, most: int, seed: int) -> Matrix:

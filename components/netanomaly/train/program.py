@@ -24,6 +24,10 @@ from netanomaly.train import sampling
 
 # Part of the rows that calibrates, unless the budget needs more; never more than half.
 _CALIBRATION_SHARE = 0.25
+# Where half of the rows is still plenty to fit on, up to half calibrates until so many do: 20,000 know a rate of 1% to
+# within 0.0007 (one standard deviation).
+_PLENTY_TO_FIT = 5_000
+_PLENTY_TO_CALIBRATE = 20_000
 
 
 @dataclass(frozen=True)
@@ -119,13 +123,15 @@ def split(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Positions to fit on and positions to calibrate on: a random partition, both ascending.
 
-    A quarter calibrates, or as many as the budget needs where that is more, at most half.
+    A quarter calibrates, or as many as the budget needs where that is more, at most half; of 10,000 rows or more, half
+    until 20,000 do.
 
     Raises:
         DataError: Too few rows for the detector, or for the budget.
     """
     needed = rows_needed(budget)
-    calibrating = min(max(int(rows * _CALIBRATION_SHARE), needed), rows // 2)
+    wanted = max(int(rows * _CALIBRATION_SHARE), needed, _PLENTY_TO_CALIBRATE if rows >= 2 * _PLENTY_TO_FIT else 0)
+    calibrating = min(wanted, rows // 2)
     if calibrating < needed:
         raise DataError(
             f"{rows} training rows are too few: alert_budget {budget:g} needs {2 * needed} of them, half to fit "
