@@ -71,7 +71,8 @@ def one_thread_each() -> AbstractContextManager[Any]:
     Several threads that each call a library which starts threads of its own wait for each other: ten times slower on
     a busy machine. And results stay the same whatever the number of cores.
     """
-    return threadpool_limits(1, user_api="blas")
+    limited: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limited
 
 
 def distinct_sample(matrix: Matrix, most: int, seed: int) -> Matrix:
