@@ -78,7 +78,7 @@ lint: setup ## Style, types and import rules
 
 .PHONY: test
 test: lint ## Everything that CI checks
-	$(BIN)/pytest --numprocesses auto --dist loadgroup
+	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
 
 BENCH_ROWS ?= 100000 1000000
 
