@@ -89,7 +89,7 @@ def _attempt(work: Work, place: Place, attempt: int, started: float, on_rows: Ca
         if end.code == 0:
             outputs = executor_io.outputs(work.path, work.task.component.interface, place.folder)
         else:
-            error, run_exit_code = end.in_words(), _run_exit_code(end)
+            error, run_exit_code = _why(work, end), _run_exit_code(end)
     except NetanomalyError as failure:
         error, run_exit_code = str(failure), failure.exit_code
         if end is not None:
@@ -135,6 +135,13 @@ def _call(work: Work, place: Place, attempt: int) -> StageCall:
         run_dir=folder.root,
         log=folder.log(work.path),
     )
+
+
+def _why(work: Work, end: StageExit) -> str:
+    """The clear line of the stage or the launcher; one that left none could not even say its name."""
+    if end.error:
+        return end.error
+    return f"stage {work.path} {'was ' if end.code is None else ''}{end.in_words()}"
 
 
 def _run_exit_code(end: StageExit) -> int:

@@ -55,7 +55,9 @@ class StageExit:
         if self.code is None:
             number = self.signal or 0
             name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-            return f"killed by {name}; out of memory?" if name == "SIGKILL" else f"killed by {name}"
+            return (
+                f"killed by {name} (out of memory?); start the run again" if name == "SIGKILL" else f"killed by {name}"
+            )
         return f"exited with {self.code}"
 
 

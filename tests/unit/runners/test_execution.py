@@ -249,11 +249,11 @@ def test_the_first_failure_in_the_dags_order_is_the_runs_even_when_it_came_last(
 @pytest.mark.parametrize(
     ("end", "exit_code", "error"),
     [
-        (StageExit(code=1), 1, "exited with 1"),
+        (StageExit(code=1), 1, "stage a exited with 1"),
         (StageExit(code=2, error="wrong"), 2, "wrong"),
-        (StageExit(code=5), 1, "exited with 5"),
-        (StageExit(code=None, signal=9), 3, "killed by SIGKILL; out of memory?"),
-        (StageExit(code=None, signal=11), 3, "killed by SIGSEGV"),
+        (StageExit(code=5), 1, "stage a exited with 5"),
+        (StageExit(code=None, signal=9), 3, "stage a was killed by SIGKILL (out of memory?); start the run again"),
+        (StageExit(code=None, signal=11), 3, "stage a was killed by SIGSEGV"),
         (StageExit(code=None, signal=9, error="out of memory: limit 2 GiB"), 3, "out of memory: limit 2 GiB"),
     ],
 )
@@ -372,8 +372,8 @@ def test_a_failed_task_is_started_again_as_often_as_it_may(execute, tmp_path):
     assert result.state == "succeeded"
     assert result.stage("a").attempts == 3
     assert [event.error for event in events if isinstance(event, TaskRetried)] == [
-        "exited with 1",
-        "killed by SIGKILL; out of memory?",
+        "stage a exited with 1",
+        "stage a was killed by SIGKILL (out of memory?); start the run again",
     ]
     logs = {path.name: path.read_text() for path in (tmp_path / "run/logs").iterdir()}
     assert logs == {"a.attempt-1.log": "2 left", "a.attempt-2.log": "1 left", "a.log": "0 left"}
