@@ -89,7 +89,9 @@ def fake(**behaviour) -> Iterator[Fake]:
             if self.special():
                 return
             if "list-type=2" in self.path:
-                self.reply(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+                self.reply(
+                    200, b"<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated></ListBucketResult>"
+                )
                 return
             data = made.objects.get(self.path)
             if data is None:

@@ -85,3 +85,8 @@ def test_the_kept_document_holds_every_value_and_the_time():
     assert document["prepared_at"] == "2026-01-02T03:04:05+00:00"
     assert (document["champion"], document["held_out"], document["run_id"]) == (3, False, "run-1")
     assert document["model_parameters"]
+
+
+def test_an_alias_that_looks_like_a_version_is_refused_before_anything_is_trained():
+    with pytest.raises(InputError, match="looks like a version"):
+        prepared(aliases=["champion", "v2"])
