@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from netanomaly.errors import ConfigError
+from netanomaly.errors import ConfigError, InputError
 from netanomaly.prepare.program import Overrides, Prepared, prepare, resolved_configuration
 
 DOCUMENT = {"model_name": "m", "data_source": "a.csv", "evaluation_data_source": "b.csv", "registry": "s3://r/x"}
@@ -89,4 +89,4 @@ def test_the_kept_document_holds_every_value_and_the_time():
 
 def test_an_alias_that_looks_like_a_version_is_refused_before_anything_is_trained():
     with pytest.raises(InputError, match="looks like a version"):
-        prepared(aliases=["champion", "v2"])
+        prepared({**DOCUMENT, "aliases": ["champion", "v2"]})
