@@ -102,6 +102,10 @@ SEEDS ?= 5
 bench-quality: setup ## Judge every detector on every data set; writes docs/quality.md
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --seeds $(SEEDS) --write docs/quality.md
 
+.PHONY: bench-registry
+bench-registry: setup ## Time the registry: many writers, many versions, large models, on every store here
+	$(BIN)/python -m tests.bench.registry
+
 .PHONY: clean
 clean: ## Remove what the targets made, but not runs/
 	rm -rf build dist .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

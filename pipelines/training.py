@@ -132,6 +132,8 @@ def training(
         run_id=resolved["run_id"],
         task_name=dsl.PIPELINE_TASK_NAME_PLACEHOLDER,
         quality_verdict=evaluated.outputs["verdict"],
+        aliases=resolved["aliases"],
+        champion=resolved["champion"],
     )
     registered.set_display_name("Register")
     registered.set_caching_options(enable_caching=False)

@@ -65,6 +65,8 @@ class Config:
     validation: dict[str, Any] = field(default_factory=dict)
     gates: dict[str, Any] = field(default_factory=dict)
     registry: str | None = None
+    aliases: list[str] = field(default_factory=list)
+    """What the new version is to be called, e.g. champion; it becomes challenger where the champion has changed."""
     output_base_dir: str | None = None
     description: str = ""
     random_state: int = 42

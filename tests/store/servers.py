@@ -54,7 +54,9 @@ def build() -> None:
     for name, package in GO_PACKAGES.items():
         if binary(name) is None:
             print(f"building {name}, once, into {cache()}", flush=True)
-            subprocess.run(["go", "install", package], env={**os.environ, "GOBIN": str(cache())}, check=True)
+            done = subprocess.run(["go", "install", package], env={**os.environ, "GOBIN": str(cache())}, check=False)
+            if done.returncode:
+                print(f"{name} could not be built; the tests go on without it", flush=True)
 
 
 def available() -> list[str]:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from netanomaly.errors import ConfigError
+from netanomaly.errors import ConfigError, InputError
 from netanomaly.prepare.program import Overrides, Prepared, prepare, resolved_configuration
 
 DOCUMENT = {"model_name": "m", "data_source": "a.csv", "evaluation_data_source": "b.csv", "registry": "s3://r/x"}
@@ -85,3 +85,8 @@ def test_the_kept_document_holds_every_value_and_the_time():
     assert document["prepared_at"] == "2026-01-02T03:04:05+00:00"
     assert (document["champion"], document["held_out"], document["run_id"]) == (3, False, "run-1")
     assert document["model_parameters"]
+
+
+def test_an_alias_that_looks_like_a_version_is_refused_before_anything_is_trained():
+    with pytest.raises(InputError, match="looks like a version"):
+        prepared({**DOCUMENT, "aliases": ["champion", "v2"]})

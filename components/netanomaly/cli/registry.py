@@ -1,102 +1,191 @@
-"""`netanomaly registry`: what is registered, and how to get it out."""
+"""`netanomaly registry`: what is registered, and how to get it out. What changes it is in `registry_changes`."""
 
-import json
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    pass
+from netanomaly.cli import registry_changes, registry_upkeep
+from netanomaly.cli.registry_words import (
+    DEFAULT,
+    JsonOption,
+    ModelName,
+    Reference,
+    RegistryOption,
+    number,
+    short,
+    show_json,
+    show_rows,
+    show_table,
+    table,
+    when,
+)
 
-app = typer.Typer(help="Look into a model registry and get models out of it.", no_args_is_help=True)
+app = typer.Typer(help="Look into a model registry, get models out of it, and keep it.", no_args_is_help=True)
 
-_Registry = Annotated[
-    str, typer.Option("--registry", envvar="NETANOMALY_REGISTRY", help="Registry: a folder, or file:///folder.")
-]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-_Reference = Annotated[str, typer.Argument(metavar="MODEL[:VERSION|@ALIAS]", help="Default version: the newest.")]
-
-_DEFAULT = "runs/registry"
-_SHORT_DIGEST = 12
+_SHOWN_METRICS = {"roc_auc": "ROC-AUC", "recall_at_1_percent_fpr": "recall at 1% FPR"}
 
 
 @app.command("list")
-def list_models(registry: _Registry = _DEFAULT, as_json: _Json = False) -> None:
-    """List the models, the newest version of each, and its headline metrics.
+def list_models(registry: RegistryOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """List the models: how many versions each has, its newest one, and where its aliases point.
 
     Example: netanomaly registry list --registry runs/registry
     """
     from netanomaly.registry import open_registry
 
     opened = open_registry(registry)
-    newest = [opened.versions(model) for model in opened.models()]
+    models = opened.summaries()
     if as_json:
-        _print_json(
+        show_json(
             [
-                {"model_name": versions[-1].model, "versions": [version.document() for version in versions]}
-                for versions in newest
+                {
+                    "model_name": model.name,
+                    "versions_registered": model.registered,
+                    "aliases": dict(model.aliases),
+                    "updated_at": model.updated_at,
+                }
+                for model in models
             ]
         )
         return
-    if not newest:
+    if not models:
         typer.echo(f"registry {opened.uri} holds no model yet")
         return
-    table = _table("model", "versions", "newest", "registered", "ROC-AUC", "recall at 1% FPR", "aliases")
-    for versions in newest:
-        last = versions[-1]
-        aliases = [f"{alias}={version.number}" for version in versions for alias in version.aliases]
-        table.add_row(
-            last.model,
-            str(len(versions)),
-            f"{last.number} ({last.record.model_version})",
-            _ago(last.record.created_at),
-            _number(last.record.metrics.get("roc_auc")),
-            _number(last.record.metrics.get("recall_at_1_percent_fpr")),
-            ", ".join(aliases),
-        )
-    _print(table)
+    shown = table("model", "newest version", "aliases", "changed")
+    for model in models:
+        aliases = ", ".join(f"{alias}={version}" for alias, version in model.aliases.items())
+        shown.add_row(model.name, str(model.registered), aliases, when(model.updated_at))
+    show_table(shown)
 
 
 @app.command()
-def show(model: _Reference, registry: _Registry = _DEFAULT, as_json: _Json = False) -> None:
+def show(model: Reference, registry: RegistryOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Show one version: metrics, digests, data and libraries it was made with.
 
-    Example: netanomaly registry show nsl_kdd_detector:1
+    Example: netanomaly registry show nsl_kdd_detector@champion
     """
     from netanomaly.registry import open_registry
 
     version = open_registry(registry).version(model)
     if as_json:
-        _print_json(version.document())
+        show_json(version.document())
         return
     record = version.record
     data = record.metadata.get("data", {})
-    rows: list[tuple[str, str]] = [
-        ("model", f"{record.model}, version {version.number} ({record.model_version})"),
-        ("aliases", ", ".join(version.aliases) or "none"),
-        ("registered", f"{record.created_at} ({_ago(record.created_at)})"),
-        ("description", record.description),
-        ("run", record.run_id),
-        ("model file", f"{record.artifact.path} ({record.artifact.bytes:,} bytes)"),
-        ("sha256", record.artifact.sha256[:_SHORT_DIGEST] + "..."),
-        *((name, _number(value)) for name, value in sorted(record.metrics.items())),
-        *((f"{side} data", _data(data[side])) for side in ("training", "evaluation") if side in data),
-        ("libraries", ", ".join(f"{name} {number}" for name, number in sorted(record.library_versions.items()))),
-    ]
-    for name, value in rows:
-        if value:
-            typer.echo(f"{name:<28}{value}")
+    show_rows(
+        [
+            (
+                "model",
+                f"{record.model}, version {version.number}"
+                + (f" ({record.model_version})" if record.model_version else ""),
+            ),
+            ("status", version.status),
+            ("aliases", ", ".join(version.aliases) or "none"),
+            ("registered", f"{when(record.created_at)}{f' by {record.created_by}' if record.created_by else ''}"),
+            ("description", record.description),
+            ("run", record.run_id),
+            ("model file", f"{record.artifact.path or 'not imported'} ({record.artifact.bytes:,} bytes)"),
+            ("sha256", short(record.artifact.sha256)),
+            *((name, number(value)) for name, value in sorted(record.metrics.items())),
+            *((f"{side} data", _data(data[side])) for side in ("training", "evaluation") if side in data),
+            ("libraries", ", ".join(f"{name} {found}" for name, found in sorted(record.library_versions.items()))),
+        ]
+    )
+
+
+@app.command()
+def versions(
+    model: ModelName,
+    registry: RegistryOption = DEFAULT,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Deleted versions, too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List all versions of a model.
+
+    Example: netanomaly registry versions nsl_kdd_detector
+    """
+    from netanomaly.registry import open_registry
+
+    found = open_registry(registry).versions(model, deleted=deleted)
+    if as_json:
+        show_json([version.document() for version in found])
+        return
+    shown = table("version", "name", "status", *_SHOWN_METRICS.values(), "registered", "sha256", "aliases")
+    for version in found:
+        record = version.record
+        shown.add_row(
+            str(version.number),
+            record.model_version,
+            version.status,
+            *(number(record.metrics.get(name)) for name in _SHOWN_METRICS),
+            when(record.created_at),
+            short(record.artifact.sha256),
+            ", ".join(version.aliases),
+        )
+    show_table(shown)
+
+
+@app.command()
+def history(model: ModelName, registry: RegistryOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Show who moved which alias or changed which version, when and why.
+
+    Example: netanomaly registry history nsl_kdd_detector
+    """
+    import msgspec
+
+    from netanomaly.registry import open_registry
+
+    events = open_registry(registry).history(model)
+    if as_json:
+        show_json(msgspec.to_builtins(events))
+        return
+    if not events:
+        typer.echo(f"no alias of model {model} was ever moved, and no version deprecated or deleted")
+        return
+    shown = table("when", "by", "what", "version", "before", "why")
+    for event in events:
+        what = f"{event.action} {event.alias}".strip()
+        shown.add_row(when(event.at), event.by, what, str(event.version), str(event.previous or ""), event.why)
+    show_table(shown)
+
+
+@app.command()
+def compare(
+    first: Reference, second: Reference, registry: RegistryOption = DEFAULT, as_json: JsonOption = False
+) -> None:
+    """Show two versions side by side, metric by metric.
+
+    Example: netanomaly registry compare nsl_kdd_detector@champion nsl_kdd_detector:4
+    """
+    from netanomaly.registry import open_registry
+
+    opened = open_registry(registry)
+    left, right = opened.version(first), opened.version(second)
+    names = sorted({*left.record.metrics, *right.record.metrics})
+    differences = {
+        name: {"first": left.record.metrics.get(name), "second": right.record.metrics.get(name)} for name in names
+    }
+    if as_json:
+        show_json({"first": left.document(), "second": right.document(), "metrics": differences})
+        return
+    shown = table("", f"{left.model}:{left.number}", f"{right.model}:{right.number}", "difference")
+    shown.add_row("name", left.record.model_version, right.record.model_version, "")
+    shown.add_row("registered", when(left.record.created_at), when(right.record.created_at), "")
+    shown.add_row("sha256", short(left.record.artifact.sha256), short(right.record.artifact.sha256), "")
+    for name, values in differences.items():
+        one, other = values["first"], values["second"]
+        change = "" if one is None or other is None else f"{other - one:+.4f}"
+        shown.add_row(name, number(one), number(other), change)
+    show_table(shown)
 
 
 @app.command()
 def download(
-    model: _Reference,
+    model: Reference,
     out: Annotated[Path, typer.Option(help="Folder for the files.")],
-    registry: _Registry = _DEFAULT,
-    as_json: _Json = False,
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
     """Copy a version's files into a folder, each verified against its registered digest.
 
@@ -108,59 +197,16 @@ def download(
     version = opened.version(model)
     files = opened.download(f"{version.model}:{version.number}", out)
     if as_json:
-        _print_json({"model_name": version.model, "version": version.number, "files": [str(path) for path in files]})
+        show_json({"model_name": version.model, "version": version.number, "files": [str(path) for path in files]})
         return
     for path in files:
         typer.echo(str(path))
 
 
-@app.command()
-def alias(
-    model: _Reference, name: Annotated[str, typer.Argument(help="E.g. champion.")], registry: _Registry = _DEFAULT
-) -> None:
-    """Point an alias at a version; later runs record the one called champion as their parent.
-
-    Example: netanomaly registry alias nsl_kdd_detector:1 champion
-    """
-    from netanomaly.registry import open_registry
-
-    version = open_registry(registry).set_alias(model, name)
-    typer.echo(f"{version.model}@{name} is version {version.number}")
-
-
 def _data(data: dict[str, Any]) -> str:
-    identity = str(data.get("identity") or "").removeprefix("sha256:")[:_SHORT_DIGEST]
-    return f"{data.get('rows') or 0:,} rows, sha256 {identity}..., {', '.join(data.get('source') or [])}"
+    identity = str(data.get("identity") or "").removeprefix("sha256:")
+    return f"{data.get('rows') or 0:,} rows, sha256 {short(identity)}, {', '.join(data.get('source') or [])}"
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _ago(timestamp: str) -> str:
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
-
-
-def _table(*headings: str) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
-
-
-def _print(table: Any) -> None:
-    from rich.console import Console
-
-    # A pipe has no width; 80 columns would cut the names that a script or a log is read for.
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160).print(table)
-
-
-def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+registry_changes.add_to(app)
+registry_upkeep.add_to(app)

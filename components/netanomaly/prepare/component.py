@@ -32,6 +32,7 @@ def prepare(
     gates: dsl.OutputPath(dict),
     random_state: dsl.OutputPath(int),
     registry: dsl.OutputPath(str),
+    aliases: dsl.OutputPath(list),
     champion: dsl.OutputPath(str),
     configuration: dict,
     data_source: str,
@@ -81,6 +82,7 @@ def prepare(
         gates: What the model must reach to be registered.
         random_state: Seed of everything random.
         registry: URI of the registry.
+        aliases: What the new version is to be called in the registry.
         champion: The registry version that is the champion now; empty: none.
     """
     return dsl.ContainerSpec(

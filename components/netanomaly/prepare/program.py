@@ -12,6 +12,7 @@ from netanomaly.errors import ConfigError
 from netanomaly.flows import rules
 from netanomaly.metrics import gates
 from netanomaly.models import catalogue
+from netanomaly.registry.names import alias_name
 
 FORMAT = 1
 
@@ -60,6 +61,7 @@ class Prepared:
     gates: dict[str, Any]
     random_state: int
     registry: str
+    aliases: list[str]
     champion: str
 
 
@@ -89,6 +91,8 @@ def prepare(
     parameters = catalogue.check(wanted.model_type, wanted.model_parameters)
     rules.check(wanted.validation)
     gates.check(wanted.gates)
+    for alias in wanted.aliases:
+        alias_name(alias)
     if not wanted.registry:
         raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
 
@@ -126,6 +130,7 @@ def prepare(
         gates=wanted.gates,
         random_state=wanted.random_state,
         registry=wanted.registry,
+        aliases=wanted.aliases,
         champion="" if champion is None else str(champion),
     )
 

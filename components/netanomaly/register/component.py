@@ -18,6 +18,8 @@ def register(
     run_id: str,
     task_name: str,
     quality_verdict: str,
+    aliases: list,
+    champion: str,
 ):
     """Make the model a version in the registry, once, however often this is tried; never cached.
 
@@ -31,6 +33,9 @@ def register(
         run_id: With task_name, what makes a retry the same registration.
         task_name: This task's name.
         quality_verdict: pass, or nothing is registered.
+        aliases: What to call the new version, e.g. champion.
+        champion: The version that was champion when this run was prepared; empty: none. Where another is by now, the
+            new version becomes challenger instead of champion.
 
     Returns:
         registration: The registry's record of this version, JSON.

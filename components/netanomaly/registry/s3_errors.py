@@ -49,7 +49,7 @@ def _answer(error: S3Error, uri: str, endpoint: str, key: str, action: str) -> E
         return Refused(key)
     if code == "NoSuchBucket":
         return StoreRefused(f"the bucket of {uri} does not exist at {endpoint}; create it, or correct the URI")
-    if code in ("NoSuchKey", "NoSuchVersion", "NotFound") or (status == 404 and code != "NoSuchUpload"):
+    if action != "list" and (code in ("NoSuchKey", "NoSuchVersion", "NotFound") or status == 404):
         return Absent(key)
     if code == "RequestTimeTooSkewed":
         return StoreRefused(f"this machine's clock differs too much from that of {endpoint}; set it right ({said})")

@@ -99,6 +99,14 @@ def publish(
     return False
 
 
+def rebuilt(store: Store) -> bytes:
+    """What the view should be."""
+    listed = {documents.model_of(item.key): item.mark for item in store.list(documents.HEADS)}
+    found = {head.model: head for head in heads.find_all(store, list(listed))}
+    limit = _limit(sum(head.next - 1 for head in found.values()), len(found))
+    return _document({model: _made(store, head, listed[model], None, limit, {}) for model, head in found.items()})
+
+
 def _changed(store: Store, listed: Mapping[str, str]) -> bool:
     """Whether a model changed while the view was written: its writer may count on us."""
     return {documents.model_of(item.key): item.mark for item in store.list(documents.HEADS)} != listed

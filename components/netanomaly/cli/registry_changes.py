@@ -1,0 +1,188 @@
+"""`netanomaly registry register | alias | rollback | deprecate | restore | delete`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from netanomaly.cli.registry_words import (
+    DEFAULT,
+    JsonOption,
+    ModelName,
+    Numbered,
+    Reference,
+    RegistryOption,
+    WhyOption,
+    show_json,
+)
+from netanomaly.errors import InputError
+
+_alias = typer.Typer(help="Point names such as champion at versions.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to `netanomaly registry`."""
+    app.command()(register)
+    app.add_typer(_alias, name="alias")
+    app.command()(rollback)
+    app.command()(deprecate)
+    app.command()(restore)
+    app.command()(delete)
+
+
+def register(
+    name: Annotated[str, typer.Option("--name", help="The model.")],
+    artifact: Annotated[Path, typer.Option("--artifact", help="The model's file or folder.")],
+    metadata: Annotated[Path | None, typer.Option("--metadata", help="A JSON file; its `metrics` are shown.")] = None,
+    key: Annotated[str, typer.Option("--key", help="Same key, same registration. Default: by the content.")] = "",
+    description: Annotated[str, typer.Option("--description", help="A line for people.")] = "",
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a file or folder a version of a model. Running it again registers nothing twice.
+
+    Example: netanomaly registry register --name office --artifact model.joblib --metadata model_metadata.json
+    """
+    from netanomaly.registry import open_registry
+
+    document = _document(metadata) if metadata else {}
+    done = open_registry(registry).register(
+        name,
+        artifact,
+        document,
+        run_id="",
+        key=key or _content_key(artifact, document),
+        description=description or str(document.get("description") or ""),
+        model_version=str(document.get("model_version") or ""),
+        metrics=document.get("metrics") or {},
+    )
+    if as_json:
+        show_json({"model_name": name, "version": done.version, "created": done.created})
+        return
+    typer.echo(f"{name}:{done.version} {'registered' if done.created else 'was registered before'}")
+
+
+@_alias.command("set")
+def set_alias(
+    model: Reference,
+    alias: Annotated[str, typer.Argument(help="E.g. champion.")],
+    why: WhyOption = "",
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Point an alias at a version; later runs record the one called champion as their parent.
+
+    Example: netanomaly registry alias set nsl_kdd_detector:1 champion --why "beat version 3 on June's traffic"
+    """
+    from netanomaly.registry import open_registry
+
+    version = open_registry(registry).set_alias(model, alias, why=why)
+    if as_json:
+        show_json({"model_name": version.model, "alias": alias, "version": version.number})
+        return
+    typer.echo(f"{version.model}@{alias} is version {version.number}")
+
+
+@_alias.command("remove")
+def remove_alias(
+    model: ModelName,
+    alias: Annotated[str, typer.Argument(help="E.g. challenger.")],
+    why: WhyOption = "",
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Take an alias away; the version stays.
+
+    Example: netanomaly registry alias remove nsl_kdd_detector challenger
+    """
+    from netanomaly.registry import open_registry
+
+    open_registry(registry).remove_alias(model, alias, why=why)
+    if as_json:
+        show_json({"model_name": model, "alias": alias, "version": None})
+        return
+    typer.echo(f"{model}@{alias} is removed")
+
+
+def rollback(
+    model: ModelName,
+    alias: Annotated[str, typer.Option("--alias", help="The alias to move back.")] = "champion",
+    why: WhyOption = "",
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Point an alias at the version it pointed at before; again: one further back.
+
+    Example: netanomaly registry rollback nsl_kdd_detector --why "false alarms since Monday"
+    """
+    from netanomaly.registry import open_registry
+
+    before, now = open_registry(registry).rollback(model, alias, why=why)
+    if as_json:
+        show_json({"model_name": model, "alias": alias, "previous": before, "version": now})
+        return
+    typer.echo(f"{model}@{alias} went back from version {before} to version {now}")
+
+
+def deprecate(
+    model: Numbered, why: WhyOption = "", registry: RegistryOption = DEFAULT, as_json: JsonOption = False
+) -> None:
+    """Mark a version as not to be used any more; it stays, and `restore` takes it back.
+
+    Example: netanomaly registry deprecate nsl_kdd_detector:2 --why "trained on mislabelled data"
+    """
+    _set_status(model, "deprecated", why, registry, as_json)
+
+
+def restore(
+    model: Numbered, why: WhyOption = "", registry: RegistryOption = DEFAULT, as_json: JsonOption = False
+) -> None:
+    """Make a deprecated or deleted version ready again, if its files are still there.
+
+    Example: netanomaly registry restore nsl_kdd_detector:2
+    """
+    _set_status(model, "ready", why, registry, as_json)
+
+
+def delete(
+    model: Numbered, why: WhyOption = "", registry: RegistryOption = DEFAULT, as_json: JsonOption = False
+) -> None:
+    """Hide a version; `registry gc` removes its files later. Its number is never used again.
+
+    Example: netanomaly registry delete nsl_kdd_detector:2 --why "holds personal data"
+    """
+    _set_status(model, "deleted", why, registry, as_json)
+
+
+def _set_status(model: str, status: str, why: str, registry: str, as_json: bool) -> None:
+    from netanomaly.registry import open_registry
+
+    version = open_registry(registry).set_status(model, status, why=why)
+    if as_json:
+        show_json({"model_name": version.model, "version": version.number, "status": version.status})
+        return
+    typer.echo(f"{version.model}:{version.number} is {version.status}")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; give a JSON file") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path} is not a JSON object")
+    return document
+
+
+def _content_key(artifact: Path, document: dict[str, Any]) -> str:
+    import hashlib
+
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
+    for path in sorted(artifact.rglob("*")) if artifact.is_dir() else [artifact]:
+        if path.is_file():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

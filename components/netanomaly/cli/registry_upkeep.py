@@ -1,0 +1,142 @@
+"""`netanomaly registry fsck | gc | import | probe`."""
+
+import dataclasses
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption, show_json, show_table, table
+from netanomaly.errors import InputError
+
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to `netanomaly registry`."""
+    app.command()(fsck)
+    app.command()(gc)
+    app.command("import")(import_registry)
+    app.command()(probe)
+
+
+def fsck(
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be known.")] = False,
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every object of the registry; exit code 2 where something is damaged.
+
+    Example: netanomaly registry fsck --repair --registry s3://models/registry
+    """
+    from netanomaly.registry.fsck import fsck as check
+    from netanomaly.registry.location import locate
+
+    location = locate(registry)
+    result = check(location, repair=repair)
+    if as_json:
+        show_json({"sound": result.sound, **dataclasses.asdict(result)})
+    else:
+        for finding in result.findings:
+            typer.echo(f"{finding.key}: {finding.problem}{' (repaired)' if finding.repaired else ''}")
+        typer.echo(
+            f"{result.models} models, {result.versions} versions, {result.bytes:,} bytes read; "
+            f"{len(result.findings)} problems, {sum(finding.repaired for finding in result.findings)} repaired; "
+            f"{result.unfinished} registrations were begun and not finished"
+        )
+    if not result.sound:
+        raise typer.Exit(InputError.exit_code)
+
+
+def gc(
+    older_than: Annotated[str, typer.Option("--older-than", help="Age by the store's clock: 12h, 7d, 4w.")] = "7d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove files that nothing refers to: of deleted versions, of registrations that were never finished.
+
+    Example: netanomaly registry gc --older-than 4w --dry-run
+    """
+    from netanomaly.registry.collecting import collect
+    from netanomaly.registry.location import locate
+
+    done = collect(locate(registry), older_than=_age(older_than), dry_run=dry_run)
+    if as_json:
+        show_json({"dry_run": dry_run, **dataclasses.asdict(done)})
+        return
+    for key in done.keys:
+        typer.echo(key)
+    typer.echo(f"{len(done.keys)} objects, {done.bytes:,} bytes {'would be ' if dry_run else ''}removed")
+
+
+def import_registry(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model_registry.json of the original workflow.")],
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Take over the models of an original model_registry.json; running it again imports nothing twice.
+
+    Example: netanomaly registry import old/model_registry.json --registry s3://models/registry
+    """
+    from netanomaly.registry.importing import import_file
+    from netanomaly.registry.location import locate
+
+    done = import_file(locate(registry), file)
+    if as_json:
+        show_json([dataclasses.asdict(entry) for entry in done])
+        return
+    shown = table("model", "was", "is version", "")
+    for entry in done:
+        notes = [] if entry.created else ["was imported before"]
+        notes += [] if entry.with_file else ["its model file is gone"]
+        shown.add_row(entry.model, entry.original, str(entry.version), ", ".join(notes))
+    show_table(shown)
+
+
+def probe(
+    uri: Annotated[str, typer.Argument(metavar="URI", help="s3://bucket/prefix")],
+    single_writer: Annotated[
+        bool, typer.Option("--single-writer", help="Use a server that fails; you promise that one process writes.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a server whether it can be trusted with a registry that several write to; exit code 2 where not.
+
+    Example: netanomaly registry probe s3://models/registry
+    """
+    from netanomaly.registry.location import locate
+    from netanomaly.registry.probe import probe as ask
+    from netanomaly.registry.probe import remember
+
+    bucket = locate(uri).bucket
+    if bucket is None:
+        raise InputError(f"{uri} is a folder, which needs no probe; name s3://bucket/prefix")
+    result = ask(bucket)
+    if result.passed or single_writer:
+        remember(bucket, result, single_writer)
+    if as_json:
+        show_json(
+            {
+                "passed": result.passed,
+                "server": result.server,
+                "endpoint": bucket.endpoint,
+                "seconds": result.seconds,
+                "checks": [{"question": c.question, "passed": c.passed, "found": c.found} for c in result.checks],
+            }
+        )
+    else:
+        for check in result.checks:
+            typer.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.question}: {check.found}")
+        verdict = "can be trusted" if result.passed else "cannot be trusted with more than one writer"
+        typer.echo(f"{bucket.endpoint} {verdict} ({result.seconds:.2f} s)")
+    if not result.passed and not single_writer:
+        raise typer.Exit(InputError.exit_code)
+
+
+def _age(text: str) -> timedelta:
+    unit = _UNITS.get(text[-1:])
+    if unit is None or not text[:-1].isdigit() or int(text[:-1]) < 1:
+        raise InputError(f"--older-than is {text!r}; write 12h, 7d or 4w, an hour at least")
+    return timedelta(**{unit: int(text[:-1])})

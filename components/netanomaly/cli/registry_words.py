@@ -1,0 +1,77 @@
+"""How the registry's answers look to people: tables, ages, short digests."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+RegistryOption = Annotated[
+    str,
+    typer.Option("--registry", envvar="NETANOMALY_REGISTRY", help="A folder, file:///folder or s3://bucket/prefix."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+WhyOption = Annotated[str, typer.Option("--why", help="Kept in the log.")]
+Reference = Annotated[str, typer.Argument(metavar="MODEL[:VERSION|@ALIAS]", help="Default version: the newest.")]
+Numbered = Annotated[str, typer.Argument(metavar="MODEL:VERSION")]
+ModelName = Annotated[str, typer.Argument(metavar="MODEL")]
+
+DEFAULT = "runs/registry"
+
+_SHORT_DIGEST = 12
+
+
+def table(*headings: str) -> Any:
+    from rich.table import Table
+
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        made.add_column(heading, overflow="fold")
+    return made
+
+
+def show_table(made: Any) -> None:
+    from rich.console import Console
+
+    # A pipe has no width; 80 columns would cut the names that a script or a log is read for.
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160).print(made)
+
+
+def show_json(document: Any) -> None:
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def show_rows(rows: list[tuple[str, str]]) -> None:
+    for name, value in rows:
+        if value:
+            typer.echo(f"{name:<28}{value}")
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def short(digest: str) -> str:
+    return f"{digest[:_SHORT_DIGEST]}..." if digest else ""
+
+
+def when(timestamp: str) -> str:
+    """Absolute and relative: `2026-03-01 12:00 UTC, 2 hours ago`."""
+    try:
+        moment = datetime.fromisoformat(timestamp)
+    except ValueError:
+        # Imported from a registry that wrote its times in a way of its own.
+        return timestamp
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {_ago(moment)}"
+
+
+def _ago(moment: datetime) -> str:
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
