@@ -1,8 +1,9 @@
 """Score the evaluation rows in batches, measure, and judge."""
 
+import dataclasses
 import hashlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,18 @@ from netanomaly.flows.labels import is_normal
 from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.detection import confidence_metrics, measure
 from netanomaly.metrics.intervals import Scores
+from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
+from netanomaly.models.rows import Rows
 
 # Batches that stay in the cache, scored side by side: numpy and the trees release the interpreter lock. Those that
 # wait are read meanwhile; of 40 numbers each, one takes 10 MiB.
 _THREADS = 2
 _ROWS_PER_BATCH = 32_768
 _BATCHES_WAITING = 4
+
+_TOP_ALERTS = 20
+_FEATURES_PER_ALERT = 4
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ def evaluate(
         raise DataError("the evaluation data has no rows")
     label = read_contract(file.schema_arrow).label_column
     label = label if label in file.schema_arrow.names else None
-    scores, classes, names = score_file(model, file, label, progress)
+    strongest = Strongest(_TOP_ALERTS)
+    scores, classes, names = score_file(model, file, label, progress, strongest)
     normal_names = {name for name in names if is_normal(name, parameters.normal_labels)}
     document = {
         "format": 1,
@@ -119,6 +126,9 @@ def evaluate(
     if document["roc_auc"]:
         attack_rows = np.array([name not in normal_names for name in names])[classes]
         points = confidence_metrics(np.sort(scores[~attack_rows]), np.sort(scores[attack_rows]))
+    document["top_alerts"] = top_alerts(
+        model, strongest, [names[each] for each in classes[strongest.places]] if label else []
+    )
     results, reasons = quality_gates.judge(parameters.gates, document)
     document["gates"] = results
     document["findings"] = _findings(document, model)
@@ -127,28 +137,66 @@ def evaluate(
     return Evaluation(document, points)
 
 
+def top_alerts(model: AnomalyModel, strongest: Strongest, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows that alert the loudest, with the features that made them stand out; rows are counted from 1.
+
+    Args:
+        model: Which scored them.
+        strongest: The rows of highest score.
+        labels: The class of each; empty without labels.
+    """
+    if strongest.rows is None or model.typical is None:
+        return []
+    alerts = []
+    explained = model.explain_rows(strongest.rows, _FEATURES_PER_ALERT)
+    for position, (place, score) in enumerate(zip(strongest.places, strongest.scores, strict=True)):
+        if score > model.threshold:
+            alerts.append(
+                {
+                    "row": int(place) + 1,
+                    "score": float(score),
+                    "label": labels[position] if labels else None,
+                    "features": [dataclasses.asdict(each) for each in explained[position]],
+                }
+            )
+    return alerts
+
+
 def score_file(
-    model: AnomalyModel, file: pq.ParquetFile, label: str | None, progress: Callable[[int], Any] = int
+    model: AnomalyModel,
+    file: pq.ParquetFile,
+    label: str | None,
+    progress: Callable[[int], Any] = int,
+    strongest: Strongest | None = None,
 ) -> tuple[Scores, npt.NDArray[np.int32], list[str]]:
-    """Score of each row, position of its class among the names, and the names in order of appearance."""
+    """Score of each row, position of its class among the names, and the names in order of appearance.
+
+    `strongest` is offered every row.
+    """
     scores = np.empty(file.metadata.num_rows, dtype=np.float32)
     classes = np.zeros(len(scores) if label else 0, dtype=np.int32)
     places: dict[str, int] = {}
     columns = [name for name in model.schema.features if name in file.schema_arrow.names]
     scored = 0
     with ThreadPoolExecutor(_THREADS) as threads:
-        waiting: deque[Future[Scores]] = deque()
+        waiting: deque[Future[tuple[Rows, Scores]]] = deque()
+
+        def score(batch: pa.RecordBatch) -> tuple[Rows, Scores]:
+            rows = model.schema.rows(batch)
+            return rows, model.score_rows(rows)
 
         def take() -> None:
             nonlocal scored
-            found = waiting.popleft().result()
+            rows, found = waiting.popleft().result()
+            if strongest is not None:
+                strongest.offer(scored, rows, found)
             scores[scored : scored + len(found)] = found
             scored += len(found)
             progress(scored)
 
         start = 0
         for batch in file.iter_batches(_ROWS_PER_BATCH, columns=[*columns, *([label] if label else [])]):
-            waiting.append(threads.submit(model.score, batch))
+            waiting.append(threads.submit(score, batch))
             if label:
                 classes[start : start + batch.num_rows] = _places(batch.column(label), places)
             start += batch.num_rows
