@@ -108,6 +108,9 @@ def training(
         gates=resolved["gates"],
         held_out=resolved["held_out"],
         random_state=resolved["random_state"],
+        registry=resolved["registry"],
+        model_name=resolved["model_name"],
+        champion=resolved["champion"],
     )
     evaluated.set_display_name("Evaluate")
 
@@ -127,6 +130,7 @@ def training(
         model_metadata=described.outputs["model_metadata"],
         evaluation_metrics=evaluated.outputs["evaluation_metrics"],
         report=evaluated.outputs["report"],
+        decision=evaluated.outputs["decision"],
         registry=resolved["registry"],
         model_name=resolved["model_name"],
         run_id=resolved["run_id"],

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from netanomaly.errors import DataError
+from netanomaly.errors import DataError, ModelError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.labels import is_normal
 from netanomaly.metrics import gates as quality_gates
+from netanomaly.metrics.comparison import compare
 from netanomaly.metrics.detection import confidence_metrics, measure
 from netanomaly.metrics.intervals import Scores
 from netanomaly.models.explanation import Strongest
@@ -43,6 +44,7 @@ class Parameters:
     gates: dict[str, Any]
     held_out: str
     random_state: int
+    champion: str = ""
 
     def __post_init__(self) -> None:
         quality_gates.check(self.gates)
@@ -53,6 +55,7 @@ class Evaluation:
     """The evaluation metrics document, and what Kubeflow shows of it."""
 
     document: dict[str, Any]
+    decision: dict[str, Any]
     confidence_metrics: list[dict[str, float]]
 
     @property
@@ -92,13 +95,15 @@ def evaluate(
     file: pq.ParquetFile,
     parameters: Parameters,
     progress: Callable[[int], Any] = int,
+    champion: AnomalyModel | None = None,
 ) -> Evaluation:
-    """Judge a model on the rows of a file.
+    """Judge a model on the rows of a file, and against the champion on the same rows where there is one.
 
     Memory: a batch, and eight bytes a row for score and class, with as much again while they are sorted.
 
     Raises:
         DataError: No rows, or feature columns that the model needs are absent.
+        ModelError: The champion cannot score these rows.
     """
     if not file.metadata.num_rows:
         raise DataError("the evaluation data has no rows")
@@ -134,7 +139,53 @@ def evaluate(
     document["findings"] = _findings(document, model)
     document["verdict"] = "refuse" if reasons else "pass"
     document["reasons"] = reasons
-    return Evaluation(document, points)
+    comparison = None
+    if champion is not None:
+        kinds = np.array([name not in normal_names for name in names], dtype=bool)
+        theirs = _champion_scores(champion, file, parameters.champion)
+        comparison = compare(
+            theirs,
+            scores,
+            kinds[classes] if label else np.zeros(len(scores), dtype=bool),
+            classes,
+            names,
+            model.alert_budget,
+            float(parameters.gates.get(quality_gates.IMPROVEMENT_GATE, 0.0)),
+            parameters.random_state,
+        )
+        comparison.setdefault("champion", {})["version"] = int(parameters.champion)
+    decision = decide(comparison, reasons)
+    if comparison is not None:
+        document["comparison"] = decision
+    return Evaluation(document, decision, points)
+
+
+def decide(comparison: Mapping[str, Any] | None, reasons: Sequence[str]) -> dict[str, Any]:
+    """What becomes of the model: `promote` (it becomes champion), `keep` (the champion stays) or `reject`.
+
+    Args:
+        comparison: With the champion; None where there is none.
+        reasons: Why gates refused, a sentence each.
+    """
+    document = {"format": 1, **(comparison or {"champion": None})}
+    if reasons:
+        return {**document, "decision": "reject", "reason": "; ".join(reasons)}
+    if comparison is None:
+        return {**document, "decision": "promote", "reason": "there is no champion yet, and no gate refused"}
+    return document
+
+
+def _champion_scores(champion: AnomalyModel, file: pq.ParquetFile, version: str) -> Scores:
+    absent = [name for name in champion.schema.features if name not in file.schema_arrow.names]
+    if absent:
+        raise ModelError(
+            f"the champion, version {version}, needs the columns {', '.join(absent)}, which the evaluation data does "
+            "not have: move the alias champion to a version that can be compared, or register under another model_name"
+        )
+    try:
+        return score_file(champion, file, None)[0]
+    except DataError as error:
+        raise ModelError(f"the champion, version {version}, cannot score the evaluation data: {error}") from None
 
 
 def top_alerts(model: AnomalyModel, strongest: Strongest, labels: Sequence[str]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from netanomaly import stage_io
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
-        from netanomaly.register.program import admit
+        from netanomaly.register.program import admit, promotion
         from netanomaly.registry import open_registry
 
         model = stage.input("model")
@@ -18,6 +18,7 @@ def main(argv: list[str]) -> None:
         with model.open("rb") as file:
             digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
         admit(stage.parameter("quality_verdict"), stage.input_json("evaluation_metrics"), metadata, digest)
+        decision = stage.input_json("decision")
         uri, name = stage.parameter("registry"), stage.parameter("model_name")
         registration = open_registry(uri).register(
             name,
@@ -29,6 +30,8 @@ def main(argv: list[str]) -> None:
             description=metadata["description"],
             metrics=metadata["metrics"],
             artifact_name="model.joblib",
+            promotion=promotion(decision),
+            why=decision["reason"],
             files={"model_metadata.json": stage.input("model_metadata"), "report.html": stage.input("report")},
         )
         stage.write_json("registration", {"version": registration.version, **msgspec.to_builtins(registration.record)})

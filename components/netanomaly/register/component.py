@@ -11,6 +11,7 @@ def register(
     model_metadata: dsl.Input[dsl.Artifact],
     evaluation_metrics: dsl.Input[dsl.Artifact],
     report: dsl.Input[dsl.HTML],
+    decision: dsl.Input[dsl.Artifact],
     registration: dsl.Output[dsl.Artifact],
     version: dsl.OutputPath(int),
     registry: str,
@@ -26,6 +27,7 @@ def register(
         model_metadata: From describe.
         evaluation_metrics: From evaluate; names the gates that refused.
         report: The evaluation report, kept beside the model.
+        decision: From evaluate; promote makes the version champion if the one it was compared with still is.
         registry: URI of the registry.
         model_name: The model's name in the registry.
         run_id: With task_name, what makes a retry the same registration.

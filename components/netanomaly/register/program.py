@@ -4,8 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from netanomaly.errors import GateRefusal, InputError
+from netanomaly.registry import Promotion
+from netanomaly.registry.changes import CHAMPION
 
 _GO_AHEAD = "pass"
+
+
+def promotion(decision: Mapping[str, Any]) -> Promotion:
+    """What the decision asks for: the alias champion, if the champion is still the one that was compared."""
+    champion = (decision.get("champion") or {}).get("version")
+    aliases = (CHAMPION,) if decision["decision"] == "promote" else ()
+    return Promotion(aliases, compared=True, champion=champion)
 
 
 def admit(verdict: str, metrics: Mapping[str, Any], metadata: Mapping[str, Any], model_digest: str) -> None:
