@@ -108,6 +108,9 @@ def training(
         gates=resolved["gates"],
         held_out=resolved["held_out"],
         random_state=resolved["random_state"],
+        registry=resolved["registry"],
+        model_name=resolved["model_name"],
+        champion=resolved["champion"],
     )
     evaluated.set_display_name("Evaluate")
 
@@ -127,13 +130,13 @@ def training(
         model_metadata=described.outputs["model_metadata"],
         evaluation_metrics=evaluated.outputs["evaluation_metrics"],
         report=evaluated.outputs["report"],
+        decision=evaluated.outputs["decision"],
         registry=resolved["registry"],
         model_name=resolved["model_name"],
         run_id=resolved["run_id"],
         task_name=dsl.PIPELINE_TASK_NAME_PLACEHOLDER,
         quality_verdict=evaluated.outputs["verdict"],
         aliases=resolved["aliases"],
-        champion=resolved["champion"],
     )
     registered.set_display_name("Register")
     registered.set_caching_options(enable_caching=False)

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from netanomaly.errors import ConfigError, DataError
+from netanomaly.errors import ConfigError, DataError, ModelError
 from netanomaly.evaluate.program import Parameters, evaluate
 from netanomaly.train import program as training
 from sklearn.metrics import confusion_matrix, roc_auc_score
@@ -101,3 +101,37 @@ def test_no_rows_are_refused(model, tmp_path):
 def test_an_unknown_gate_is_refused():
     with pytest.raises(ConfigError, match="min_roc_auc"):
         Parameters("label", [], {"min_rocauc": 0.5}, "no", 0)
+
+
+def test_the_loudest_alerts_are_explained_with_their_row_and_class(model, tmp_path):
+    document = judged(model, traffic(400, 200), tmp_path / "flows.parquet").document
+    alerts = document["top_alerts"]
+    assert 0 < len(alerts) <= 20
+    assert [alert["score"] for alert in alerts] == sorted((alert["score"] for alert in alerts), reverse=True)
+    assert all(alert["score"] > document["threshold"] for alert in alerts)
+    # Attacks come last in the file, and its rows are counted from 1.
+    for alert in alerts:
+        assert (alert["label"] in ("scan", "flood")) == (alert["row"] > 400)
+        assert {"name", "value", "normal_low", "normal_high", "contribution"} == set(alert["features"][0])
+    unlabelled = judged(model, traffic(400, label=None), tmp_path / "unlabelled.parquet").document
+    assert {alert["label"] for alert in unlabelled["top_alerts"]} <= {None}
+
+
+def test_a_champion_is_scored_on_the_same_rows_and_its_version_is_in_the_decision(model, tmp_path):
+    file = write(traffic(400, 200), tmp_path / "flows.parquet")
+    evaluation = evaluate(model, file, Parameters("label", [], {}, "no", 0, champion="4"), champion=model)
+    decision = evaluation.decision
+    assert decision["champion"]["version"] == 4
+    assert (
+        decision["champion"]["roc_auc"] == decision["challenger"]["roc_auc"] == evaluation.document["roc_auc"]["value"]
+    )
+    assert evaluation.document["comparison"] == decision
+    json.dumps(decision, allow_nan=False)
+
+
+def test_a_champion_of_another_schema_is_an_error_that_names_its_columns(model, tmp_path):
+    file = write(traffic(400, 200), tmp_path / "flows.parquet")
+    schema = dataclasses.replace(model.schema, features=(*model.schema.features, "port"))
+    other = dataclasses.replace(model, schema=schema)
+    with pytest.raises(ModelError, match="version 4, needs the columns port"):
+        evaluate(model, file, Parameters("label", [], {}, "no", 0, champion="4"), champion=other)

@@ -16,8 +16,16 @@ def main(argv: list[str]) -> None:
 
         parameters = stage.parameters(Parameters)
         model = load(stage.input("model"))
-        evaluation = evaluate(model, pq.ParquetFile(stage.input("flows")), parameters, stage.progress)
+        champion = None
+        if parameters.champion:
+            from netanomaly.registry import open_registry
+
+            name = stage.parameter("model_name")
+            champion = open_registry(stage.parameter("registry")).load(f"{name}:{parameters.champion}")
+        evaluation = evaluate(model, pq.ParquetFile(stage.input("flows")), parameters, stage.progress, champion)
         document = evaluation.document
+        stage.write_json("decision", evaluation.decision)
+        stage.describe("decision", {name: evaluation.decision[name] for name in ("decision", "reason")})
         stage.write_json("evaluation_metrics", document)
         stage.describe("metrics", evaluation.headline)
         stage.describe("classification_metrics", evaluation.classification)

@@ -18,12 +18,16 @@ def evaluate(
     metrics: dsl.Output[dsl.Metrics],
     classification_metrics: dsl.Output[dsl.ClassificationMetrics],
     report: dsl.Output[dsl.HTML],
+    decision: dsl.Output[dsl.Artifact],
     verdict: dsl.OutputPath(str),
     label_column: str,
     normal_labels: list,
     gates: dict,
     held_out: str,
     random_state: int,
+    registry: str,
+    model_name: str,
+    champion: str,
 ):
     """Judge a model on rows it was not fitted on, with labels or without.
 
@@ -40,12 +44,16 @@ def evaluate(
         gates: Limits to keep, e.g. {"min_roc_auc": 0.9}.
         held_out: "yes" where the evaluation rows were held out of the training source, else "no".
         random_state: Seed of the bootstrap.
+        registry: URI of the registry that has the champion.
+        model_name: The model's name in the registry.
+        champion: The champion's version, scored on the same rows; empty: there is none.
 
     Returns:
         evaluation_metrics: Every figure, JSON.
         metrics: The headline figures.
         classification_metrics: ROC curve and confusion matrix.
         report: The whole on one page.
+        decision: promote, keep or reject, with the rule, both results and the reason, JSON.
         verdict: "pass", or "refuse" where a gate failed.
     """
     return dsl.ContainerSpec(

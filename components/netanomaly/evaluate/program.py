@@ -1,8 +1,9 @@
 """Score the evaluation rows in batches, measure, and judge."""
 
+import dataclasses
 import hashlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,19 +14,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from netanomaly.errors import DataError
+from netanomaly.errors import DataError, ModelError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.labels import is_normal
 from netanomaly.metrics import gates as quality_gates
+from netanomaly.metrics.comparison import compare
 from netanomaly.metrics.detection import confidence_metrics, measure
 from netanomaly.metrics.intervals import Scores
+from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
+from netanomaly.models.rows import Rows
 
 # Batches that stay in the cache, scored side by side: numpy and the trees release the interpreter lock. Those that
 # wait are read meanwhile; of 40 numbers each, one takes 10 MiB.
 _THREADS = 2
 _ROWS_PER_BATCH = 32_768
 _BATCHES_WAITING = 4
+
+_TOP_ALERTS = 20
+_FEATURES_PER_ALERT = 4
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class Parameters:
     gates: dict[str, Any]
     held_out: str
     random_state: int
+    champion: str = ""
 
     def __post_init__(self) -> None:
         quality_gates.check(self.gates)
@@ -47,6 +55,7 @@ class Evaluation:
     """The evaluation metrics document, and what Kubeflow shows of it."""
 
     document: dict[str, Any]
+    decision: dict[str, Any]
     confidence_metrics: list[dict[str, float]]
 
     @property
@@ -86,19 +95,22 @@ def evaluate(
     file: pq.ParquetFile,
     parameters: Parameters,
     progress: Callable[[int], Any] = int,
+    champion: AnomalyModel | None = None,
 ) -> Evaluation:
-    """Judge a model on the rows of a file.
+    """Judge a model on the rows of a file, and against the champion on the same rows where there is one.
 
     Memory: a batch, and eight bytes a row for score and class, with as much again while they are sorted.
 
     Raises:
         DataError: No rows, or feature columns that the model needs are absent.
+        ModelError: The champion cannot score these rows.
     """
     if not file.metadata.num_rows:
         raise DataError("the evaluation data has no rows")
     label = read_contract(file.schema_arrow).label_column
     label = label if label in file.schema_arrow.names else None
-    scores, classes, names = score_file(model, file, label, progress)
+    strongest = Strongest(_TOP_ALERTS)
+    scores, classes, names = score_file(model, file, label, progress, strongest)
     normal_names = {name for name in names if is_normal(name, parameters.normal_labels)}
     document = {
         "format": 1,
@@ -119,36 +131,123 @@ def evaluate(
     if document["roc_auc"]:
         attack_rows = np.array([name not in normal_names for name in names])[classes]
         points = confidence_metrics(np.sort(scores[~attack_rows]), np.sort(scores[attack_rows]))
+    document["top_alerts"] = top_alerts(
+        model, strongest, [names[each] for each in classes[strongest.places]] if label else []
+    )
     results, reasons = quality_gates.judge(parameters.gates, document)
     document["gates"] = results
     document["findings"] = _findings(document, model)
     document["verdict"] = "refuse" if reasons else "pass"
     document["reasons"] = reasons
-    return Evaluation(document, points)
+    comparison = None
+    if champion is not None:
+        kinds = np.array([name not in normal_names for name in names], dtype=bool)
+        theirs = _champion_scores(champion, file, parameters.champion)
+        comparison = compare(
+            theirs,
+            scores,
+            kinds[classes] if label else np.zeros(len(scores), dtype=bool),
+            classes,
+            names,
+            model.alert_budget,
+            float(parameters.gates.get(quality_gates.IMPROVEMENT_GATE, 0.0)),
+            parameters.random_state,
+        )
+        comparison.setdefault("champion", {})["version"] = int(parameters.champion)
+    decision = decide(comparison, reasons)
+    if comparison is not None:
+        document["comparison"] = decision
+    return Evaluation(document, decision, points)
+
+
+def decide(comparison: Mapping[str, Any] | None, reasons: Sequence[str]) -> dict[str, Any]:
+    """What becomes of the model: `promote` (it becomes champion), `keep` (the champion stays) or `reject`.
+
+    Args:
+        comparison: With the champion; None where there is none.
+        reasons: Why gates refused, a sentence each.
+    """
+    document = {"format": 1, **(comparison or {"champion": None})}
+    if reasons:
+        return {**document, "decision": "reject", "reason": "; ".join(reasons)}
+    if comparison is None:
+        return {**document, "decision": "promote", "reason": "there is no champion yet, and no gate refused"}
+    return document
+
+
+def _champion_scores(champion: AnomalyModel, file: pq.ParquetFile, version: str) -> Scores:
+    absent = [name for name in champion.schema.features if name not in file.schema_arrow.names]
+    if absent:
+        raise ModelError(
+            f"the champion, version {version}, needs the columns {', '.join(absent)}, which the evaluation data does "
+            "not have: move the alias champion to a version that can be compared, or register under another model_name"
+        )
+    try:
+        return score_file(champion, file, None)[0]
+    except DataError as error:
+        raise ModelError(f"the champion, version {version}, cannot score the evaluation data: {error}") from None
+
+
+def top_alerts(model: AnomalyModel, strongest: Strongest, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows that alert the loudest, with the features that made them stand out; rows are counted from 1.
+
+    Args:
+        model: Which scored them.
+        strongest: The rows of highest score.
+        labels: The class of each; empty without labels.
+    """
+    if strongest.rows is None or model.typical is None:
+        return []
+    alerts = []
+    explained = model.explain_rows(strongest.rows, _FEATURES_PER_ALERT)
+    for position, (place, score) in enumerate(zip(strongest.places, strongest.scores, strict=True)):
+        if score > model.threshold:
+            alerts.append(
+                {
+                    "row": int(place) + 1,
+                    "score": float(score),
+                    "label": labels[position] if labels else None,
+                    "features": [dataclasses.asdict(each) for each in explained[position]],
+                }
+            )
+    return alerts
 
 
 def score_file(
-    model: AnomalyModel, file: pq.ParquetFile, label: str | None, progress: Callable[[int], Any] = int
+    model: AnomalyModel,
+    file: pq.ParquetFile,
+    label: str | None,
+    progress: Callable[[int], Any] = int,
+    strongest: Strongest | None = None,
 ) -> tuple[Scores, npt.NDArray[np.int32], list[str]]:
-    """Score of each row, position of its class among the names, and the names in order of appearance."""
+    """Score of each row, position of its class among the names, and the names in order of appearance.
+
+    `strongest` is offered every row.
+    """
     scores = np.empty(file.metadata.num_rows, dtype=np.float32)
     classes = np.zeros(len(scores) if label else 0, dtype=np.int32)
     places: dict[str, int] = {}
     columns = [name for name in model.schema.features if name in file.schema_arrow.names]
     scored = 0
     with ThreadPoolExecutor(_THREADS) as threads:
-        waiting: deque[Future[Scores]] = deque()
+        waiting: deque[Future[tuple[Rows, Scores]]] = deque()
+
+        def score(batch: pa.RecordBatch) -> tuple[Rows, Scores]:
+            rows = model.schema.rows(batch)
+            return rows, model.score_rows(rows)
 
         def take() -> None:
             nonlocal scored
-            found = waiting.popleft().result()
+            rows, found = waiting.popleft().result()
+            if strongest is not None:
+                strongest.offer(scored, rows, found)
             scores[scored : scored + len(found)] = found
             scored += len(found)
             progress(scored)
 
         start = 0
         for batch in file.iter_batches(_ROWS_PER_BATCH, columns=[*columns, *([label] if label else [])]):
-            waiting.append(threads.submit(model.score, batch))
+            waiting.append(threads.submit(score, batch))
             if label:
                 classes[start : start + batch.num_rows] = _places(batch.column(label), places)
             start += batch.num_rows

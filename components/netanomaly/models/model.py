@@ -16,6 +16,7 @@ import netanomaly
 from netanomaly.errors import ModelError, NetanomalyError
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.detector import Detector
+from netanomaly.models.explanation import Contribution, Typical, contributions
 from netanomaly.models.rows import Rows, Schema
 
 FORMAT = 1
@@ -45,6 +46,8 @@ class AnomalyModel:
     alert_budget: float
     training_rows: str
     versions: dict[str, str]
+    typical: Typical | None = None
+    """Of the training rows; None in models made before explanations were."""
     format: int = FORMAT
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -90,6 +93,23 @@ class AnomalyModel:
         """Scores of each batch; memory is that of one batch."""
         for batch in batches:
             yield self.score(batch)
+
+    def explain(self, data: Any, most: int = 5) -> list[list[Contribution]]:
+        """For each row of a pandas frame, Arrow table or record batch the features that make it stand out.
+
+        Meant for alerts, not for all traffic: a row costs as much as scoring as many rows as there are features.
+
+        Raises:
+            DataError: Feature columns are absent or hold text where the model expects numbers.
+            ModelError: The model was made before explanations were.
+        """
+        return self.explain_rows(self.schema.rows(data), most)
+
+    def explain_rows(self, rows: Rows, most: int = 5) -> list[list[Contribution]]:
+        """As `explain`, of rows already in the model's schema."""
+        if self.typical is None:
+            raise ModelError("the model does not know what is typical of its training rows; train it again")
+        return contributions(self.score_rows, rows, self.schema, self.typical, most)
 
     def save(self, path: Path) -> None:
         """Write the file. The same training gives the same bytes."""

@@ -39,6 +39,10 @@ class Rows:
         """The rows at these positions (anything that indexes the first axis of an array)."""
         return Rows(self.numbers[positions], self.codes[positions])
 
+    def joined(self, others: "Rows") -> "Rows":
+        """These rows and after them the others."""
+        return Rows(np.concatenate([self.numbers, others.numbers]), np.concatenate([self.codes, others.codes]))
+
 
 @dataclass(frozen=True)
 class Schema:

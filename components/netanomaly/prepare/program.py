@@ -93,6 +93,11 @@ def prepare(
     gates.check(wanted.gates)
     for alias in wanted.aliases:
         alias_name(alias)
+        if alias == "champion":
+            raise ConfigError(
+                "aliases names champion, which the comparison with the present champion decides; leave it out, or "
+                "move it afterwards with netanomaly registry alias set"
+            )
     if not wanted.registry:
         raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
 

@@ -10,16 +10,16 @@ from netanomaly import stage_io
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
-        from netanomaly.register.program import admit
-        from netanomaly.registry import Promotion, open_registry
+        from netanomaly.register.program import admit, promotion
+        from netanomaly.registry import open_registry
 
         model = stage.input("model")
         metadata = stage.input_json("model_metadata")
         with model.open("rb") as file:
             digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
         admit(stage.parameter("quality_verdict"), stage.input_json("evaluation_metrics"), metadata, digest)
+        decision = stage.input_json("decision")
         uri, name = stage.parameter("registry"), stage.parameter("model_name")
-        champion = str(stage.parameter("champion")).strip()
         registration = open_registry(uri).register(
             name,
             model,
@@ -30,13 +30,8 @@ def main(argv: list[str]) -> None:
             description=metadata["description"],
             metrics=metadata["metrics"],
             artifact_name="model.joblib",
-            sha256=digest.removeprefix("sha256:"),
-            promotion=Promotion(
-                aliases=tuple(stage.parameter("aliases")),
-                compared=True,
-                champion=int(champion) if champion else None,
-            ),
-            why=f"run {stage.parameter('run_id')}",
+            promotion=promotion(decision, stage.parameter("aliases")),
+            why=decision["reason"],
             files={"model_metadata.json": stage.input("model_metadata"), "report.html": stage.input("report")},
         )
         if registration.reason:

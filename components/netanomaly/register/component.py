@@ -11,6 +11,7 @@ def register(
     model_metadata: dsl.Input[dsl.Artifact],
     evaluation_metrics: dsl.Input[dsl.Artifact],
     report: dsl.Input[dsl.HTML],
+    decision: dsl.Input[dsl.Artifact],
     registration: dsl.Output[dsl.Artifact],
     version: dsl.OutputPath(int),
     registry: str,
@@ -19,7 +20,6 @@ def register(
     task_name: str,
     quality_verdict: str,
     aliases: list,
-    champion: str,
 ):
     """Make the model a version in the registry, once, however often this is tried; never cached.
 
@@ -28,14 +28,13 @@ def register(
         model_metadata: From describe.
         evaluation_metrics: From evaluate; names the gates that refused.
         report: The evaluation report, kept beside the model.
+        decision: From evaluate; promote makes the version champion if the one it was compared with still is.
         registry: URI of the registry.
         model_name: The model's name in the registry.
         run_id: With task_name, what makes a retry the same registration.
         task_name: This task's name.
         quality_verdict: pass, or nothing is registered.
-        aliases: What to call the new version, e.g. champion.
-        champion: The version that was champion when this run was prepared; empty: none. Where another is by now, the
-            new version becomes challenger instead of champion.
+        aliases: Further names for the new version, e.g. staging; whether it becomes champion is for the decision to say.
 
     Returns:
         registration: The registry's record of this version, JSON.

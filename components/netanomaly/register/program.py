@@ -1,11 +1,25 @@
 """Make a model a version in the registry, unless a gate said no."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netanomaly.errors import GateRefusal, InputError
+from netanomaly.registry import Promotion
+from netanomaly.registry.changes import CHAMPION
 
 _GO_AHEAD = "pass"
+
+
+def promotion(decision: Mapping[str, Any], further: Sequence[str] = ()) -> Promotion:
+    """What the decision asks for: the alias champion, if the champion is still the one that was compared.
+
+    Args:
+        decision: From evaluate.
+        further: Other aliases, which the new version gets whatever was decided.
+    """
+    champion = (decision.get("champion") or {}).get("version")
+    aliases = [CHAMPION] if decision["decision"] == "promote" else []
+    return Promotion((*aliases, *further), compared=True, champion=champion)
 
 
 def admit(verdict: str, metrics: Mapping[str, Any], metadata: Mapping[str, Any], model_digest: str) -> None:

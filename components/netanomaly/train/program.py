@@ -18,6 +18,7 @@ from netanomaly.flows.labels import is_normal
 from netanomaly.metrics.thresholds import operating_points, rows_needed
 from netanomaly.models import catalogue
 from netanomaly.models.detector import make
+from netanomaly.models.explanation import Typical
 from netanomaly.models.model import AnomalyModel, versions
 from netanomaly.models.rows import learn_schema
 from netanomaly.train import sampling
@@ -95,6 +96,7 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
         alert_budget=parameters.alert_budget,
         training_rows=chosen,
         versions=versions(),
+        typical=Typical.learn(rows.take(fitting)),
     )
     model.thresholds = operating_points(model.score_rows(rows.take(calibrating)), parameters.alert_budget)
     summary = {

@@ -1,0 +1,140 @@
+"""Why a row scores as high as it does: the features without which it would score lower.
+
+One feature at a time is set to its typical value in training (median, or most frequent category) and the row is scored
+again; how far the score falls is the feature's contribution. This is occlusion (Robnik-Sikonja, Kononenko, 'Explaining
+Classifications For Individual Instances', IEEE TKDE 2008): it needs nothing of the detector but its score, and one
+scored row for each feature. Features that only together are odd share no fall, and may go unnamed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netanomaly.models.rows import Floats, Rows, Schema
+
+# The normal range of a number leaves out so much of the training rows on either side.
+_TAIL = 0.01
+
+
+@dataclass(frozen=True)
+class Typical:
+    """Of each numeric column the median and the ends of its normal range, in training rows; NaN where all are missing.
+
+    The typical value of a category is the first of its vocabulary, which is ordered by frequency.
+    """
+
+    medians: Floats
+    lows: Floats
+    highs: Floats
+
+    @classmethod
+    def learn(cls, rows: Rows) -> "Typical":
+        """From training rows, at least one."""
+        quantiles = np.full((3, rows.numbers.shape[1]), np.nan)
+        for position, column in enumerate(rows.numbers.T):
+            present = column[~np.isnan(column)]
+            if len(present):
+                quantiles[:, position] = np.quantile(present, [0.5, _TAIL, 1 - _TAIL], method="nearest")
+        return cls(*quantiles)
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one feature has to do with a row's score."""
+
+    name: str
+    value: float | str | None
+    """As the row has it; None is missing."""
+    normal_low: float | str | None
+    normal_high: float | str | None
+    """The range that 98% of the training rows keep; of a category its most frequent value, twice."""
+    contribution: float
+    """Its part of all that the row's score falls, over 0 and at most 1."""
+
+
+def contributions(
+    score: Callable[[Rows], npt.NDArray[np.floating]], rows: Rows, schema: Schema, typical: Typical, most: int
+) -> list[list[Contribution]]:
+    """The features that contribute most to each row's score, the largest first.
+
+    Args:
+        score: Scores of rows, higher is more anomalous.
+        rows: The rows to explain; memory and time are those of scoring rows x features.
+        schema: Of the rows.
+        typical: Learnt from training rows.
+        most: Features at most for each row; fewer where fewer contribute, none where no feature alone does.
+    """
+    falls = _falls(score, rows, typical)
+    totals = falls.sum(axis=1)
+    found = []
+    for row, order in enumerate(np.argsort(-falls, axis=1, kind="stable")[:, :most]):
+        found.append(
+            [
+                _contribution(rows, schema, typical, row, int(position), falls[row, position] / totals[row])
+                for position in order
+                if falls[row, position] > 0
+            ]
+        )
+    return found
+
+
+def _falls(score: Callable[[Rows], npt.NDArray[np.floating]], rows: Rows, typical: Typical) -> Floats:
+    """How far each row's score falls with each feature typical, rows x features; numbers first."""
+    numbers, codes = rows.numbers.shape[1], rows.codes.shape[1]
+    features = numbers + codes
+    # One call scores every row as it is and, after it, with each feature typical.
+    changed = rows.take(np.tile(np.arange(len(rows)), features + 1))
+    for position in range(features):
+        part = slice((position + 1) * len(rows), (position + 2) * len(rows))
+        if position < numbers:
+            changed.numbers[part, position] = typical.medians[position]
+        else:
+            changed.codes[part, position - numbers] = 0
+    scores = np.asarray(score(changed), dtype=np.float64).reshape(features + 1, len(rows))
+    falls: Floats = np.maximum(scores[0] - scores[1:], 0).T
+    return falls
+
+
+def _contribution(rows: Rows, schema: Schema, typical: Typical, row: int, position: int, share: float) -> Contribution:
+    if position < len(schema.numeric):
+        value = float(rows.numbers[row, position])
+        ends = (float(typical.lows[position]), float(typical.highs[position]))
+        low, high = (None if np.isnan(end) else end for end in ends)
+        return Contribution(schema.numeric[position], None if np.isnan(value) else value, low, high, float(share))
+    column = position - len(schema.numeric)
+    vocabulary, code = schema.vocabularies[column], int(rows.codes[row, column])
+    said: Any = "never seen in training" if code < 0 else vocabulary[code]
+    usual = vocabulary[0] if vocabulary else None
+    return Contribution(schema.categorical[column], said, usual, usual, float(share))
+
+
+class Strongest:
+    """The rows of highest score in a stream, one for each score: copies of a row are one finding.
+
+    `places`, `scores` and `rows`, the highest score first; `rows` is None while nothing was offered.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Args: most: How many to keep."""
+        self._most = most
+        self.scores: Floats = np.empty(0)
+        self.places: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.rows: Rows | None = None
+
+    def offer(self, start: int, rows: Rows, scores: npt.NDArray[np.floating]) -> None:
+        """Rows at places `start` and on; places are counted from 0."""
+        least = self.scores[-1] if len(self.scores) >= self._most else -np.inf
+        chosen = np.flatnonzero(scores > least)
+        if not len(chosen):
+            return
+        every_score = np.concatenate([self.scores, scores[chosen]])
+        every_place = np.concatenate([self.places, start + chosen])
+        offered = rows.take(chosen)
+        every_row = offered if self.rows is None else self.rows.joined(offered)
+        order = np.lexsort((every_place, -every_score))
+        first = np.flatnonzero(np.diff(every_score[order], prepend=np.inf))
+        kept = order[first][: self._most]
+        self.scores, self.places, self.rows = every_score[kept], every_place[kept], every_row.take(kept)
