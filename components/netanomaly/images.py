@@ -1,10 +1,130 @@
-"""Stage name to image reference; the only place that knows the registry prefix and the tag."""
+"""Stage name to image reference; the only place that knows the registry prefix, the tag, and what an image holds.
+
+A tag is the version and a digest of everything that goes into the image, computed without building it:
+`netanomaly/train:0.1.0-3f9c2e1b7a04`. So Kubeflow's cache key, which holds the image's name and not its content,
+changes when the content does. `-dirty` is added where one of those files differs from the last commit.
+
+The compiled pipeline that the package carries names images by version only (`image`), so that it does not change
+with every line of code; whoever runs or uploads it puts the real references in (`resolved`).
+"""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 
 from netanomaly import __version__
 
 DEFAULT_PREFIX = "netanomaly"
+STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "describe", "register")
+
+_PACKAGE = Path(__file__).resolve().parent
+# Relative to the checkout: what else goes into every image, or decides how it is made.
+_RECIPE = ("images/stage.Dockerfile", "images/install.py", "images/sbom.py", "images/pip.txt", "LICENSE")
+# Of the package: for people's machines, not for images.
+_NOT_IN_IMAGES = ("cli", "runners", "compiled", "images.py", "__pycache__")
 
 
 def image(stage: str) -> str:
-    """The image of a stage under the default prefix, e.g. `netanomaly/train:0.1.0`."""
+    """How a pipeline's definition names the image of a stage, e.g. `netanomaly/train:0.1.0`."""
     return f"{DEFAULT_PREFIX}/{stage}:{__version__}"
+
+
+def checkout() -> Path | None:
+    """The folder of the source checkout that this package is part of; None where it was installed without one."""
+    root = _PACKAGE.parents[1]
+    return root if (root / "images" / "stage.Dockerfile").is_file() else None
+
+
+def reference(stage: str, prefix: str = DEFAULT_PREFIX) -> str:
+    """The image of a stage as it can be pulled, e.g. `registry.example.org/team/train:0.1.0-3f9c2e1b7a04`.
+
+    With its digest where `make push` has noted one. Outside a checkout the tag is the version alone.
+    """
+    name = f"{prefix.rstrip('/')}/{stage}:{tag(stage)}"
+    return pushed().get(name, name)
+
+
+def resolved(pipeline: str, prefix: str = DEFAULT_PREFIX) -> str:
+    """The text of a compiled pipeline with every stage's image replaced by its full reference."""
+    for stage in STAGES:
+        named = re.compile(rf"(?m)^(\s*image: ){re.escape(image(stage))}$")
+        if named.search(pipeline):
+            full = reference(stage, prefix)
+            pipeline = named.sub(lambda match, full=full: match[1] + full, pipeline)  # type: ignore[misc]
+    return pipeline
+
+
+def tag(stage: str) -> str:
+    """Version and content digest of a stage's image."""
+    root = checkout()
+    if root is None:
+        return __version__
+    files = inputs(stage)
+    digest = hashlib.sha256(f"{stage}\n{base_image()}\n".encode())
+    for name, path in sorted(files.items()):
+        digest.update(f"{name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    dirty = "-dirty" if _changed(root) & set(files.values()) else ""
+    return f"{__version__}-{digest.hexdigest()[:12]}{dirty}"
+
+
+def inputs(stage: str) -> dict[str, Path]:
+    """The files of a checkout that decide what is in a stage's image: name in the build context, and file.
+
+    Modules of the package are below `lib/`: what stages share and the stage's own folder, less its `component.py`.
+    """
+    root = checkout()
+    if root is None:
+        raise FileNotFoundError(2, "images are built from a source checkout", str(_PACKAGE))
+    files = {Path(name).name: root / name for name in _RECIPE}
+    files["requirements.txt"] = root / "requirements" / f"{stage}.txt"
+    others = {folder.parent.name for folder in _PACKAGE.glob("*/component.py")} - {stage}
+    for path in _PACKAGE.rglob("*"):
+        parts = path.relative_to(_PACKAGE).parts
+        left_out = parts[0] in others or path.name == "component.py" or set(parts) & set(_NOT_IN_IMAGES)
+        if path.is_file() and not left_out:
+            files["/".join(("lib", "netanomaly", *parts))] = path
+    return files
+
+
+def base_image() -> str:
+    """What images are built on: BASE_IMAGE of the environment, else what `make offline-base` made, else the default."""
+    root = checkout()
+    if os.environ.get("BASE_IMAGE"):
+        return os.environ["BASE_IMAGE"]
+    if root is None:
+        return ""
+    made = root / "images" / ".base"
+    if made.is_file():
+        return made.read_text(encoding="utf-8").strip()
+    default = re.search(r"(?m)^ARG BASE_IMAGE=(\S+)$", (root / "images" / "stage.Dockerfile").read_text("utf-8"))
+    return default[1] if default else ""
+
+
+def pushed() -> Mapping[str, str]:
+    """References with digest of the images that `make push` has pushed from this checkout, by name and tag."""
+    root = checkout()
+    notes = root / "build" / "pushed-images.json" if root else None
+    if notes is None or not notes.is_file():
+        return {}
+    return dict(json.loads(notes.read_text(encoding="utf-8")))
+
+
+@lru_cache(maxsize=1)
+def _changed(root: Path) -> set[Path]:
+    """Files that differ from the last commit, new ones included; empty where there is no git to ask."""
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(root), "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames"],
+            capture_output=True,
+            check=False,
+        )
+    except OSError:
+        return set()
+    if asked.returncode:
+        return set()
+    return {root / os.fsdecode(entry[3:]) for entry in asked.stdout.split(b"\0") if entry}

@@ -1,0 +1,77 @@
+"""Make one layer inside an image build: `install.py LAYER TARGET`. Standard library only.
+
+LAYER holds `requirements.txt` (pinned, with hashes), perhaps `wheels/` to install them from with no network, and
+perhaps `lib/` (files to copy as they are). TARGET gets packages without their tests and headers, with byte code,
+every file dated the same: two builds of the same input give the same files.
+"""
+
+import compileall
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+# Earliest date that zip knows; any fixed one serves.
+_DATED = 315_532_800
+_NOT_NEEDED_FOLDERS = ("tests", "__pycache__", "include", "bin")
+_NOT_NEEDED_FILES = ("*.pyi", "*.pyx", "*.pxd", "*.pxi", "*.c", "*.h", "*.hpp", "*.cc", "*.cpp", "*.a")
+
+
+def main(layer: Path, target: Path) -> None:
+    target.mkdir(parents=True)
+    requirements = layer / "requirements.txt"
+    if requirements.is_file() and requirements.read_text(encoding="utf-8").strip():
+        _install(requirements, layer / "wheels", target)
+    if (layer / "lib").is_dir():
+        shutil.copytree(layer / "lib", target, dirs_exist_ok=True)
+    _strip(target)
+    # Checked against nothing at import: the image is read-only, and a source file's date is no part of it.
+    compiled = compileall.compile_dir(
+        target, quiet=1, workers=0, stripdir=None, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    if not compiled:
+        raise SystemExit("error: byte code could not be made of all files; see above")
+    for path in (target, *target.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) and path.suffix == "" else 0o644)
+        os.utime(path, (_DATED, _DATED), follow_symlinks=False)
+
+
+def _install(requirements: Path, wheels: Path, target: Path) -> None:
+    command = [sys.executable, *_pip(), "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
+    command += ["--root-user-action=ignore", "--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"]
+    command += ["--target", str(target), "--requirement", str(requirements)]
+    if wheels.is_dir():
+        command += ["--no-index", "--find-links", str(wheels)]
+    certificates = Path("/installer/ca.crt")
+    if certificates.is_file():
+        command += ["--cert", str(certificates)]
+    done = subprocess.run(command, check=False)
+    if done.returncode:
+        raise SystemExit(f"error: pip could not install {requirements}; see above")
+
+
+def _pip() -> list[str]:
+    """The pip of the wheelhouse, which runs without being installed, else the base image's."""
+    for wheel in Path("/installer").glob("pip-*.whl"):
+        return [f"{wheel}/pip"]
+    try:
+        import pip  # noqa: F401
+    except ImportError:
+        raise SystemExit("error: this base image has no pip; build from a wheelhouse") from None
+    return ["-m", "pip"]
+
+
+def _strip(target: Path) -> None:
+    for path in sorted(target.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink() and path.name in _NOT_NEEDED_FOLDERS:
+            shutil.rmtree(path)
+    for pattern in _NOT_NEEDED_FILES:
+        for path in target.rglob(pattern):
+            path.unlink()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
