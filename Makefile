@@ -43,7 +43,26 @@ run: setup ## Train, evaluate and register a detector on the bundled NSL-KDD dat
 .PHONY: compile
 compile: setup ## Compile the pipelines: what the package carries, and build/training.yaml for upload
 	$(BIN)/python -m pipelines.compile
-	$(BIN)/netanomaly compile --out build
+	$(BIN)/netanomaly compile --out build $(if $(IMAGE_PREFIX),--image-prefix '$(IMAGE_PREFIX)')
+
+# DOCKER names the docker command; BASE_IMAGE another base; IMAGE_PREFIX a registry and repository.
+IMAGE_ARGUMENTS := $(if $(IMAGE_PREFIX),--prefix '$(IMAGE_PREFIX)')
+
+.PHONY: images
+images: setup ## Build the image of every stage that is not there yet
+	$(BIN)/python -m images.build $(IMAGE_ARGUMENTS)
+
+.PHONY: image
+image: setup ## Build one stage's image: make image STAGE=train
+	$(BIN)/python -m images.build $(IMAGE_ARGUMENTS) $(or $(STAGE),$(error say which: make image STAGE=train))
+
+.PHONY: offline-base
+offline-base: ## Make the base image from Debian packages, where no registry can be reached (root)
+	images/offline-base.sh
+
+.PHONY: push
+push: images ## Push the images that the registry lacks: make push IMAGE_PREFIX=registry.example.org/netanomaly
+	$(BIN)/python -m images.push $(IMAGE_ARGUMENTS)
 
 .PHONY: format
 format: setup ## Format the code

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from netanomaly import __version__, images
@@ -23,7 +24,18 @@ DOCKER = os.environ.get("DOCKER", "docker")
 # Which layer a library goes to; the rest is the third. Arrow's readers alone are what `ingest` needs.
 _LAYERS = {
     "arrow": ("numpy", "pyarrow"),
-    "science": ("joblib", "narwhals", "pandas", "python-dateutil", "scikit-learn", "scipy", "six", "threadpoolctl", "tzdata", "cloudpickle"),
+    "science": (
+        "joblib",
+        "narwhals",
+        "pandas",
+        "python-dateutil",
+        "scikit-learn",
+        "scipy",
+        "six",
+        "threadpoolctl",
+        "tzdata",
+        "cloudpickle",
+    ),
 }
 
 
@@ -94,7 +106,7 @@ def layout(stage: str, context: Path, wheels: Path | None, certificates: Path | 
     return context
 
 
-def _link_all(files, folder: Path) -> None:
+def _link_all(files: Iterable[Path], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for path in files:
         try:
@@ -112,7 +124,9 @@ def _build(stage: str, reference: str, context: Path, *, network: bool, again: b
         command += ["--build-arg", f"{name}={value}"]
     if again:
         command.append("--no-cache")
-    built = subprocess.run([*command, str(context)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    built = subprocess.run(
+        [*command, str(context)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if built.returncode:
         print("\n".join(built.stdout.splitlines()[-20:]), file=sys.stderr)
         hint = ""

@@ -11,6 +11,7 @@ import py_compile
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 # Earliest date that zip knows; any fixed one serves.
@@ -35,7 +36,7 @@ def main(layer: Path, target: Path) -> None:
         raise SystemExit("error: byte code could not be made of all files; see above")
     for path in (target, *target.rglob("*")):
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) and path.suffix == "" else 0o644)
+            path.chmod(0o755 if path.is_dir() or (os.access(path, os.X_OK) and path.suffix == "") else 0o644)
         os.utime(path, (_DATED, _DATED), follow_symlinks=False)
 
 
@@ -57,10 +58,8 @@ def _pip() -> list[str]:
     """The pip of the wheelhouse, which runs without being installed, else the base image's."""
     for wheel in Path("/installer").glob("pip-*.whl"):
         return [f"{wheel}/pip"]
-    try:
-        import pip  # noqa: F401
-    except ImportError:
-        raise SystemExit("error: this base image has no pip; build from a wheelhouse") from None
+    if find_spec("pip") is None:
+        raise SystemExit("error: this base image has no pip; build from a wheelhouse")
     return ["-m", "pip"]
 
 

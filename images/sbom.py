@@ -46,15 +46,16 @@ def _python(packages: Path) -> list[dict[str, Any]]:
     for distribution in distributions(path=[str(packages)]):
         name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
         component = _component(name, distribution.version, "pypi")
-        licence = distribution.metadata.get("License-Expression")
-        if licence:
-            component["licenses"] = [{"expression": licence}]
+        if "License-Expression" in distribution.metadata:
+            component["licenses"] = [{"expression": distribution.metadata["License-Expression"]}]
         found.append(component)
     return sorted(found, key=lambda component: str(component["bom-ref"]))
 
 
 def _component(name: str, version: str, kind: str, architecture: str | None = None) -> dict[str, Any]:
-    package_url = f"pkg:{kind}/{quote(name)}@{quote(version, safe='')}" + (f"?arch={architecture}" if architecture else "")
+    package_url = f"pkg:{kind}/{quote(name)}@{quote(version, safe='')}" + (
+        f"?arch={architecture}" if architecture else ""
+    )
     return {"type": "library", "bom-ref": package_url, "name": name, "version": version, "purl": package_url}
 
 

@@ -30,7 +30,7 @@ def locked(text: str, machine: str) -> dict[str, str]:
         "python_version": PYTHON,
         "python_full_version": f"{PYTHON}.0",
     }
-    found = {}
+    found: dict[str, str] = {}
     for entry in re.findall(r"(?m)^\S(?:.*\\\n)*.*", text):
         first, *hashes = entry.split("\\\n")
         requirement = Requirement(first.strip())
@@ -70,8 +70,8 @@ def wheels_of(entries: Iterable[str], wheelhouse: Path) -> Iterator[Path]:
         name, _, version = entry.split("\\\n")[0].strip().partition("==")
         wanted.add((canonicalize_name(name), version))
     for path in sorted(wheelhouse.glob("*.whl")):
-        name, version, _, _ = parse_wheel_filename(path.name)
-        if (name, str(version)) in wanted:
+        wheel = parse_wheel_filename(path.name)
+        if (wheel[0], str(wheel[1])) in wanted:
             yield path
 
 

@@ -11,6 +11,7 @@ import typer
 
 from netanomaly import __version__
 from netanomaly.cli import compile as compile_command
+from netanomaly.cli import images as images_command
 from netanomaly.cli import registry, run
 from netanomaly.errors import NetanomalyError, OutsideError
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("compile")(compile_command.compile_pipeline)
+app.command("images")(images_command.show)
 app.add_typer(registry.app, name="registry")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from netanomaly.images import DEFAULT_PREFIX
+from netanomaly import images
 
 
 def compiled_file(pipeline: str = "training") -> Path:
@@ -18,17 +18,13 @@ def compile_pipeline(
     out: Annotated[Path, typer.Option(help="Folder for the YAML.")] = Path("build"),
     image_prefix: Annotated[
         str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
-    ] = DEFAULT_PREFIX,
+    ] = images.DEFAULT_PREFIX,
 ) -> None:
     """Write the pipeline as YAML: upload it in the Kubeflow UI, or submit it with kfp.
 
     Example: netanomaly compile --out build --image-prefix registry.example.org/netanomaly
     """
-    text = (
-        compiled_file()
-        .read_text(encoding="utf-8")
-        .replace(f"image: {DEFAULT_PREFIX}/", f"image: {image_prefix.rstrip('/')}/")
-    )
+    text = images.resolved(compiled_file().read_text(encoding="utf-8"), image_prefix)
     out.mkdir(parents=True, exist_ok=True)
     path = out / "training.yaml"
     path.write_text(text, encoding="utf-8")

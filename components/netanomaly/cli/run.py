@@ -5,19 +5,20 @@ import shutil
 import sys
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import config
+from netanomaly import config, images
 from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError, OutsideError
 
 if TYPE_CHECKING:
-    from netanomaly.runners import RunResult
+    from netanomaly.runners import Launcher, RunResult
 
 # What people look for after a run, by task and artefact, and the name it gets at the top of the run folder.
 _KEPT = {
@@ -28,6 +29,13 @@ _KEPT = {
     ("evaluate", "report"): "report.html",
     ("describe", "model_metadata"): "model_metadata.json",
 }
+
+
+class Runner(StrEnum):
+    """Where stages run."""
+
+    host = "host"
+    docker = "docker"
 
 
 def run(
@@ -41,6 +49,13 @@ def run(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the configuration.")
     ] = None,
+    runner: Annotated[
+        Runner, typer.Option(help="host: each stage a process of this machine; docker: each in its image.")
+    ] = Runner.host,
+    image_prefix: Annotated[
+        str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
+    ] = images.DEFAULT_PREFIX,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the containers, those of crashed runs too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
 ) -> None:
     """Run the training pipeline on this machine and register the model.
@@ -59,14 +74,27 @@ def run(
         if document.get(name) is not None:
             document[name] = _located(document[name], configuration.resolve().parent)
 
-    run_dir = _new_run_dir(folder / wanted.model_name, wanted.model_version)
-    with console.view(sys.stderr) as show:
+    with ExitStack() as stack:
+        launcher: Launcher
+        if runner is Runner.docker:
+            from netanomaly.cli import docker
+
+            client = docker.connect(image_prefix, keep=keep)
+            run_dir = _new_run_dir(folder / wanted.model_name, wanted.model_version)
+            pipeline = run_dir / "pipeline.yaml"
+            pipeline.write_text(images.resolved(compiled_file().read_text("utf-8"), image_prefix), encoding="utf-8")
+            launcher = stack.enter_context(docker.launcher(client, document, run_dir, keep))
+        else:
+            run_dir = _new_run_dir(folder / wanted.model_name, wanted.model_version)
+            pipeline = compiled_file()
+            launcher = HostLauncher()
+        show = stack.enter_context(console.view(sys.stderr))
         result = runners.run(
-            compiled_file(),
+            pipeline,
             {"configuration": document},
             run_dir,
             run_id=str(uuid.uuid4()),
-            launcher=HostLauncher(),
+            launcher=launcher,
             on_event=show,
         )
     _keep(result, run_dir)

@@ -1,0 +1,26 @@
+"""`netanomaly images`: each stage and the reference of its image."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from netanomaly import images
+
+
+def show(
+    image_prefix: Annotated[
+        str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
+    ] = images.DEFAULT_PREFIX,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
+) -> None:
+    """Print each stage and its image; the tag is the version and a digest of what goes into the image.
+
+    Example: netanomaly images --image-prefix registry.example.org/netanomaly
+    """
+    references = {stage: images.reference(stage, image_prefix) for stage in images.STAGES}
+    if as_json:
+        typer.echo(json.dumps(references, indent=2))
+        return
+    for stage, reference in references.items():
+        typer.echo(f"{stage:<10}{reference}")
