@@ -86,7 +86,7 @@ BUILD_SERVERS := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell comman
 
 .PHONY: test
 test: lint $(BUILD_SERVERS) ## Everything that CI checks
-	$(BIN)/pytest --numprocesses auto --dist loadgroup
+	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
 
 BENCH_ROWS ?= 100000 1000000
 

@@ -1,0 +1,22 @@
+"""A Docker daemon with the stage images; where there is none, one line per test says so."""
+
+import os
+
+import pytest
+from netanomaly import images
+from netanomaly.errors import NetanomalyError
+from netanomaly.runners import docker_daemon
+
+
+@pytest.fixture(scope="session")
+def client():
+    """A client of the daemon that tests use."""
+    if os.environ.get("NETANOMALY_WITHOUT_DOCKER"):
+        pytest.skip(f"not proven, Docker is absent: {os.environ['NETANOMALY_WITHOUT_DOCKER']}")
+    try:
+        connected = docker_daemon.connect()
+        docker_daemon.require(connected, (images.reference(stage) for stage in images.STAGES))
+    except NetanomalyError as error:
+        pytest.skip(f"not proven, Docker cannot be used: {error}")
+    yield connected
+    connected.close()

@@ -1,0 +1,125 @@
+"""References of stage images: they change when, and only when, what goes into the image changes."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from netanomaly import __version__, images
+from netanomaly.runners import compiled
+
+from tests.command import ROOT, netanomaly
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch) -> Path:
+    """A clean git checkout of what images are made from; `images` works on it."""
+    for folder in ("components", "images", "requirements"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", ".base"))
+    shutil.copy(ROOT / "LICENSE", tmp_path)
+    monkeypatch.setattr(images, "_PACKAGE", tmp_path / "components/netanomaly")
+    monkeypatch.delenv("BASE_IMAGE", raising=False)
+    images._changed.cache_clear()
+    git(tmp_path, "init", "--quiet")
+    commit(tmp_path)
+    yield tmp_path
+    images._changed.cache_clear()
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "state")
+
+
+def tags() -> dict[str, str]:
+    images._changed.cache_clear()
+    return {stage: images.tag(stage) for stage in images.STAGES}
+
+
+def changed_by(path: Path) -> set[str]:
+    """The stages whose tag changes when a line is added to a file, and the change committed."""
+    before = tags()
+    path.write_text(path.read_text() + "\n# a change\n")
+    commit(images.checkout() or Path())
+    return {stage for stage, tag in tags().items() if tag != before[stage]}
+
+
+def test_a_tag_is_the_version_and_twelve_digits_and_comes_out_the_same_each_time(checkout):
+    first = tags()
+    assert all(tag.startswith(f"{__version__}-") and len(tag.partition("-")[2]) == 12 for tag in first.values())
+    assert len(set(first.values())) == len(images.STAGES)
+    assert tags() == first
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "components/netanomaly/stage_io.py",
+        "components/netanomaly/report/templates/style.css",
+        "images/stage.Dockerfile",
+        "images/install.py",
+        "images/pip.txt",
+        "LICENSE",
+    ],
+)
+def test_what_is_in_every_image_changes_every_tag(checkout, path):
+    assert changed_by(checkout / path) == set(images.STAGES)
+
+
+def test_what_is_in_one_image_changes_its_tag_alone(checkout):
+    assert changed_by(checkout / "components/netanomaly/train/program.py") == {"train"}
+    assert changed_by(checkout / "requirements/ingest.txt") == {"ingest"}
+
+
+@pytest.mark.parametrize("path", ["cli/run.py", "runners/host.py", "train/component.py", "images.py"])
+def test_what_is_in_no_image_changes_no_tag(checkout, path):
+    assert changed_by(checkout / "components/netanomaly" / path) == set()
+
+
+def test_another_base_image_changes_every_tag(checkout, monkeypatch):
+    before = tags()
+    monkeypatch.setenv("BASE_IMAGE", "registry.example.org/python:3.13")
+    assert all(tag != before[stage] for stage, tag in tags().items())
+
+
+def test_an_uncommitted_change_shows_in_the_tags_it_concerns(checkout):
+    (checkout / "components/netanomaly/train/new.py").write_text("x = 1\n")
+    assert {stage for stage, tag in tags().items() if tag.endswith("-dirty")} == {"train"}
+    (checkout / "README.md").write_text("x\n")
+    assert {stage for stage, tag in tags().items() if tag.endswith("-dirty")} == {"train"}
+
+
+def test_byte_code_of_this_machine_is_no_part_of_an_image(checkout):
+    before = tags()
+    cache = checkout / "components/netanomaly/train/__pycache__"
+    cache.mkdir()
+    (cache / "program.cpython-311.pyc").write_bytes(b"x")
+    assert [tag.removesuffix("-dirty") for tag in tags().values()] == list(before.values())
+
+
+def test_without_a_checkout_the_tag_is_the_version(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "_PACKAGE", tmp_path / "site-packages/netanomaly")
+    assert images.reference("train", "registry.example.org/team/") == f"registry.example.org/team/train:{__version__}"
+
+
+def test_the_command_lists_what_the_compiled_pipeline_holds(tmp_path):
+    """One digest computed twice: by `netanomaly images` and by `netanomaly compile`."""
+    listed = netanomaly("images", "--json", "--image-prefix", "registry.example.org/team").json
+    assert list(listed) == list(images.STAGES)
+    netanomaly("compile", "--out", tmp_path, "--image-prefix", "registry.example.org/team")
+    text = (tmp_path / "training.yaml").read_text()
+    assert {line.partition("image: ")[2] for line in text.splitlines() if " image: " in line} == set(listed.values())
+    compiled.read(tmp_path / "training.yaml")
+
+
+def test_pushed_images_are_named_by_digest(checkout):
+    name = images.reference("train", "registry.example.org/team")
+    (checkout / "build").mkdir()
+    (checkout / "build/pushed-images.json").write_text(f'{{"{name}": "{name}@sha256:{"0" * 64}"}}')
+    assert images.reference("train", "registry.example.org/team") == f"{name}@sha256:{'0' * 64}"
+    assert "@" not in images.reference("train")
