@@ -13,6 +13,7 @@ from docker.types import LogConfig, Mount
 
 from netanomaly.errors import OutsideError
 from netanomaly.runners import docker_daemon
+from netanomaly.runners.docker_daemon import Output
 from netanomaly.runners.docker_leftovers import RUN_FOLDER_LABEL, RUN_LABEL, TASK_LABEL
 from netanomaly.runners.launcher import GRACE_SECONDS, StageCall, StageExit
 from netanomaly.runners.stage_log import StageLog
@@ -144,27 +145,28 @@ class DockerLauncher:
         doing = f"running stage {call.name}"
         failure: OSError | None = None
         with docker_daemon.failures_as(OutsideError, doing):
-            output = self._api.attach(container, stdout=True, stderr=True, stream=True)
-        with docker_daemon.failures_as(OutsideError, f"starting {call.command[0]!r} of stage {call.name}"):
-            self._api.start(container)
-        with self._lock:
-            stopped = self._stopped
-        if stopped:
-            self._stop(container, GRACE_SECONDS)
-        try:
-            log = StageLog(call.log, on_rows)
-        except OSError as error:
-            raise _log_failed(call, error) from None
-        with docker_daemon.failures_as(OutsideError, doing), log:
-            for piece in output:
-                try:
-                    log.feed(piece)
-                except OSError as error:
-                    failure = error
-                    break
-            if failure is None:
-                code = int(self._api.wait(container, timeout=None)["StatusCode"])
-                state = self._api.inspect_container(container)["State"]
+            output = Output(self._api, container)
+        with output:
+            with docker_daemon.failures_as(OutsideError, f"starting {call.command[0]!r} of stage {call.name}"):
+                self._api.start(container)
+            with self._lock:
+                stopped = self._stopped
+            if stopped:
+                self._stop(container, GRACE_SECONDS)
+            try:
+                log = StageLog(call.log, on_rows)
+            except OSError as error:
+                raise _log_failed(call, error) from None
+            with docker_daemon.failures_as(OutsideError, doing), log:
+                for piece in output:
+                    try:
+                        log.feed(piece)
+                    except OSError as error:
+                        failure = error
+                        break
+                if failure is None:
+                    code = int(self._api.wait(container, timeout=None)["StatusCode"])
+                    state = self._api.inspect_container(container)["State"]
         if failure is not None:
             raise _log_failed(call, failure)
         return _exit(call, code, state, log)

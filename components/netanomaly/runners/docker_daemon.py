@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import docker
 import requests
@@ -73,6 +73,34 @@ def require(client: docker.DockerClient, references: Iterable[str]) -> None:
             _check_version(image, reference)
     if missing:
         raise InputError(_missing(client, missing))
+
+
+class Output:
+    """What a container says, both of its streams, in pieces as they come. Opened before it is started: from the first.
+
+    The daemon gives the connection over to the streams; the client library closes none of it, this does.
+    """
+
+    def __init__(self, api: docker.APIClient, container: str) -> None:
+        wanted = {"stdout": 1, "stderr": 1, "stream": 1}
+        self._held = api.attach_socket(container, params=wanted)
+        # What the library gives is a file over the socket, or the socket itself.
+        self._socket = getattr(self._held, "_sock", self._held)
+        self._socket.settimeout(None)
+        self._pieces = self._socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pieces.close()
+        self._held.close()
+        self._socket.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        # Each piece is led by its stream's number, three zeros and its length.
+        while header := self._pieces.read(8):
+            yield self._pieces.read(int.from_bytes(header[4:], "big"))
 
 
 @contextmanager
