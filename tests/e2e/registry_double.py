@@ -42,7 +42,7 @@ def registry() -> Iterator[tuple[str, list[str]]]:
                 return whole
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-        def do_GET(self) -> None:  # noqa: N802 - the base class's name
+        def do_GET(self) -> None:
             if self.path == "/v2/":
                 return self.answer(200, Docker_Distribution_Api_Version="registry/2.0")
             name = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/(.+)", self.path)
@@ -55,20 +55,20 @@ def registry() -> Iterator[tuple[str, list[str]]]:
 
         do_HEAD = do_GET  # noqa: N815
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             self.body()
             number = uuid.uuid4().hex
             uploads[number] = b""
             repository = self.path.removesuffix("/").removesuffix("/blobs/uploads").partition("?")[0]
             self.answer(202, Location=f"{repository}/blobs/uploads/{number}", Docker_Upload_UUID=number, Range="0-0")
 
-        def do_PATCH(self) -> None:  # noqa: N802
+        def do_PATCH(self) -> None:
             number = self.path.rpartition("/")[2].partition("?")[0]
             uploads[number] += self.body()
             size = len(uploads[number])
             self.answer(202, Location=self.path, Docker_Upload_UUID=number, Range=f"0-{max(0, size - 1)}")
 
-        def do_PUT(self) -> None:  # noqa: N802
+        def do_PUT(self) -> None:
             path, _, query = self.path.partition("?")
             if "/blobs/uploads/" in path:
                 whole = uploads.pop(path.rpartition("/")[2]) + self.body()
