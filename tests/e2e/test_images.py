@@ -19,7 +19,7 @@ LOCKED_DOWN = {
 }
 SECRETS = re.compile(
     rb"AKIA[0-9A-Z]{16}|-----BEGIN (?:RSA |EC |OPENSSH |DSA )?PRIVATE KEY-----\n[A-Za-z0-9+/]"
-    rb"|gh[pousr]_[A-Za-z0-9]{36}|xox[abp]-[0-9]{10,}"
+    rb"|(?<![A-Za-z0-9_])gh[pousr]_[A-Za-z0-9]{36}|xox[abp]-[0-9]{10,}"
 )
 
 WORKS = """
@@ -49,7 +49,7 @@ left = ("root/.*_history", "root/.cache", "var/lib/apt/lists/*", "var/cache/apt/
 print(json.dumps({
     "tools": [tool for tool in tools if shutil.which(tool)],
     "pip": [str(path) for place in ("usr/lib", "usr/local/lib", "opt") for path in (top / place).rglob("pip-*")],
-    "tests": [str(path) for path in root.rglob("tests") if path.is_dir()],
+    "tests": [str(path) for path in root.rglob("tests") if path.is_dir()] + [str(path) for path in root.rglob("SelfTest")],
     "left": [str(path) for pattern in left for path in top.glob(pattern)],
     "stages": sorted(path.parent.name for path in root.glob("netanomaly/*/__main__.py")),
 }))
