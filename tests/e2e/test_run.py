@@ -39,9 +39,9 @@ def started(workdir: Path) -> subprocess.Popen:
 
 def registered(registry: Path | str, **environment: str) -> int:
     """How many versions a registry holds."""
-    ended = netanomaly("registry", "list", "--registry", registry, "--json", **environment)
+    ended = netanomaly("registry", "list", "--registry", registry, "--json", cwd=None, **environment)
     assert ended.code == 0, ended.stderr
-    return sum(model["versions"] for model in ended.json)
+    return sum(len(model["versions"]) for model in ended.json)
 
 
 def test_the_demo_registers_a_version_from_containers(demo, client, workdir):
@@ -103,7 +103,7 @@ def test_a_run_registers_to_object_storage_on_this_machines_loopback(client, tmp
     with servers.running("ministack", tmp_path) as server:
         uri = f"s3://{servers.BUCKET}/team/registry"
         for version in (1, 2):
-            ended = netanomaly(*COMMAND, tmp_path / "runs", "--registry", uri, "--json", **server.environment)
+            ended = netanomaly(*COMMAND, tmp_path / "runs", "--registry", uri, "--json", cwd=None, **server.environment)
             assert (ended.code, ended.json["version"]) == (0, version), ended.stderr
         assert registered(uri, **server.environment) == 2
     for path in (tmp_path / "runs").rglob("*"):
