@@ -14,6 +14,8 @@ from tests.command import NETANOMALY, ROOT, netanomaly
 from tests.store import servers
 
 CONFIG = ROOT / "configs/nsl-kdd.json"
+# One worker runs the demo once for all tests of it.
+pytestmark = pytest.mark.xdist_group("containers")
 COMMAND = ("run", str(CONFIG), "--runner", "docker", "--workdir")
 
 
