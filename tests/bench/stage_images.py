@@ -5,6 +5,7 @@ creating a container to having removed it, with the imports that the stage's wor
 """
 
 import gzip
+import hashlib
 import json
 import statistics
 import subprocess
@@ -49,8 +50,8 @@ def main() -> None:
 
 
 def compressed_layers(references: list[str]) -> dict[str, list[tuple[str, int]]]:
-    """Name and compressed size in bytes of each image's layers, the base's first."""
-    sizes: dict[str, int] = {}
+    """Digest and compressed size in bytes of each image's layers, the base's first."""
+    layers: dict[str, tuple[str, int]] = {}
     with tempfile.TemporaryFile() as saved:
         subprocess.run([DOCKER, "save", *references], stdout=saved, check=True)
         saved.seek(0)
@@ -59,8 +60,9 @@ def compressed_layers(references: list[str]) -> dict[str, list[tuple[str, int]]]
             for name in {layer for image in manifest for layer in image["Layers"]}:
                 member = archive.extractfile(name)
                 assert member
-                sizes[name] = len(gzip.compress(member.read(), 6))
-    return {tag: [(name, sizes[name]) for name in image["Layers"]] for image in manifest for tag in image["RepoTags"]}
+                content = member.read()
+                layers[name] = (hashlib.sha256(content).hexdigest(), len(gzip.compress(content, 6)))
+    return {tag: [layers[name] for name in image["Layers"]] for image in manifest for tag in image["RepoTags"]}
 
 
 def megabytes(layers: list[tuple[str, int]]) -> float:
