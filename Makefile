@@ -102,9 +102,14 @@ SEEDS ?= 5
 bench-quality: setup ## Judge every detector on every data set; writes docs/quality.md
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --seeds $(SEEDS) --write docs/quality.md
 
-.PHONY: bench-registry
-bench-registry: setup ## Time the registry: many writers, many versions, large models, on every store here
-	$(BIN)/python -m tests.bench.registry
+.PHONY: bench-images
+bench-images: images ## Sizes and start times of the stage images
+	$(BIN)/python -m tests.bench.stage_images
+
+# A thousand containers that fail at once and a thousand that do not; `make test` starts forty.
+.PHONY: soak
+soak: images ## Long tests: two thousand short containers, each reported as it ended
+	NETANOMALY_SOAK_STAGES=2000 $(BIN)/pytest tests/e2e/test_docker_launcher.py -k under_load
 
 .PHONY: clean
 clean: ## Remove what the targets made, but not runs/

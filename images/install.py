@@ -16,7 +16,8 @@ from pathlib import Path
 
 # Earliest date that zip knows; any fixed one serves.
 _DATED = 315_532_800
-_NOT_NEEDED_FOLDERS = ("tests", "__pycache__", "include", "bin")
+# SelfTest is the tests of pycryptodome, private keys among them.
+_NOT_NEEDED_FOLDERS = ("tests", "SelfTest", "__pycache__", "include", "bin")
 _NOT_NEEDED_FILES = ("*.pyi", "*.pyx", "*.pxd", "*.pxi", "*.c", "*.h", "*.hpp", "*.cc", "*.cpp", "*.a")
 
 

@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 # What stages need to reach a store. Given as environment: never in a command, a label or a file.
-_PASSED_ON = (
-    *("S3_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"),
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+_PASSED_ON = ("AWS_", "S3_", "NETANOMALY_SINGLE_WRITER", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+# Of these, what names a file: given read-only under its own path, so that the variable holds inside too.
+_FILES = (
+    *("AWS_CA_BUNDLE", "SSL_CERT_FILE"),
+    *("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
 )
-# Files of certificates: given under their own path, so that a store's private authority is known inside too.
-_CERTIFICATES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
 def connect(prefix: str, *, keep: bool) -> "DockerClient":
@@ -52,14 +51,9 @@ def launcher(
     Raises:
         OutsideError: The registry's folder cannot be made.
     """
-    environment = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
-    readable = list(_readable(document))
     remote = any("://" in uri and not uri.startswith("file://") for uri in _uris(document))
-    for name in _CERTIFICATES:
-        file = Path(os.environ.get(name) or "/nowhere")
-        if remote and file.is_file():
-            environment[name] = str(file.resolve())
-            readable.append(file.resolve())
+    environment = _environment() if remote else {}
+    readable = [*_readable(document), *(Path(environment[name]) for name in _FILES if name in environment)]
     registry = _local(document["registry"])
     if registry is not None:
         try:
@@ -76,6 +70,20 @@ def launcher(
             network="host" if remote else "none",
             keep=keep,
         )
+
+
+def _environment() -> dict[str, str]:
+    """The variables of this process that stages get where they reach a store."""
+    environment = {name: value for name, value in os.environ.items() if name.upper().startswith(_PASSED_ON)}
+    for name in _FILES:
+        file = Path(os.environ.get(name) or "/nowhere").absolute()
+        environment.pop(name, None)
+        if file.is_file():
+            environment[name] = str(file)
+    profiles = Path.home() / ".aws" / "credentials"
+    if "AWS_SHARED_CREDENTIALS_FILE" not in environment and profiles.is_file():
+        environment["AWS_SHARED_CREDENTIALS_FILE"] = str(profiles)
+    return environment
 
 
 def _uris(document: Mapping[str, Any]) -> Iterator[str]:

@@ -1,0 +1,141 @@
+"""What is in the built images, and what is not."""
+
+import json
+import re
+import subprocess
+
+import pytest
+from netanomaly import images
+
+from images import build as image_build
+from images import wheelhouse
+
+LOCKED_DOWN = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "network_mode": "none",
+    "tmpfs": {"/tmp": "rw,mode=1777"},  # noqa: S108 - the container's own
+}
+SECRETS = re.compile(
+    rb"AKIA[0-9A-Z]{16}|-----BEGIN (?:RSA |EC |OPENSSH |DSA )?PRIVATE KEY-----\n[A-Za-z0-9+/]"
+    rb"|(?<![A-Za-z0-9_])gh[pousr]_[A-Za-z0-9]{36}|xox[abp]-[0-9]{10,}"
+)
+
+WORKS = """
+import importlib, pathlib, sys
+root, stage = pathlib.Path("/opt/netanomaly"), sys.argv[1]
+sources = list(root.rglob("*.py"))
+missing = [str(path) for path in sources if not list(path.parent.glob(f"__pycache__/{path.stem}.cpython-*.pyc"))]
+assert sources and not missing, missing[:5]
+for path in (root / "netanomaly").rglob("*.py"):
+    name = ".".join(path.relative_to(root).with_suffix("").parts)
+    if name.startswith(f"netanomaly.{stage}."):
+        importlib.import_module(name)
+open("/tmp/x", "w").write("x")
+for place in (root, pathlib.Path("/"), pathlib.Path("/usr")):
+    try:
+        (place / "written").write_text("x")
+    except OSError:
+        continue
+    raise SystemExit(f"{place} can be written")
+"""
+
+INVENTORY = """
+import json, pathlib, shutil
+root, top = pathlib.Path("/opt/netanomaly"), pathlib.Path("/")
+tools = ("pip", "pip3", "gcc", "cc", "g++", "make", "git", "curl", "wget")
+left = ("root/.*_history", "root/.cache", "var/lib/apt/lists/*", "var/cache/apt/archives/*.deb", "tmp/*", "installer")
+print(json.dumps({
+    "tools": [tool for tool in tools if shutil.which(tool)],
+    "pip": [str(path) for place in ("usr/lib", "usr/local/lib", "opt") for path in (top / place).rglob("pip-*")],
+    "tests": [str(path) for path in root.rglob("tests") if path.is_dir()] + [str(path) for path in root.rglob("SelfTest")],
+    "left": [str(path) for pattern in left for path in top.glob(pattern)],
+    "stages": sorted(path.parent.name for path in root.glob("netanomaly/*/__main__.py")),
+}))
+"""
+
+DIGESTS = """
+import hashlib, pathlib
+for top in ("/opt/netanomaly", "/usr/share/netanomaly"):
+    for path in sorted(pathlib.Path(top).rglob("*")):
+        state = path.lstat()
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "-"
+        print(path, oct(state.st_mode), state.st_uid, state.st_gid, content)
+"""
+
+
+def run(client, reference: str, program: str, *arguments: str, **options) -> bytes:
+    """What a program prints inside an image."""
+    command = ["python3", "-c", program, *arguments]
+    return client.containers.run(reference, command, remove=True, stderr=True, **{**LOCKED_DOWN, **options})
+
+
+@pytest.fixture(scope="module", params=images.STAGES)
+def stage(request) -> str:
+    return request.param
+
+
+@pytest.mark.parametrize("user", [None, "1234567:0"])
+def test_a_stage_works_locked_down_as_any_user_with_byte_code_for_all(client, stage, user):
+    run(client, images.reference(stage), WORKS, stage, **({"user": user} if user else {}))
+
+
+def test_nothing_that_installs_compiles_tests_or_remembers_is_left(client, stage):
+    found = json.loads(run(client, images.reference(stage), INVENTORY))
+    assert found == {"tools": [], "pip": [], "tests": [], "left": [], "stages": [stage]}
+
+
+def test_the_configuration_of_an_image(client, stage):
+    reference = images.reference(stage)
+    config = client.images.get(reference).attrs["Config"]
+    assert not config["Entrypoint"]
+    assert config["User"] == "65532:0"
+    labels = {name.rpartition(".")[2]: value for name, value in config["Labels"].items()}
+    assert labels["version"] == reference.rpartition(":")[2]
+    assert labels["licenses"] == "Apache-2.0"
+    assert labels["source"].startswith("https://")
+    assert re.fullmatch("[0-9a-f]{40}|[0-9.]+", labels["revision"])
+
+
+def test_only_the_stages_own_libraries_are_in_its_image_and_its_bill_names_them_all(client, stage):
+    program = "print(open('/usr/share/netanomaly/sbom.cdx.json').read())"
+    bill = json.loads(run(client, images.reference(stage), program))
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    lock = (image_build.ROOT / f"requirements/{stage}.txt").read_text()
+    wanted = {entry.split()[0] for entry in wheelhouse.locked(lock, wheelhouse.machine()).values()}
+    parts = [(part["purl"].partition("/")[0], part["name"], part["version"]) for part in bill["components"]]
+    assert {f"{name}=={version}" for kind, name, version in parts if kind == "pkg:pypi"} == wanted
+    assert {"libc6", "libssl3t64"} <= {name for kind, name, _ in parts if kind == "pkg:deb"}
+    assert json.loads((image_build.ROOT / f"build/sbom/{stage}.cdx.json").read_text()) == bill
+
+
+def test_no_layer_holds_a_secret(client):
+    """Over all images as they are saved: every layer once, and the configurations with their history."""
+    command = [image_build.DOCKER, "save", *(images.reference(stage) for stage in images.STAGES)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as saved:
+        assert saved.stdout
+        tail, found, size = b"", [], 0
+        while piece := saved.stdout.read(1 << 22):
+            found += SECRETS.findall(tail + piece)
+            tail, size = piece[-100:], size + len(piece)
+    assert saved.returncode == 0
+    assert size > 50_000_000
+    assert found == []
+
+
+def test_the_scan_knows_a_secret_when_it_sees_one():
+    for secret in ("AKIA" + "A" * 16, "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIE", "ghp_" + "a" * 36):
+        assert SECRETS.search(secret.encode())
+
+
+def test_a_second_build_without_cache_gives_the_same_files(client, tmp_path):
+    """Content, rights and owners of every file of ours. A light stage stands for all: they have one recipe."""
+    first = run(client, images.reference("validate"), DIGESTS)
+    context = image_build.layout("validate", tmp_path / "context", image_build.ROOT / ".cache" / "wheelhouse")
+    again = "netanomaly/validate-again:" + images.reference("validate").rpartition(":")[2]
+    image_build._build("validate", again, context, network=False, again=True)
+    try:
+        assert run(client, again, DIGESTS) == first
+    finally:
+        client.images.remove(again)
