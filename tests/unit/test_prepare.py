@@ -89,4 +89,9 @@ def test_the_kept_document_holds_every_value_and_the_time():
 
 def test_an_alias_that_looks_like_a_version_is_refused_before_anything_is_trained():
     with pytest.raises(InputError, match="looks like a version"):
-        prepared({**DOCUMENT, "aliases": ["champion", "v2"]})
+        prepared({**DOCUMENT, "aliases": ["staging", "v2"]})
+
+
+def test_champion_is_for_the_comparison_to_decide():
+    with pytest.raises(ConfigError, match="comparison with the present champion decides"):
+        prepared({**DOCUMENT, "aliases": ["champion"]})
