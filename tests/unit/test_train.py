@@ -1,6 +1,7 @@
 """The train stage's work: which rows, how split, what is refused."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -134,3 +135,28 @@ def test_the_promised_false_positive_rate_is_kept_on_other_normal_rows(tmp_path)
 @pytest.mark.parametrize(("rows", "calibrating"), [(8000, 2000), (12_000, 6000), (60_000, 20_000), (200_000, 50_000)])
 def test_more_rows_calibrate_where_enough_are_left_to_fit_on(rows, calibrating):
     assert len(split(rows, 0.01, 20, 0)[1]) == calibrating
+
+
+def with_column(name, values):
+    table = traffic(800, 100)
+    document = json.loads(table.schema.metadata[b"netanomaly"])
+    document["features"].append(name)
+    table = table.append_column(name, pa.array(values))
+    return table.replace_schema_metadata({"netanomaly": json.dumps(document)})
+
+
+@pytest.mark.parametrize("unit", [1, 1000, 10**9])
+def test_points_in_time_are_no_feature_since_every_later_row_would_be_odd(tmp_path, unit):
+    times = (1_700_000_000 + np.arange(900.0)) * unit
+    trained = train(write(with_column("ts", times), tmp_path / "flows.parquet"), PARAMETERS)
+    assert trained.summary["left_out_as_time"] == ["ts"]
+    assert "ts" not in trained.model.schema.features
+    later = with_column("ts", times + 86_400 * unit).slice(0, 100)
+    assert np.mean(trained.model.score(later) > trained.model.threshold) < 0.1
+
+
+@pytest.mark.parametrize("values", [np.arange(900.0) * 1e7, np.full(900, 1.7e9), np.arange(900.0)])
+def test_other_numbers_stay_features(tmp_path, values):
+    trained = train(write(with_column("amount", values), tmp_path / "flows.parquet"), PARAMETERS)
+    assert trained.summary["left_out_as_time"] == []
+    assert "amount" in trained.model.schema.features

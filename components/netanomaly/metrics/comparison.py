@@ -64,7 +64,8 @@ def compare(
     said = f"ROC-AUC {sides[1]['roc_auc']:.4f} against the champion's {sides[0]['roc_auc']:.4f}"
     interval = f"the difference lies between {low:+.4f} and {high:+.4f}"
     if rise < min_improvement:
-        decision, reason = "keep", f"{said}: a rise of at least {min_improvement:g} is asked for"
+        asked = f"a rise of at least {min_improvement:g} is asked for" if min_improvement else "it does not rise"
+        decision, reason = "keep", f"{said}: {asked}"
     elif low <= _NOISE:
         decision, reason = "keep", f"{said}, but {interval}, which is within noise"
     elif losses:
