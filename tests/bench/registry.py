@@ -96,7 +96,7 @@ def _write(environment, uri, name, number, model, seconds, gate, answers) -> Non
     answers.send("ready")
     gate.wait()
     started = time.monotonic()
-    times = []
+    times: list[float] = []
     while time.monotonic() - started < seconds:
         before = time.monotonic()
         registry.register(name, model, METADATA, run_id=f"{number}-{len(times)}", metrics={"roc_auc": 0.9})

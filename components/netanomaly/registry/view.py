@@ -115,8 +115,8 @@ def _changed(store: Store, listed: Mapping[str, str]) -> bool:
 def _sections(data: bytes) -> dict[str, tuple[_Section, msgspec.Raw]]:
     """The sections of a view; none of a damaged one, which is then written anew."""
     try:
-        raw = msgspec.json.decode(data, type=_View).models
-        read = [(msgspec.json.decode(section, type=_Section), section) for section in raw]
+        raw = documents.parse(_View, data).models
+        read = [(documents.parse(_Section, section), section) for section in raw]
     except msgspec.MsgspecError:
         return {}
     return {section.model_name: (section, raw) for section, raw in read}
@@ -178,7 +178,7 @@ def _made(
         "versions": versions,
     }
     raw = msgspec.json.encode(document)
-    return msgspec.json.decode(raw, type=_Section), msgspec.Raw(raw)
+    return documents.parse(_Section, raw), msgspec.Raw(raw)
 
 
 def _limit(registered: int, models: int) -> int:
