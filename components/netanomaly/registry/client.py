@@ -25,7 +25,7 @@ from netanomaly.registry.location import Location, locate
 
 # What a registration may spend on the view; a person's command may take longer.
 _VIEW_SECONDS = 0.05
-_SECONDS_BETWEEN_VIEWS = 1.0
+_SECONDS_BETWEEN_VIEWS, _MOST_SECONDS_BETWEEN_VIEWS = 1.0, 16.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class Registry:
         self._location = location
         self._read = location.read
         self._published = 0.0
+        self._seconds_between_views = _SECONDS_BETWEEN_VIEWS
         self._unpublished: dict[str, Record] = {}
 
     @property
@@ -335,14 +336,17 @@ class Registry:
         own = {record.model for record in self._unpublished.values()}
         # Where it fails the registration stands; whoever publishes next mends the view.
         with suppress(NetanomalyError):
-            view.publish(self._location.write, own, known_records=self._unpublished, seconds=_VIEW_SECONDS)
+            done = view.publish(self._location.write, own, known_records=self._unpublished, seconds=_VIEW_SECONDS)
+            # Where many publish they give way to each other; the last one of them does it.
+            longer = min(self._seconds_between_views * 2, _MOST_SECONDS_BETWEEN_VIEWS)
+            self._seconds_between_views = _SECONDS_BETWEEN_VIEWS if done else longer
         self._published = time.monotonic()
         self._unpublished = {}
         atexit.unregister(self.flush)
 
     def _publish_soon(self) -> None:
         """At once, but not more often than every second: a burst ends with one more when the process does."""
-        if time.monotonic() - self._published >= _SECONDS_BETWEEN_VIEWS:
+        if time.monotonic() - self._published >= self._seconds_between_views:
             self.flush()
         elif len(self._unpublished) == 1:
             atexit.register(self.flush)

@@ -5,6 +5,7 @@ kept when it is written again.
 """
 
 import hashlib
+import threading
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -131,6 +132,10 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 T = TypeVar("T", bound=msgspec.Struct)
+P = TypeVar("P")
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+_making = threading.Lock()
 
 
 def canonical(document: Any) -> bytes:
@@ -148,6 +153,18 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def parse(kind: type[P], data: bytes | msgspec.Raw) -> P:
+    """Read JSON as that type. Raises msgspec.MsgspecError.
+
+    Decoders are made one at a time: msgspec 0.22 crashes when two threads meet a type for the first time together.
+    """
+    with _making:
+        decoder = _decoders.get(kind)
+        if decoder is None:
+            decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    return decoder.decode(data)  # type: ignore[no-any-return]
+
+
 def decode(kind: type[T], data: bytes, key: str) -> T:
     """Read a document.
 
@@ -156,13 +173,13 @@ def decode(kind: type[T], data: bytes, key: str) -> T:
         DamagedRegistry: It is not such a document; the message names the place.
     """
     try:
-        version = msgspec.json.decode(data, type=_Format)
+        version = parse(_Format, data)
         if version.format > FORMAT:
             raise NewerFormat(
                 f"{key} has format {version.format}; netanomaly {__version__} reads up to {FORMAT}: "
                 f"use netanomaly {version.written_by or 'of a later version'}"
             )
-        return msgspec.json.decode(data, type=kind)
+        return parse(kind, data)
     except msgspec.MsgspecError as error:
         raise DamagedRegistry(f"{key} of the registry is damaged: {error}; restore it from a backup") from None
 

@@ -1,6 +1,7 @@
 """The steps that make a model a version: artefact, record, head. Only the last one makes anything visible."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from netanomaly.registry.store import Listed, Store
 _MOST_METADATA_BYTES = 1 << 20
 # A marker whose writer has not come back for this long is not committed by others any more.
 _MARKER_AGE = timedelta(minutes=10)
+# How long one waits for the longest waiting writer before it writes itself: that one may have died.
+_LEADER_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def commit(
     """
     first = before.head.next if new else 1
     patience = heads.Patience(store.uri, record.model)
-    found, marker = before, ""
+    found, marker, marked_at, mine_to_write = before, "", 0.0, True
     while True:
         entry = _present(store, found.head, record.key, first)
         if entry is not None:
@@ -93,13 +96,17 @@ def commit(
         head = changes.append(found.head, record.key, digest, promotion, change)
         version = head.next - 1
         if marker:
-            head = _with_others(store, head, marker, change)
-        done = heads.swap(store, found, head)
+            head, mine_to_write = _with_others(store, head, marker, change)
+            mine_to_write = mine_to_write or time.monotonic() - marked_at > _LEADER_SECONDS
+        done = heads.swap(store, found, head) if mine_to_write else None
         if done is not None:
             _unmark(store, marker)
             return Committed(version, True, done)
         if not marker and new and not promotion.aliases:
-            marker = f"{documents.pending_folder(record.model)}{record.key}.{digest}.{first}"
+            marker, marked_at = (
+                f"{documents.pending_folder(record.model)}{record.key}.{digest}.{first}",
+                time.monotonic(),
+            )
             with suppress(Refused):
                 store.put_new(marker, b"{}")
         patience.wait()
@@ -125,23 +132,28 @@ def _present(store: Store, head: Head, key: str, first: int) -> Entry | None:
     return next((entry for entry in sealing.entries(store, head, first) if entry.key == key), None)
 
 
-def _with_others(store: Store, head: Head, own: str, change: Change) -> Head:
-    """The head with the registrations of those who wait, too: one write for many.
+def _with_others(store: Store, head: Head, own: str, change: Change) -> tuple[Head, bool]:
+    """The head with the registrations of those who wait, too, and whether it is ours to write.
 
-    A marker's name says all: key, record digest, and the first version that could be its own. Where entries since
-    then are sealed already, its owner has to look for itself.
+    It is the longest waiting one's; the others only look whether it was done. A marker's name says all: key, record
+    digest, and the first version that could be its own. Where entries since then are sealed already, its owner has
+    to look for itself.
     """
-    listed = list(store.list(documents.pending_folder(head.model)))
+    listed = sorted(store.list(documents.pending_folder(head.model)), key=lambda item: (item.modified, item.key))
     mine = next((item for item in listed if item.key == own), None)
-    known = {entry.key for entry in head.tail}
+    known = {entry.key for entry in head.tail[:-1]}
     sealed_last = head.segments[-1].last if head.segments else 0
+    leader = None
     for item in listed:
         key, digest, first = _marker(item)
         fresh = mine is not None and item.modified > mine.modified - _MARKER_AGE
-        if key and key not in known and first > sealed_last and fresh:
+        if not key or key in known or first <= sealed_last or not fresh:
+            continue
+        leader = leader or item.key
+        if item.key != own:
             head = changes.append(head, key, digest, Promotion(), change)
-            known.add(key)
-    return head
+        known.add(key)
+    return head, leader in (None, own)
 
 
 def _marker(item: Listed) -> tuple[str, str, int]:

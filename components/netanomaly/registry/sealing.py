@@ -97,7 +97,7 @@ def read(store: Store, model: str, segment: Segment, kind: type[T]) -> list[T]:
         raise DamagedRegistry(f"{key} of registry {store.uri} is gone; restore it from a backup") from None
     if documents.digest(data) != segment.sha256:
         raise DamagedRegistry(f"{key} of registry {store.uri} was altered; restore it from a backup")
-    return msgspec.json.decode(data, type=list[kind])  # type: ignore[valid-type]
+    return documents.parse(list[kind], data)  # type: ignore[valid-type]
 
 
 def _seal(

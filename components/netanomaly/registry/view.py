@@ -24,6 +24,8 @@ _EXCERPT_VERSIONS = 1_000
 _EXCERPT_OF_A_MODEL = 100
 
 _ATTEMPTS = 20
+# What a registration reads of others' records for the view; the next one goes on.
+_MOST_RECORDS = 32
 _READERS = 8
 
 
@@ -78,8 +80,11 @@ def publish(
         limit = _limit(sum(registered.values()), len(registered))
         for model, head in read.items():
             if model not in sections or head.revision >= sections[model][0].revision:
-                sections[model] = _made(store, head, listed[model], sections.get(model), limit, known_records or {})
-        complete = len(read) == len(stale)
+                most = None if deadline is None else _MOST_RECORDS
+                sections[model] = _made(
+                    store, head, listed[model], sections.get(model), limit, known_records or {}, most
+                )
+        complete = all(sections[model][0].head == listed[model] for model in read) and len(read) == len(stale)
         data = _document(sections)
         if stored is not None and data == stored.data:
             return complete
@@ -115,8 +120,8 @@ def _changed(store: Store, listed: Mapping[str, str]) -> bool:
 def _sections(data: bytes) -> dict[str, tuple[_Section, msgspec.Raw]]:
     """The sections of a view; none of a damaged one, which is then written anew."""
     try:
-        raw = msgspec.json.decode(data, type=_View).models
-        read = [(msgspec.json.decode(section, type=_Section), section) for section in raw]
+        raw = documents.parse(_View, data).models
+        read = [(documents.parse(_Section, section), section) for section in raw]
     except msgspec.MsgspecError:
         return {}
     return {section.model_name: (section, raw) for section, raw in read}
@@ -148,6 +153,7 @@ def _made(
     known: tuple[_Section, msgspec.Raw] | None,
     limit: int,
     known_records: Mapping[str, Record],
+    most: int | None = None,
 ) -> tuple[_Section, msgspec.Raw]:
     """A model's section. Records of versions that the known section lists with the same record are not read again."""
     entries: list[Entry] = []
@@ -162,23 +168,30 @@ def _made(
         decoded = map(msgspec.json.decode, known[0].versions)
         listed = {version["version"]: version for version in decoded if "model_path" in version}
     missing = [entry for entry in entries if listed.get(entry.version, {}).get("record_sha256") != entry.record]
+    whole = most is None or len(missing) <= most
+    missing = missing[:most]
     made = {
         entry.version: _version(entry, record)
         for entry, record in zip(missing, _records(store, head, missing, known_records), strict=True)
     }
-    versions = [made.get(entry.version) or _with_status(listed[entry.version], entry) for entry in entries]
+    versions = [
+        made.get(entry.version) or _with_status(listed[entry.version], entry)
+        for entry in entries
+        if entry.version in made or entry.version in listed
+    ]
     document = {
         "model_id": head.model,
         "model_name": head.model,
-        "revision": head.revision,
+        "revision": head.revision if whole else known[0].revision if known else 0,
         "updated_at": head.updated_at,
-        "head": mark,
+        # Empty: more is to be added by the next who publishes.
+        "head": mark if whole else "",
         "versions_registered": head.next - 1,
         "metadata": {"aliases": {name: alias.version for name, alias in sorted(head.aliases.items())}},
         "versions": versions,
     }
     raw = msgspec.json.encode(document)
-    return msgspec.json.decode(raw, type=_Section), msgspec.Raw(raw)
+    return documents.parse(_Section, raw), msgspec.Raw(raw)
 
 
 def _limit(registered: int, models: int) -> int:
