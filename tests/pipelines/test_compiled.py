@@ -69,3 +69,11 @@ def test_compile_writes_the_yaml_with_the_wanted_image_prefix(tmp_path: Path):
     images = {executor["container"]["image"] for executor in written["deploymentSpec"]["executors"].values()}
     assert all(image.startswith("registry.example.org/team/") for image in images)
     assert len(images) == 7
+
+
+def test_every_stage_has_a_memory_and_a_processor_limit(carried):
+    for name, executor in carried["deploymentSpec"]["executors"].items():
+        resources = executor["container"].get("resources", {})
+        assert {"resourceMemoryLimit", "resourceCpuLimit", "resourceMemoryRequest", "resourceCpuRequest"} <= set(
+            resources
+        ), name
