@@ -31,13 +31,6 @@ class File(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class Signature(msgspec.Struct, frozen=True):
-    """An Ed25519 signature over the canonical record without it; `key` is the first half of the public key's SHA-256."""
-
-    key: str
-    value: str
-
-
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One registration, immutable. Which version number it got stands in the head."""
 
@@ -61,7 +54,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     task_name: str = ""
     # Of an entry imported from another registry: where it stood, and why there is no model file where there is none.
     imported: dict[str, Any] = {}
-    signature: Signature | None = None
     written_by: str = __version__
 
 
