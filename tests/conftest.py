@@ -1,8 +1,14 @@
 """Fixtures that every kind of test shares."""
 
+import signal
 from pathlib import Path
 
 import pytest
+
+for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    # As at a terminal, wherever these tests run: what starts a job in the background may have it ignore them.
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 _ROOT = Path(__file__).resolve().parents[1]
 
