@@ -43,7 +43,7 @@ def registered(registry: Path | str, **environment: str) -> int:
     """How many versions a registry holds."""
     ended = netanomaly("registry", "list", "--registry", registry, "--json", cwd=None, **environment)
     assert ended.code == 0, ended.stderr
-    return sum(len(model["versions"]) for model in ended.json)
+    return sum(model["versions_registered"] for model in ended.json)
 
 
 def test_the_demo_registers_a_version_from_containers(demo, client, workdir):
