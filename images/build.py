@@ -27,13 +27,9 @@ _LAYERS = {
     "science": (
         "joblib",
         "narwhals",
-        "pandas",
-        "python-dateutil",
         "scikit-learn",
         "scipy",
-        "six",
         "threadpoolctl",
-        "tzdata",
         "cloudpickle",
     ),
 }

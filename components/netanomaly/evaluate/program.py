@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from netanomaly.errors import DataError, ModelError
@@ -260,9 +259,15 @@ def score_file(
 
 def _places(labels: pa.Array, places: dict[str, int]) -> npt.NDArray[np.int32]:
     """Position of each label among the names seen; new names are added. A missing label is the empty name."""
-    encoded = pc.fill_null(labels.cast(pa.string()), "").dictionary_encode()
-    table = [places.setdefault(name, len(places)) for name in encoded.dictionary.to_pylist()]
-    positions: npt.NDArray[np.int32] = np.array(table, dtype=np.int32)[encoded.indices.to_numpy()]
+    encoded = labels if pa.types.is_dictionary(labels.type) else labels.cast(pa.string()).dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    codes = encoded.indices.fill_null(len(names)).to_numpy()
+    present = np.bincount(codes, minlength=len(names) + 1).astype(bool).tolist()
+    table = [
+        places.setdefault(name or "", len(places)) if here else 0
+        for name, here in zip([*names, ""], present, strict=True)
+    ]
+    positions: npt.NDArray[np.int32] = np.array(table, dtype=np.int32)[codes]
     return positions
 
 

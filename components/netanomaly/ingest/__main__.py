@@ -24,4 +24,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    stage_io.do_without("pandas")
     main(sys.argv[1:])

@@ -22,12 +22,14 @@ Scores = npt.NDArray[np.float32]
 
 def exact_share(successes: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Clopper-Pearson interval of a share; (0, 1) where nothing was tried."""
-    from scipy import stats  # slow to import
+    from scipy.special import betaincinv  # slow to import
 
     if not trials:
         return 0.0, 1.0
-    interval = stats.binomtest(int(successes), int(trials)).proportion_ci(confidence, method="exact")
-    return float(interval.low), float(interval.high)
+    tail = (1 - confidence) / 2
+    low = betaincinv(successes, trials - successes + 1, tail) if successes else 0.0
+    high = betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ Scores = npt.NDArray[np.float32]
 
 def versions() -> dict[str, str]:
     """The versions of what a model file depends on."""
-    packages = {name: metadata.version(name) for name in ("scikit-learn", "numpy", "pandas")}
+    packages = {name: metadata.version(name) for name in ("scikit-learn", "numpy")}
     return {"python": platform.python_version(), **packages, "netanomaly": netanomaly.__version__}
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -102,9 +103,12 @@ def prepare(
         raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
 
     training_source = _as_list(wanted.data_source)
-    training_identity = identity_of(training_source)
     evaluation_source = _as_list(wanted.evaluation_data_source or wanted.data_source)
-    evaluation_identity = identity_of(evaluation_source) if evaluation_source != training_source else training_identity
+    with ThreadPoolExecutor(2) as threads:  # hashing lets go of the interpreter lock
+        identities = list(
+            threads.map(identity_of, [training_source, evaluation_source][: 1 + (evaluation_source != training_source)])
+        )
+    training_identity, evaluation_identity = identities[0], identities[-1]
     # The same bytes under two names are one data set: a model is never judged on rows it was fitted on.
     held_out = evaluation_identity == training_identity
     champion = champion_of(wanted.registry, wanted.model_name)

@@ -91,12 +91,12 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
     _refuse_constant(table)
     detector = make(parameters.model_type, resolved)
     fitting, calibrating = split(len(table), parameters.alert_budget, detector.minimum_rows, parameters.random_state)
-    schema = learn_schema(
-        table.take(pa.array(fitting)), features, [*contract.categorical, *parameters.categorical_columns]
-    )
+    categorical = [name for name in features if name in {*contract.categorical, *parameters.categorical_columns}]
+    schema = learn_schema(table.select(categorical).take(pa.array(fitting)), features, categorical)
     rows = schema.rows(table)
     seed = resolved["random_state"] if resolved.get("random_state") is not None else parameters.random_state
-    detector.fit(rows.take(fitting), seed)
+    fitted_rows = rows.take(fitting)
+    detector.fit(fitted_rows, seed)
     model = AnomalyModel(
         model_type=parameters.model_type,
         parameters=resolved,
@@ -106,7 +106,7 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
         alert_budget=parameters.alert_budget,
         training_rows=chosen,
         versions=versions(),
-        typical=Typical.learn(rows.take(fitting)),
+        typical=Typical.learn(fitted_rows),
     )
     model.thresholds = operating_points(model.score_rows(rows.take(calibrating)), parameters.alert_budget)
     summary = {
