@@ -5,6 +5,13 @@ import sys
 from netanomaly import stage_io
 
 
+def ahead() -> None:
+    """Import what the work needs, for a runner that starts this while the stages before it still run."""
+    stage_io.do_without("pandas")
+    import netanomaly.flows.contract
+    import netanomaly.ingest.program  # noqa: F401
+
+
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.flows.contract import Contract

@@ -83,6 +83,12 @@ class DockerLauncher:
                 else:
                     self._api.remove_container(container, v=True, force=True)
 
+    def expect(self, command: Sequence[str], environment: Mapping[str, str], run_dir: Path) -> None:
+        """See `Launcher.expect`. A container's inputs are part of its command: nothing is got ready."""
+
+    def dismiss(self) -> None:
+        """See `Launcher.dismiss`."""
+
     def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """See `Launcher.stop`."""
         for container in self._stop_starting():

@@ -39,7 +39,7 @@ from netanomaly.runners.result import (
 )
 from netanomaly.runners.run_folder import RunFolder
 from netanomaly.runners.scope import READY, Scope
-from netanomaly.runners.spec import Dag, Pipeline, Task
+from netanomaly.runners.spec import Container, Dag, Pipeline, Task
 from netanomaly.runners.values import pipeline_arguments
 
 
@@ -135,6 +135,7 @@ class _Execution:
             if not isinstance(task.component.body, Dag)
         }
         self._outputs: dict[str, Mapping[str, Any]] = {}
+        self._expected: set[str] = set()
         self._failures: dict[str, tuple[str, int]] = {}
 
     def run(self, arguments: Mapping[str, Any]) -> RunResult:
@@ -147,6 +148,7 @@ class _Execution:
                 self._advance(root)
                 self._start_ready()
                 while self._threads:
+                    self._expect_next(root)
                     self._take(self._messages.get())
                     self._start_ready()
         finally:
@@ -156,7 +158,19 @@ class _Execution:
                 self._place.launcher.kill()
                 for thread in self._threads.values():
                     thread.join()
+            self._place.launcher.dismiss()
         return self._finish(root)
+
+    def _expect_next(self, root: Scope) -> None:
+        """Announce the stages for which nothing but running ones is waited for."""
+        if self._signal is not None or root.failed:
+            return
+        for task in root.soon():
+            container = task.component.body
+            if isinstance(container, Container) and root.path(task) not in self._expected:
+                self._expected.add(root.path(task))
+                environment = {**container.environment, **self._place.environment}
+                self._place.launcher.expect(container.command, environment, self._place.folder.root)
 
     def _advance(self, scope: Scope) -> None:
         """Start what may start in a DAG; when nothing is left to do there, go on in the DAG around it."""

@@ -1,21 +1,25 @@
 """Run each stage as a process of this machine, with this Python and this netanomaly."""
 
+import json
 import os
 import selectors
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from netanomaly.errors import OutsideError
-from netanomaly.runners import supervisor
+from netanomaly.runners import ahead, supervisor
 from netanomaly.runners.launcher import GRACE_SECONDS, StageCall, StageExit
 from netanomaly.runners.stage_log import StageLog
 
 _PYTHON = ("python3", "python")
+# python3 -m module: what of a stage's command is known before its inputs are.
+_PREFIX = 3
 _PIECE_BYTES = 64 * 1024
 
 
@@ -31,28 +35,46 @@ class HostLauncher:
         self._environment = dict(environment or {})
         self._lock = threading.Lock()
         self._groups: set[int] = set()
+        self._ahead: list[tuple[str, dict[str, str], _Begun]] = []
         self._stopped = False
 
     def run(self, call: StageCall, on_rows: Callable[[int], None]) -> StageExit:
         """See `Launcher.run`."""
-        life, held = os.pipe()
-        result, report = os.pipe()
-        output, written = os.pipe()
+        environment = self._complete({**call.environment})
+        begun = self._got_ready(call, environment)
+        if begun is None:
+            command = [sys.executable if call.command[0] in _PYTHON else call.command[0], *call.command[1:]]
+            try:
+                begun = self._start(command, environment, subprocess.DEVNULL)
+            except OSError as error:
+                raise OutsideError(f"stage {call.name} could not be started: {error.strerror}") from None
+        if begun is None:
+            return StageExit(code=None, signal=signal.SIGTERM)
         try:
-            process = self._start(call, life=life, report=report, output=written)
-        except OSError as error:
-            raise OutsideError(f"stage {call.name} could not be started: {error.strerror}") from None
-        else:
-            if process is None:
-                return StageExit(code=None, signal=signal.SIGTERM)
-            for descriptor in (life, report, written):
-                os.close(descriptor)
-            life = report = written = -1
-            return self._follow(call, process, output, result, on_rows)
+            return self._follow(call, begun, on_rows)
         finally:
-            for descriptor in (life, held, result, report, output, written):
-                if descriptor >= 0:
-                    os.close(descriptor)
+            begun.close()
+
+    def expect(self, command: Sequence[str], environment: Mapping[str, str], run_dir: Path) -> None:
+        """See `Launcher.expect`. A netanomaly stage's interpreter starts, imports, and waits for its arguments."""
+        if len(command) != _PREFIX or command[0] not in _PYTHON or command[1] != "-m" or not _is_stage(command[2]):
+            return
+        complete = self._complete(environment)
+        try:
+            begun = self._start([sys.executable, ahead.__file__, command[2], str(run_dir)], complete, subprocess.PIPE)
+        except OSError:  # the stage itself will meet it, and say so
+            return
+        if begun is not None:
+            with self._lock:
+                self._ahead.append((command[2], complete, begun))
+
+    def dismiss(self) -> None:
+        """See `Launcher.dismiss`."""
+        with self._lock:
+            left, self._ahead = self._ahead, []
+        for _, _, begun in left:
+            self._end(begun)
+            begun.close()
 
     def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """See `Launcher.stop`."""
@@ -65,44 +87,65 @@ class HostLauncher:
         """See `Launcher.kill`."""
         self._signal_all(signal.SIGKILL)
 
-    def _start(self, call: StageCall, *, life: int, report: int, output: int) -> subprocess.Popen[bytes] | None:
-        command = [sys.executable if call.command[0] in _PYTHON else call.command[0], *call.command[1:]]
-        guard = [sys.executable, "-I", "-S", supervisor.__file__, str(life), str(report)]
-        with self._lock:
-            if self._stopped:
-                return None
-            process = subprocess.Popen(
-                guard + command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=_same_package({**os.environ, **call.environment, **self._environment}),
-                pass_fds=(life, report),
-                start_new_session=True,
-            )
-            self._groups.add(process.pid)
-        return process
+    def _complete(self, environment: Mapping[str, str]) -> dict[str, str]:
+        return _same_package({**os.environ, **environment, **self._environment})
 
-    def _follow(
-        self,
-        call: StageCall,
-        process: subprocess.Popen[bytes],
-        output: int,
-        result: int,
-        on_rows: Callable[[int], None],
-    ) -> StageExit:
+    def _got_ready(self, call: StageCall, environment: Mapping[str, str]) -> "_Begun | None":
+        """The process that waits for this stage's arguments, with them on their way; None where there is none."""
+        begun = None
+        with self._lock:
+            for position, (module, prepared, waiting) in enumerate(self._ahead):
+                if tuple(call.command[1:_PREFIX]) == ("-m", module) and prepared == environment:
+                    begun = waiting
+                    del self._ahead[position]
+                    break
+        if begun is not None and begun.process.stdin is not None:
+            # One that died meanwhile reads nothing; how it ended is told by its supervisor.
+            with suppress(BrokenPipeError), begun.process.stdin as arguments:
+                arguments.write(json.dumps(call.command[_PREFIX:]).encode() + b"\n")
+        return begun
+
+    def _start(self, command: list[str], environment: Mapping[str, str], stdin: int) -> "_Begun | None":
+        life, held = os.pipe()
+        result, report = os.pipe()
+        output, written = os.pipe()
+        process = None
+        try:
+            guard = [sys.executable, "-I", "-S", supervisor.__file__, str(life), str(report)]
+            with self._lock:
+                if self._stopped:
+                    return None
+                process = subprocess.Popen(
+                    guard + command,
+                    stdin=stdin,
+                    stdout=written,
+                    stderr=written,
+                    env=dict(environment),
+                    pass_fds=(life, report),
+                    start_new_session=True,
+                )
+                self._groups.add(process.pid)
+            return _Begun(process, held=held, result=result, output=output)
+        finally:
+            for descriptor in (life, report, written, *((held, result, output) if process is None else ())):
+                os.close(descriptor)
+
+    def _end(self, begun: "_Begun") -> None:
+        with self._lock:
+            # Not yet waited for, so the number is still this group's and no other's.
+            _signal_group(begun.process.pid, signal.SIGKILL)
+            self._groups.discard(begun.process.pid)
+        begun.process.wait()
+
+    def _follow(self, call: StageCall, begun: "_Begun", on_rows: Callable[[int], None]) -> StageExit:
         failure: OSError | None = None
         try:
             with StageLog(call.log, on_rows) as log:
-                report = _pump(output, result, log)
+                report = _pump(begun.output, begun.result, log)
         except OSError as error:
             failure = error
         finally:
-            with self._lock:
-                # Not yet waited for, so the number is still this group's and no other's.
-                _signal_group(process.pid, signal.SIGKILL)
-                self._groups.discard(process.pid)
-            process.wait()
+            self._end(begun)
         if failure is not None:
             raise OutsideError(f"log of stage {call.name} cannot be written: {failure.strerror}: {str(call.log)!r}")
         return _exit(call, report, log)
@@ -112,6 +155,28 @@ class HostLauncher:
             self._stopped = True
             for group in self._groups:
                 _signal_group(group, number)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A supervisor with its stage, and this side's ends of its pipes."""
+
+    process: "subprocess.Popen[bytes]"
+    held: int
+    result: int
+    output: int
+
+    def close(self) -> None:
+        for descriptor in (self.held, self.result, self.output):
+            os.close(descriptor)
+        if self.process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
+
+
+def _is_stage(module: str) -> bool:
+    package, _, stage = module.partition(".")
+    return package == "netanomaly" and stage.isidentifier()
 
 
 def _pump(output: int, result: int, log: StageLog) -> bytes:

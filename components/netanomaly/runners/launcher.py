@@ -1,7 +1,7 @@
 """What starts one stage: the seam between executing a DAG and the place where its stages run."""
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -63,6 +63,14 @@ class StageExit:
 
 class Launcher(Protocol):
     """Runs stages somewhere. `run` is called from several threads at once, `stop` and `kill` from any."""
+
+    def expect(self, command: Sequence[str], environment: Mapping[str, str], run_dir: Path) -> None:
+        """A stage with this command, but for its arguments, is likely to be next: get ready for it, or do nothing."""
+        ...
+
+    def dismiss(self) -> None:
+        """No stage will follow: end what was got ready in vain. Returns when no process of it is left."""
+        ...
 
     def run(self, call: StageCall, on_rows: Callable[[int], None]) -> StageExit:
         """Run one stage to its end; its output goes to `call.log`, each progress line also to `on_rows`.

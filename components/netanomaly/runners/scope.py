@@ -58,6 +58,13 @@ class Scope:
             elif before <= {SUCCEEDED}:
                 yield task
 
+    def soon(self) -> Iterator[Task]:
+        """Tasks that wait for running ones only, and run for certain if those succeed."""
+        for task in self.dag.tasks.values():
+            before = {self.states[name] for name in task.after}
+            if self.states[task.name] == WAITING and task.condition is None and before <= {SUCCEEDED, RUNNING, READY}:
+                yield task
+
     def settle(self, task: Task, state: str, outputs: Mapping[str, Any] | None = None) -> None:
         """Note a task's last state and what came out of it."""
         self.states[task.name] = state

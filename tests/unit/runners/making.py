@@ -132,6 +132,12 @@ class FakeLauncher:
         call.log.touch()
         return self._behaviours.get(call.name, succeed)(call, on_rows)
 
+    def expect(self, command, environment, run_dir) -> None:
+        pass
+
+    def dismiss(self) -> None:
+        pass
+
     def stop(self, grace_seconds: float = 0) -> None:
         self.stopped.set()
 
