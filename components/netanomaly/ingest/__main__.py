@@ -1,6 +1,7 @@
 """Container entry point of the ingest stage."""
 
 import sys
+from importlib import import_module
 
 from netanomaly import stage_io
 
@@ -8,8 +9,8 @@ from netanomaly import stage_io
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
     stage_io.do_without("pandas")
-    import netanomaly.flows.contract
-    import netanomaly.ingest.program  # noqa: F401
+    for module in ("netanomaly.ingest.program",):
+        import_module(module)
 
 
 def main(argv: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Container entry point of the train stage."""
 
 import sys
+from importlib import import_module
 
 from netanomaly import stage_io
 from netanomaly.errors import GateRefusal
@@ -9,8 +10,8 @@ from netanomaly.errors import GateRefusal
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
     stage_io.do_without("pandas")
-
-    import netanomaly.train.program  # noqa: F401
+    for module in ("sklearn.ensemble", "netanomaly.train.program"):
+        import_module(module)
 
 
 def main(argv: list[str]) -> None:
