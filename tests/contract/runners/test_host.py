@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import netanomaly
@@ -285,3 +286,65 @@ def test_a_killed_runner_leaves_no_process(runner, tmp_path):
     process.kill()
     assert all(ends_within(pid) for pid in pids)
     assert '"state": "running"' in (tmp_path / "run/run.json").read_text()
+
+
+HELP = ("python3", "-m", "netanomaly.describe")
+
+
+def in_folder(folder: Path) -> list[str]:
+    """Command lines of processes that name this folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in words and "ahead.py" in words:
+            found.append(words)
+    return found
+
+
+def test_an_expected_stage_is_told_its_arguments_in_the_process_that_waits(tmp_path):
+    launcher = HostLauncher()
+    launcher.expect(HELP, {}, tmp_path)
+    end = time.monotonic() + 10
+    while len(in_folder(tmp_path)) < 2:  # the stage and its supervisor
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    log = tmp_path / "log"
+    call = StageCall("a", "image", (*HELP, "--help"), {}, Resources(), "run", tmp_path, log)
+    assert launcher.run(call, lambda _: None).code == 0
+    assert "usage: python -m netanomaly.describe" in log.read_text()
+    assert in_folder(tmp_path) == []
+    # Another one starts as if nothing had been expected, and ends alike.
+    assert launcher.run(call, lambda _: None).code == 0
+    refused = StageCall("b", "image", (*HELP, "--wrong"), {}, Resources(), "run", tmp_path, log)
+    launcher.expect(HELP, {}, tmp_path)
+    waited = launcher.run(refused, lambda _: None)
+    assert (waited.code, waited.in_words()) == (2, launcher.run(refused, lambda _: None).in_words())
+
+
+def test_a_stage_expected_in_another_environment_starts_afresh(tmp_path):
+    launcher = HostLauncher()
+    launcher.expect(HELP, {"A": "1"}, tmp_path)
+    call = StageCall("a", "image", (*HELP, "--help"), {"A": "2"}, Resources(), "run", tmp_path, tmp_path / "log")
+    assert launcher.run(call, lambda _: None).code == 0
+    assert len(in_folder(tmp_path)) == 2
+    launcher.dismiss()
+    assert in_folder(tmp_path) == []
+
+
+def test_what_waits_is_gone_after_a_stop(tmp_path):
+    launcher = HostLauncher()
+    for _ in range(3):
+        launcher.expect(HELP, {}, tmp_path)
+    launcher.stop()
+    launcher.dismiss()
+    assert in_folder(tmp_path) == []
+
+
+def test_a_command_that_is_no_stage_of_ours_is_not_started_ahead(tmp_path):
+    launcher = HostLauncher()
+    for command in (("python3", "-m", "http.server"), ("sh", "-c", "netanomaly.train"), ("python3", "-m")):
+        launcher.expect(command, {}, tmp_path)
+    assert in_folder(tmp_path) == []
