@@ -23,8 +23,9 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    sys.modules["__main__"] = stage  # as with python -m: the stage's name is taken from there
-    stage.main(json.loads(line))
+    arguments = json.loads(line)
+    sys.argv = [str(stage.__file__), *arguments]  # as python -m has it
+    stage.main(arguments)
 
 
 if __name__ == "__main__":
