@@ -22,7 +22,7 @@ $docker version > /dev/null 2>&1 || code=3 fail "no Docker daemon answers; start
 mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 2> /dev/null |
   awk '$2 == "Debian" && $1 !~ /security/ {print $1; exit}')}
 [ -n "$mirror" ] || mirror=$(grep -rhoE 'https?://[^ ]*/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2> /dev/null | head -n 1 || true)
-[ -n "$mirror" ] || mirror=http://deb.debian.org/debian
+[ -n "$mirror" ] || fail "no Debian mirror is configured here; name one: DEBIAN_MIRROR=http://... images/offline-base.sh"
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
