@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -73,6 +74,10 @@ class HostLauncher:
         with self._lock:
             left, self._ahead = self._ahead, []
         for _, _, begun in left:
+            _signal_group(begun.process.pid, signal.SIGTERM)
+        for _, _, begun in left:
+            # The supervisor reports, or is gone, when it has seen the end of what waited.
+            select.select([begun.result], [], [], GRACE_SECONDS)
             self._end(begun)
             begun.close()
 
