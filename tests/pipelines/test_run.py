@@ -98,3 +98,8 @@ def test_the_original_configuration_runs_unchanged(tmp_path):
     assert ended.json["run_dir"].startswith(str(tmp_path / "data/mlops_artifacts/network_anomaly_detector/1.0.0_"))
     view = json.loads((tmp_path / "data/mlops_artifacts/registry/model_registry.json").read_text())
     assert view["models"][0]["model_name"] == "network_anomaly_detector"
+
+
+def test_what_a_run_leaves_is_a_sound_registry(again):
+    checked = netanomaly("registry", "fsck", "--registry", again.json["registry"])
+    assert checked.code == 0, checked.stdout
