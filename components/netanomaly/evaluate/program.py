@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from netanomaly.errors import DataError, ModelError
+from netanomaly.flows.classes import Classes
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.labels import is_normal
 from netanomaly.metrics import gates as quality_gates
@@ -126,10 +127,12 @@ def evaluate(
         ),
         "scores_digest": "sha256:" + hashlib.sha256(scores.tobytes()).hexdigest(),
     }
+    attack = np.zeros(len(scores), dtype=bool)
+    if label:
+        attack = np.array([name not in normal_names for name in names], dtype=bool)[classes]
     points = []
     if document["roc_auc"]:
-        attack_rows = np.array([name not in normal_names for name in names])[classes]
-        points = confidence_metrics(np.sort(scores[~attack_rows]), np.sort(scores[attack_rows]))
+        points = confidence_metrics(np.sort(scores[~attack]), np.sort(scores[attack]))
     document["top_alerts"] = top_alerts(
         model, strongest, [names[each] for each in classes[strongest.places]] if label else []
     )
@@ -140,12 +143,11 @@ def evaluate(
     document["reasons"] = reasons
     comparison = None
     if champion is not None:
-        kinds = np.array([name not in normal_names for name in names], dtype=bool)
         theirs = _champion_scores(champion, file, parameters.champion)
         comparison = compare(
             theirs,
             scores,
-            kinds[classes] if label else np.zeros(len(scores), dtype=bool),
+            attack,
             classes,
             names,
             model.alert_budget,
@@ -225,7 +227,7 @@ def score_file(
     """
     scores = np.empty(file.metadata.num_rows, dtype=np.float32)
     classes = np.zeros(len(scores) if label else 0, dtype=np.int32)
-    places: dict[str, int] = {}
+    met = Classes()
     columns = [name for name in model.schema.features if name in file.schema_arrow.names]
     scored = 0
     with ThreadPoolExecutor(_THREADS) as threads:
@@ -248,27 +250,13 @@ def score_file(
         for batch in file.iter_batches(_ROWS_PER_BATCH, columns=[*columns, *([label] if label else [])]):
             waiting.append(threads.submit(score, batch))
             if label:
-                classes[start : start + batch.num_rows] = _places(batch.column(label), places)
+                classes[start : start + batch.num_rows] = met.codes(batch.column(label))
             start += batch.num_rows
             if len(waiting) > _BATCHES_WAITING:
                 take()
         while waiting:
             take()
-    return scores, classes, list(places)
-
-
-def _places(labels: pa.Array, places: dict[str, int]) -> npt.NDArray[np.int32]:
-    """Position of each label among the names seen; new names are added. A missing label is the empty name."""
-    encoded = labels if pa.types.is_dictionary(labels.type) else labels.cast(pa.string()).dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    codes = encoded.indices.fill_null(len(names)).to_numpy()
-    present = np.bincount(codes, minlength=len(names) + 1).astype(bool).tolist()
-    table = [
-        places.setdefault(name or "", len(places)) if here else 0
-        for name, here in zip([*names, ""], present, strict=True)
-    ]
-    positions: npt.NDArray[np.int32] = np.array(table, dtype=np.int32)[codes]
-    return positions
+    return scores, classes, list(met.counts)
 
 
 def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str, str]]:

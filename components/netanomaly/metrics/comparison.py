@@ -48,10 +48,12 @@ def compare(
     if attack.all() or not attack.any():
         reason = "the evaluation data cannot tell them apart: it needs labelled rows, normal ones and attacks"
         return {**document, "decision": "keep", "reason": reason}
-    sides = [_measured(scores, attack, budget) for scores in (champion, challenger)]
+    measured = [_measured(scores, attack, budget) for scores in (champion, challenger)]
+    sides = [metrics for metrics, _ in measured]
     low, high = _paired_interval(champion, challenger, attack, seed)
     rise = sides[1]["roc_auc"] - sides[0]["roc_auc"]
-    losses = _losses(champion, challenger, attack, classes, names, budget)
+    alerts = [scores > threshold for scores, (_, threshold) in zip((champion, challenger), measured, strict=True)]
+    losses = _losses(alerts, attack, classes, names)
     document |= {
         "champion": sides[0],
         "challenger": sides[1],
@@ -82,31 +84,32 @@ def compare(
     return {**document, "decision": decision, "reason": reason}
 
 
-def _measured(scores: Scores, attack: npt.NDArray[np.bool_], budget: float) -> dict[str, float]:
+def _measured(scores: Scores, attack: npt.NDArray[np.bool_], budget: float) -> tuple[dict[str, float], np.float32]:
+    """Metrics of the ranking, and the threshold that keeps the budget."""
     normal, attacks = np.sort(scores[~attack]), np.sort(scores[attack])
-    return {
+    recall, threshold = recall_at(normal, attacks, budget)
+    metrics = {
         "roc_auc": roc_auc(normal, attacks),
         "average_precision": average_precision(normal, attacks),
-        f"recall_at_{budget * 100:g}_percent": recall_at(normal, attacks, budget)[0],
+        f"recall_at_{budget * 100:g}_percent": recall,
     }
+    return metrics, np.float32(threshold)
 
 
 def _losses(
-    champion: Scores,
-    challenger: Scores,
+    alerts: Sequence[npt.NDArray[np.bool_]],
     attack: npt.NDArray[np.bool_],
     classes: npt.NDArray[np.int32],
     names: Sequence[str],
-    budget: float,
 ) -> list[dict[str, Any]]:
-    """Large attack classes of which the challenger catches clearly less, the greatest loss first."""
+    """Large attack classes of which the challenger catches clearly less, the greatest loss first.
+
+    `alerts` are the rows over the threshold of the champion, and of the challenger.
+    """
     rows = np.bincount(classes[attack], minlength=len(names))
-    recalls = []
-    for scores in (champion, challenger):
-        normal, attacks = np.sort(scores[~attack]), np.sort(scores[attack])
-        threshold = recall_at(normal, attacks, budget)[1]
-        caught = np.bincount(classes[attack & (scores > np.float32(threshold))], minlength=len(names))
-        recalls.append(caught / np.maximum(rows, 1))
+    recalls = [
+        np.bincount(classes[attack & alerting], minlength=len(names)) / np.maximum(rows, 1) for alerting in alerts
+    ]
     loss = recalls[0] - recalls[1]
     return [
         {

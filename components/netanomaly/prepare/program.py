@@ -105,9 +105,8 @@ def prepare(
     training_source = _as_list(wanted.data_source)
     evaluation_source = _as_list(wanted.evaluation_data_source or wanted.data_source)
     with ThreadPoolExecutor(2) as threads:  # hashing lets go of the interpreter lock
-        identities = list(
-            threads.map(identity_of, [training_source, evaluation_source][: 1 + (evaluation_source != training_source)])
-        )
+        sources = [training_source] if evaluation_source == training_source else [training_source, evaluation_source]
+        identities = list(threads.map(identity_of, sources))
     training_identity, evaluation_identity = identities[0], identities[-1]
     # The same bytes under two names are one data set: a model is never judged on rows it was fitted on.
     held_out = evaluation_identity == training_identity
