@@ -38,6 +38,7 @@ def one(detector: str, name: str, seed: int, folder: Path) -> dict[str, float]:
     """Fit and score once; what a row of the table is made of."""
     import numpy as np
     from netanomaly.metrics.detection import average_precision, recall_at, roc_auc
+    from netanomaly.metrics.distribution import Distribution
     from netanomaly.models.detector import make
 
     from tests.bench.quality_data import load
@@ -50,7 +51,7 @@ def one(detector: str, name: str, seed: int, folder: Path) -> dict[str, float]:
     fitted = time.perf_counter()
     scores = model.score(evaluation).astype(np.float32)
     scored = time.perf_counter()
-    normal, attacks = np.sort(scores[~attack]), np.sort(scores[attack])
+    normal, attacks = Distribution.of(scores[~attack]), Distribution.of(scores[attack])
     return {
         "roc_auc": roc_auc(normal, attacks),
         "average_precision": average_precision(normal, attacks),

@@ -19,17 +19,18 @@ def main(argv: list[str]) -> None:
         import pyarrow.parquet as pq
 
         from netanomaly.evaluate.program import Parameters, evaluate
+        from netanomaly.evaluate.scoring import Champion
         from netanomaly.models.model import load
         from netanomaly.report import evaluation_page
 
         parameters = stage.parameters(Parameters)
         model = load(stage.input("model"))
         champion = None
-        if parameters.champion:
+        if version := stage.parameter("champion"):
             from netanomaly.registry import open_registry
 
             name = stage.parameter("model_name")
-            champion = open_registry(stage.parameter("registry")).load(f"{name}:{parameters.champion}")
+            champion = Champion(open_registry(stage.parameter("registry")).load(f"{name}:{version}"), version)
         # Class names come as the few they are, not spelt out row by row.
         flows = pq.ParquetFile(stage.input("flows"), read_dictionary=[parameters.label_column])
         evaluation = evaluate(model, flows, parameters, stage.progress, champion)

@@ -79,9 +79,9 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
     features = [name for name in contract.features if name != parameters.label_column]
     # Takes as long as reading and encoding the rows; the detector waits for it where it needs it.
     Thread(target=import_module, args=("sklearn.ensemble",), daemon=True).start()
-    positions, chosen = _eligible(file, contract.label_column, parameters)
-    sampled = sampling.sample(positions, parameters.rows_at_most, parameters.random_state)
-    table = sampling.take(file, sampled, features, progress)
+    eligible, training_rows = _eligible(file, contract.label_column, parameters)
+    chosen = sampling.sample(eligible.rows, parameters.rows_at_most, parameters.random_state)
+    table = sampling.take(file, eligible, chosen, features, progress)
     clocks = [name for name in features if is_clock(table.column(name))]
     if clocks and len(clocks) < len(features):
         features = [name for name in features if name not in clocks]
@@ -104,7 +104,7 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
         detector=detector,
         thresholds=[],
         alert_budget=parameters.alert_budget,
-        training_rows=chosen,
+        training_rows=training_rows,
         versions=versions(),
         typical=Typical.learn(fitted_rows),
     )
@@ -114,11 +114,11 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
         "model_type": model.model_type,
         "parameters": resolved,
         "rows": file.metadata.num_rows,
-        "rows_eligible": len(positions),
+        "rows_eligible": eligible.rows,
         "rows_used": len(table),
         "rows_fitted": len(fitting),
         "rows_calibrated": len(calibrating),
-        "training_rows": chosen,
+        "training_rows": training_rows,
         "features": features,
         "left_out_as_time": clocks,
         "categorical": list(schema.categorical),
@@ -178,27 +178,28 @@ def refusal(report: Mapping[str, Any]) -> str:
     return "the data gate refused the data: " + ("; ".join(errors) or "no reason was reported")
 
 
-def _eligible(
-    file: pq.ParquetFile, label_column: str | None, parameters: Parameters
-) -> tuple[npt.NDArray[np.int64], str]:
-    """Positions of the rows that may be fitted on, and which those are: "normal" or "all"."""
+def _eligible(file: pq.ParquetFile, label_column: str | None, parameters: Parameters) -> tuple[sampling.Eligible, str]:
+    """The rows that may be fitted on, and which those are: "normal" or "all"."""
+
+    def normal(name: str) -> bool:
+        return is_normal(name, parameters.normal_labels)
+
     wanted = parameters.training_rows
     labelled = label_column is not None and label_column in file.schema_arrow.names
     if wanted == "all" or (wanted == "auto" and not labelled):
-        return np.arange(file.metadata.num_rows), "all"
+        return sampling.Eligible(file, None, normal), "all"
     if not labelled:
         raise DataError(
             "training_rows is 'normal' but the training data has no label column "
             f"{parameters.label_column!r}; set label_column, or training_rows to 'all'"
         )
-    counts, codes = sampling.classes(file, str(label_column))
-    normal = np.array([is_normal(name, parameters.normal_labels) for name in counts], dtype=bool)
-    if not normal.any():
+    eligible = sampling.Eligible(file, label_column, normal)
+    if not eligible.rows:
         raise DataError(
-            f"no training row is normal: column {label_column!r} holds {_listed(counts)}; "
+            f"no training row is normal: column {label_column!r} holds {_listed(eligible.classes)}; "
             "name the normal ones in normal_labels, or set training_rows to 'all'"
         )
-    return np.flatnonzero(normal[codes]), "normal"
+    return eligible, "normal"
 
 
 def _refuse_constant(table: pa.Table) -> None:
