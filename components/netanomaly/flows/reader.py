@@ -181,7 +181,10 @@ class Reader:
 
         numeric = [name for name in self._layout.features if self._kinds[name] == "number"]
         matrix, infinite, complete = columns.numbers([column(name) for name in numeric], table.num_rows)
-        self.tally.repair("infinite or absurdly large value set to missing", int(infinite.sum()))
+        self.tally.repair(
+            "infinite or absurdly large value set to missing",
+            sum(int(rows.sum()) for rows in infinite.values()),
+        )
         labels = None if label is None else self._labels(column(label), uri)
         batch = Batch(
             numbers=matrix,
