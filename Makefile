@@ -87,6 +87,7 @@ BUILD_SERVERS := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell comman
 .PHONY: test
 test: lint $(BUILD_SERVERS) ## Everything that CI checks
 	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
+	.ci/other-pythons
 
 BENCH_ROWS ?= 100000 1000000
 
@@ -113,4 +114,4 @@ soak: images ## Long tests: two thousand short containers, each reported as it e
 
 .PHONY: clean
 clean: ## Remove what the targets made, but not runs/
-	rm -rf build dist .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist .venv .venv-* .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
