@@ -22,7 +22,8 @@ class ParquetRecords:
         self.uri = file.uri
         self._stream = open_file(file)
         try:
-            self._file = pq.ParquetFile(self._stream)
+            # Reading ahead would keep every row group that was read until the last one is.
+            self._file = pq.ParquetFile(self._stream, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as error:
             self._stream.close()
             raise DataError(f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}") from None
