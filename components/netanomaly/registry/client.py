@@ -25,6 +25,8 @@ from netanomaly.registry.location import Location, locate
 
 # What a registration may spend on the view; a person's command may take longer.
 _VIEW_SECONDS = 0.05
+# What is done is done: an outage that begins after it is no reason to keep the caller.
+_VIEW_OUTAGE_SECONDS = 2.0
 _SECONDS_BETWEEN_VIEWS, _MOST_SECONDS_BETWEEN_VIEWS = 1.0, 16.0
 
 
@@ -336,7 +338,8 @@ class Registry:
         own = {record.model for record in self._unpublished.values()}
         # Where it fails the registration stands; whoever publishes next mends the view.
         with suppress(NetanomalyError):
-            done = view.publish(self._location.write, own, known_records=self._unpublished, seconds=_VIEW_SECONDS)
+            store = self._location.write.within(_VIEW_OUTAGE_SECONDS)
+            done = view.publish(store, own, known_records=self._unpublished, seconds=_VIEW_SECONDS)
             # Where many publish they give way to each other; the last one of them does it.
             longer = min(self._seconds_between_views * 2, _MOST_SECONDS_BETWEEN_VIEWS)
             self._seconds_between_views = _SECONDS_BETWEEN_VIEWS if done else longer
@@ -355,7 +358,7 @@ class Registry:
         heads.need(self._read, model)
         head = heads.change(self._location.write, model, change.id, make)
         with suppress(NetanomalyError):
-            view.publish(self._location.write, {model})
+            view.publish(self._location.write.within(_VIEW_OUTAGE_SECONDS), {model})
         return head
 
     def _registration(self, done: registering.Committed, record: Record, promotion: Promotion) -> Registration:

@@ -5,6 +5,7 @@ crash or a power cut the old object is there, or the new one. Compare-and-swap i
 under an exclusive lock (flock) on the registry's `.lock`; the kernel releases it when its holder dies.
 """
 
+import copy
 import fcntl
 import hashlib
 import os
@@ -36,6 +37,11 @@ class FileStore:
         self.root = root.absolute()
         self.uri = self.root.as_uri()
         self._lock_seconds = lock_seconds
+
+    def within(self, seconds: float) -> "FileStore":
+        brief = copy.copy(self)
+        brief._lock_seconds = min(seconds, self._lock_seconds)
+        return brief
 
     def get(self, key: str) -> Stored:
         with _in_words(self.root, key):

@@ -19,7 +19,8 @@ from netanomaly.registry import s3_client, s3_errors
 from netanomaly.registry.errors import Absent, Refused, WrongDigest
 from netanomaly.registry.store import Listed, Stored, Uploaded
 
-_PIECE_BYTES = 1 << 20
+# What is lost of an answer that is cut off is less than one piece.
+_PIECE_BYTES = 1 << 16
 # S3 takes no part under 5 MiB but the last, and at most 10,000 of them.
 _PART_BYTES = 8 << 20
 _SMALLEST_PART_BYTES = 5 << 20

@@ -24,12 +24,21 @@ _FIRST_CONTACT_SECONDS = 10.0
 
 
 class Retrying:
-    """A store in a bucket that survives outages shorter than `retry` seconds."""
+    """A store in a bucket that survives outages shorter than `retry` seconds.
 
-    def __init__(self, store: ObjectStore) -> None:
+    Args:
+        store: The bucket.
+        seconds: How long a request is asked again after it first failed; default: the bucket's `timeouts.retry`.
+    """
+
+    def __init__(self, store: ObjectStore, seconds: float | None = None) -> None:
         self._store = store
+        self._seconds = store.timeouts.retry if seconds is None else seconds
         self.uri = store.uri
         self._answered = False
+
+    def within(self, seconds: float) -> "Retrying":
+        return Retrying(self._store, min(seconds, self._seconds))
 
     def get(self, key: str) -> Stored:
         return self._again(lambda: self._store.get(key))
@@ -68,6 +77,7 @@ class Retrying:
                     for piece in pieces:
                         done += len(piece)
                         yield piece
+                        waits = self._waits()
                 return
             except StoreUnavailable as error:
                 next(waits)(error)
@@ -125,16 +135,21 @@ class Retrying:
                 return answer
 
     def _waits(self) -> Iterator[Callable[[StoreUnavailable], None]]:
-        """What to do after each failure: sleep a growing, random time, or raise it when the time is over."""
-        started = time.monotonic()
+        """What to do after each failure: sleep a growing, random time, or raise it when the time is over.
+
+        The time counts from the first failure: a large upload may take longer than any outage.
+        """
+        failed_at: float | None = None
         longest = _FIRST_WAIT_SECONDS
 
         def wait(error: StoreUnavailable) -> None:
-            budget = self._store.timeouts.retry
+            nonlocal failed_at
+            failed_at = failed_at or time.monotonic()
+            budget = self._seconds
             if isinstance(error, Unreachable) and not self._answered:
                 budget = min(budget, _FIRST_CONTACT_SECONDS)
             seconds = longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter
-            elapsed = time.monotonic() - started
+            elapsed = time.monotonic() - failed_at
             if elapsed + seconds > budget:
                 raise type(error)(f"{error}; given up after {elapsed:.0f} seconds") from None
             time.sleep(seconds)
