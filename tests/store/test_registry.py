@@ -1,6 +1,7 @@
 """The registry on a folder: nothing lost, nothing doubled, nothing believed unchecked. Races are in `test_races`."""
 
 import fcntl
+import hashlib
 import json
 import os
 import signal
@@ -52,6 +53,17 @@ def test_versions_are_numbered_and_a_retry_registers_once(folder, model_file):
     again = register(folder, model_file, "run-1")
     assert (again.version, again.created) == (1, False)
     assert [version.number for version in open_registry(folder).versions("m")] == [1, 2]
+
+
+def test_a_file_that_is_not_the_one_described_is_not_registered(place, model_file):
+    """One that is sent at once, and one that is sent in parts."""
+    for content in (b"model bytes", b"x" * (9 << 20)):
+        model_file.write_bytes(content)
+        described = hashlib.sha256(content).hexdigest()
+        model_file.write_bytes(content[:-1] + b"!")
+        with pytest.raises(WrongDigest, match="is not the file that was described"):
+            place.open().register("m", model_file, METADATA, run_id="run", sha256=described)
+    assert not [key for key in place.objects.all() if key.startswith(("heads/", "models/"))]
 
 
 def test_the_same_registration_with_other_contents_is_a_conflict(folder, model_file, tmp_path):

@@ -13,6 +13,7 @@ from netanomaly.cli.registry_words import (
     Numbered,
     Reference,
     RegistryOption,
+    SignKeyOption,
     WhyOption,
     show_json,
 )
@@ -37,6 +38,7 @@ def register(
     metadata: Annotated[Path | None, typer.Option("--metadata", help="A JSON file; its `metrics` are shown.")] = None,
     key: Annotated[str, typer.Option("--key", help="Same key, same registration. Default: by the content.")] = "",
     description: Annotated[str, typer.Option("--description", help="A line for people.")] = "",
+    sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,7 +49,7 @@ def register(
     from netanomaly.registry import open_registry
 
     document = _document(metadata) if metadata else {}
-    done = open_registry(registry).register(
+    done = open_registry(registry, sign_key=str(sign_key or "")).register(
         name,
         artifact,
         document,

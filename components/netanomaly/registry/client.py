@@ -5,7 +5,7 @@ everything after it (the view) can be written again: a process may die anywhere,
 work or finds it done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,11 @@ class Registration:
     reason: str = ""
 
 
-def open_registry(uri: str | Path, *, single_writer: bool = False) -> "Registry":
+def open_registry(
+    uri: str | Path, *, single_writer: bool = False, sign_key: str = "", trusted_keys: Sequence[str] = ()
+) -> "Registry":
     """The registry in a folder or a bucket; see `location.locate`. It need not exist yet."""
-    return Registry(locate(uri, single_writer=single_writer))
+    return Registry(locate(uri, single_writer=single_writer, sign_key=sign_key, trusted_keys=trusted_keys))
 
 
 class Registry(Reader):
@@ -127,7 +129,7 @@ class Registry(Reader):
             **given,
         )
         with registering.told(self.uri, "the model's files are stored, no version is known to be made"):
-            record, digest, new = registering.put_record(store, record)
+            record, digest, new = registering.put_record(store, record, self._location.signer)
             done = registering.commit(store, before, record, digest, new, promotion, change)
         self._publisher.registered(digest, record)
         return self._registration(done, record, promotion)
@@ -235,6 +237,6 @@ class Registry(Reader):
         return Registration(done.version, done.created, record, aliases, reason)
 
     def _check_artifacts(self, head: Head, entry: Entry) -> None:
-        record = record_of(self._read, head.model, entry)
+        record = record_of(self._read, head.model, entry, self._location.trust)
         for file in [*(record.tree.values() or [record.artifact]), *record.files.values()]:
             check(self._read, file)

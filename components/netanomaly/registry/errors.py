@@ -12,6 +12,9 @@
     ModelError                     exit 2
     |- WrongDigest                         the bytes are not those that were registered
     |- WrongSize                           fewer or more bytes than registered
+    |- Unsigned                            a reader that trusts certain keys met a record without a signature
+    |- UnknownSigner                       it is signed, by a key that this reader does not trust
+    |- WrongSignature                      the record is not what that key signed
     |- MissingArtifact                     the record is there, the model file is not
     |- LibraryVersionsMissing              the record does not say what the model was made with
     `- UnsupportedLibraryVersions          it does, and that cannot be loaded here
@@ -21,6 +24,8 @@
 
 Two more never leave the package: `Absent` and `Refused`, a store's answers to a read and to a conditional write.
 """
+
+from pathlib import Path
 
 from netanomaly.errors import InputError, ModelError, OutsideError
 
@@ -58,11 +63,31 @@ class DamagedRegistry(InputError):
 
 
 class WrongDigest(ModelError):
-    """The bytes are not those that were registered."""
+    """The bytes are not those that were registered, or were to be."""
+
+    @classmethod
+    def of_source(cls, path: Path, found: str, expected: str) -> "WrongDigest":
+        """Of a file that was to be registered."""
+        return cls(
+            f"{path} has SHA-256 {found}, not {expected}: it is not the file that was described, or changed since; "
+            "nothing is registered, start again with a file that stays"
+        )
 
 
 class WrongSize(ModelError):
     """Fewer or more bytes than were registered."""
+
+
+class Unsigned(ModelError):
+    """A record has no signature, and this reader believes signed ones only."""
+
+
+class UnknownSigner(ModelError):
+    """A record is signed by a key that this reader does not trust."""
+
+
+class WrongSignature(ModelError):
+    """A record is not what its key signed."""
 
 
 class MissingArtifact(ModelError):

@@ -85,7 +85,7 @@ class FileStore:
             _flush(copy)
             found = digest.hexdigest()
             if sha256 is not None and sha256 != found:
-                raise WrongDigest(f"{source} has SHA-256 {found}, not {sha256}: it changed while it was registered")
+                raise WrongDigest.of_source(source, found, sha256)
             key = address(found)
             self._rename(temporary, key)
         return Uploaded(key, found, size)

@@ -86,7 +86,7 @@ class ObjectStore:
                 stream, size = io.BytesIO(data), len(data)
                 found = hashlib.sha256(data).hexdigest()
                 if sha256 is not None and found != sha256:
-                    raise changed(source, found, sha256)
+                    raise WrongDigest.of_source(source, found, sha256)
             else:
                 # The address is by content: without a known digest the file is read once more.
                 found = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
@@ -184,9 +184,5 @@ class _Verified:
         self._digest.update(data)
         self._left -= len(data)
         if not self._left and self._digest.hexdigest() != self._sha256:
-            raise changed(self._path, self._digest.hexdigest(), self._sha256)
+            raise WrongDigest.of_source(self._path, self._digest.hexdigest(), self._sha256)
         return data
-
-
-def changed(path: Path, found: str, expected: str) -> WrongDigest:
-    return WrongDigest(f"{path} has SHA-256 {found}, not {expected}: it changed while it was registered")

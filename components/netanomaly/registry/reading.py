@@ -60,6 +60,11 @@ class Reader:
     def uri(self) -> str:
         return self._location.uri
 
+    @property
+    def checks_signatures(self) -> bool:
+        """Whether records are believed only with a signature by a trusted key."""
+        return self._location.trust is not None
+
     def models(self) -> list[str]:
         """Names of all models that have a version, sorted."""
         return [documents.model_of(item.key) for item in self._read.list(documents.HEADS)]
@@ -138,6 +143,6 @@ class Reader:
         return ready
 
     def _version(self, head: Head, entry: Entry) -> Version:
-        record = record_of(self._read, head.model, entry)
+        record = record_of(self._read, head.model, entry, self._location.trust)
         aliases = tuple(sorted(name for name, alias in head.aliases.items() if alias.version == entry.version))
         return Version(entry.version, aliases, record, entry.status)
