@@ -4,8 +4,8 @@ import secrets
 import time
 
 import pytest
+from netanomaly.errors import StoreUnavailable
 from netanomaly.registry import open_registry
-from netanomaly.registry.errors import StoreUnavailable
 
 from tests.store.proxy import FAULTS, Proxy, proxy
 from tests.store.work import METADATA

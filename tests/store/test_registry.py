@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from netanomaly.errors import InputError
+from netanomaly.errors import InputError, StoreUnavailable
 from netanomaly.registry import documents, open_registry
 from netanomaly.registry.client import Registry
 from netanomaly.registry.errors import (
@@ -21,7 +21,6 @@ from netanomaly.registry.errors import (
     MissingArtifact,
     NewerFormat,
     NotInRegistry,
-    StoreUnavailable,
     UnsupportedLibraryVersions,
     WrongDigest,
     WrongSize,

@@ -3,8 +3,9 @@
 import socket
 
 import pytest
+from netanomaly.errors import StoreRefused, StoreUnavailable
 from netanomaly.registry import open_registry
-from netanomaly.registry.errors import StoreRefused, StoreUnavailable, UnfitStore
+from netanomaly.registry.errors import UnfitStore
 from netanomaly.registry.object_store import ObjectStore
 from netanomaly.registry.probe import probe, remember
 

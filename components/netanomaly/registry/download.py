@@ -11,11 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from netanomaly.errors import ModelError
+from netanomaly.errors import Absent, ModelError
 from netanomaly.registry import documents
 from netanomaly.registry.documents import Entry, File, Record
 from netanomaly.registry.errors import (
-    Absent,
     DamagedRegistry,
     LibraryVersionsMissing,
     MissingArtifact,

@@ -6,7 +6,6 @@
     |- NotReady                            the version is deprecated or deleted, or an alias holds it
     |- KeyConflict                         the same key was registered with other contents
     |- NewerFormat                         written by a later netanomaly; says which
-    |- StoreRefused                        access denied, no such bucket, wrong credentials
     |- UnfitStore                          a server whose conditional writes cannot be trusted
     `- DamagedRegistry                     an object of the registry is not what was written
     ModelError                     exit 2
@@ -18,16 +17,13 @@
     |- MissingArtifact                     the record is there, the model file is not
     |- LibraryVersionsMissing              the record does not say what the model was made with
     `- UnsupportedLibraryVersions          it does, and that cannot be loaded here
-    OutsideError                   exit 3
-    `- StoreUnavailable                    time-out, reset, 5xx, or a lock held by another process
-       `- Unreachable                      no connection at all: nothing was asked yet
 
-Two more never leave the package: `Absent` and `Refused`, a store's answers to a read and to a conditional write.
+Beside these: StoreRefused, StoreUnavailable and Unreachable of netanomaly.errors.
 """
 
 from pathlib import Path
 
-from netanomaly.errors import InputError, ModelError, OutsideError
+from netanomaly.errors import InputError, ModelError
 
 
 class InvalidName(InputError):
@@ -48,10 +44,6 @@ class KeyConflict(InputError):
 
 class NewerFormat(InputError):
     """An object was written in a format of a later netanomaly."""
-
-
-class StoreRefused(InputError):
-    """The store said no: access denied, no such bucket, wrong credentials."""
 
 
 class UnfitStore(InputError):
@@ -100,19 +92,3 @@ class LibraryVersionsMissing(ModelError):
 
 class UnsupportedLibraryVersions(ModelError):
     """The model was made with library versions that cannot load it here."""
-
-
-class StoreUnavailable(OutsideError):
-    """The store did not answer, or not in time; the same call may succeed later."""
-
-
-class Unreachable(StoreUnavailable):
-    """There is no connection to the store: the request was not even sent."""
-
-
-class Absent(Exception):
-    """There is no object under this key."""
-
-
-class Refused(Exception):
-    """The condition of a write did not hold: the object exists already, or is no longer the one expected."""

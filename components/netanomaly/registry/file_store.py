@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from netanomaly.registry.errors import Absent, Refused, StoreRefused, StoreUnavailable, WrongDigest
+from netanomaly.errors import Absent, Refused, StoreRefused, StoreUnavailable
+from netanomaly.registry.errors import WrongDigest
 from netanomaly.registry.store import Listed, Stored, Uploaded
 
 _PIECE_BYTES = 1 << 20

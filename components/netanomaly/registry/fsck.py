@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from netanomaly.errors import ModelError
+from netanomaly.errors import Absent, ModelError
 from netanomaly.registry import documents, heads, sealing, view
 from netanomaly.registry.documents import DELETED, READY, Entry, Head
 from netanomaly.registry.download import check, record_of
-from netanomaly.registry.errors import Absent, DamagedRegistry
+from netanomaly.registry.errors import DamagedRegistry
 from netanomaly.registry.location import Location
 from netanomaly.registry.signing import Trust
 from netanomaly.registry.store import Store

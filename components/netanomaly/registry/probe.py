@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from netanomaly.errors import NetanomalyError
+from netanomaly.errors import Absent, NetanomalyError, Refused, StoreRefused, StoreUnavailable
 from netanomaly.registry import documents
-from netanomaly.registry.errors import Absent, Refused, StoreRefused, StoreUnavailable, UnfitStore
+from netanomaly.registry.errors import UnfitStore
 from netanomaly.registry.object_store import ObjectStore
 from netanomaly.registry.retrying import Retrying
 from netanomaly.registry.store import Store, Stored

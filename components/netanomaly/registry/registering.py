@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from netanomaly.errors import InputError, ModelError, NetanomalyError
+from netanomaly.errors import InputError, ModelError, NetanomalyError, Refused, StoreUnavailable
 from netanomaly.registry import changes, documents, heads, sealing
 from netanomaly.registry.changes import Change, Promotion
 from netanomaly.registry.documents import Entry, Head, Record
-from netanomaly.registry.errors import KeyConflict, Refused, StoreUnavailable
+from netanomaly.registry.errors import KeyConflict
 from netanomaly.registry.heads import Found
 from netanomaly.registry.signing import Signer
 from netanomaly.registry.store import Listed, Store

@@ -4,23 +4,17 @@ A conditional write that was sent and not answered may have happened. Sent again
 first try: so the object is read, and what stands there says who won.
 """
 
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from netanomaly.registry.errors import Absent, Refused, StoreUnavailable, Unreachable
+from netanomaly.errors import Absent, Refused, StoreUnavailable, Unreachable
 from netanomaly.registry.object_store import ObjectStore
 from netanomaly.registry.store import Listed, Stored, Uploaded
+from netanomaly.s3.outage import Outage
 
 T = TypeVar("T")
-
-_FIRST_WAIT_SECONDS = 0.05
-_LONGEST_WAIT_SECONDS = 5.0
-# A server that never answered is more likely misspelt than down.
-_FIRST_CONTACT_SECONDS = 10.0
 
 
 class Retrying:
@@ -70,20 +64,20 @@ class Retrying:
     def _pieces(self, key: str, size: int) -> Iterator[bytes]:
         """Goes on where an answer was cut off; who reads compares the digest of the whole."""
         done = 0
-        waits = self._waits()
+        outage = Outage(self._seconds)
         while done < size:
             try:
                 with self._store.read(key, done) as pieces:
                     for piece in pieces:
                         done += len(piece)
                         yield piece
-                        waits = self._waits()
+                        outage = Outage(self._seconds)
                 return
             except StoreUnavailable as error:
-                next(waits)(error)
+                outage.wait(error, answered=self._answered)
 
     def _conditionally(self, key: str, data: bytes, etag: str | None, write: Callable[[], str]) -> str:
-        waits = self._waits()
+        outage = Outage(self._seconds)
         ambiguous = False
         while True:
             try:
@@ -95,7 +89,7 @@ class Retrying:
                 return self._settled(key, data)
             except StoreUnavailable as error:
                 ambiguous = ambiguous or not isinstance(error, Unreachable)
-                next(waits)(error)
+                outage.wait(error, answered=self._answered)
             else:
                 self._answered = True
                 return written
@@ -121,39 +115,15 @@ class Retrying:
         return current.etag
 
     def _again(self, ask: Callable[[], T]) -> T:
-        waits = self._waits()
+        outage = Outage(self._seconds)
         while True:
             try:
                 answer = ask()
             except StoreUnavailable as error:
-                next(waits)(error)
+                outage.wait(error, answered=self._answered)
             except Absent:
                 self._answered = True
                 raise
             else:
                 self._answered = True
                 return answer
-
-    def _waits(self) -> Iterator[Callable[[StoreUnavailable], None]]:
-        """What to do after each failure: sleep a growing, random time, or raise it when the time is over.
-
-        The time counts from the first failure: a large upload may take longer than any outage.
-        """
-        failed_at: float | None = None
-        longest = _FIRST_WAIT_SECONDS
-
-        def wait(error: StoreUnavailable) -> None:
-            nonlocal failed_at
-            failed_at = failed_at or time.monotonic()
-            budget = self._seconds
-            if isinstance(error, Unreachable) and not self._answered:
-                budget = min(budget, _FIRST_CONTACT_SECONDS)
-            seconds = longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter
-            elapsed = time.monotonic() - failed_at
-            if elapsed + seconds > budget:
-                raise type(error)(f"{error}; given up after {elapsed:.0f} seconds") from None
-            time.sleep(seconds)
-
-        while True:
-            yield wait
-            longest = min(longest * 2, _LONGEST_WAIT_SECONDS)
