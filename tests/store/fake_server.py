@@ -100,6 +100,8 @@ def fake(**behaviour) -> Iterator[Fake]:
             else:
                 self.reply(200, data, ETag=_etag(data))
 
+        do_HEAD = do_GET  # noqa: N815 - as the standard library asks
+
         def do_DELETE(self):
             if not self.special():
                 made.objects.pop(self.path, None)
