@@ -87,6 +87,13 @@ class Reader:
         entries = [entry for entry in sealing.entries(self._read, head) if deleted or entry.status != DELETED]
         return [self._version(head, entry) for entry in entries]
 
+    def newest_first(self, model_name: str) -> Iterator[Version]:
+        """The versions of a model that are not deleted, each read as it is asked for. Raises NotInRegistry."""
+        head = heads.need(self._read, model_name)
+        for entry in sealing.newest_entries(self._read, head):
+            if entry.status != DELETED:
+                yield self._version(head, entry)
+
     def version(self, reference: str) -> Version:
         """One version: `model:3`, `model@champion`, or `model` for the newest that is ready.
 
