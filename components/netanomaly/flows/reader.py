@@ -28,7 +28,7 @@ class FileRead:
     uri: str
     bytes: int
     rows: int = 0
-    digest: str = ""
+    identity: str = ""
 
 
 @dataclass
@@ -116,8 +116,8 @@ class Reader:
     def identity(self) -> str:
         """Identity of the bytes that were read, comparable to `sources.Files.identity`."""
         names = [file.name for file in self._files.files]
-        digests = [read.digest for read in self.tally.files]
-        return sources.combined_identity(zip(names, digests, strict=True))
+        identities = [read.identity for read in self.tally.files]
+        return sources.combined_identity(zip(names, identities, strict=True))
 
     def _text(self, file: sources.SourceFile, read: FileRead) -> Iterator[Batch]:
         stream = streams.TextStream(file)
@@ -131,7 +131,7 @@ class Reader:
                 read.rows += table.num_rows
                 if table.num_rows:
                     yield self._batch(table, found.label_source, file.uri)
-            read.digest = stream.digest()
+            read.identity = file.identity(stream.digest())
         finally:
             stream.close()
 
@@ -145,7 +145,7 @@ class Reader:
         finally:
             records.close()
         # Parquet is not read in order, so its identity takes a pass of its own.
-        read.digest = sources.digest(file)
+        read.identity = file.identity()
 
     def _begin(self, records: CsvFile | ParquetRecords, head: Callable[[list[str]], pa.Table]) -> layout.Layout:
         """Fix the columns by the first file, and hold every later one to them. What the file's own columns are."""
@@ -238,7 +238,7 @@ def _alike(found: layout.Layout, expected: layout.Layout) -> bool:
 def _is_parquet(file: sources.SourceFile) -> bool:
     if Path(file.name).suffix.lower() in sources.PARQUET_SUFFIXES:
         return True
-    with sources.open_file(file) as stream:
+    with file.open() as stream:
         return stream.read(len(streams.PARQUET_MAGIC)) == streams.PARQUET_MAGIC
 
 

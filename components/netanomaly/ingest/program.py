@@ -77,8 +77,11 @@ def ingest(
 def _ingest(
     parameters: Parameters, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
 ) -> dict[str, Any]:
+    files = sources.resolve(parameters.source)
+    if files.identity_is_known:
+        _refuse_change(parameters, files.identity())
     reader = Reader(
-        sources.resolve(parameters.source),
+        files,
         layout.CsvFormat.parse(parameters.csv),
         layout.Selection(
             parameters.label_column,
@@ -193,6 +196,6 @@ _FILES_LISTED = 1000
 
 def _files(files: Iterable[Any]) -> list[dict[str, Any]]:
     return [
-        {"uri": file.uri, "bytes": file.bytes, "rows": file.rows, "identity": f"sha256:{file.digest}"}
+        {"uri": file.uri, "bytes": file.bytes, "rows": file.rows, "identity": file.identity}
         for file in list(files)[:_FILES_LISTED]
     ]
