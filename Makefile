@@ -76,11 +76,12 @@ lint: setup ## Style, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two S3 servers that the registry is tested against, built once into the user's cache where there is Go.
+# Servers that the registry and `make push` are tested against, built once into the user's cache where there is Go.
 # `make test` does it by itself in CI and as root; others ask for it, since it takes minutes.
 .PHONY: test-servers
-test-servers: setup ## Build the S3 servers that the registry's tests can use
+test-servers: setup ## Build the S3 servers and the container registry that tests can use
 	$(BIN)/python -m tests.store.servers
+	$(BIN)/python -m tests.e2e.container_registry
 
 BUILD_SERVERS := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers))
 
