@@ -6,10 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import requests
+from docker import DockerClient
+from docker.errors import ImageNotFound
 from netanomaly import images
 from netanomaly.runners import docker_daemon
 from netanomaly.runners.docker import DockerLauncher
@@ -32,12 +36,14 @@ pytestmark = [
 class Checkout:
     """A copy of what images are made from, so that what is noted of a push stays out of this checkout."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, client: DockerClient) -> None:
         for name in ("components", "images", "requirements"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "LICENSE", folder)
         self.folder = folder
         self.notes = folder / "build/pushed-images.json"
+        self.tags: list[str] = []
+        self._client = client
 
     def run(self, *arguments: str, **environment: str) -> Ended:
         paths = {"PYTHONPATH": f"{self.folder / 'components'}:{self.folder}", "PATH": "/usr/bin:/bin"}
@@ -62,6 +68,15 @@ class Checkout:
         assert listed.code == 0, listed.stderr
         return dict(listed.json)
 
+    def tagged(self, prefix: str) -> dict[str, str]:
+        """References under a prefix; the images of STAGES are there under them, as `make images` leaves them."""
+        references = self.references(prefix)
+        for stage in STAGES:
+            repository, _, tag = references[stage].rpartition(":")
+            self._client.images.get(images.reference(stage)).tag(repository, tag)
+            self.tags.append(references[stage])
+        return references
+
     def compile(self, prefix: str) -> str:
         program = "from netanomaly.cli import main; main()"
         compiled = self.run("-c", program, "compile", "--out", "out", "--image-prefix", prefix)
@@ -70,26 +85,12 @@ class Checkout:
 
 
 @pytest.fixture
-def checkout(client, tmp_path):
-    """The copy; its images are there under every prefix that `tagged` was given, until the test ends."""
-    made = Checkout(tmp_path / "checkout")
-    tags: list[str] = []
-
-    def tagged(prefix: str) -> dict[str, str]:
-        references = made.references(prefix)
-        for stage in STAGES:
-            repository, _, tag = references[stage].rpartition(":")
-            client.images.get(images.reference(stage)).tag(repository, tag)
-            tags.append(references[stage])
-        return references
-
-    made.tagged = tagged
+def checkout(client, tmp_path) -> Iterator[Checkout]:
+    made = Checkout(tmp_path / "checkout", client)
     yield made
-    for tag in tags:
-        try:
+    for tag in made.tags:
+        with suppress(ImageNotFound):
             client.images.remove(tag)
-        except docker_daemon.ImageNotFound:
-            continue
 
 
 def test_what_is_missing_is_pushed_once_and_then_named_by_its_digest(client, checkout, tmp_path):
