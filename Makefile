@@ -76,11 +76,12 @@ lint: setup ## Style, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two S3 servers that the registry is tested against, built once into the user's cache where there is Go.
+# Servers that the registry and `make push` are tested against, built once into the user's cache where there is Go.
 # `make test` does it by itself in CI and as root; others ask for it, since it takes minutes.
 .PHONY: test-servers
-test-servers: setup ## Build the S3 servers that the registry's tests can use
+test-servers: setup ## Build the S3 servers and the container registry that tests can use
 	$(BIN)/python -m tests.store.servers
+	$(BIN)/python -m tests.e2e.container_registry
 
 BUILD_SERVERS := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers))
 
@@ -107,10 +108,10 @@ bench-quality: setup ## Judge every detector on every data set; writes docs/qual
 bench-images: images ## Sizes and start times of the stage images
 	$(BIN)/python -m tests.bench.stage_images
 
-# A thousand containers that fail at once and a thousand that do not; `make test` starts forty.
+# Half an hour: what `make test` does with forty quick containers and one light image, with two thousand and with all.
 .PHONY: soak
-soak: images ## Long tests: two thousand short containers, each reported as it ended
-	NETANOMALY_SOAK_STAGES=2000 $(BIN)/pytest tests/e2e/test_docker_launcher.py -k under_load
+soak: images ## Long tests: two thousand short containers, every image built a second time
+	NETANOMALY_SOAK=1 $(BIN)/pytest --durations 0 --durations-min 1 tests/e2e/test_docker_launcher.py tests/e2e/test_builds.py -k 'under_load or second_build'
 
 .PHONY: clean
 clean: ## Remove what the targets made, but not runs/

@@ -7,6 +7,7 @@ writing the executor output. https://www.kubeflow.org/docs/components/pipelines/
 import argparse
 import json
 import os
+import resource
 import sys
 import time
 import traceback
@@ -169,6 +170,7 @@ def stage(argv: list[str]) -> Iterator[Stage]:
     try:
         task = Stage(_load(arguments.executor_input))
         yield task
+        _tell_peak_memory()
         task.finish()
     except KeyboardInterrupt:
         _fail("interrupted", 130)
@@ -235,7 +237,16 @@ def _in_words(error: OSError) -> str:
     return f"{reason}: {os.fspath(error.filename)!r}" if error.filename else reason
 
 
+def _tell_peak_memory() -> None:
+    """One line in the log: a container's end tells nothing of it, and its limit is chosen by it."""
+    peak = max(resource.getrusage(whose).ru_maxrss for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    # Linux counts in KiB, macOS in bytes.
+    peak *= 1 if sys.platform == "darwin" else 1024
+    print(f"peak memory: {peak} bytes", file=sys.stderr, flush=True)  # noqa: T201
+
+
 def _fail(message: str, code: int) -> None:
+    _tell_peak_memory()
     # Last line of the log, whatever the stage wrote before: it is what the UI and the runner show.
     sys.stdout.flush()
     print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,6 +1,7 @@
 """The executor protocol as a stage meets it: inputs, outputs, and how each ending is told."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +91,7 @@ def test_each_ending_has_its_exit_code_one_last_clear_line_and_no_output(tmp_pat
     with pytest.raises(SystemExit) as ended, stage_io.stage(arguments(executor_input(tmp_path))):
         raise raised
     error = capsys.readouterr().err
+    assert re.search(r"(?m)^peak memory: \d{7,} bytes$", error)
     assert ended.value.code == code
     assert error.splitlines()[-1].startswith(line)
     assert ("Traceback" in error) == (code == 1)
