@@ -82,10 +82,15 @@ lint: setup ## Style, types and import rules
 test-servers: setup ## Build the S3 servers that the registry's tests can use
 	$(BIN)/python -m tests.store.servers
 
-BUILD_SERVERS := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers))
+# And what checks workflows and manifests, where kubectl is not there.
+.PHONY: test-tools
+test-tools: setup ## Build the commands that tests of workflows and manifests use
+	$(BIN)/python -m tests.tools
+
+BUILD_TESTED_WITH := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers test-tools))
 
 .PHONY: test
-test: lint $(BUILD_SERVERS) ## Everything that CI checks
+test: lint $(BUILD_TESTED_WITH) ## Everything that CI checks
 	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
 
 BENCH_ROWS ?= 100000 1000000

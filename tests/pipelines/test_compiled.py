@@ -3,6 +3,7 @@
 import difflib
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -131,7 +132,7 @@ def test_the_name_of_the_secret_is_no_part_of_a_cache_key(carried):
 
 def test_no_secret_of_the_environment_reaches_the_yaml(tmp_path):
     value = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
-    variables = {"AWS_ACCESS_KEY_ID": value, "AWS_SECRET_ACCESS_KEY": value, "AWS_SESSION_TOKEN": value}
+    variables: dict[str, Any] = {"AWS_ACCESS_KEY_ID": value, "AWS_SECRET_ACCESS_KEY": value, "AWS_SESSION_TOKEN": value}
     ended = netanomaly("compile", "--out", tmp_path, **variables)
     text = Path(ended.stdout.strip()).read_text()
     assert value not in text

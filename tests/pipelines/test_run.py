@@ -121,7 +121,7 @@ def outputs_of(run: Ended) -> dict[str, dict[str, dict]]:
 def types_of(run: Ended) -> dict[tuple[str, str], str]:
     """The KFP type of each artefact, by task and name."""
     pipeline = next(yaml.safe_load_all((COMPILED / "training.yaml").read_text()))
-    types = {}
+    types: dict[tuple[str, str], str] = {}
     for task, outputs in outputs_of(run).items():
         component = pipeline["components"][f"comp-{task}"]["outputDefinitions"]["artifacts"]
         types |= {(task, name): component[name]["artifactType"]["schemaTitle"] for name in outputs}
