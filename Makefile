@@ -64,6 +64,23 @@ offline-base: ## Make the base image from Debian packages, where no registry can
 push: images ## Push the images that the registry lacks: make push IMAGE_PREFIX=registry.example.org/netanomaly
 	$(BIN)/python -m images.push $(IMAGE_ARGUMENTS)
 
+# A local Kubernetes with Kubeflow Pipelines: docker, kind, kubectl. docs/cluster.md.
+.PHONY: kind-up
+kind-up: images ## Make a kind cluster with Kubeflow Pipelines and the stage images in it
+	manifests/kind/up
+
+.PHONY: kind-load
+kind-load: images ## Load the stage images into the kind cluster anew
+	manifests/kind/load
+
+.PHONY: kind-e2e
+kind-e2e: setup ## Test the pipeline on the kind cluster (most of an hour)
+	manifests/kind/e2e
+
+.PHONY: kind-down
+kind-down: ## Remove the kind cluster
+	manifests/kind/down
+
 .PHONY: format
 format: setup ## Format the code
 	$(BIN)/ruff check --fix --quiet . || true
