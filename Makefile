@@ -64,6 +64,10 @@ offline-base: ## Make the base image from Debian packages, where no registry can
 push: images ## Push the images that the registry lacks: make push IMAGE_PREFIX=registry.example.org/netanomaly
 	$(BIN)/python -m images.push $(IMAGE_ARGUMENTS)
 
+.PHONY: join-images
+join-images: setup ## Join what `make push` pushed from two kinds of machine, below build/machines
+	$(BIN)/python -m images.join $(IMAGE_ARGUMENTS)
+
 # A local Kubernetes with Kubeflow Pipelines: docker, kind, kubectl. docs/cluster.md.
 .PHONY: kind-up
 kind-up: images ## Make a kind cluster with Kubeflow Pipelines and the stage images in it
