@@ -1,6 +1,7 @@
 """The executor protocol as a stage meets it: inputs, outputs, and how each ending is told."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -171,6 +172,7 @@ def test_the_clear_line_is_the_very_last_whatever_the_stage_printed_before(tmp_p
         [sys.executable, "-c", code, *arguments(executor_input(tmp_path))],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         text=True,
         check=False,
     )

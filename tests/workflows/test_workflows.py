@@ -63,6 +63,12 @@ def test_rights_are_given_job_by_job_and_writing_only_where_a_tag_is_released(fi
         assert "contents" not in writing or name == "release"
 
 
+def test_no_checkout_leaves_its_token_behind(workflow):
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
 def test_every_make_target_that_is_called_is_there(workflow):
     targets = re.findall(r"(?m)^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text())
     scripts = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
