@@ -64,6 +64,27 @@ offline-base: ## Make the base image from Debian packages, where no registry can
 push: images ## Push the images that the registry lacks: make push IMAGE_PREFIX=registry.example.org/netanomaly
 	$(BIN)/python -m images.push $(IMAGE_ARGUMENTS)
 
+.PHONY: join-images
+join-images: setup ## Join what `make push` pushed from two kinds of machine, below build/machines
+	$(BIN)/python -m images.join $(IMAGE_ARGUMENTS)
+
+# A local Kubernetes with Kubeflow Pipelines: docker, kind, kubectl. docs/cluster.md.
+.PHONY: kind-up
+kind-up: images ## Make a kind cluster with Kubeflow Pipelines and the stage images in it
+	manifests/kind/up
+
+.PHONY: kind-load
+kind-load: images ## Load the stage images into the kind cluster anew
+	manifests/kind/load
+
+.PHONY: kind-e2e
+kind-e2e: setup ## Test the pipeline on the kind cluster (most of an hour)
+	manifests/kind/e2e
+
+.PHONY: kind-down
+kind-down: ## Remove the kind cluster
+	manifests/kind/down
+
 .PHONY: format
 format: setup ## Format the code
 	$(BIN)/ruff check --fix --quiet . || true
@@ -83,10 +104,15 @@ test-servers: setup ## Build the S3 servers and the container registry that test
 	$(BIN)/python -m tests.store.servers
 	$(BIN)/python -m tests.e2e.container_registry
 
-BUILD_SERVERS := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers))
+# And what checks workflows and manifests, where kubectl is not there.
+.PHONY: test-tools
+test-tools: setup ## Build the commands that tests of workflows and manifests use
+	$(BIN)/python -m tests.tools
+
+BUILD_TESTED_WITH := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers test-tools))
 
 .PHONY: test
-test: lint $(BUILD_SERVERS) ## Everything that CI checks
+test: lint $(BUILD_TESTED_WITH) ## Everything that CI checks
 	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
 	.ci/other-pythons
 

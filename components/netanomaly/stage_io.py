@@ -6,6 +6,7 @@ writing the executor output. https://www.kubeflow.org/docs/components/pipelines/
 
 import argparse
 import json
+import math
 import os
 import resource
 import sys
@@ -24,6 +25,9 @@ from netanomaly.errors import InputError, NetanomalyError, OutsideError
 T = TypeVar("T")
 
 EXECUTOR_INPUT = "--executor-input"
+
+# The two that are nested: what a ClassificationMetrics artefact is made of.
+_NESTED_METADATA = ("confidenceMetrics", "confusionMatrix")
 
 # Where the KFP launcher mounts each object store.
 _MOUNTS = {"s3://": "/s3/", "minio://": "/minio/", "gs://": "/gcs/"}
@@ -103,8 +107,16 @@ class Stage:
         return list(self._output_parameters)
 
     def describe(self, name: str, metadata: Mapping[str, Any]) -> None:
-        """Add metadata to an output artefact: flat numbers and texts, or what its KFP type asks for."""
+        """Add metadata to an output artefact: finite numbers and texts, or what its KFP type asks for.
+
+        Anything else is refused by the back end, or shown as something else: a boolean as 1.
+        """
         self._first(self._outputs, name, "output")
+        for key, value in metadata.items():
+            if key not in _NESTED_METADATA and not _can_be_shown(value):
+                raise NetanomalyError(
+                    f"metadata {key!r} of output {name!r} is {value!r}; Kubeflow takes numbers and text"
+                )
         self._metadata.setdefault(name, {}).update(metadata)
 
     def progress(self, rows: int) -> None:
@@ -115,13 +127,16 @@ class Stage:
             print(f"progress: {rows} rows", file=sys.stderr, flush=True)  # noqa: T201 - a stage's log is its standard error
 
     def finish(self) -> None:
-        """Write the executor output. Called last: a stage that wrote it has succeeded."""
+        """Write the executor output. Called last: a stage that wrote it has succeeded.
+
+        Every artefact that is a file gets its `digest` and its size in `bytes` as metadata.
+        """
         if self._output_file is None:
             return
         artifacts = {}
         for name, value in self._outputs.items():
             for artifact in value.get("artifacts", ())[:1]:
-                metadata = {**artifact.get("metadata", {}), **self._metadata.get(name, {})}
+                metadata = {**artifact.get("metadata", {}), **self._metadata.get(name, {}), **_content(_path(artifact))}
                 artifacts[name] = {"artifacts": [{"name": artifact.get("name", name), "uri": artifact["uri"]}]}
                 if metadata:
                     artifacts[name]["artifacts"][0]["metadata"] = metadata
@@ -219,6 +234,22 @@ def _path(artifact: Mapping[str, Any]) -> Path:
         if uri.startswith(scheme):
             return Path(mount + uri.removeprefix(scheme))
     return Path(uri)
+
+
+def _can_be_shown(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    import hashlib
+
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"digest": f"sha256:{digest}", "bytes": path.stat().st_size}
 
 
 def _whole_numbers_as_int(value: Any) -> Any:

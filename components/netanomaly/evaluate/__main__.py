@@ -20,7 +20,7 @@ def main(argv: list[str]) -> None:
         from netanomaly.evaluate.scoring import Champion
         from netanomaly.flows.flow_file import open_flows
         from netanomaly.models.model import load
-        from netanomaly.report import evaluation_page
+        from netanomaly.report import decision_note, evaluation_page
 
         parameters = stage.parameters(Parameters)
         model = load(stage.input("model"))
@@ -34,7 +34,12 @@ def main(argv: list[str]) -> None:
         evaluation = evaluate(model, flows, parameters, stage.progress, champion)
         document = evaluation.document
         stage.write_json("decision", evaluation.decision)
-        stage.describe("decision", {name: evaluation.decision[name] for name in ("decision", "reason")})
+        in_short = {name: evaluation.decision[name] for name in ("decision", "reason")}
+        stage.describe("decision", in_short)
+        stage.output("decision_note").write_text(
+            decision_note(evaluation.decision, document, stage.parameter("model_name")), encoding="utf-8"
+        )
+        stage.describe("decision_note", in_short)
         stage.write_json("evaluation_metrics", document)
         stage.describe("metrics", evaluation.headline)
         stage.describe("classification_metrics", evaluation.classification)
@@ -48,6 +53,8 @@ def main(argv: list[str]) -> None:
             provenance={"versions": model.versions, "scores_digest": document["scores_digest"]},
         )
         stage.output("report").write_text(page, encoding="utf-8")
+        stage.describe("report", {"verdict": document["verdict"], "rows": document["rows"]})
+        stage.describe("evaluation_metrics", {"verdict": document["verdict"], "rows": document["rows"]})
         stage.set_output_parameter("verdict", document["verdict"])
 
 

@@ -18,14 +18,13 @@ def main(argv: list[str]) -> None:
         stage.output("data_report").write_text(page, encoding="utf-8")
         stage.set_output_parameter("verdict", report["verdict"])
         severities = [finding["severity"] for finding in report["findings"]]
-        stage.describe(
-            "validation_report",
-            {
-                "verdict": report["verdict"],
-                "errors": severities.count("error"),
-                "warnings": severities.count("warning"),
-            },
-        )
+        found = {
+            "verdict": report["verdict"],
+            "errors": severities.count("error"),
+            "warnings": severities.count("warning"),
+        }
+        stage.describe("validation_report", found)
+        stage.describe("data_report", found)
 
 
 if __name__ == "__main__":

@@ -392,6 +392,12 @@ def test_what_cannot_get_better_is_not_tried_again(execute, code):
     assert launcher.started == ["a"]
 
 
+def test_a_run_without_retries_tries_once_whatever_the_pipeline_says(execute):
+    launcher = FakeLauncher(a=exits(3))
+    execute({"a": task("a", retryPolicy={"maxRetryCount": 5})}, launcher, retries=False)
+    assert launcher.started == ["a"]
+
+
 def test_events_tell_the_run_in_order(execute):
     def count(call, on_rows):
         on_rows(10)
