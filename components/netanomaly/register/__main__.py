@@ -47,6 +47,7 @@ def main(argv: list[str]) -> None:
         )
         stage.set_output_parameter("version", registration.version)
         stage.describe("registration", {"model_name": name, "version": registration.version, "registry": uri})
+        stage.tell({"model_name": name, "version": registration.version, "metrics": metadata["metrics"]})
 
 
 if __name__ == "__main__":

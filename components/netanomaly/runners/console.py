@@ -21,14 +21,17 @@ from netanomaly.runners.events import (
     TaskRetried,
     TaskStarted,
 )
-from netanomaly.runners.result import CANCELED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, StageResult
+from netanomaly.runners.result import CACHED, CANCELED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, StageResult
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _SECONDS_BETWEEN_ROW_LINES = 10.0
 
-_STYLES = {SUCCEEDED: "green", FAILED: "bold red", CANCELED: "yellow", RUNNING: "cyan", SKIPPED: "dim", WAITING: "dim"}
+_STYLES = {
+    **{SUCCEEDED: "green", CACHED: "green", FAILED: "bold red", CANCELED: "yellow"},
+    **{RUNNING: "cyan", SKIPPED: "dim", WAITING: "dim"},
+}
 
 
 @contextmanager
@@ -56,7 +59,7 @@ class PlainView:
     def __call__(self, event: Event) -> None:
         match event:
             case RunStarted():
-                self._say(f"run {event.run_id} of {event.pipeline} in {event.run_dir}")
+                self._say(f"run {event.run_id} of {event.pipeline} in {event.place}")
             case TaskStarted():
                 self._say(f"{event.stage.name}: started")
                 self._rows_told[event.stage.name] = time.monotonic()
@@ -72,7 +75,7 @@ class PlainView:
             case RunStopping():
                 self._say(f"{event.signal_name}: stopping; once more to kill")
             case RunFinished():
-                self._say(f"run {event.result.state} after {event.result.seconds:.1f} s")
+                self._say(f"run {event.state} after {event.seconds:.1f} s")
 
     def _say(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
@@ -91,7 +94,7 @@ class TableView:
     def __call__(self, event: Event) -> None:
         match event:
             case RunStarted():
-                self._title = f"{event.pipeline}  {event.run_dir}"
+                self._title = f"{event.pipeline}  {event.place}"
                 self._stages = {stage.name: stage for stage in event.stages}
             case TaskStarted():
                 self._started[event.stage.name] = time.monotonic()
@@ -137,12 +140,13 @@ class TableView:
 
 
 def _last_line(stage: StageResult) -> str:
-    if stage.state == SKIPPED:
-        return f"{stage.name}: skipped"
+    if stage.state in (SKIPPED, CACHED):
+        return f"{stage.name}: {stage.state}"
     figures = f"{stage.seconds or 0:.1f} s"
     if stage.peak_memory_bytes is not None:
         figures += f", {_mebibytes(stage.peak_memory_bytes)}"
-    reason = f": {stage.error} (log: {stage.log})" if stage.state == FAILED else ""
+    log = f" (log: {stage.log})" if stage.log is not None else ""
+    reason = f": {stage.error}{log}" if stage.error and stage.state == FAILED else ""
     return f"{stage.name}: {stage.state} after {figures}{reason}"
 
 
