@@ -61,7 +61,7 @@ CacheOption = Annotated[
 ]
 RegistryOption = Annotated[
     str | None,
-    typer.Option("--registry", envvar="NETANOMALY_REGISTRY", help="Registry URI; default: the configuration's."),
+    typer.Option("--registry", help="Registry URI; default: the configuration's."),
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the configuration.")

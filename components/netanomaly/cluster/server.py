@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlencode
 
 from netanomaly.cluster.errors import Exists, NotFound, Refused, SignInNeeded, Unavailable
@@ -78,7 +78,7 @@ class Server:
         document = _object(answer)
         if status == 200 and document is not None:
             return document
-        self._refuse(f"{method} {path}", status, headers, answer, document)
+        raise self._refusal(f"{method} {path}", status, headers, answer, document)
 
     def _send(
         self, method: str, path: str, query: Mapping[str, Any], body: Mapping[str, Any] | None, file: str | None
@@ -125,18 +125,18 @@ class Server:
             return Unavailable(f"{self.host} gave no answer within {self._timeout[1]} s", undecided=True)
         return Unavailable(f"{self.host} broke off the connection ({_in_words(reason)})", undecided=True)
 
-    def _refuse(
+    def _refusal(
         self, what: str, status: int, headers: Mapping[str, str], body: bytes, document: Mapping[str, Any] | None
-    ) -> NoReturn:
+    ) -> Exception:
         if 300 <= status < 400:
             target = {name.lower(): value for name, value in headers.items()}.get("location", "another address")
-            raise SignInNeeded(
+            return SignInNeeded(
                 f"{self.host} sends {what} on to {target[:200]}: where that is a page to sign in on, give a token or "
                 "a cookie (docs/submitting.md, Signing in); where it is the server's own address, give it as --host"
             )
         if status in (401, 403):
             said = _message(document, body)
-            raise SignInNeeded(
+            return SignInNeeded(
                 f"{self.host} refuses {what} with {status}{f' ({said})' if said else ''}: "
                 + (
                     "it does not accept the credentials, or got none; give a token or a cookie"
@@ -145,16 +145,16 @@ class Server:
                 )
             )
         if document is None:
-            raise self._no_api(what, status, body)
+            return self._no_api(what, status, body)
         message = _message(document, body)
         if "ResourceNotFoundError" in str(document) or status == 404:
             # The server answers 500 where a thing named inside the request is missing.
-            raise NotFound(f"{self.host} has no such thing: {message}")
+            return NotFound(f"{self.host} has no such thing: {message}")
         if status == 409:
-            raise Exists(f"{self.host}: {message}")
+            return Exists(f"{self.host}: {message}")
         if status >= 500 or status in _TRY_AGAIN:
-            raise Unavailable(f"{self.host} failed {what} with {status}: {message}", undecided=status in (502, 504))
-        raise Refused(f"{self.host} refuses {what} with {status}: {message}")
+            return Unavailable(f"{self.host} failed {what} with {status}: {message}", undecided=status in (502, 504))
+        return Refused(f"{self.host} refuses {what} with {status}: {message}")
 
     def _no_api(self, what: str, status: int, body: bytes) -> Exception:
         if status >= 500 or status in _TRY_AGAIN:

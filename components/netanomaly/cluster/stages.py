@@ -107,11 +107,11 @@ class RunView:
         found: set[str] = set()
         for moment, count in begun.items():
             beside = {
-                key: detail
+                key: found_here
                 for key in self.tasks
-                if (detail := self._detail(key)) is not None
-                and detail.get("state") == "SUCCEEDED"
-                and str(detail.get("start_time")) == moment
+                if (found_here := self._detail(key)) is not None
+                and found_here.get("state") == "SUCCEEDED"
+                and str(found_here.get("start_time")) == moment
             }
             found.update(sorted(beside, key=lambda key: _seconds(beside[key]) or 0.0)[:count])
         return found

@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_ROW_LINES = 10.0
 
 _STYLES = {
-    **{SUCCEEDED: "green", CACHED: "green", FAILED: "bold red", CANCELED: "yellow"},
-    **{RUNNING: "cyan", SKIPPED: "dim", WAITING: "dim"},
+    SUCCEEDED: "green",
+    CACHED: "green",
+    FAILED: "bold red",
+    CANCELED: "yellow",
+    RUNNING: "cyan",
+    SKIPPED: "dim",
+    WAITING: "dim",
 }
 
 
@@ -119,17 +124,20 @@ class TableView:
         table = Table(title=Text(self._title), title_justify="left", caption=Text(self._note), caption_justify="left")
         table.add_column("Stage", overflow="fold")
         table.add_column("State")
-        for heading in ("Seconds", "Rows", "Peak memory"):
-            table.add_column(heading, justify="right")
         # A copy: the run goes on while this is drawn.
-        for stage in list(self._stages.values()):
-            table.add_row(
-                Text(stage.display_name),
-                Text(stage.state, style=_STYLES.get(stage.state, "")),
-                self._seconds(stage),
-                f"{self._rows[stage.name]:,}" if stage.name in self._rows else "",
-                _mebibytes(stage.peak_memory_bytes),
-            )
+        stages = list(self._stages.values())
+        figures = {
+            "Seconds": [self._seconds(stage) for stage in stages],
+            "Rows": [f"{self._rows[stage.name]:,}" if stage.name in self._rows else "" for stage in stages],
+            "Peak memory": [_mebibytes(stage.peak_memory_bytes) for stage in stages],
+        }
+        # A cluster tells neither rows nor memory.
+        shown = {heading: values for heading, values in figures.items() if heading == "Seconds" or any(values)}
+        for heading in shown:
+            table.add_column(heading, justify="right")
+        for number, stage in enumerate(stages):
+            state = Text(stage.state, style=_STYLES.get(stage.state, ""))
+            table.add_row(Text(stage.display_name), state, *(values[number] for values in shown.values()))
         return table
 
     def _seconds(self, stage: StageResult) -> str:
