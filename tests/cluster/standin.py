@@ -26,7 +26,9 @@ LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Log in to Dex</title></head><bo
 _TRACE = "\ngithub.com/kubeflow/pipelines/backend/src/apiserver/server"
 
 
-class Answer(Exception):  # noqa: N818 - an answer other than the usual one
+class Answer(Exception):
+    """An answer other than the usual one."""
+
     def __init__(self, status: int, document: dict | None) -> None:
         self.status, self.document = status, document
 
@@ -426,9 +428,9 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             kind = self.headers.get("Content-Type", "")
             if kind.startswith("multipart/form-data"):
                 message = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
-                parts = [part for part in message.get_payload() if not isinstance(part, str)]
+                parts: Any = message.get_payload()
                 return {
-                    str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True).decode()
+                    part.get_param("name", header="content-disposition"): part.get_payload(decode=True).decode()
                     for part in parts
                 }
             return json.loads(body) if body else {}

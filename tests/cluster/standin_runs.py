@@ -52,7 +52,7 @@ class Run:
     def __post_init__(self) -> None:
         self.created = datetime.now(UTC).replace(microsecond=0)
         self.workflow = f"{self.waves[0][0]}-{self.id[:5]}"
-        self._become("PENDING")
+        self.become("PENDING")
 
     @property
     def now(self) -> str:
@@ -65,11 +65,11 @@ class Run:
         self.step += 1
         if self.canceled:
             if self.state == "CANCELING":
-                self._become("CANCELED")
+                self.become("CANCELED")
             else:
-                self._become("CANCELING")
+                self.become("CANCELING")
         elif self.step == 1:
-            self._become("RUNNING")
+            self.become("RUNNING")
             self._begin(self.workflow, "RUNNING")
             self._begin("root-driver", "PENDING")
         elif self.step == 2:
@@ -102,7 +102,7 @@ class Run:
             answer["run_details"] = {"task_details": sorted(self.tasks.values(), key=lambda task: task["task_id"])}
         return answer | {"state_history": self.history, "plugins_output": _PLUGINS}
 
-    def _become(self, state: str) -> None:
+    def become(self, state: str) -> None:
         self.state = state
         self.history.append({"update_time": self.now, "state": state})
         if state in ("SUCCEEDED", "FAILED", "CANCELED"):
@@ -167,7 +167,7 @@ class Run:
     def _finish(self, state: str) -> None:
         self._end("root", state)
         self._end(self.workflow, state)
-        self._become(state)
+        self.become(state)
 
     def _end_stage(self, stage: str, fate: Fate) -> None:
         state = "SUCCEEDED" if fate.code == 0 else "FAILED"

@@ -18,7 +18,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _CUT = re.compile(r" ?\.\.\.\[stack trace cut\]")
 _MEANT = ("code", "state", "storage_state", "status", "mode", "multi_user", "cron", "max_concurrency", "no_catchup")
 
-_ONE_TASK = {"root": {"dag": {"tasks": {"look": {}}}}}
+_ONE_TASK: dict = {"root": {"dag": {"tasks": {"look": {}}}}}
 _FAILING = {
     "root": {
         "dag": {"tasks": {"fail": {}, "note": {"dependentTasks": ["fail"]}}},
@@ -83,12 +83,14 @@ def _let_time_pass(standin: StandIn, name: str) -> None:
                 run.take_step()
     if name == "run terminate":
         runs["rec-run-3"].take_step()
-        runs["rec-run-3"].take_step()
     if name == "run get, terminating":
         # It was shown as canceling before its history had it.
         runs["rec-run-3"].state = "CANCELING"
     if name == "run get, terminated":
-        runs["rec-run-3"]._become("CANCELING")
+        run = runs["rec-run-3"]
+        run.canceled = False
+        run.take_step()
+        run.become("CANCELING")
 
 
 def _ask(standin: StandIn, entry: dict, known: dict[str, str]) -> urllib3.BaseHTTPResponse:
