@@ -9,7 +9,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,6 +77,8 @@ class StandIn:
     recurring: dict[str, dict] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.RLock)
     stepping: bool = True
+    on_run: Callable[[Run], Any] = lambda _: None
+    """Called with a run that is looked at, before the answer."""
 
     def __post_init__(self) -> None:
         about = "All runs created without specifying an experiment will be grouped here."
@@ -207,7 +209,9 @@ class StandIn:
             raise error(404, 5, f"Failed to get a run: Failed to fetch run {key}: ResourceNotFoundError: ", text)
         if self.stepping:
             self.runs[key].take_step()
-        return self.runs[key].document()
+        run = self.runs[key]
+        self.on_run(run)
+        return run.document()
 
     def list_runs(self, query: dict, body: dict) -> dict:
         found = [run.document() for run in self.runs.values()]

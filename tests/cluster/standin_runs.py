@@ -26,7 +26,8 @@ class Fate:
 
     code: int | None = 0
     lines: tuple[str, ...] = ()
-    attempts: int = 1
+    earlier: tuple["Fate", ...] = ()
+    """Attempts before it, where the stage may be tried again."""
     cached: bool = False
     log_kept: bool = True
 
@@ -174,20 +175,21 @@ class Run:
         if fate.cached:
             self._end(stage, state, self._node())
             return
-        pods = [self._node() for _ in range(fate.attempts)]
-        if fate.log_kept:
-            for attempt, pod in enumerate(pods):
-                self.logs[pod] = self._log(stage, fate, attempt)
-        if fate.attempts == 1:
+        attempts = (*fate.earlier, fate)
+        pods = [self._node() for _ in attempts]
+        for number, attempt in enumerate(attempts):
+            if attempt.log_kept:
+                self.logs[pods[number]] = self._log(stage, attempt, number)
+        if not fate.earlier:
             # Nothing may be tried again: the executor is the pod, and hangs below its stage.
             self._end(f"{stage}/executor", state)
             self._end(stage, state, *pods)
             return
         self._end(stage, state, self._node())
         self._end(f"{stage}/executor", state, *sorted(pods, reverse=True))
-        for attempt in range(fate.attempts):
-            self._begin(f"{stage}/executor({attempt})", "PENDING", name=f"executor({attempt})")
-            self._end(f"{stage}/executor({attempt})", state)
+        for number in range(len(attempts)):
+            self._begin(f"{stage}/executor({number})", "PENDING", name=f"executor({number})")
+            self._end(f"{stage}/executor({number})", state)
 
     def _log(self, stage: str, fate: Fate, attempt: int) -> str:
         moment = self.created + timedelta(seconds=self.step * _SECONDS_OF_A_STEP + attempt)

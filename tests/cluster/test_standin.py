@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ def test_a_filter_for_an_unknown_field_is_refused():
 def _with_a_run_that_failed_three_times(standin: StandIn) -> dict[str, str]:
     """The recording begins after that run: it is made beforehand, with what its logs are recorded under."""
     fates = dict(standin.fates)
-    standin.fates = {"fail": Fate(code=2, lines=("data.csv line 7: text in a numeric column",), attempts=3)}
+    attempt = Fate(code=2, lines=("data.csv line 7: text in a numeric column",))
+    standin.fates = {"fail": replace(attempt, earlier=(attempt, attempt))}
     body = {"display_name": "p3", "experiment_id": next(iter(standin.experiments)), "pipeline_spec": _FAILING}
     made = standin.create_run({}, body)["run_id"]
     run = standin.runs[made]

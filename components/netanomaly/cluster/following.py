@@ -135,9 +135,14 @@ def _last_attempts(server: Server, view: RunView, failed: list[str]) -> dict[str
             if log is None:
                 continue
             task = log.task if log.task in view.tasks else stage
-            if task in failed and (task not in found or found[task].ended <= log.ended):
+            if task in failed and (task not in found or _tells_more(log, found[task])):
                 found[task] = log
     return found
+
+
+def _tells_more(log: logs.StageLog, other: logs.StageLog) -> bool:
+    """A log that has the stage's exit code, before one that breaks off; then the later."""
+    return (log.exit_code is not None, log.ended) >= (other.exit_code is not None, other.ended)
 
 
 def _result(server: Server, view: RunView) -> Mapping[str, Any] | None:

@@ -55,10 +55,10 @@ class RunView:
         return [self._stage(key, cached) for key in self.tasks]
 
     def nodes(self, key: str) -> Iterator[str]:
-        """Names under which the pods of a stage may be known to the log route; of executors, those not before it.
+        """Names under which the pods of a stage that has ended may be known to the log route, likeliest first.
 
-        A pod hangs below its stage, or below an executor where the stage may be tried again; which executor belongs to
-        which stage is not said.
+        A pod hangs below its stage, or below an executor where the stage may be tried again. Which executor belongs to
+        which stage is not said: one that ended otherwise or began before does not. What runs next hangs there, too.
         """
         stage = self._detail(key)
         if stage is None:
@@ -67,6 +67,7 @@ class RunView:
             detail
             for detail in self.details
             if str(detail.get("display_name", "")).startswith("executor")
+            and detail.get("state") == stage.get("state")
             and str(detail.get("start_time", "")) >= str(stage.get("start_time", ""))
         ]
         seen = set()
