@@ -28,6 +28,8 @@ EXECUTOR_INPUT = "--executor-input"
 
 # The two that are nested: what a ClassificationMetrics artefact is made of.
 _NESTED_METADATA = ("confidenceMetrics", "confusionMatrix")
+# How lines of a stage's log begin that others read: its result, and what went wrong, which is the last one.
+RESULT, ERROR = "result: ", "error: "
 
 # Where the KFP launcher mounts each object store.
 _MOUNTS = {"s3://": "/s3/", "minio://": "/minio/", "gs://": "/gcs/"}
@@ -125,6 +127,10 @@ class Stage:
         if now - self._last_progress >= _SECONDS_BETWEEN_PROGRESS_LINES:
             self._last_progress = now
             print(f"progress: {rows} rows", file=sys.stderr, flush=True)  # noqa: T201 - a stage's log is its standard error
+
+    def tell(self, result: Mapping[str, Any]) -> None:
+        """Say what came of it in one line of the log, which is all that a cluster's API serves of a stage."""
+        print(f"{RESULT}{json.dumps(result, ensure_ascii=False)}", file=sys.stderr, flush=True)  # noqa: T201
 
     def finish(self) -> None:
         """Write the executor output. Called last: a stage that wrote it has succeeded.
@@ -280,5 +286,5 @@ def _fail(message: str, code: int) -> None:
     _tell_peak_memory()
     # Last line of the log, whatever the stage wrote before: it is what the UI and the runner show.
     sys.stdout.flush()
-    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"{ERROR}{' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
     raise SystemExit(code) from None

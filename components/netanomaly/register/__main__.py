@@ -55,6 +55,7 @@ def main(argv: list[str]) -> None:
             "registered",
             {"registered_version": registration.version, "became_champion": int(CHAMPION in registration.aliases)},
         )
+        stage.tell({"model_name": name, "version": registration.version, "metrics": metadata["metrics"]})
 
 
 if __name__ == "__main__":

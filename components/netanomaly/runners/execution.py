@@ -144,7 +144,7 @@ class _Execution:
         root = Scope(self._pipeline.root, arguments)
         self._write_state(RUNNING)
         stages = tuple(self._stages.values())
-        self._emit(RunStarted(self._names.id, self._place.folder.root, self._pipeline.name, stages))
+        self._emit(RunStarted(self._names.id, str(self._place.folder.root), self._pipeline.name, stages))
         try:
             with interruptions(self._messages.put):
                 self._advance(root)
@@ -302,7 +302,7 @@ class _Execution:
             pipeline_outputs=pipeline_outputs,
         )
         self._write_state(state, result)
-        self._emit(RunFinished(result))
+        self._emit(RunFinished(result.state, result.seconds))
         return result
 
     def _verdict(self, root: Scope) -> tuple[str, int, str | None, str | None]:

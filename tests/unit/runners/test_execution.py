@@ -419,7 +419,7 @@ def test_events_tell_the_run_in_order(execute):
     assert isinstance(events[0], RunStarted)
     assert [stage.name for stage in events[0].stages] == ["a", "b"]
     assert events[3] == TaskProgress("a", 20)
-    assert events[-1] == RunFinished(result)
+    assert events[-1] == RunFinished(result.state, result.seconds)
 
 
 def test_the_state_in_the_run_folder_is_that_of_the_moment(execute, tmp_path):
