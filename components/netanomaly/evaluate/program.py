@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,13 @@ from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import compare
 from netanomaly.metrics.detection import confidence_metrics, measure
 from netanomaly.metrics.intervals import Scores
+from netanomaly.models.blocks import block_threads
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
 
-# Batches that stay in the cache, scored side by side: numpy and the trees release the interpreter lock. Those that
-# wait are read meanwhile; of 40 numbers each, one takes 10 MiB.
-_THREADS = 2
+# Batches that stay in the cache, scored side by side. Those that wait are read meanwhile; of 40 numbers each, one takes
+# 10 MiB.
 _ROWS_PER_BATCH = 32_768
 _BATCHES_WAITING = 4
 
@@ -230,7 +230,7 @@ def score_file(
     met = Classes()
     columns = [name for name in model.schema.features if name in file.schema_arrow.names]
     scored = 0
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with block_threads() as threads:
         waiting: deque[Future[tuple[Rows, Scores]]] = deque()
 
         def score(batch: pa.RecordBatch) -> tuple[Rows, Scores]:
