@@ -63,7 +63,7 @@ class Surprise:
 
 
 class EnsembleDetector(Detector):
-    """Members of different kinds see different attacks: docs/detectors.md says why these four by default."""
+    """Members of different kinds see different attacks: docs/detectors.md says why these by default."""
 
     minimum_rows = 50
 
