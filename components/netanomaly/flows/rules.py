@@ -50,6 +50,8 @@ RULES: dict[str, Rule] = {
     "out_of_range": Rule(ERROR, None, "a column leaves the range that `ranges` gives it"),
     "duplicate_rows": Rule(WARNING, 0.5, "a larger share of a data set than this repeats an earlier row"),
     "leakage": Rule(WARNING, 0.05, "a larger share of the evaluation rows than this is in the training data"),
+    "time_backwards": Rule(WARNING, 0.6, "a larger share of the steps of the time column than this goes back"),
+    "time_zones": Rule(WARNING, None, "the time column names more than one zone"),
     "shift": Rule(WARNING, 0.3, "a column's distribution moved further than this (Kolmogorov-Smirnov distance)"),
     "unseen_categories": Rule(
         WARNING, 0.05, "a larger share of evaluation rows than this has a category unseen in training"

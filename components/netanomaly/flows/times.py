@@ -5,7 +5,6 @@ between, `T` or a blank before the time of day, with or without a zone. 03/04/20
 it is in March or in April.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,19 +21,8 @@ Seconds = npt.NDArray[np.float64]
 FIRST, LAST = 631_152_000, 4_102_444_800
 UNITS = (1.0, 1e3, 1e6, 1e9)
 
-# What sensors and data sets call it, without case and punctuation: Zeek, Suricata, Argus, CICFlowMeter, UNSW-NB15, nfdump.
-_NAMES = (
-    "ts", "timestamp", "starttime", "stime", "flowstarttime", "flowstart", "datefirstseen", "firstseen", "eventtime",
-    "datetime", "time",
-)  # fmt: skip
 _ZONE = r"[0-9](?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})$"
 _HOW = "write seconds since 1970, or ISO 8601 such as 2024-05-01T12:00:00Z"
-
-
-def likely(names: Sequence[str]) -> str | None:
-    """The column that by its name holds points in time; None where none does."""
-    plain = {"".join(filter(str.isalnum, name)).lower(): name for name in reversed(names)}
-    return next((plain[name] for name in _NAMES if name in plain), None)
 
 
 def unit_of(low: float, high: float) -> float | None:
@@ -79,13 +67,14 @@ class Clock:
         return found
 
     def report(self) -> dict[str, Any]:
-        """First and last in seconds since 1970, rows without a time, the share of steps that go back, zones named."""
+        """First and last in seconds since 1970, rows with and without a time, share of steps that go back, zones named."""
         steps = self._later + self._earlier
         known = self.first <= self.last
         return {
             "column": self.column,
             "first": self.first if known else None,
             "last": self.last if known else None,
+            "rows": self.rows - self.missing,
             "missing": self.missing,
             "backwards": self._earlier / steps if steps else 0.0,
             "zones": sorted(self.zones),
@@ -171,7 +160,7 @@ def are_times(column: Any) -> bool:
     """Whether a column's values, of which at least one is there, are points in time."""
     clock = Clock("")
     try:
-        clock.seconds(column, "", 1)
+        clock.seconds(pa.concat_arrays(column.chunks), "", 1)
     except (DataError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return False
     return clock.first < clock.last

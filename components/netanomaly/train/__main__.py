@@ -21,12 +21,13 @@ def main(argv: list[str]) -> None:
 
         from netanomaly.train.program import Parameters, refusal, train
 
+        validation = stage.input_json("validation_report")
         if stage.parameter("data_verdict") == "refuse":
-            raise GateRefusal(refusal(stage.input_json("validation_report")))
+            raise GateRefusal(refusal(validation))
         parameters = stage.parameters(Parameters, given={"rows_at_most": Parameters.rows_at_most})
         # Class names come as the few they are, not spelt out row by row.
         flows = pq.ParquetFile(stage.input("flows"), read_dictionary=[parameters.label_column])
-        trained = train(flows, parameters, stage.progress)
+        trained = train(flows, parameters, stage.progress, validation["training"]["rows_per_day"])
         trained.model.save(stage.output("model"))
         stage.write_json("training_summary", trained.summary)
         summary = trained.summary

@@ -337,6 +337,34 @@ def _leakage(data: _Data, limit: float) -> Iterator[_Yield]:
         )
 
 
+def _time_backwards(data: _Data, limit: float) -> Iterator[_Yield]:
+    for side, time in _times(data):
+        if time["backwards"] > limit:
+            yield (
+                time["column"],
+                side,
+                f"time column {time['column']!r} runs backwards in the {side} data: {time['backwards']:.0%} of the steps go "
+                "back; rows are split and counted by their times, not by their order",
+                time["backwards"],
+            )
+
+
+def _time_zones(data: _Data, _: float) -> Iterator[_Yield]:
+    for side, time in _times(data):
+        if len(time["zones"]) > 1:
+            yield (
+                time["column"],
+                side,
+                f"time column {time['column']!r} names the zones {', '.join(time['zones'])} in the {side} data; all are "
+                "brought to UTC",
+                None,
+            )
+
+
+def _times(data: _Data) -> Iterator[tuple[str, Report]]:
+    return ((side, report["time"]) for side, report in data.sides if report["time"])
+
+
 def _shift(data: _Data, limit: float) -> Iterator[_Yield]:
     labelled = all(report["normal_rows"] for _, report in data.sides)
     rows = "normal rows" if labelled else "rows"
@@ -395,6 +423,8 @@ _CHECKS: dict[str, _Check] = {
     "out_of_range": _out_of_range,
     "duplicate_rows": _duplicate_rows,
     "leakage": _leakage,
+    "time_backwards": _time_backwards,
+    "time_zones": _time_zones,
     "shift": _shift,
     "unseen_categories": _unseen_categories,
 }
@@ -412,7 +442,14 @@ def _summary(report: Report) -> dict[str, Any]:
         "repaired",
         "duplicates",
     )
-    return {name: report[name] for name in names}
+    return {**{name: report[name] for name in names}, "rows_per_day": rows_per_day(report["time"])}
+
+
+def rows_per_day(time: Report | None) -> float | None:
+    """Rows a day of a source; None without times, or where all of it happened at once."""
+    if time is None or not time["rows"] or time["first"] == time["last"]:
+        return None
+    return float(time["rows"] * 86_400 / (time["last"] - time["first"]))
 
 
 def _knows_no_label(data: _Data) -> bool:
