@@ -20,6 +20,7 @@ PARAMETERS = Parameters(
     training_rows="auto",
     categorical_columns=[],
     alert_budget=0.01,
+    alerts_per_day=0.0,
     random_state=5,
 )
 

@@ -21,9 +21,11 @@ from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import compare
 from netanomaly.metrics.detection import confidence_metrics, measure
 from netanomaly.metrics.intervals import Scores
+from netanomaly.metrics.repeats import repeats
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
+from netanomaly.models.row_keys import are_among
 from netanomaly.models.rows import Rows
 
 # Batches that stay in the cache, scored side by side. Those that wait are read meanwhile; of 40 numbers each, one takes
@@ -31,6 +33,7 @@ from netanomaly.models.rows import Rows
 _ROWS_PER_BATCH = 32_768
 _BATCHES_WAITING = 4
 
+_COIN_TOSS = 0.5
 _TOP_ALERTS = 20
 _FEATURES_PER_ALERT = 4
 
@@ -110,7 +113,8 @@ def evaluate(
     label = read_contract(file.schema_arrow).label_column
     label = label if label in file.schema_arrow.names else None
     strongest = Strongest(_TOP_ALERTS)
-    scores, classes, names = score_file(model, file, label, progress, strongest)
+    seen = np.zeros(file.metadata.num_rows, dtype=bool) if model.seen is not None else None
+    scores, classes, names = score_file(model, file, label, progress, strongest, seen)
     normal_names = {name for name in names if is_normal(name, parameters.normal_labels)}
     document = {
         "format": 1,
@@ -133,6 +137,8 @@ def evaluate(
     points = []
     if document["roc_auc"]:
         points = confidence_metrics(np.sort(scores[~attack]), np.sort(scores[attack]))
+    document["repeats"] = repeats(scores, attack if label else None, seen)
+    document["false_alarms"] = false_alarms(model, document["normal"])
     document["top_alerts"] = top_alerts(
         model, strongest, [names[each] for each in classes[strongest.places]] if label else []
     )
@@ -189,6 +195,22 @@ def _champion_scores(champion: AnomalyModel, file: pq.ParquetFile, version: str)
         raise ModelError(f"the champion, version {version}, cannot score the evaluation data: {error}") from None
 
 
+def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
+    """How many false alarms to expect at the model's threshold: among the normal rows judged, and in a day of traffic.
+
+    Each with the range that holds it in 95 of 100 cases where traffic is as in training; None where not known.
+    """
+    point = model.operating_point(model.alert_budget)
+
+    def expected(rows: float | None) -> dict[str, float] | None:
+        if not rows:
+            return None
+        low, high = point.false_alarms(round(rows))
+        return {"rows": rows, "expected": rows * point.budget, "low": low, "high": high}
+
+    return {"evaluated": expected(normal), "per_day": expected(model.rows_per_day)}
+
+
 def top_alerts(model: AnomalyModel, strongest: Strongest, labels: Sequence[str]) -> list[dict[str, Any]]:
     """The rows that alert the loudest, with the features that made them stand out; rows are counted from 1.
 
@@ -220,10 +242,11 @@ def score_file(
     label: str | None,
     progress: Callable[[int], Any] = int,
     strongest: Strongest | None = None,
+    seen: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[Scores, npt.NDArray[np.int32], list[str]]:
     """Score of each row, position of its class among the names, and the names in order of appearance.
 
-    `strongest` is offered every row.
+    `strongest` is offered every row; `seen` is told which rows the model was trained on.
     """
     scores = np.empty(file.metadata.num_rows, dtype=np.float32)
     classes = np.zeros(len(scores) if label else 0, dtype=np.int32)
@@ -243,6 +266,8 @@ def score_file(
             if strongest is not None:
                 strongest.offer(scored, rows, found)
             scores[scored : scored + len(found)] = found
+            if seen is not None and model.seen is not None:
+                seen[scored : scored + len(found)] = are_among(rows, model.seen)
             scored += len(found)
             progress(scored)
 
@@ -272,6 +297,12 @@ def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str
         warn("the evaluation data has no attacks: false alarms are measured, detection is not")
     elif not document["normal"]:
         warn("the evaluation data has no normal rows: recall at the threshold is measured, false alarms are not")
+    area = document["roc_auc"]
+    if area and area["high"] < _COIN_TOSS:
+        warn(
+            f"ROC-AUC is {area['value']:.3f}: normal rows are odder to the model than attacks, so its training data is "
+            "probably mostly attacks (or the labels are the wrong way round); see what normal_labels and training_rows say"
+        )
     rate = document["at_threshold"]["false_positive_rate"]
     if rate:
         point = model.operating_point(model.alert_budget)

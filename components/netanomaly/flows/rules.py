@@ -36,6 +36,7 @@ RULES: dict[str, Rule] = {
     "different_columns": Rule(ERROR, None, "training and evaluation data differ in their columns or column types"),
     "no_known_label": Rule(ERROR, None, "the data has labels, none of which is known to be normal"),
     "no_normal_rows": Rule(ERROR, None, "no row to train on is normal"),
+    "mostly_attacks": Rule(WARNING, 0.1, "a larger share than this of the rows to train on is attacks by their labels"),
     "one_class_only": Rule(ERROR, None, "labelled evaluation data holds only normal rows, or only attacks"),
     "unknown_normal_label": Rule(WARNING, None, "a class named in normal_labels is in neither data set"),
     "label_missing": Rule(

@@ -36,7 +36,8 @@ def are_among(rows: Rows, keys: Keys) -> npt.NDArray[np.bool_]:
         return np.zeros(len(rows), dtype=bool)
     wanted = row_keys(rows)
     places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return (keys[places] == wanted) & (rows.codes != UNSEEN).all(axis=1)
+    among: npt.NDArray[np.bool_] = (keys[places] == wanted) & (rows.codes != UNSEEN).all(axis=1)
+    return among
 
 
 def _mix_in(state: Keys, bits: Keys) -> None:

@@ -189,6 +189,21 @@ def _no_normal_rows(data: _Data, _: float) -> Iterator[_Yield]:
         )
 
 
+def _mostly_attacks(data: _Data, limit: float) -> Iterator[_Yield]:
+    rows, normal = data.training["rows"], data.training["normal_rows"]
+    if data.trains_on_normals or normal is None or _knows_no_label(data):
+        return
+    share = (rows - normal) / rows
+    if share > limit:
+        yield (
+            data.training["label_column"],
+            TRAINING,
+            f"{share:.0%} of the rows to train on are attacks by their labels; what is common in training is learnt as "
+            "normal: set training_rows to 'normal'",
+            share,
+        )
+
+
 def _one_class_only(data: _Data, _: float) -> Iterator[_Yield]:
     if data.evaluation["label_column"] is None or _knows_no_label(data):
         return
@@ -411,6 +426,7 @@ _CHECKS: dict[str, _Check] = {
     "different_columns": _different_columns,
     "no_known_label": _no_known_label,
     "no_normal_rows": _no_normal_rows,
+    "mostly_attacks": _mostly_attacks,
     "one_class_only": _one_class_only,
     "unknown_normal_label": _unknown_normal_label,
     "label_missing": _label_missing,
