@@ -136,7 +136,9 @@ def parse(document: Mapping[str, Any]) -> Config:
     model_type = values.get("model_type", Config.model_type)
     values["model_parameters"] = dict(all_parameters.get(f"{model_type}{_PARAMETERS_SUFFIX}", {}))
     if "alert_budget" in values and values.get("alerts_per_day") is not None:
-        raise ConfigError("alert_budget and alerts_per_day are both given; they set the same threshold: keep one of them")
+        raise ConfigError(
+            "alert_budget and alerts_per_day are both given; they set the same threshold: keep one of them"
+        )
     try:
         config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
@@ -215,7 +217,9 @@ def _check(config: Config) -> None:
     if config.time_column is not None and config.time_column in ("", config.label_column):
         raise ConfigError(f"time_column is {config.time_column!r}; name the column that holds points in time")
     if config.host_columns and config.split != "host":
-        raise ConfigError("host_columns are given and split is not 'host', which alone uses them; set split, or leave them out")
+        raise ConfigError(
+            "host_columns are given and split is not 'host', which alone uses them; set split, or leave them out"
+        )
     if len(config.csv.delimiter) != 1:
         raise ConfigError(f"csv.delimiter is {config.csv.delimiter!r}; it must be one character")
     if config.csv.columns is not None and not config.csv.columns:

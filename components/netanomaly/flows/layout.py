@@ -129,7 +129,9 @@ def choose(names: Sequence[str], selection: Selection, where: str, *, time_by_na
     label = _find_label(names, selection, where)
     if label is not None and label != selection.label_column:
         notes[f"label column {label!r} read as {selection.label_column!r}"] = 1
-    time = selection.time_column or (time_names.likely([name for name in names if name != label]) if time_by_name else None)
+    time = selection.time_column or (
+        time_names.likely([name for name in names if name != label]) if time_by_name else None
+    )
     hosts = selection.host_columns
     if hosts is not None and not hosts:
         hosts = addresses.likely(names)

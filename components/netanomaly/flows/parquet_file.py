@@ -78,14 +78,18 @@ class ParquetRecords:
 
     def _refuse_type(self, name: str, *, time: bool) -> None:
         kind = self._file.schema_arrow.field(self._stored[name]).type
-        plain = (time and pa.types.is_timestamp(kind)) or is_text(kind) or any(
-            test(kind)
-            for test in (
-                pa.types.is_integer,
-                pa.types.is_floating,
-                pa.types.is_boolean,
-                pa.types.is_decimal,
-                pa.types.is_null,
+        plain = (
+            (time and pa.types.is_timestamp(kind))
+            or is_text(kind)
+            or any(
+                test(kind)
+                for test in (
+                    pa.types.is_integer,
+                    pa.types.is_floating,
+                    pa.types.is_boolean,
+                    pa.types.is_decimal,
+                    pa.types.is_null,
+                )
             )
         )
         if not plain:

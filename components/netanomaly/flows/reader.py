@@ -15,8 +15,8 @@ from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.csv_file import CsvFile
 from netanomaly.flows.labels import clean_label
-from netanomaly.flows.times import Clock
 from netanomaly.flows.parquet_file import ParquetRecords
+from netanomaly.flows.times import Clock
 from netanomaly.flows.values import is_missing
 
 NO_LABEL = "record without a label"

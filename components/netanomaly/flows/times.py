@@ -22,6 +22,7 @@ FIRST, LAST = 631_152_000, 4_102_444_800
 UNITS = (1.0, 1e3, 1e6, 1e9)
 
 _ZONE = r"[0-9](?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})$"
+_KINDS = (pa.timestamp("ns"), pa.timestamp("ns", "UTC"))
 _HOW = "write seconds since 1970, or ISO 8601 such as 2024-05-01T12:00:00Z"
 
 
@@ -103,11 +104,12 @@ class Clock:
             if zone
         }
         if self._bare and self.zones:
+            self._refuse(column, lambda text: not any(_castable(text, kind) for kind in _KINDS), where, row)
             raise DataError(
                 f"{where}: time column {self.column!r} has zones mixed: some times name one ({sorted(self.zones)[0]}) and "
                 f"{self._bare!r} names none; write all of them with their zone"
             )
-        kind = pa.timestamp("ns", "UTC") if self.zones else pa.timestamp("ns")
+        kind = _KINDS[bool(self.zones)]
         try:
             return self._stamps(column.cast(kind), noted=True)
         except pa.ArrowInvalid:

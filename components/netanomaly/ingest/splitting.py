@@ -48,7 +48,7 @@ class Wish:
 class Split(Protocol):
     """Tells the rows of a batch apart, and remembers how many it left out."""
 
-    def sides(self, batch: Batch, hashes: row_hash.Hashes) -> tuple[Mask, Mask]:
+    def sides(self, batch: Batch, hashes: row_hash.Hashes, /) -> tuple[Mask, Mask]:
         """Which rows are for training and which for evaluation; a row may be neither, never both."""
 
     def report(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Random:
     def __init__(self, wish: Wish) -> None:
         self._wish = wish
 
-    def sides(self, batch: Batch, hashes: row_hash.Hashes) -> tuple[Mask, Mask]:
+    def sides(self, _batch: Batch, hashes: row_hash.Hashes, /) -> tuple[Mask, Mask]:
         held_out = row_hash.in_fraction(hashes, self._wish.fraction, self._wish.seed)
         return ~held_out, held_out
 
@@ -118,7 +118,7 @@ class ByTime:
         cut = float(np.quantile(sample.rows()[0][0], 1 - wish.fraction, method="higher"))
         return cls(max(cut, float(np.nextafter(first, last))), gap)
 
-    def sides(self, batch: Batch, hashes: row_hash.Hashes) -> tuple[Mask, Mask]:
+    def sides(self, batch: Batch, _hashes: row_hash.Hashes, /) -> tuple[Mask, Mask]:
         assert batch.times is not None  # noqa: S101 - or it would not be chosen
         before, after = batch.times < self._cut, batch.times >= self._cut + self._gap
         missing = int(np.isnan(batch.times).sum())
@@ -142,11 +142,13 @@ class ByHost:
         self._wish = wish
         self._between = self._without_address = 0
 
-    def sides(self, batch: Batch, hashes: row_hash.Hashes) -> tuple[Mask, Mask]:
+    def sides(self, batch: Batch, _hashes: row_hash.Hashes, /) -> tuple[Mask, Mask]:
         training, evaluation = np.ones((2, batch.rows), dtype=bool)
         known = np.zeros(batch.rows, dtype=bool)
         for column in batch.hosts:
-            held_out = row_hash.in_fraction(_hashed(column.dictionary.to_pylist()), self._wish.fraction, self._wish.seed)
+            held_out = row_hash.in_fraction(
+                _hashed(column.dictionary.to_pylist()), self._wish.fraction, self._wish.seed
+            )
             codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
             side = np.append(held_out, False)[codes]
             training &= ~side | (codes < 0)
