@@ -71,6 +71,8 @@ def training(
             ignore_columns=resolved["ignore_columns"],
             held_out_fraction=resolved["held_out_fraction"],
             random_state=resolved["random_state"],
+            split=resolved["split"],
+            time_column=resolved["time_column"],
         )
         settle("ingest", task, object_store)
         return task.set_display_name(f"Ingest {dataset} data")
@@ -100,6 +102,7 @@ def training(
         training_rows=resolved["training_rows"],
         categorical_columns=resolved["categorical_columns"],
         alert_budget=resolved["alert_budget"],
+        alerts_per_day=resolved["alerts_per_day"],
         random_state=resolved["random_state"],
     )
     trained.set_display_name("Train")

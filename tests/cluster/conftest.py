@@ -47,7 +47,7 @@ def command(standin: StandIn) -> Command:
     """The command as a person starts it, talking to the stand-in."""
 
     def command(*arguments: str | Path, **environment: str) -> Ended:
-        return netanomaly(*_patient(*arguments), "--host", standin.url, **environment)
+        return netanomaly(*_patient(*arguments), "--host", standin.url, cwd=None, **environment)
 
     return command
 

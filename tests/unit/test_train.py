@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from netanomaly.errors import ConfigError, DataError
+from netanomaly.models.row_keys import are_among
 from netanomaly.train import sampling
 from netanomaly.train.program import Parameters, refusal, split, train
 
@@ -20,6 +21,7 @@ PARAMETERS = Parameters(
     training_rows="auto",
     categorical_columns=[],
     alert_budget=0.01,
+    alerts_per_day=0.0,
     random_state=5,
 )
 
@@ -165,3 +167,41 @@ def test_other_numbers_stay_features(tmp_path, values):
     trained = train(write(with_column("amount", values), tmp_path / "flows.parquet"), PARAMETERS)
     assert trained.summary["left_out_as_time"] == []
     assert "amount" in trained.model.schema.features
+
+
+def test_alerts_a_day_are_the_budget_that_they_are_of_a_days_rows(flows):
+    """Of 900 rows 800 are normal: at 1,800 rows a day, 1,600 of them."""
+    trained = train(flows, changed(alerts_per_day=32.0), source_rows_per_day=1800.0)
+    assert trained.model.alert_budget == pytest.approx(0.02)
+    assert trained.summary["rows_per_day"] == pytest.approx(1600)
+    assert trained.model.operating_point(trained.model.alert_budget).threshold == trained.model.threshold
+    assert {0.01, 0.02, 0.05, 0.1} <= {point.budget for point in trained.model.thresholds}
+
+
+@pytest.mark.parametrize(
+    ("rows_per_day", "alerts", "error", "says"),
+    [
+        (
+            None,
+            5.0,
+            ConfigError,
+            "alerts_per_day is 5 and the training data has no column of times; name it in time_col",
+        ),
+        (1800.0, 1600.0, ConfigError, "has 1600 rows a day to fit on; ask for fewer"),
+        (1.8e6, 5.0, DataError, "an alert budget of 3.125e-06 needs 639998 of them"),
+    ],
+)
+def test_alerts_a_day_that_cannot_be_kept_are_refused(flows, rows_per_day, alerts, error, says):
+    with pytest.raises(error, match=says):
+        train(flows, changed(alerts_per_day=alerts), source_rows_per_day=rows_per_day)
+
+
+def test_the_model_knows_the_rows_it_was_trained_on(flows):
+    model = train(flows, PARAMETERS).model
+    assert model.seen is not None
+    table = traffic(800, 100)
+    seen = are_among(model.schema.rows(table), model.seen)
+    assert seen[:800].all()
+    assert not seen[800:].any()
+    other = table.set_column(table.column_names.index("service"), "service", pa.array(["gopher"] * 900))
+    assert not are_among(model.schema.rows(other), model.seen).any()

@@ -13,9 +13,11 @@ from netanomaly.flows.contract import read_contract
 from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import compare
 from netanomaly.metrics.detection import confidence_metrics, kinds, measure
+from netanomaly.metrics.repeats import repeats
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 
+_COIN_TOSS = 0.5
 _FEATURES_PER_ALERT = 4
 
 
@@ -110,6 +112,10 @@ def evaluate(
         "scores_digest": scored.digest,
     }
     points = confidence_metrics(*kinds(scored.counts, names, normal_names)) if document["roc_auc"] else []
+    document["repeats"] = None
+    if model.seen is not None:
+        document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
+    document["false_alarms"] = false_alarms(model, document["normal"])
     document["top_alerts"] = top_alerts(model, scored.strongest)
     results, reasons = quality_gates.judge(parameters.gates, document)
     document["gates"] = results
@@ -150,6 +156,22 @@ def decide(comparison: Mapping[str, Any] | None, reasons: Sequence[str]) -> dict
     return document
 
 
+def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
+    """How many false alarms to expect at the model's threshold: among the normal rows judged, and in a day of traffic.
+
+    Each with the range that holds it in 95 of 100 cases where traffic is as in training; None where not known.
+    """
+    point = model.operating_point(model.alert_budget)
+
+    def expected(rows: float | None) -> dict[str, float] | None:
+        if not rows:
+            return None
+        low, high = point.false_alarms(round(rows))
+        return {"rows": rows, "expected": rows * point.budget, "low": low, "high": high}
+
+    return {"evaluated": expected(normal), "per_day": expected(model.rows_per_day)}
+
+
 def top_alerts(model: AnomalyModel, strongest: Strongest) -> list[dict[str, Any]]:
     """Those of the rows of highest score that alert, with the features that made them stand out; counted from 1."""
     if strongest.rows is None or model.typical is None:
@@ -182,6 +204,12 @@ def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str
         warn("the evaluation data has no attacks: false alarms are measured, detection is not")
     elif not document["normal"]:
         warn("the evaluation data has no normal rows: recall at the threshold is measured, false alarms are not")
+    area = document["roc_auc"]
+    if area and area["high"] < _COIN_TOSS:
+        warn(
+            f"ROC-AUC is {area['value']:.3f}: normal rows are odder to the model than attacks, so its training data is "
+            "probably mostly attacks (or the labels are the wrong way round); see what normal_labels and training_rows say"
+        )
     rate = document["at_threshold"]["false_positive_rate"]
     if rate:
         point = model.operating_point(model.alert_budget)

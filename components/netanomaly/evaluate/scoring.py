@@ -3,7 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,13 +17,14 @@ from netanomaly.flows.classes import Classes, Codes
 from netanomaly.flows.labels import is_normal
 from netanomaly.metrics.comparison import Pairs
 from netanomaly.metrics.distribution import ScoreCounts, Scores
+from netanomaly.models.blocks import block_threads
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
+from netanomaly.models.row_keys import are_among
 from netanomaly.models.rows import Rows
 
-# Batches that stay in the cache, scored side by side: numpy and the trees release the interpreter lock. Those that
-# wait are read meanwhile; of 40 numbers each, one takes 10 MiB.
-_THREADS = 2
+# Batches that stay in the cache, scored side by side. Those that wait are read meanwhile; of 40 numbers each, one takes
+# 10 MiB.
 _ROWS_PER_BATCH = 32_768
 _BATCHES_WAITING = 4
 
@@ -56,9 +57,17 @@ class Champion:
             ) from None
 
 
+@dataclass(frozen=True)
+class _Batch:
+    rows: Rows
+    scores: Scores
+    seen: npt.NDArray[np.bool_] | None
+    champion: Scores | None
+
+
 @dataclass
 class Scored:
-    """All that is kept of the rows of a file.
+    """All that is kept of the rows of a file. Those that the model was trained on are marked.
 
     Without labels all rows are of one class, whose name is empty.
     """
@@ -107,24 +116,26 @@ def score_file(
         *([label] if label else []),
     }
     met, digest, done = Classes(), hashlib.sha256(), 0
-    with ThreadPoolExecutor(_THREADS) as threads:
-        waiting: deque[tuple[Codes | None, Future[tuple[Rows, Scores, Scores | None]]]] = deque()
+    with block_threads() as threads:
+        waiting: deque[tuple[Codes | None, Future[_Batch]]] = deque()
 
-        def score(batch: pa.RecordBatch) -> tuple[Rows, Scores, Scores | None]:
+        def score(batch: pa.RecordBatch) -> _Batch:
             rows = model.schema.rows(batch)
-            return rows, model.score_rows(rows), champion.score(batch) if champion else None
+            seen = None if model.seen is None else are_among(rows, model.seen)
+            return _Batch(rows, model.score_rows(rows), seen, champion.score(batch) if champion else None)
 
         def take() -> None:
             nonlocal done
             codes, future = waiting.popleft()
-            rows, scores, theirs = future.result()
+            batch = future.result()
+            scores = batch.scores
             names = list(met.counts)
-            scored.counts.add(scores, codes)
-            scored.strongest.offer(done, rows, scores, lambda row: None if codes is None else names[codes[row]])
-            if theirs is not None:
-                scored.champion.add(theirs, codes)
+            scored.counts.add(scores, codes, batch.seen)
+            scored.strongest.offer(done, batch.rows, scores, lambda row: None if codes is None else names[codes[row]])
+            if batch.champion is not None:
+                scored.champion.add(batch.champion, codes)
                 if codes is not None:
-                    scored.pairs.add(theirs, scores, _attacks(names, normal_labels)[codes])
+                    scored.pairs.add(batch.champion, scores, _attacks(names, normal_labels)[codes])
             digest.update(scores.tobytes())
             done += len(scores)
             progress(done)

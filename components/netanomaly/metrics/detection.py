@@ -86,11 +86,13 @@ def measure(
     }
 
 
-def kinds(counts: ScoreCounts, names: Sequence[str], normal_names: set[str]) -> tuple[Distribution, Distribution]:
-    """The scores of normal rows, and those of attacks."""
+def kinds(
+    counts: ScoreCounts, names: Sequence[str], normal_names: set[str], marked: bool | None = None
+) -> tuple[Distribution, Distribution]:
+    """The scores of normal rows, and those of attacks; of all of them, or of the marked or the others."""
     normal = [place for place, name in enumerate(names) if name in normal_names]
     attack = [place for place, name in enumerate(names) if name not in normal_names]
-    return counts.of(normal), counts.of(attack)
+    return counts.of(normal, marked), counts.of(attack, marked)
 
 
 def _ranked(normal: Distribution, attack: Distribution, seed: int) -> dict[str, Any]:

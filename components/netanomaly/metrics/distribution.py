@@ -13,7 +13,9 @@ Counts = npt.NDArray[np.int64]
 DIFFERENT_SCORES = 2_000_000
 
 _CLASS_BITS = np.uint64(32)
-_CLASS = np.uint64(2**32 - 1)
+_MARK = np.uint64(2**31)
+_CLASS = np.uint64(2**31 - 1)
+_BELOW_SCORE = _MARK | _CLASS
 _SIGN = np.uint32(2**31)
 
 
@@ -82,24 +84,33 @@ class ScoreCounts:
         self._bits_left_out = 0
         self._waiting: list[npt.NDArray[np.uint64]] = []
         self._rows_waiting = 0
-        # Score and class in one number, ascending, and its rows.
+        # Score, mark and class in one number, ascending, and its rows.
         self._keys = np.empty(0, dtype=np.uint64)
         self._rows = np.empty(0, dtype=np.int64)
 
-    def add(self, scores: Scores, classes: npt.NDArray[np.integer] | None = None) -> None:
-        """Count more rows; without classes all are of class 0."""
+    def add(
+        self,
+        scores: Scores,
+        classes: npt.NDArray[np.integer] | None = None,
+        marked: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Count more rows; without classes all are of class 0. Those that are marked can be told from the others."""
         keys = _ordered(scores).astype(np.uint64) << _CLASS_BITS
         if classes is not None:
             keys |= classes.astype(np.uint64)
+        if marked is not None:
+            keys |= np.where(marked, _MARK, np.uint64(0))
         self._waiting.append(keys)
         self._rows_waiting += len(keys)
         if self._rows_waiting >= self._different:
             self._settle()
 
-    def of(self, classes: Sequence[int]) -> Distribution:
-        """Of the rows of these classes together."""
+    def of(self, classes: Sequence[int], marked: bool | None = None) -> Distribution:
+        """Of the rows of these classes together: all, those that are marked, or the others."""
         self._settle()
         wanted = np.isin(self._keys & _CLASS, np.asarray(classes, dtype=np.uint64))
+        if marked is not None:
+            wanted &= ((self._keys & _MARK) != 0) == marked
         scores, rows = _together(self._keys[wanted] >> _CLASS_BITS, self._rows[wanted])
         return Distribution(_scores(scores.astype(np.uint32)), np.cumsum(rows))
 
@@ -110,7 +121,7 @@ class ScoreCounts:
     def above(self, score: float, classes: int) -> Counts:
         """Rows of each class that score more than this, of so many classes."""
         self._settle()
-        bound = (_ordered(np.array([score], dtype=np.float32)).astype(np.uint64)[0] << _CLASS_BITS) | _CLASS
+        bound = (_ordered(np.array([score], dtype=np.float32)).astype(np.uint64)[0] << _CLASS_BITS) | _BELOW_SCORE
         return self._by_class(slice(int(np.searchsorted(self._keys, bound, side="right")), None), classes)
 
     def _by_class(self, part: slice, classes: int) -> Counts:
@@ -144,7 +155,7 @@ class ScoreCounts:
             passed = np.searchsorted(self._points, scores, side="left")
             floor = np.where(passed > 0, self._points[np.maximum(passed, 1) - 1] + np.uint32(1), np.uint32(0))
             down = np.maximum(down, floor)
-        return (down.astype(np.uint64) << _CLASS_BITS) | (keys & _CLASS)
+        return (down.astype(np.uint64) << _CLASS_BITS) | (keys & _BELOW_SCORE)
 
 
 def _merged(keys: npt.NDArray[np.uint64], rows: Counts) -> tuple[npt.NDArray[np.uint64], Counts]:

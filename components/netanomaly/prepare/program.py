@@ -48,6 +48,8 @@ class Prepared:
     evaluation_part: str
     held_out: str
     held_out_fraction: float
+    split: dict[str, Any]
+    time_column: str
     csv: dict[str, Any]
     label_column: str
     normal_labels: list[str]
@@ -59,6 +61,7 @@ class Prepared:
     model_parameters: dict[str, Any]
     training_rows: str
     alert_budget: float
+    alerts_per_day: float
     gates: dict[str, Any]
     random_state: int
     registry: str
@@ -112,6 +115,12 @@ def prepare(
         evaluation_part=EVALUATION_PART if held_out else ALL_ROWS,
         held_out="yes" if held_out else "no",
         held_out_fraction=wanted.held_out_fraction,
+        split={
+            "method": wanted.split,
+            "gap_seconds": wanted.split_gap_seconds,
+            "host_columns": wanted.host_columns,
+        },
+        time_column=wanted.time_column or "",
         csv=dataclasses.asdict(wanted.csv),
         label_column=wanted.label_column,
         normal_labels=wanted.normal_labels,
@@ -123,6 +132,7 @@ def prepare(
         model_parameters=parameters,
         training_rows=wanted.training_rows,
         alert_budget=wanted.alert_budget,
+        alerts_per_day=wanted.alerts_per_day or 0.0,
         gates=wanted.gates,
         random_state=wanted.random_state,
         registry=registry,

@@ -14,8 +14,9 @@ from minio.error import S3Error
 from minio.lifecycleconfig import AbortIncompleteMultipartUpload, LifecycleConfig, Rule
 
 from netanomaly.errors import NetanomalyError
-from netanomaly.registry import s3_client, s3_errors
 from netanomaly.registry.location import locate
+from netanomaly.s3 import answers
+from netanomaly.s3 import client as s3
 
 _OURS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
@@ -41,8 +42,8 @@ def make_ready(uri: str) -> Iterator[str]:
         InputError: The URI is wrong, the server refuses, or it cannot keep a registry.
         OutsideError: It does not answer.
     """
-    bucket = s3_client.place(uri).bucket
-    client = s3_client.connect(s3_client.Timeouts.from_environment())
+    bucket = s3.place(uri).bucket
+    client = s3.connect(s3.Timeouts.from_environment())
     with _in_words(uri, "read"):
         exists = client.bucket_exists(bucket)
     if exists:
@@ -52,7 +53,7 @@ def make_ready(uri: str) -> Iterator[str]:
             made = _make(client, bucket)
         yield f"bucket {bucket}: {'made' if made else 'is there'}"
     assert locate(uri).write  # noqa: S101 - asking for it probes the server
-    yield f"{s3_client.endpoint()}: fit for a registry at {uri}"
+    yield f"{s3.endpoint()}: fit for a registry at {uri}"
 
 
 def _make(client: Minio, bucket: str) -> bool:
@@ -81,8 +82,8 @@ def _make(client: Minio, bucket: str) -> bool:
 def _in_words(uri: str, action: str) -> Iterator[None]:
     try:
         yield
-    except s3_errors.CAUGHT as error:
-        raise s3_errors.in_words(error, uri, s3_client.endpoint(), "", action) from None
+    except answers.CAUGHT as error:
+        raise answers.in_words(error, uri, s3.endpoint(), "", action) from None
 
 
 if __name__ == "__main__":

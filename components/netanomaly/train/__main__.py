@@ -20,11 +20,12 @@ def main(argv: list[str]) -> None:
         from netanomaly.flows.flow_file import open_flows
         from netanomaly.train.program import Parameters, refusal, train
 
+        validation = stage.input_json("validation_report")
         if stage.parameter("data_verdict") == "refuse":
-            raise GateRefusal(refusal(stage.input_json("validation_report")))
+            raise GateRefusal(refusal(validation))
         parameters = stage.parameters(Parameters, given={"rows_at_most": Parameters.rows_at_most})
         flows = open_flows(stage.input("flows"), parameters.label_column)
-        trained = train(flows, parameters, stage.progress)
+        trained = train(flows, parameters, stage.progress, validation["training"]["rows_per_day"])
         trained.model.save(stage.output("model"))
         stage.write_json("training_summary", trained.summary)
         summary = trained.summary

@@ -40,6 +40,21 @@ def no_normal_rows(data: Evidence, _: float) -> Iterator[Observation]:
         )
 
 
+def mostly_attacks(data: Evidence, limit: float) -> Iterator[Observation]:
+    rows, normal = data.training["rows"], data.training["normal_rows"]
+    if data.trains_on_normals or normal is None or _knows_no_label(data):
+        return
+    share = (rows - normal) / rows
+    if share > limit:
+        yield (
+            data.training["label_column"],
+            TRAINING,
+            f"{share:.0%} of the rows to train on are attacks by their labels; what is common in training is learnt as "
+            "normal: set training_rows to 'normal'",
+            share,
+        )
+
+
 def one_class_only(data: Evidence, _: float) -> Iterator[Observation]:
     if data.evaluation["label_column"] is None or _knows_no_label(data):
         return

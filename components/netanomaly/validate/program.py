@@ -18,6 +18,7 @@ _CHECKS: dict[str, Check] = {
     "different_columns": columns.different_columns,
     "no_known_label": labels.no_known_label,
     "no_normal_rows": labels.no_normal_rows,
+    "mostly_attacks": labels.mostly_attacks,
     "one_class_only": labels.one_class_only,
     "unknown_normal_label": labels.unknown_normal_label,
     "label_missing": labels.label_missing,
@@ -30,6 +31,8 @@ _CHECKS: dict[str, Check] = {
     "out_of_range": columns.out_of_range,
     "duplicate_rows": rows.duplicate_rows,
     "leakage": rows.leakage,
+    "time_backwards": rows.time_backwards,
+    "time_zones": rows.time_zones,
     "shift": columns.shift,
     "unseen_categories": columns.unseen_categories,
 }
@@ -92,4 +95,4 @@ def _summary(report: Report) -> dict[str, Any]:
         "repaired",
         "duplicates",
     )
-    return {name: report[name] for name in names}
+    return {**{name: report[name] for name in names}, "rows_per_day": rows.rows_per_day(report["time"])}

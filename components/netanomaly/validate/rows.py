@@ -63,3 +63,38 @@ def overlap(training: Report, evaluation: Report) -> tuple[float, bool]:
             rows += count
             shared += count if value in known else 0
     return (shared / rows if rows else 0.0), bound >= 2**64
+
+
+def time_backwards(data: Evidence, limit: float) -> Iterator[Observation]:
+    for side, time in _times(data):
+        if time["backwards"] > limit:
+            yield (
+                time["column"],
+                side,
+                f"time column {time['column']!r} runs backwards in the {side} data: {time['backwards']:.0%} of the steps go "
+                "back; rows are split and counted by their times, not by their order",
+                time["backwards"],
+            )
+
+
+def time_zones(data: Evidence, _: float) -> Iterator[Observation]:
+    for side, time in _times(data):
+        if len(time["zones"]) > 1:
+            yield (
+                time["column"],
+                side,
+                f"time column {time['column']!r} names the zones {', '.join(time['zones'])} in the {side} data; all are "
+                "brought to UTC",
+                None,
+            )
+
+
+def _times(data: Evidence) -> Iterator[tuple[str, Report]]:
+    return ((side, report["time"]) for side, report in data.sides if report["time"])
+
+
+def rows_per_day(time: Report | None) -> float | None:
+    """Rows a day of a source; None without times, or where all of it happened at once."""
+    if time is None or not time["rows"] or time["first"] == time["last"]:
+        return None
+    return float(time["rows"] * 86_400 / (time["last"] - time["first"]))

@@ -19,6 +19,7 @@ from netanomaly.ingest.program import Parameters, ParquetSink, ingest
 DEFAULTS: dict[str, Any] = {
     "identity": "", "csv": {}, "label_column": "label", "feature_columns": [], "categorical_columns": [],
     "ignore_columns": [], "normal_labels": [], "part": "all", "held_out_fraction": 0.3, "random_state": 42,
+    "split": {"method": "auto", "gap_seconds": None, "host_columns": []}, "time_column": "",
 }  # fmt: skip
 
 
