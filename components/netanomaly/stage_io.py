@@ -283,8 +283,8 @@ def _tell_peak_memory() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    _tell_peak_memory()
-    # Last line of the log, whatever the stage wrote before: it is what the UI and the runner show.
+    # What is wrong is the last line of the log, whatever the stage wrote before: it is what the UI and the runner show.
     sys.stdout.flush()
+    _tell_peak_memory()
     print(f"{ERROR}{' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
     raise SystemExit(code) from None
