@@ -88,6 +88,10 @@ def again(demo, cluster, configuration, tmp_path_factory):
     return cluster.submit(written(configuration, tmp_path_factory.mktemp("again")))
 
 
+def register_image() -> str:
+    return images.reference("register", environment("NETANOMALY_IMAGE_PREFIX", images.DEFAULT_PREFIX))
+
+
 def by_client(cluster: Cluster, package: str, configuration: dict[str, Any], **more: Any) -> str:
     """A run as kfp's own client starts it; its id."""
     arguments = {"configuration": configuration, **more.pop("arguments", {})}
@@ -137,7 +141,7 @@ def test_4_register_killed_in_the_middle_is_tried_again_and_registers_one_versio
     again, cluster, configuration, package
 ):
     registry = f"{cluster.registry}-killed"
-    with cluster.detour(images.reference("register")) as opened:
+    with cluster.detour(register_image()) as opened:
         wanted = {**configuration, "registry": registry}
         run_id = by_client(cluster, package, wanted, arguments={"object_store": DETOUR})
         until(lambda: cluster.pods(run_id, "describe"), LONG)
@@ -170,7 +174,7 @@ def test_6_a_schedule_is_made_once_replaced_fires_and_is_removed(again, cluster,
 
     def schedules() -> dict[str, str]:
         found = cluster.api("recurringruns", namespace=cluster.namespace, page_size="200").get("recurringRuns", [])
-        return {each["recurring_run_id"]: each["trigger"]["cron_schedule"]["cron"] for each in found}
+        return {each["recurring_run_id"]: each["trigger"].get("cron_schedule", {}).get("cron", "") for each in found}
 
     before = schedules()
     for cron, sent in (("0 3 * * *", "0 0 3 * * *"), ("0 3 * * *", "0 0 3 * * *"), ("* * * * *", "0 * * * * *")):
@@ -205,7 +209,7 @@ def test_7_the_namespace_is_restricted_and_every_stage_ran_in_it(demo, cluster):
 
 def test_8_a_store_that_is_away_for_a_minute_is_waited_for(again, cluster, configuration, package):
     registry = f"{cluster.registry}-away"
-    with cluster.detour(images.reference("register")) as opened:
+    with cluster.detour(register_image()) as opened:
         wanted = {**configuration, "registry": registry}
         run_id = by_client(cluster, package, wanted, arguments={"object_store": DETOUR})
         until(lambda: cluster.pods(run_id, "describe"), LONG)
