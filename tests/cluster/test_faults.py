@@ -59,17 +59,12 @@ def test_an_upload_whose_answer_is_lost_makes_one_version(standin, here, route, 
     assert names == ["netanomaly-training", ended.json["pipeline_version"]]
 
 
-def test_another_upload_at_the_same_time_is_no_harm(standin, here):
+@pytest.mark.parametrize("path", [r"/pipelines/upload\?", "/pipelines/upload_version", "/experiments"])
+def test_another_who_was_first_is_no_harm(standin, configuration, here, path):
     """Both found nothing; the second is told that the name is taken, and takes what is there."""
-    names = iter(["office", "beach"])
-
-    def another(*_):
-        if next(names, None):
-            standin.faults = [Fault("POST", "/pipelines/upload", "lost"), Fault("POST", "upload_version", "lost")]
-
-    another()
-    assert here("upload", "--json").json["state"] == "uploaded"
-    assert here("upload", "--json").json["state"] == "unchanged"
+    standin.faults = [Fault("POST", path, "second")]
+    assert here("submit", configuration, "--no-wait").code == 0
+    assert (len(standin.pipelines), len(standin.versions), len(standin.experiments)) == (1, 2, 2)
 
 
 @pytest.mark.parametrize("kind", ["lost", "error"])
