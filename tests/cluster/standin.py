@@ -38,8 +38,8 @@ class Answer(Exception):
 class Fault:
     """What goes wrong with requests whose method and path match; `after` so many that went well, `times` in a row.
 
-    `error` answers with a status and does nothing; `lost` does what is asked and breaks off; `late` does it and
-    answers after `seconds`; `page` answers with a page to sign in on; `gateway` like a proxy whose server is gone;
+    `error` answers with a status and does nothing; `failed` does what is asked, and answers with the status;
+    `lost` does it and breaks off; `late` does it and answers after `seconds`; `page` answers with a page to sign in on; `gateway` like a proxy whose server is gone;
     before `second` another asked for the same.
     """
 
@@ -403,9 +403,9 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
                 return
             fault = next((fault for fault in standin.faults if fault.strikes(self.command, self.path)), None)
             kind = fault.kind if fault else ""
+            trouble = json.dumps(error(500, 13, "InternalServerError: ", "use of closed network connection").document)
             if fault and kind == "error":
-                text = "use of closed network connection"
-                self._send(fault.status, json.dumps(error(fault.status, 13, "InternalServerError: ", text).document))
+                self._send(fault.status, trouble)
                 return
             if kind == "page":
                 self._send(200, LOGIN_PAGE, "text/html")
@@ -421,6 +421,9 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
                 answer, status = other.document or {}, other.status
             if kind == "lost":
                 self.close_connection = True
+                return
+            if fault and kind == "failed":
+                self._send(fault.status, trouble)
                 return
             if fault and kind == "late":
                 time.sleep(fault.seconds)
