@@ -7,9 +7,7 @@ up), so a second run under half of every limit shows that there is room.
 """
 
 import argparse
-import json
 import lzma
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from docker import DockerClient
 from netanomaly import images, runners
 from netanomaly.cli import docker
 from netanomaly.cli.compile import compiled_file
+from netanomaly.runners import compiled
 from netanomaly.runners.docker import DockerLauncher
 from netanomaly.runners.launcher import StageCall, StageExit
 from netanomaly.runners.result import RunResult
+from netanomaly.runners.spec import Container
 
 from tests.bench.end_to_end import KDD99, ROOT, write_flows
 
@@ -79,10 +78,11 @@ def configuration(rows: int) -> dict[str, Any]:
 
 def memory_limits() -> Mapping[str, int]:
     """Bytes, by task, as the compiled pipeline has them."""
-    from netanomaly.runners import compiled
-
-    pipeline = compiled.read(compiled_file())
-    return {name: task.component.body.resources.memory_limit_bytes for name, task in pipeline.dag.tasks.items()}
+    limits = {}
+    for name, task in compiled.read(compiled_file()).dag.tasks.items():
+        assert isinstance(task.component.body, Container)
+        limits[name] = task.component.body.resources.memory_limit_bytes or 0
+    return limits
 
 
 def run(client: DockerClient, document: dict[str, Any], kind: type[DockerLauncher]) -> RunResult:
@@ -93,8 +93,12 @@ def run(client: DockerClient, document: dict[str, Any], kind: type[DockerLaunche
     pipeline.write_text(images.resolved(compiled_file().read_text("utf-8")), encoding="utf-8")
     registry = Path(document["registry"])
     registry.mkdir(exist_ok=True)
-    launcher = kind(client, readable=[Path(document[f"{name}data_source"]) for name in ("", "evaluation_")], writable=[registry])
-    return runners.run(pipeline, {"configuration": document}, folder, run_id=folder.name, launcher=launcher, on_event=lambda _: None)
+    launcher = kind(
+        client, readable=[Path(document[f"{name}data_source"]) for name in ("", "evaluation_")], writable=[registry]
+    )
+    return runners.run(
+        pipeline, {"configuration": document}, folder, run_id=folder.name, launcher=launcher, on_event=lambda _: None
+    )
 
 
 if __name__ == "__main__":
