@@ -109,7 +109,8 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next_and_living_runs_are_let
 
 def test_a_run_registers_to_object_storage_on_this_machines_loopback(client, tmp_path):
     """Credentials reach the stages as environment; nothing of the run holds them."""
-    with servers.running("ministack", tmp_path) as server:
+    store = next(name for name in ("versitygw", "minio", "ministack") if name in servers.available())
+    with servers.running(store, tmp_path) as server:
         uri = f"s3://{servers.BUCKET}/team/registry"
         for version in (1, 2):
             ended = netanomaly(*COMMAND, tmp_path / "runs", "--registry", uri, "--json", cwd=None, **server.environment)
