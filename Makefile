@@ -131,8 +131,9 @@ bench-quality: setup ## Judge every detector on every data set; writes docs/qual
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --seeds $(SEEDS) --write docs/quality.md
 
 .PHONY: bench-images
-bench-images: images ## Sizes and start times of the stage images
+bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
 	$(BIN)/python -m tests.bench.stage_images
+	$(BIN)/python -m tests.bench.stage_memory
 
 # Half an hour: what `make test` does with forty quick containers and one light image, with two thousand and with all.
 .PHONY: soak
