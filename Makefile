@@ -106,10 +106,26 @@ bench-quality: setup ## Judge every detector on every data set; writes docs/qual
 bench-images: images ## Sizes and start times of the stage images
 	$(BIN)/python -m tests.bench.stage_images
 
-# A thousand containers that fail at once and a thousand that do not; `make test` starts forty.
+.PHONY: bench-registry
+bench-registry: setup ## Time the registry on a folder and on S3 servers, near and 25 ms away
+	$(BIN)/python -m tests.bench.registry
+
+# Long tests may take longer than a test that hangs.
+SOAK := $(BIN)/pytest -o faulthandler_timeout=3600
+
 .PHONY: soak
-soak: images ## Long tests: two thousand short containers, each reported as it ended
-	NETANOMALY_SOAK_STAGES=2000 $(BIN)/pytest tests/e2e/test_docker_launcher.py -k under_load
+soak: soak-registry soak-images ## Every long test
+
+# Per server: two minutes of random faults and kills, an outage of a minute; and two thousand random histories.
+.PHONY: soak-registry
+soak-registry: setup $(BUILD_SERVERS) ## Registrations under faults, kills and a minute's outage (SOAK_SECONDS=3600 for more)
+	NETANOMALY_SOAK_SECONDS=$(or $(SOAK_SECONDS),120) NETANOMALY_SOAK_EXAMPLES=2000 \
+	  $(SOAK) -rP tests/store/test_soak.py tests/store/test_states.py
+
+# A thousand containers that fail at once and a thousand that do not; `make test` starts forty.
+.PHONY: soak-images
+soak-images: images ## Two thousand short containers, each reported as it ended
+	NETANOMALY_SOAK_STAGES=2000 $(SOAK) tests/e2e/test_docker_launcher.py -k under_load
 
 .PHONY: clean
 clean: ## Remove what the targets made, but not runs/

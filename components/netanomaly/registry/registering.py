@@ -33,7 +33,7 @@ def put_record(store: Store, record: Record, signer: Signer | None = None) -> tu
     """Create the record, signed where there is a key, or find that this very registration was begun before.
 
     Returns:
-        The record, its digest, and whether it is new: then no older entry can be its.
+        The record as it is read from the store, its digest, and whether it is new: then no older entry can be its.
 
     Raises:
         KeyConflict: The key stands for other contents, or was not signed by this key when it was begun.
@@ -55,7 +55,7 @@ def put_record(store: Store, record: Record, signer: Signer | None = None) -> tu
         if signer is not None:
             _refuse_other_signer(record, data, signer)
         return found, documents.digest(data), False
-    return record, documents.digest(data), True
+    return documents.decode(Record, data, key), documents.digest(data), True
 
 
 def _refuse_other_signer(record: Record, data: bytes, signer: Signer) -> None:
