@@ -107,4 +107,4 @@ def test_an_outage_of_a_minute_in_the_middle_of_a_registration_is_survived(bucke
         done = registry.register("m", model_file, METADATA, run_id="second", metrics={"roc_auc": 0.9})
         assert time.monotonic() - began[0] >= OUTAGE_SECONDS
         assert (done.version, done.created) == (2, True)
-    bucket.check({"m": {"first": 1, "second": 2}})
+        bucket.check({"m": {"first": 1, "second": 2}})
