@@ -7,6 +7,7 @@ used is refused here, before anything runs, with the field and the way out.
 import dataclasses
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import msgspec
 from netanomaly.errors import ConfigError
 
 TRAINING_ROWS = ("auto", "normal", "all")
+SPLITS = ("auto", "time", "random", "host")
 
 _PARAMETERS_SUFFIX = "_params"
 
@@ -60,8 +62,18 @@ class Config:
     """auto: normal rows where the training data has labels, else all."""
     held_out_fraction: float = 0.3
     """Part kept for evaluation where no other evaluation data is given."""
+    split: str = "auto"
+    """How that part is split off: by time, at random, by host; auto: by time where the data has times, else random."""
+    split_gap_seconds: float | None = None
+    """Time between what is trained on and what is judged; None: a hundredth of the time spanned, at most an hour."""
+    time_column: str | None = None
+    """The column of points in time; None: one that is known by its name and holds them, where there is one."""
+    host_columns: list[str] = field(default_factory=list)
+    """The columns that name the two ends of a flow; empty: those known by their names."""
     alert_budget: float = 0.01
     """Share of normal traffic that may raise an alert: the false-positive rate the threshold is set for."""
+    alerts_per_day: float | None = None
+    """False alarms a day that the threshold is set for, in place of `alert_budget`; needs a column of times."""
     validation: dict[str, Any] = field(default_factory=dict)
     gates: dict[str, Any] = field(default_factory=dict)
     registry: str | None = None
@@ -123,6 +135,10 @@ def parse(document: Mapping[str, Any]) -> Config:
         values["model_type"] = next(iter(all_parameters)).removesuffix(_PARAMETERS_SUFFIX)
     model_type = values.get("model_type", Config.model_type)
     values["model_parameters"] = dict(all_parameters.get(f"{model_type}{_PARAMETERS_SUFFIX}", {}))
+    if "alert_budget" in values and values.get("alerts_per_day") is not None:
+        raise ConfigError(
+            "alert_budget and alerts_per_day are both given; they set the same threshold: keep one of them"
+        )
     try:
         config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
@@ -190,10 +206,20 @@ def _check(config: Config) -> None:
             raise ConfigError(f"feature_columns lists {sorted(repeated)[0]!r} more than once")
     _refuse(config.categorical_columns, config.ignore_columns, "is both in categorical_columns and in ignore_columns")
     _require(config, "alert_budget", lambda x: 0 < x < 1, "a rate over 0 and under 1, e.g. 0.01 for 1%")
+    _require(config, "alerts_per_day", lambda x: x is None or 0 < x < math.inf, "a number over 0, e.g. 20")
+    _require(config, "split_gap_seconds", lambda x: x is None or 0 <= x < math.inf, "seconds from 0 on, e.g. 60")
     _require(config, "held_out_fraction", lambda x: 0 < x < 1, "a part over 0 and under 1, e.g. 0.3")
     _require(config, "random_state", lambda x: 0 <= x < 2**32, "a whole number from 0 to 4294967295")
     if config.training_rows not in TRAINING_ROWS:
         raise ConfigError(f"training_rows is {config.training_rows!r}; choose one of {', '.join(TRAINING_ROWS)}")
+    if config.split not in SPLITS:
+        raise ConfigError(f"split is {config.split!r}; choose one of {', '.join(SPLITS)}")
+    if config.time_column is not None and config.time_column in ("", config.label_column):
+        raise ConfigError(f"time_column is {config.time_column!r}; name the column that holds points in time")
+    if config.host_columns and config.split != "host":
+        raise ConfigError(
+            "host_columns are given and split is not 'host', which alone uses them; set split, or leave them out"
+        )
     if len(config.csv.delimiter) != 1:
         raise ConfigError(f"csv.delimiter is {config.csv.delimiter!r}; it must be one character")
     if config.csv.columns is not None and not config.csv.columns:
@@ -208,7 +234,7 @@ def _refuse(names: list[str], others: list[str], what: str) -> None:
             raise ConfigError(f"column {name!r} {what}")
 
 
-def _require(config: Config, name: str, holds: Callable[[float], bool], what: str) -> None:
+def _require(config: Config, name: str, holds: Callable[[Any], bool], what: str) -> None:
     value = getattr(config, name)
     if not holds(value):
         raise ConfigError(f"{name} is {value}; choose {what}")

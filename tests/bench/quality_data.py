@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 from netanomaly.models.rows import Rows, learn_schema
+from netanomaly.train.sampling import SAMPLED_ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 CATEGORICAL = ["protocol_type", "service", "flag"]
@@ -24,14 +25,25 @@ def load(name: str, folder: Path, seed: int) -> Split:
         test = "KDDTest-21" if name.endswith("-21") else "KDDTest+"
         return _given(_nsl(folder, "KDDTrain+"), _nsl(folder, test), contamination, seed)
     if name.startswith("kdd99"):
-        table = _csv(folder / "kddcup99" / "kddcup99.csv.xz")
-        return _halved(table.group_by(table.column_names).aggregate([]), CATEGORICAL, contamination, seed)
+        return _halved(_kdd99(folder), CATEGORICAL, contamination, seed)
     if name in ("http", "smtp"):
         arrays = np.load(folder / "adbench" / {"http": "16_http.npz", "smtp": "34_smtp.npz"}[name])
         columns = {f"x{position}": column.astype(np.float64) for position, column in enumerate(arrays["X"].T)}
         labels = np.where(arrays["y"] == 1, "attack", "normal")
         return _halved(pa.table({**columns, "label": labels}), [], 0.0, seed)
     return _halved(*{"beyond": _beyond, "scan": _scan}[name](np.random.default_rng(seed)), 0.0, seed)
+
+
+def load_normal(name: str, folder: Path) -> Rows:
+    """The normal rows of a data set of `quality.PROMISE_SETS`."""
+    table = _nsl(folder, "KDDTrain+") if name == "nsl-kdd" else _kdd99(folder)
+    normal = table.filter(pa.array(~_attacks(table)))
+    return learn_schema(normal, [each for each in normal.column_names if each != "label"], CATEGORICAL).rows(normal)
+
+
+def _kdd99(folder: Path) -> pa.Table:
+    table = _csv(folder / "kddcup99" / "kddcup99.csv.xz")
+    return table.group_by(table.column_names).aggregate([])
 
 
 def _nsl(folder: Path, name: str) -> pa.Table:
@@ -69,9 +81,8 @@ def _halved(table: pa.Table, categorical: list[str], contamination: float, seed:
 def _rows(training: pa.Table, evaluation: pa.Table, categorical: list[str]) -> Split:
     schema = learn_schema(training, [name for name in training.column_names if name != "label"], categorical)
     fitted = schema.rows(training)
-    # As in the train stage, which samples so many rows and fits on three quarters of them.
-    if len(fitted) > 150_000:
-        fitted = fitted.take(np.sort(np.random.default_rng(0).choice(len(fitted), 150_000, replace=False)))
+    if len(fitted) > SAMPLED_ROWS:  # as in the train stage
+        fitted = fitted.take(np.sort(np.random.default_rng(0).choice(len(fitted), SAMPLED_ROWS, replace=False)))
     return fitted, schema.rows(evaluation), _attacks(evaluation)
 
 

@@ -59,9 +59,9 @@ def binary(name: str) -> Path | None:
     return built if built.is_file() else None
 
 
-def build() -> None:
-    """Build the servers that are missing, where there is Go; minutes, once."""
-    for name, package in GO_PACKAGES.items():
+def build(packages: Mapping[str, str] = GO_PACKAGES) -> None:
+    """Build the commands that are missing, where there is Go; minutes, once."""
+    for name, package in packages.items():
         if binary(name) is None:
             print(f"building {name}, once, into {cache()}", flush=True)
             done = subprocess.run(["go", "install", package], env={**os.environ, "GOBIN": str(cache())}, check=False)

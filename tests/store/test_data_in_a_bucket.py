@@ -121,7 +121,21 @@ def ingested(uri: str, identity: str, folder) -> dict:
         sinks.append(ParquetSink(folder / "flows.parquet", contract))
         return sinks[0]
 
-    parameters = Parameters([uri], identity, {}, "label", [], [], [], [], "all", 0.3, 1)
+    parameters = Parameters(
+        [uri],
+        identity,
+        {},
+        "label",
+        [],
+        [],
+        [],
+        [],
+        "all",
+        0.3,
+        1,
+        {"method": "auto", "gap_seconds": None, "host_columns": []},
+        "",
+    )
     return ingest(parameters, open_sink, lambda rows: None)
 
 

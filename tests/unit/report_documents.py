@@ -31,6 +31,8 @@ def ingest_report(name: str = "train", rows: int = 1400) -> Document:
             },
         ],
         "duplicates": {"rows": 28, "exact": True},
+        "time": {"column": "ts", "first": 1.7e9, "last": 1.7e9 + 86_400, "rows": rows, "missing": 0, "backwards": 0.1,
+                 "zones": []},
     }  # fmt: skip
 
 
@@ -73,6 +75,18 @@ def evaluation() -> Document:
         "gates": [{"gate": "min_roc_auc", "limit": 0.9, "value": 0.955, "passed": True}],
         "findings": [{"severity": "warning", "message": "scores of 7 flows are equal"}],
         "verdict": "pass", "reasons": [],
+        "false_alarms": {
+            "evaluated": {"rows": 1000, "expected": 10.0, "low": 4, "high": 18},
+            "per_day": {"rows": 52_000.0, "expected": 520.0, "low": 402, "high": 651},
+        },
+        "repeats": {
+            "rows": 70, "share": 0.05, "normal": 69, "attacks": 1,
+            "without": {
+                "normal": 931, "attacks": 399, "roc_auc": 0.951, "average_precision": 0.92,
+                "recall_at": [{"false_positive_rate": rate, "recall": recall}
+                              for rate, recall in ((0.001, 0.29), (0.01, 0.6), (0.05, 0.79))],
+            },
+        },
     }  # fmt: skip
 
 
@@ -117,6 +131,8 @@ def unlabelled() -> Document:
         "recall_at": [], "at_threshold": {"alerts": 21}, "classes": [], "curves": None, "gates": [], "findings": [],
         "budgets": [{"budget": 0.01, "threshold": 0.6, "alerts": 21}],
         "scores": {"edges": [0.3, 0.4, 0.5, 0.6, 0.7], "normal": None, "attack": None, "all": [900, 400, 79, 21]},
+        "false_alarms": {"evaluated": None, "per_day": None},
+        "repeats": {"rows": 70, "share": 0.05, "normal": None, "attacks": None, "without": None},
     }  # fmt: skip
 
 

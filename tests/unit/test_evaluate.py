@@ -4,9 +4,11 @@ import dataclasses
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from netanomaly.errors import ConfigError, DataError, ModelError
 from netanomaly.evaluate.program import Parameters, evaluate
+from netanomaly.evaluate.scoring import Champion
 from netanomaly.train import program as training
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
@@ -119,7 +121,7 @@ def test_the_loudest_alerts_are_explained_with_their_row_and_class(model, tmp_pa
 
 def test_a_champion_is_scored_on_the_same_rows_and_its_version_is_in_the_decision(model, tmp_path):
     file = write(traffic(400, 200), tmp_path / "flows.parquet")
-    evaluation = evaluate(model, file, Parameters("label", [], {}, "no", 0, champion="4"), champion=model)
+    evaluation = evaluate(model, file, Parameters("label", [], {}, "no", 0), champion=Champion(model, "4"))
     decision = evaluation.decision
     assert decision["champion"]["version"] == 4
     assert (
@@ -134,4 +136,36 @@ def test_a_champion_of_another_schema_is_an_error_that_names_its_columns(model, 
     schema = dataclasses.replace(model.schema, features=(*model.schema.features, "port"))
     other = dataclasses.replace(model, schema=schema)
     with pytest.raises(ModelError, match="version 4, needs the columns port"):
-        evaluate(model, file, Parameters("label", [], {}, "no", 0, champion="4"), champion=other)
+        evaluate(model, file, Parameters("label", [], {}, "no", 0), champion=Champion(other, "4"))
+
+
+def test_rows_that_the_model_was_trained_on_are_counted_and_left_out_beside(model, tmp_path):
+    fresh, trained_on = traffic(300, 200, seed=9), traffic(1000, 50).slice(0, 100)
+    document = judged(model, pa.concat_tables([fresh, trained_on]), tmp_path / "flows.parquet").document
+    assert (document["repeats"]["rows"], document["repeats"]["normal"], document["repeats"]["attacks"]) == (100, 100, 0)
+    alone = judged(model, fresh, tmp_path / "fresh.parquet").document
+    assert alone["repeats"]["rows"] == 0
+    assert document["repeats"]["without"]["roc_auc"] == pytest.approx(alone["roc_auc"]["value"])
+    assert document["repeats"]["without"]["recall_at"][1]["recall"] == pytest.approx(alone["recall_at"][1]["recall"])
+    unlabelled = judged(model, trained_on.drop_columns(["label"]), tmp_path / "none.parquet").document["repeats"]
+    assert (unlabelled["rows"], unlabelled["normal"], unlabelled["without"]) == (100, None, None)
+
+
+def test_false_alarms_are_foretold_for_the_rows_judged_and_for_a_day(model, tmp_path):
+    document = judged(
+        dataclasses.replace(model, rows_per_day=5e4), traffic(400, 9), tmp_path / "flows.parquet"
+    ).document
+    evaluated, day = document["false_alarms"]["evaluated"], document["false_alarms"]["per_day"]
+    assert (evaluated["rows"], evaluated["expected"]) == (400, 4)
+    assert evaluated["low"] < 4 < evaluated["high"]
+    assert day["expected"] == 500
+    assert 0 < day["low"] < 500 < day["high"]
+    assert judged(model, traffic(400), tmp_path / "plain.parquet").document["false_alarms"]["per_day"] is None
+
+
+def test_a_model_trained_on_attacks_is_found_out(tmp_path):
+    mostly = training.train(
+        write(traffic(100, 2000), tmp_path / "training.parquet"), dataclasses.replace(PARAMETERS, training_rows="all")
+    )
+    document = judged(mostly.model, traffic(400, 200, seed=9), tmp_path / "flows.parquet").document
+    assert any("its training data is probably mostly attacks" in each["message"] for each in document["findings"])

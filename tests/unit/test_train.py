@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from netanomaly.errors import ConfigError, DataError
+from netanomaly.models.row_keys import are_among
 from netanomaly.train import sampling
 from netanomaly.train.program import Parameters, refusal, split, train
 
@@ -20,6 +21,7 @@ PARAMETERS = Parameters(
     training_rows="auto",
     categorical_columns=[],
     alert_budget=0.01,
+    alerts_per_day=0.0,
     random_state=5,
 )
 
@@ -68,16 +70,21 @@ def test_no_more_rows_are_held_than_the_sample(flows):
 def test_a_sample_is_as_likely_to_take_any_row_and_the_same_each_time():
     taken = np.zeros(100)
     for seed in range(2000):
-        taken[sampling.sample(np.arange(100), 10, seed)] += 1
+        taken[sampling.sample(100, 10, seed)] += 1
     assert abs(taken - 200).max() < 5 * np.sqrt(180)
-    assert (sampling.sample(np.arange(100), 10, 1) == sampling.sample(np.arange(100), 10, 1)).all()
+    assert (sampling.sample(100, 10, 1) == sampling.sample(100, 10, 1)).all()
 
 
-def test_rows_taken_are_those_at_the_positions(flows):
-    positions = np.array([0, 3, 127, 128, 500, 899])
-    table = sampling.take(flows, positions, ["packets", "bytes_out"], int)
-    expected = flows.read(["packets", "bytes_out"]).select(["packets", "bytes_out"]).take(pa.array(positions))
-    assert table.equals(expected)
+@pytest.mark.parametrize("label", [None, "label"])
+def test_rows_taken_are_those_chosen_among_the_eligible(flows, label):
+    eligible = sampling.Eligible(flows, label, lambda name: name != "normal")
+    everything = flows.read(["packets", "bytes_out", "label"])
+    names = np.array(everything.column("label").to_pylist())
+    places = np.arange(len(names)) if label is None else np.flatnonzero(names != "normal")
+    assert eligible.rows == len(places)
+    chosen = np.array([0, 3, 64, len(places) - 1])
+    table = sampling.take(flows, eligible, chosen, ["packets", "bytes_out"], int)
+    assert table.equals(everything.select(["packets", "bytes_out"]).take(pa.array(places[chosen])))
 
 
 @pytest.mark.parametrize(("rows", "budget"), [(1000, 0.01), (198, 0.01), (250, 0.01), (40, 0.1)])
@@ -160,3 +167,41 @@ def test_other_numbers_stay_features(tmp_path, values):
     trained = train(write(with_column("amount", values), tmp_path / "flows.parquet"), PARAMETERS)
     assert trained.summary["left_out_as_time"] == []
     assert "amount" in trained.model.schema.features
+
+
+def test_alerts_a_day_are_the_budget_that_they_are_of_a_days_rows(flows):
+    """Of 900 rows 800 are normal: at 1,800 rows a day, 1,600 of them."""
+    trained = train(flows, changed(alerts_per_day=32.0), source_rows_per_day=1800.0)
+    assert trained.model.alert_budget == pytest.approx(0.02)
+    assert trained.summary["rows_per_day"] == pytest.approx(1600)
+    assert trained.model.operating_point(trained.model.alert_budget).threshold == trained.model.threshold
+    assert {0.01, 0.02, 0.05, 0.1} <= {point.budget for point in trained.model.thresholds}
+
+
+@pytest.mark.parametrize(
+    ("rows_per_day", "alerts", "error", "says"),
+    [
+        (
+            None,
+            5.0,
+            ConfigError,
+            "alerts_per_day is 5 and the training data has no column of times; name it in time_col",
+        ),
+        (1800.0, 1600.0, ConfigError, "has 1600 rows a day to fit on; ask for fewer"),
+        (1.8e6, 5.0, DataError, "an alert budget of 3.125e-06 needs 639998 of them"),
+    ],
+)
+def test_alerts_a_day_that_cannot_be_kept_are_refused(flows, rows_per_day, alerts, error, says):
+    with pytest.raises(error, match=says):
+        train(flows, changed(alerts_per_day=alerts), source_rows_per_day=rows_per_day)
+
+
+def test_the_model_knows_the_rows_it_was_trained_on(flows):
+    model = train(flows, PARAMETERS).model
+    assert model.seen is not None
+    table = traffic(800, 100)
+    seen = are_among(model.schema.rows(table), model.seen)
+    assert seen[:800].all()
+    assert not seen[800:].any()
+    other = table.set_column(table.column_names.index("service"), "service", pa.array(["gopher"] * 900))
+    assert not are_among(model.schema.rows(other), model.seen).any()

@@ -1,6 +1,6 @@
 """Some rows of a source, as numbers and categories, whatever file they were read from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,22 +21,26 @@ class Batch:
             never infinite.
         categories: Of each categorical feature, dictionary-encoded text; null where missing.
         labels: Dictionary-encoded class names, or None where the source has none.
-        infinite: Per numeric feature, how many values were infinite or absurd and became missing.
+        infinite: Of numeric features (by position) that had infinite or absurd values, which rows did; they are missing now.
         complete: Per numeric feature, whether no value is missing (false may also mean not known).
+        times: Seconds since 1970, NaN where missing; None where the source has no times.
+        hosts: The columns that name the two ends of a flow, where they were asked for.
     """
 
     numbers: Numbers
     categories: Mapping[str, pa.DictionaryArray]
     labels: pa.DictionaryArray | None
-    infinite: npt.NDArray[np.int64]
+    infinite: Mapping[int, npt.NDArray[np.bool_]]
     complete: npt.NDArray[np.bool_]
+    times: npt.NDArray[np.float64] | None = None
+    hosts: Sequence[pa.DictionaryArray] = ()
 
     @property
     def rows(self) -> int:
         return int(self.numbers.shape[1])
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> "Batch":
-        """The records where the mask is true. `infinite` is that of the whole batch."""
+        """The records where the mask is true."""
         if mask.all():
             return self
         chosen = pa.array(mask)
@@ -44,8 +48,10 @@ class Batch:
             numbers=self.numbers[:, mask],
             categories={name: column.filter(chosen) for name, column in self.categories.items()},
             labels=None if self.labels is None else self.labels.filter(chosen),
-            infinite=self.infinite,
+            infinite={position: rows[mask] for position, rows in self.infinite.items()},
             complete=self.complete,
+            times=None if self.times is None else self.times[mask],
+            hosts=[column.filter(chosen) for column in self.hosts],
         )
 
     def table(self, contract: Contract, schema: pa.Schema) -> pa.Table:
@@ -59,6 +65,8 @@ class Batch:
                 columns.append(pa.array(self.numbers[position], from_pandas=not self.complete[position]))
             else:
                 columns.append(self.categories[name].cast(pa.string()))
+        if contract.time_column is not None:
+            columns.append(pa.array(self.times, from_pandas=True))
         if contract.label_column is not None:
             assert self.labels is not None  # noqa: S101 - the contract says so
             columns.append(self.labels.cast(pa.string()))
@@ -69,6 +77,8 @@ def schema_of(contract: Contract) -> pa.Schema:
     """The Arrow schema of a flow file."""
     numeric = set(contract.numeric)
     fields = [pa.field(name, pa.float64() if name in numeric else pa.string()) for name in contract.features]
+    if contract.time_column is not None:
+        fields.append(pa.field(contract.time_column, pa.float64()))
     if contract.label_column is not None:
         fields.append(pa.field(contract.label_column, pa.string()))
     return pa.schema(fields, metadata=contract.metadata())

@@ -1,8 +1,8 @@
 """Flow contract v1: the Parquet file that `ingest` writes and every later stage reads.
 
 One file, row groups of at most `ROW_GROUP_ROWS` rows. Columns: the features in the source's order, numbers as
-float64 and categories as string, null where missing, never NaN or infinite; then the label, the class name as
-string, if the source has labels. The file's key-value metadata holds this contract as JSON under `METADATA_KEY`.
+float64 and categories as string, null where missing, never NaN or infinite; then the time, seconds since 1970 (UTC) as
+float64, if the source has times; then the label, the class name as string, if the source has labels. The file's key-value metadata holds this contract as JSON under `METADATA_KEY`.
 
 Nothing heavy is imported here: schemas are passed in.
 """
@@ -25,6 +25,7 @@ class Contract:
     features: tuple[str, ...]
     categorical: tuple[str, ...]
     label_column: str | None
+    time_column: str | None = None
 
     @property
     def numeric(self) -> tuple[str, ...]:
@@ -37,6 +38,7 @@ class Contract:
         document = {
             "format": FORMAT,
             "label_column": self.label_column,
+            "time_column": self.time_column,
             "features": list(self.features),
             "categorical": list(self.categorical),
         }
@@ -65,4 +67,5 @@ def read_contract(schema: Any) -> Contract:
         features=tuple(document["features"]),
         categorical=tuple(document["categorical"]),
         label_column=document["label_column"],
+        time_column=document.get("time_column"),
     )

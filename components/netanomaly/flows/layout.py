@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from netanomaly.errors import ConfigError, DataError
+from netanomaly.flows import addresses, time_names
 
 _CSV_FIELDS = ("header", "columns", "delimiter")
 _NAMES_SHOWN = 40
@@ -60,12 +61,20 @@ class CsvFormat:
 
 @dataclass(frozen=True)
 class Selection:
-    """The configuration's wishes about columns. Empty `feature_columns` means all but label and ignored."""
+    """The configuration's wishes about columns.
+
+    Attributes:
+        feature_columns: Empty means all but label, time and ignored.
+        time_column: Empty means the one that by its name and values holds points in time, if there is one.
+        host_columns: Those that name the two ends of a flow; None: not asked for. Empty means those known by name.
+    """
 
     label_column: str = "label"
     feature_columns: tuple[str, ...] = ()
     categorical_columns: tuple[str, ...] = ()
     ignore_columns: tuple[str, ...] = ()
+    time_column: str = ""
+    host_columns: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.label_column in self.feature_columns:
@@ -76,6 +85,8 @@ class Selection:
             raise ConfigError(f"{both[0]!r} is listed in feature_columns and in ignore_columns; keep one of them")
         if twice := first_duplicate(self.feature_columns):
             raise ConfigError(f"feature_columns lists {twice!r} twice; list it once")
+        if self.time_column and self.time_column == self.label_column:
+            raise ConfigError(f"{self.time_column!r} is both time_column and label_column; give each its own")
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,9 @@ class Layout:
     Attributes:
         features: Names, in the source's order.
         label_source: The label's name in the source; None when it has no such column.
+        time_source: The column of points in time; None when there is none. It is no feature: what comes after training
+            lies beyond all that training saw.
+        hosts: The columns that name the two ends of a flow, features or not; empty when they were not asked for.
         ignored: Columns of the source that are left out.
         notes: What was repaired, by reason.
     """
@@ -92,13 +106,21 @@ class Layout:
     features: tuple[str, ...]
     label_source: str | None
     ignored: tuple[str, ...]
+    time_source: str | None = None
+    hosts: tuple[str, ...] = ()
     notes: dict[str, int] = field(default_factory=dict)
 
 
-def choose(names: Sequence[str], selection: Selection, where: str) -> Layout:
-    """Choose features and label among a source's column names.
+def choose(names: Sequence[str], selection: Selection, where: str, *, time_by_name: bool = True) -> Layout:
+    """Choose features, label and time among a source's column names.
 
     The label column is found in another case too (`Label` for `label`): taken for a feature it would leak the answer.
+
+    Args:
+        names: The source's columns.
+        selection: What the configuration wants.
+        where: The file, for messages.
+        time_by_name: Whether a column called like a time may be taken for one.
 
     Raises:
         DataError: A feature or categorical column that is not there (those that are get listed), or no feature left.
@@ -107,18 +129,32 @@ def choose(names: Sequence[str], selection: Selection, where: str) -> Layout:
     label = _find_label(names, selection, where)
     if label is not None and label != selection.label_column:
         notes[f"label column {label!r} read as {selection.label_column!r}"] = 1
-    for kind, wanted in (("feature", selection.feature_columns), ("categorical", selection.categorical_columns)):
+    time = selection.time_column or (
+        time_names.likely([name for name in names if name != label]) if time_by_name else None
+    )
+    hosts = selection.host_columns
+    if hosts is not None and not hosts:
+        hosts = addresses.likely(names)
+        if not hosts:
+            raise DataError(f"{where} has no column of addresses that is known by its name; name them in host_columns")
+    wanted_columns = {
+        "feature": selection.feature_columns,
+        "categorical": selection.categorical_columns,
+        "time": (selection.time_column,) if selection.time_column else (),
+        "host": hosts or (),
+    }
+    for kind, wanted in wanted_columns.items():
         for name in wanted:
             if name not in names:
                 raise DataError(f"{where} has no {kind} column {name!r}; {available(names, name)}")
     if label in selection.feature_columns:
         raise ConfigError(f"{where}: {label!r} is the label and listed in feature_columns; a label is never a feature")
-    kept = set(selection.feature_columns or names) - set(selection.ignore_columns) - {label}
+    kept = set(selection.feature_columns or names) - set(selection.ignore_columns) - {label, time}
     features = tuple(name for name in names if name in kept)
     if not features:
         raise DataError(f"{where} has no feature column left; {available(names)}; shorten ignore_columns")
-    ignored = tuple(name for name in names if name not in kept and name != label)
-    return Layout(features, label, ignored, notes)
+    ignored = tuple(name for name in names if name not in kept and name not in (label, time))
+    return Layout(features, label, ignored, time, hosts or (), notes)
 
 
 def available(names: Sequence[str], wanted: str | None = None) -> str:

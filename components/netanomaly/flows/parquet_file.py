@@ -55,6 +55,8 @@ class ParquetRecords:
         Raises:
             DataError: Text in a column of numbers, with the row; a column type that is neither number nor text.
         """
+        for name in (*kinds, *texts):
+            self._refuse_type(name, time=name in texts)
         row = 0
         for batch in self._batches([*kinds, *texts]):
             columns = {
@@ -67,8 +69,6 @@ class ParquetRecords:
             row += batch.num_rows
 
     def _batches(self, names: Sequence[str]) -> Iterator[Any]:
-        for name in names:
-            self._refuse_type(name)
         try:
             for batch in self._file.iter_batches(
                 ROWS_PER_BATCH, columns=[self._stored[name] for name in names], use_threads=False
@@ -77,22 +77,26 @@ class ParquetRecords:
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError(f"{self.uri} is damaged: {_one_line(error)}; copy or make it again") from None
 
-    def _refuse_type(self, name: str) -> None:
+    def _refuse_type(self, name: str, *, time: bool) -> None:
         kind = self._file.schema_arrow.field(self._stored[name]).type
-        plain = is_text(kind) or any(
-            test(kind)
-            for test in (
-                pa.types.is_integer,
-                pa.types.is_floating,
-                pa.types.is_boolean,
-                pa.types.is_decimal,
-                pa.types.is_null,
+        plain = (
+            (time and pa.types.is_timestamp(kind))
+            or is_text(kind)
+            or any(
+                test(kind)
+                for test in (
+                    pa.types.is_integer,
+                    pa.types.is_floating,
+                    pa.types.is_boolean,
+                    pa.types.is_decimal,
+                    pa.types.is_null,
+                )
             )
         )
         if not plain:
             raise DataError(
                 f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; "
-                "list it in ignore_columns, or write it as a number"
+                "list it in ignore_columns, write it as a number, or name it in time_column if it is the time"
             )
 
     def _number(self, column: pa.Array, name: str, row: int) -> pa.Array:

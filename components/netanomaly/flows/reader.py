@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from netanomaly.errors import DataError
-from netanomaly.flows import columns, kinds, layout, lines, sources, streams
+from netanomaly.flows import columns, kinds, layout, lines, sources, streams, times
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.csv_file import CsvFile
 from netanomaly.flows.labels import clean_label
 from netanomaly.flows.parquet_file import ParquetRecords
+from netanomaly.flows.times import Clock
 from netanomaly.flows.values import is_missing
 
 NO_LABEL = "record without a label"
@@ -61,7 +62,12 @@ class Reader:
         csv: layout.CsvFormat,
         selection: layout.Selection,
         block_bytes: int = lines.BLOCK_BYTES,
+        *,
+        times_only: bool = False,
     ) -> None:
+        """Args: times_only: Batches have rows and times and nothing else, which is faster."""
+        self._times_only = times_only
+        self._clock: Clock | None = None
         self._files = files
         self._csv = csv
         self._selection = selection
@@ -70,6 +76,7 @@ class Reader:
         self._kinds: dict[str, kinds.Kind] = {}
         self._first_uri = ""
         self._labelled = False
+        self._time_by_name = True
         self.tally = Tally()
 
     @property
@@ -85,12 +92,18 @@ class Reader:
             features=self._layout.features,
             categorical=tuple(name for name in self._layout.features if self._kinds[name] == "category"),
             label_column=self._selection.label_column if self._labelled else None,
+            time_column=self._layout.time_source,
         )
 
     @property
     def rows(self) -> int:
         """Records read so far, kept or not."""
         return sum(read.rows for read in self.tally.files)
+
+    @property
+    def times(self) -> dict[str, Any] | None:
+        """What was found of the column of times; None where there is none."""
+        return None if self._clock is None else self._clock.report()
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -126,11 +139,11 @@ class Reader:
             for block in records.blocks():
                 if not read.rows:
                     found = self._begin(records, partial(records.texts, block))
-                table = records.columns(block, self._kinds, _texts(found))
+                table = records.columns(block, self._kinds, self._texts(found))
                 self.tally.repair("blank line skipped", block.count - table.num_rows)
                 read.rows += table.num_rows
                 if table.num_rows:
-                    yield self._batch(table, found.label_source, file.uri)
+                    yield self._batch(table, found, file.uri, read.rows)
             read.identity = file.identity(stream.digest())
         finally:
             stream.close()
@@ -139,29 +152,36 @@ class Reader:
         records = ParquetRecords(file)
         try:
             found = self._begin(records, records.head)
-            for table in records.tables(self._kinds, _texts(found)):
+            for table in records.tables(self._kinds, self._texts(found)):
                 read.rows += table.num_rows
-                yield self._batch(table, found.label_source, file.uri)
+                yield self._batch(table, found, file.uri, read.rows)
         finally:
             records.close()
-        # Parquet is not read in order, so its identity takes a pass of its own.
-        read.identity = file.identity()
+        if not self._times_only:
+            # Parquet is not read in order, so its identity takes a pass of its own.
+            read.identity = file.identity()
 
     def _begin(self, records: CsvFile | ParquetRecords, head: Callable[[list[str]], pa.Table]) -> layout.Layout:
         """Fix the columns by the first file, and hold every later one to them. What the file's own columns are."""
         for reason, count in records.repaired.items():
             self.tally.repair(reason, count)
-        found = layout.choose(records.names, self._selection, records.uri)
+        found = layout.choose(records.names, self._selection, records.uri, time_by_name=self._time_by_name)
         if self._layout is None:
+            if found.time_source and not self._selection.time_column:
+                self._time_by_name = times.are_times(head([found.time_source]).column(0))
+                found = layout.choose(records.names, self._selection, records.uri, time_by_name=self._time_by_name)
+            self._clock = Clock(found.time_source) if found.time_source else None
             self._layout, self._first_uri = found, records.uri
             for reason, count in found.notes.items():
                 self.tally.repair(reason, count)
             features = list(found.features)
-            sample = head([*features, *_texts(found)])
-            self._kinds = dict(kinds.decide(sample, features, self._selection.categorical_columns))
+            sample = head([*features, *([found.label_source] if found.label_source else [])])
+            self._kinds = dict(kinds.decide(sample, features, {*self._selection.categorical_columns, *found.hosts}))
             self._labelled = found.label_source is not None and _any_present(sample.column(found.label_source))
             if found.label_source is not None and not self._labelled:
                 self.tally.repair(f"empty label column {found.label_source!r} left out", 1)
+            if self._times_only:
+                self._kinds = {}
         elif not _alike(found, self._layout):
             raise DataError(
                 f"{records.uri} {_difference(found, self._layout)} {self._first_uri}; a source has one schema"
@@ -171,7 +191,14 @@ class Reader:
             head(list(found.features))
         return found
 
-    def _batch(self, table: pa.Table, label: str | None, uri: str) -> Batch:
+    def _texts(self, found: layout.Layout) -> list[str]:
+        """Columns of a file that are read beside the features."""
+        if self._times_only:
+            return [found.time_source] if found.time_source else []
+        beside = (found.label_source, found.time_source, *(name for name in found.hosts if name not in self._kinds))
+        return [name for name in beside if name]
+
+    def _batch(self, table: pa.Table, found: layout.Layout, uri: str, read: int) -> Batch:
         assert self._layout is not None  # noqa: S101 - _begin ran
         table = table.combine_chunks()
 
@@ -179,10 +206,17 @@ class Reader:
             chunks = table.column(name)
             return chunks.chunk(0) if chunks.num_chunks else pa.array([], type=chunks.type)
 
-        numeric = [name for name in self._layout.features if self._kinds[name] == "number"]
+        numeric = [name for name in self._layout.features if self._kinds.get(name) == "number"]
         matrix, infinite, complete = columns.numbers([column(name) for name in numeric], table.num_rows)
-        self.tally.repair("infinite or absurdly large value set to missing", int(infinite.sum()))
+        self.tally.repair(
+            "infinite or absurdly large value set to missing",
+            sum(int(rows.sum()) for rows in infinite.values()),
+        )
+        label = None if self._times_only else found.label_source
         labels = None if label is None else self._labels(column(label), uri)
+        seconds = None
+        if self._clock is not None and found.time_source:
+            seconds = self._clock.seconds(column(found.time_source), uri, read - table.num_rows + 1)
         batch = Batch(
             numbers=matrix,
             categories={
@@ -191,6 +225,8 @@ class Reader:
             labels=labels,
             infinite=infinite,
             complete=complete,
+            times=seconds,
+            hosts=[] if self._times_only else [columns.categories(column(name)) for name in found.hosts],
         )
         if labels is None or not labels.null_count:
             return batch
@@ -218,17 +254,15 @@ class Reader:
         return None
 
 
-def _texts(found: layout.Layout) -> list[str]:
-    return [] if found.label_source is None else [found.label_source]
-
-
 def _any_present(column: pa.ChunkedArray) -> bool:
     return any(value is not None and not is_missing(str(value)) for value in column.unique().to_pylist())
 
 
 def _alike(found: layout.Layout, expected: layout.Layout) -> bool:
-    return set(found.features) == set(expected.features) and (found.label_source is None) == (
-        expected.label_source is None
+    return (
+        set(found.features) == set(expected.features)
+        and (found.label_source is None) == (expected.label_source is None)
+        and found.time_source == expected.time_source
     )
 
 
@@ -247,6 +281,8 @@ def _difference(found: layout.Layout, expected: layout.Layout) -> str:
         parts.append(f"lacks column {missing[0]!r}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""))
     if extra:
         parts.append(f"has column {extra[0]!r}" + (f" and {len(extra) - 1} more" if len(extra) > 1 else ""))
+    if not parts and found.time_source != expected.time_source:
+        parts.append(f"has {found.time_source!r} for its column of times")
     if not parts:
         parts.append("has a label column" if found.label_source else "has no label column")
     return " and ".join(parts) + ", unlike"

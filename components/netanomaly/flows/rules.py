@@ -36,6 +36,7 @@ RULES: dict[str, Rule] = {
     "different_columns": Rule(ERROR, None, "training and evaluation data differ in their columns or column types"),
     "no_known_label": Rule(ERROR, None, "the data has labels, none of which is known to be normal"),
     "no_normal_rows": Rule(ERROR, None, "no row to train on is normal"),
+    "mostly_attacks": Rule(WARNING, 0.1, "a larger share than this of the rows to train on is attacks by their labels"),
     "one_class_only": Rule(ERROR, None, "labelled evaluation data holds only normal rows, or only attacks"),
     "unknown_normal_label": Rule(WARNING, None, "a class named in normal_labels is in neither data set"),
     "label_missing": Rule(
@@ -50,6 +51,8 @@ RULES: dict[str, Rule] = {
     "out_of_range": Rule(ERROR, None, "a column leaves the range that `ranges` gives it"),
     "duplicate_rows": Rule(WARNING, 0.5, "a larger share of a data set than this repeats an earlier row"),
     "leakage": Rule(WARNING, 0.05, "a larger share of the evaluation rows than this is in the training data"),
+    "time_backwards": Rule(WARNING, 0.6, "a larger share of the steps of the time column than this goes back"),
+    "time_zones": Rule(WARNING, None, "the time column names more than one zone"),
     "shift": Rule(WARNING, 0.3, "a column's distribution moved further than this (Kolmogorov-Smirnov distance)"),
     "unseen_categories": Rule(
         WARNING, 0.05, "a larger share of evaluation rows than this has a category unseen in training"

@@ -20,6 +20,8 @@ def ingest(
     part: str,
     held_out_fraction: float,
     random_state: int,
+    split: dict,
+    time_column: str,
 ):
     """Read one data source, CSV or Parquet, into one typed Parquet file.
 
@@ -35,6 +37,9 @@ def ingest(
         part: all rows, or one side of the hold-out split: training or evaluation.
         held_out_fraction: Part of the rows on the evaluation side.
         random_state: Seed of the split and of the profile's sample.
+        split: How a held-out part is split off: method (auto, time, random, host), gap_seconds (null: by the time
+            spanned) and host_columns (empty: those known by name).
+        time_column: The column of points in time; empty: one known by its name, where there is one.
 
     Returns:
         flows: The rows, Parquet: numbers as doubles, categories and the class as text.

@@ -1,6 +1,6 @@
 """Read one data source, batch by batch, into flows of the contract and a report on them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,9 +17,9 @@ from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
 from netanomaly.flows.distinct import DistinctRows
 from netanomaly.flows.profile import Profile
 from netanomaly.flows.reader import NO_LABEL, Reader
+from netanomaly.ingest import splitting
 
 FORMAT = 1
-PARTS = ("all", "training", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,36 @@ class Parameters:
     part: str
     held_out_fraction: float
     random_state: int
+    split: dict[str, Any]
+    time_column: str
 
     def __post_init__(self) -> None:
-        if self.part not in PARTS:
-            raise ConfigError(f"part is {self.part!r}; choose one of {', '.join(PARTS)}")
+        if self.part not in splitting.PARTS:
+            raise ConfigError(f"part is {self.part!r}; choose one of {', '.join(splitting.PARTS)}")
+
+    @property
+    def wish(self) -> splitting.Wish:
+        """How the source is to be split."""
+        return splitting.Wish(
+            self.split["method"], self.split["gap_seconds"], self.held_out_fraction, self.random_state
+        )
+
+    def reader(self, files: sources.Files, *, times_only: bool = False) -> Reader:
+        """Of the source's files, from the beginning."""
+        by_host = self.part != "all" and self.split["method"] == "host"
+        return Reader(
+            files,
+            layout.CsvFormat.parse(self.csv),
+            layout.Selection(
+                self.label_column,
+                tuple(self.feature_columns),
+                tuple(self.categorical_columns),
+                tuple(self.ignore_columns),
+                self.time_column,
+                tuple(self.split["host_columns"]) if by_host else None,
+            ),
+            times_only=times_only,
+        )
 
 
 class Sink(Protocol):
@@ -80,17 +106,8 @@ def _ingest(
     files = sources.resolve(parameters.source)
     if files.identity_is_known:
         _refuse_change(parameters, files.identity())
-    reader = Reader(
-        files,
-        layout.CsvFormat.parse(parameters.csv),
-        layout.Selection(
-            parameters.label_column,
-            tuple(parameters.feature_columns),
-            tuple(parameters.categorical_columns),
-            tuple(parameters.ignore_columns),
-        ),
-    )
-    sink, profile = None, None
+    reader = parameters.reader(files)
+    sink, profile, split = None, None, None
     distinct = DistinctRows()
     for batch in reader.batches():
         contract = reader.contract
@@ -98,8 +115,12 @@ def _ingest(
             sink = open_sink(contract)
             schema = schema_of(contract)
             profile = Profile(contract, parameters.normal_labels, parameters.random_state)
+            split = _split(parameters, contract)
         hashes = row_hash.row_hashes(batch, contract)
-        mask = _belongs(hashes, parameters)
+        mask = np.ones(batch.rows, dtype=bool)
+        if split is not None:
+            training, evaluation = split.sides(batch, hashes)
+            mask = training if parameters.part == "training" else evaluation
         kept = batch.keep(mask)
         distinct.add(hashes[mask])
         profile.add(kept)
@@ -112,7 +133,7 @@ def _ingest(
             f"data source {', '.join(parameters.source)} leaves no rows"
             + (f" for the {parameters.part} part; it has {reader.rows}" if reader.rows else "; it has none")
         )
-    return _report(parameters, reader, identity, profile, distinct)
+    return _report(parameters, reader, identity, profile, distinct, split)
 
 
 class ParquetSink:
@@ -151,11 +172,16 @@ class ParquetSink:
         self._waiting, self._rows = ([rest] if rest.num_rows else []), rest.num_rows
 
 
-def _belongs(hashes: row_hash.Hashes, parameters: Parameters) -> npt.NDArray[np.bool_]:
+def _split(parameters: Parameters, contract: Contract) -> splitting.Split | None:
     if parameters.part == "all":
-        return np.ones(len(hashes), dtype=bool)
-    held_out = row_hash.in_fraction(hashes, parameters.held_out_fraction, parameters.random_state)
-    return held_out if parameters.part == "evaluation" else ~held_out
+        return None
+
+    def times() -> Iterator[npt.NDArray[np.float64]]:
+        for batch in parameters.reader(sources.resolve(parameters.source), times_only=True).batches():
+            if batch.times is not None:
+                yield batch.times
+
+    return splitting.choose(parameters.wish, contract.time_column is not None, times)
 
 
 def _refuse_change(parameters: Parameters, identity: str) -> None:
@@ -167,7 +193,12 @@ def _refuse_change(parameters: Parameters, identity: str) -> None:
 
 
 def _report(
-    parameters: Parameters, reader: Reader, identity: str, profile: Profile, distinct: DistinctRows
+    parameters: Parameters,
+    reader: Reader,
+    identity: str,
+    profile: Profile,
+    distinct: DistinctRows,
+    split: splitting.Split | None,
 ) -> dict[str, Any]:
     contract = reader.contract
     return {
@@ -176,6 +207,8 @@ def _report(
         "identity": identity,
         "files": _files(reader.tally.files),
         "part": parameters.part,
+        "split": None if split is None else split.report(),
+        "time": reader.times,
         "rows_read": reader.rows,
         "rows": profile.rows,
         "dropped": reader.tally.dropped,

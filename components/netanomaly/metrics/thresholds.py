@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from netanomaly.errors import DataError
 
+_MANY_ROWS = 20_000
+
 # Operating points that every model carries beside the one asked for.
 STANDARD_BUDGETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1)
 
@@ -38,11 +40,18 @@ class Threshold:
         return float(law.ppf(tail)), float(law.ppf(1 - tail))
 
     def false_alarms(self, rows: int, confidence: float = 0.95) -> tuple[int, int]:
-        """Where the number of false alarms among so many normal rows lies, with this confidence."""
+        """Where the number of false alarms among so many normal rows lies, with this confidence.
+
+        Beta-binomial; of many rows its limit for small rates, negative binomial, whose cost does not grow with them.
+        """
         from scipy import stats
 
         tail = (1 - confidence) / 2
-        law = stats.betabinom(rows, self.rows + 1 - self.position, self.position)
+        above = self.rows + 1 - self.position
+        if rows > _MANY_ROWS:
+            law = stats.nbinom(above, 1 / (1 + rows / (self.rows + 1)))
+        else:
+            law = stats.betabinom(rows, above, self.position)
         return int(law.ppf(tail)), int(law.ppf(1 - tail))
 
 

@@ -112,7 +112,7 @@ CATALOGUE: dict[str, Entry] = {
         "netanomaly.models.ensemble:EnsembleDetector",
         {
             "members": Parameter(
-                ["isolation_forest", "gaussian_mixture", "knn", "autoencoder"],
+                ["isolation_forest", "gaussian_mixture", "pca", "knn", "autoencoder"],
                 (list,),
                 items=(
                     "isolation_forest",

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from netanomaly.errors import NetanomalyError
+from netanomaly.models import isolation_forest
+from netanomaly.models.blocks import in_blocks
 from netanomaly.models.catalogue import check
 from netanomaly.models.detector import Detector, make
-from netanomaly.models.matrix_detector import MatrixDetector
+from netanomaly.models.matrix_detector import ROWS_PER_BLOCK, MatrixDetector
 from netanomaly.models.rows import Floats, Rows
 from netanomaly.models.scaled import Scaled
 from netanomaly.models.trimming import untrimmed
@@ -61,7 +63,7 @@ class Surprise:
 
 
 class EnsembleDetector(Detector):
-    """Members of different kinds see different attacks: docs/detectors.md says why these four by default."""
+    """Members of different kinds see different attacks: docs/detectors.md says why these by default."""
 
     minimum_rows = 50
 
@@ -72,29 +74,39 @@ class EnsembleDetector(Detector):
         first = int(_HELD_OUT * len(kept))
         held_out, fitted = kept.take(np.sort(order[:first])), kept.take(np.sort(order[first:]))
         self.encoding = Scaled.learn(fitted)
-        self.members: list[Detector] = []
+        scaled = self.encoding(fitted)
+        self.members: dict[str, Detector] = {}
         for name in self.parameters["members"]:
             member = make(name, check(name, _MEMBERS.get(name, {})))
             if isinstance(member, MatrixDetector):
-                member.fit_encoded(self.encoding(fitted), seed)
+                member.fit_encoded(scaled, seed)
             else:
                 member.fit(fitted, seed)
-            self.members.append(member)
-        self.surprises = [Surprise.learn(scores) for scores in self._member_scores(held_out)]
+            self.members[name] = member
+        self.surprises = {name: Surprise.learn(scores) for name, scores in self._member_scores(held_out).items()}
 
     def score(self, rows: Rows) -> Floats:
         """Mean surprise in nats: 0 in the midst of training, 4.6 where every member says one in a hundred."""
-        total = np.zeros(len(rows))
-        for surprise, scores in zip(self.surprises, self._member_scores(rows), strict=True):
-            total += surprise(scores)
-        return total / len(self.members)
 
-    def _member_scores(self, rows: Rows) -> list[Floats]:
-        matrix = self.encoding(rows)
-        found = []
-        for name, member in zip(self.parameters["members"], self.members, strict=True):
-            scores = member.score_encoded(matrix) if isinstance(member, MatrixDetector) else member.score(rows)
+        def block(part: slice) -> Floats:
+            found = self._member_scores(rows.take(part))
+            surprises = np.stack([self.surprises[name](scores) for name, scores in found.items()])
+            return np.asarray(surprises.mean(axis=0), dtype=np.float64)
+
+        return in_blocks(block, len(rows), isolation_forest.ROWS_PER_BLOCK)
+
+    def _member_scores(self, rows: Rows) -> dict[str, Floats]:
+        """What each member says; those that see rows scaled share the scaling."""
+        scaled = {name: member for name, member in self.members.items() if isinstance(member, MatrixDetector)}
+
+        def block(part: slice) -> Floats:
+            matrix = self.encoding(rows.take(part))
+            return np.stack([member.score_matrix(matrix) for member in scaled.values()], axis=1)
+
+        found = {name: member.score(rows) for name, member in self.members.items() if name not in scaled}
+        if scaled:
+            found |= dict(zip(scaled, in_blocks(block, len(rows), ROWS_PER_BLOCK).T, strict=True))
+        for name, scores in found.items():
             if not np.isfinite(scores).all():
                 raise NetanomalyError(f"member {name} of the ensemble gave scores that are no number")
-            found.append(scores)
         return found

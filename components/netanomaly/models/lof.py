@@ -7,7 +7,7 @@ import numpy as np
 
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector, distinct_sample
-from netanomaly.models.rows import Floats
+from netanomaly.models.rows import Floats, Rows
 
 
 class LofDetector(MatrixDetector):
@@ -23,8 +23,9 @@ class LofDetector(MatrixDetector):
         count = min(self.parameters["n_neighbors"], len(reference) - 1)
         self.factor = LocalOutlierFactor(n_neighbors=count, algorithm="brute", novelty=True).fit(reference)
 
-    def score_encoded(self, matrix: Matrix) -> Floats:
-        return self.score_matrix(matrix)
+    def score(self, rows: Rows) -> Floats:
+        """Not in blocks: scikit-learn has threads of its own here."""
+        return self.score_matrix(self.encoding(rows))
 
     def score_matrix(self, matrix: Matrix) -> Floats:
         return np.asarray(np.log(np.maximum(-self.factor.score_samples(matrix), 1e-6)), dtype=np.float64)

@@ -1,22 +1,18 @@
 """What detectors that work on a matrix of scaled columns have in common."""
 
 from abc import abstractmethod
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from netanomaly.models.blocks import in_blocks, one_thread_each
 from netanomaly.models.detector import Detector
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.rows import Floats, Rows
 from netanomaly.models.scaled import Scaled
 from netanomaly.models.trimming import untrimmed
 
-_ROWS_PER_BLOCK = 4096
-_THREADS = 2
+# What the widest product of a block takes stays in the cache.
+ROWS_PER_BLOCK = 4096
 
 
 class MatrixDetector(Detector):
@@ -40,11 +36,7 @@ class MatrixDetector(Detector):
             self.fit_matrix(matrix, seed)
 
     def score(self, rows: Rows) -> Floats:
-        return self.score_encoded(self.encoding(rows))
-
-    def score_encoded(self, matrix: Matrix) -> Floats:
-        """As `score`, of rows already scaled."""
-        return in_blocks(self.score_matrix, matrix)
+        return in_blocks(lambda part: self.score_matrix(self.encoding(rows.take(part))), len(rows), ROWS_PER_BLOCK)
 
     @abstractmethod
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
@@ -53,26 +45,6 @@ class MatrixDetector(Detector):
     @abstractmethod
     def score_matrix(self, matrix: Matrix) -> Floats:
         """Scores of these rows; may be called from several threads at once."""
-
-
-def in_blocks(score: Callable[[Matrix], Floats], matrix: Matrix) -> Floats:
-    """Scores of blocks that stay in the cache, two at a time; numpy releases the interpreter lock."""
-    starts = range(0, len(matrix), _ROWS_PER_BLOCK)
-    if len(starts) < 2:
-        return score(matrix)
-    with one_thread_each(), ThreadPoolExecutor(_THREADS) as threads:
-        parts = threads.map(lambda start: score(matrix[start : start + _ROWS_PER_BLOCK]), starts)
-        return np.concatenate(list(parts))
-
-
-def one_thread_each() -> AbstractContextManager[Any]:
-    """Matrix products on the calling thread alone.
-
-    Several threads that each call a library which starts threads of its own wait for each other: ten times slower on
-    a busy machine. And results stay the same whatever the number of cores.
-    """
-    limited: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
-    return limited
 
 
 def distinct_sample(matrix: Matrix, most: int, seed: int) -> Matrix:

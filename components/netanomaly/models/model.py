@@ -3,7 +3,7 @@
 import pickle
 import platform
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from netanomaly.errors import ModelError, NetanomalyError
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.detector import Detector
 from netanomaly.models.explanation import Contribution, Typical, contributions
+from netanomaly.models.row_keys import Keys
 from netanomaly.models.rows import Rows, Schema
 
 FORMAT = 1
@@ -49,7 +50,10 @@ class AnomalyModel:
     typical: Typical | None = None
     """Of the training rows; None in models made before explanations were."""
     format: int = FORMAT
-    notes: dict[str, Any] = field(default_factory=dict)
+    rows_per_day: float | None = None
+    """Rows like those it was trained on, a day, in the training source; None where that has no times."""
+    seen: Keys | None = None
+    """Keys of the rows it was fitted and calibrated on; None in models made before they were kept."""
 
     @property
     def threshold(self) -> float:

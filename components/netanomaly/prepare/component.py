@@ -18,6 +18,8 @@ def prepare(
     evaluation_part: dsl.OutputPath(str),
     held_out: dsl.OutputPath(str),
     held_out_fraction: dsl.OutputPath(float),
+    split: dsl.OutputPath(dict),
+    time_column: dsl.OutputPath(str),
     csv: dsl.OutputPath(dict),
     label_column: dsl.OutputPath(str),
     normal_labels: dsl.OutputPath(list),
@@ -29,6 +31,7 @@ def prepare(
     model_parameters: dsl.OutputPath(dict),
     training_rows: dsl.OutputPath(str),
     alert_budget: dsl.OutputPath(float),
+    alerts_per_day: dsl.OutputPath(float),
     gates: dsl.OutputPath(dict),
     random_state: dsl.OutputPath(int),
     registry: dsl.OutputPath(str),
@@ -68,6 +71,8 @@ def prepare(
         evaluation_part: Which rows of the source to evaluate on: all, or those held out.
         held_out: yes, where evaluation rows are held out of the training source.
         held_out_fraction: Part held out.
+        split: How that part is split off: method, gap_seconds, host_columns.
+        time_column: The column of points in time; empty: one known by its name, where there is one.
         csv: How CSV sources are laid out.
         label_column: The column that names each row's class, where there is one.
         normal_labels: The classes that are normal traffic; empty: those recognised.
@@ -79,6 +84,7 @@ def prepare(
         model_parameters: The detector's parameters, defaults filled in.
         training_rows: auto, normal or all.
         alert_budget: Share of normal rows that may raise an alert.
+        alerts_per_day: False alarms a day that the threshold is set for; 0: it is set for alert_budget.
         gates: What the model must reach to be registered.
         random_state: Seed of everything random.
         registry: URI of the registry.

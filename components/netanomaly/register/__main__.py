@@ -11,6 +11,7 @@ def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.register.program import admit, promotion
         from netanomaly.registry import open_registry
+        from netanomaly.registry.changes import CHAMPION
 
         model = stage.input("model")
         metadata = stage.input_json("model_metadata")
@@ -45,7 +46,16 @@ def main(argv: list[str]) -> None:
             },
         )
         stage.set_output_parameter("version", registration.version)
-        stage.describe("registration", {"model_name": name, "version": registration.version, "registry": uri})
+        aliases = ", ".join(registration.aliases)
+        stage.describe(
+            "registration",
+            {"model_name": name, "version": registration.version, "registry": uri, "aliases": aliases},
+        )
+        stage.describe(
+            "registered",
+            {"registered_version": registration.version, "became_champion": int(CHAMPION in registration.aliases)},
+        )
+        stage.tell({"model_name": name, "version": registration.version, "metrics": metadata["metrics"]})
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ def evaluation_page(
         tiles=figures.tiles(evaluation),
         intervals=figures.intervals(evaluation),
         plain=figures.plain(at),
+        false_alarms=figures.false_alarms(evaluation),
+        repeats=tables.repeats(evaluation),
         base_rates=figures.base_rates(at),
         attack_share=figures.attack_share(evaluation),
         gates=tables.gates(evaluation),

@@ -94,6 +94,32 @@ def plain(at: Document) -> list[tuple[str, Markup, str]]:
     return said
 
 
+def false_alarms(evaluation: Document) -> list[str]:
+    """How many false alarms to expect, in sentences."""
+    expected = documents.section(evaluation, "false_alarms")
+    budget = documents.number(evaluation, "alert_budget")
+    said = []
+    if of_day := _expected(documents.section(expected, "per_day")):
+        rows, low, high = of_day
+        said.append(
+            f"At {words.integer(rows)} normal flows a day, as in training, expect {low} to {high} false alarms a day."
+        )
+    if judged := _expected(documents.section(expected, "evaluated")):
+        rows, low, high = judged
+        found = documents.count(documents.section(evaluation, "at_threshold"), "false_positives")
+        there_were = "" if found is None else f"; there were {words.integer(found)}"
+        said.append(
+            f"A budget of {words.budget(budget)} lets {low} to {high} of the {words.integer(rows)} normal flows judged "
+            f"raise an alert{there_were}."
+        )
+    return said
+
+
+def _expected(document: Document) -> tuple[float, str, str] | None:
+    rows, low, high = (documents.number(document, name) for name in ("rows", "low", "high"))
+    return None if rows is None or low is None or high is None else (rows, words.integer(low), words.integer(high))
+
+
 def base_rates(at: Document) -> list[tuple[str, str, str]]:
     """For attacks of a given rarity: the rarity, real ones of 100 alerts, alerts in a million flows."""
     recall, false = documents.number(at, "recall"), documents.estimate(at, "false_positive_rate")

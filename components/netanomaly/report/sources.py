@@ -1,10 +1,11 @@
 """What the reports say alike about data sets and findings."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from netanomaly.report import documents, words
 from netanomaly.report.documents import Document
-from netanomaly.report.verdict import Status
+from netanomaly.report.status import Status
 
 MOST_FINDINGS = 100
 """A page shows so many at most; the JSON reports hold all."""
@@ -50,6 +51,9 @@ def source(role: str, report: Document) -> Source:
         ("Part", _part(report)),
         ("Flows read", words.integer(documents.number(report, "rows_read"))),
         ("Flows kept", words.integer(documents.number(report, "rows"))),
+        ("Between the parts", _counted(documents.section(documents.section(report, "split"), "left_out"))),
+        ("From", _moment(report, "first")),
+        ("To", _moment(report, "last")),
         ("Dropped", _counted(documents.section(report, "dropped"))),
         ("Repaired", _counted(documents.section(report, "repaired"))),
         ("Normal flows", words.integer(documents.number(report, "normal_rows"))),
@@ -82,7 +86,27 @@ def _files(report: Document) -> str:
 
 def _part(report: Document) -> str:
     part = documents.text(report, "part")
-    return "" if part in ("", "all") else f"the {part} part of a held-out split"
+    if part in ("", "all"):
+        return ""
+    how = split_in_words(report)
+    return f"the {part} part of a held-out split" + (f": {how}" if how else "")
+
+
+def split_in_words(report: Document) -> str:
+    """How a held-out part was split off; empty where the report does not say."""
+    split = documents.section(report, "split")
+    method = documents.text(split, "method")
+    if method == "time":
+        gap = documents.number(split, "gap_seconds")
+        between = f", {words.duration(gap)} apart" if gap else ""
+        return f"trained on what came before {words.moment(documents.text(split, 'cut'))}, judged on what came after{between}"
+    said = {"random": "at random, equal flows together", "host": "by host, no address on both sides"}
+    return said.get(method, "")
+
+
+def _moment(report: Document, end: str) -> str:
+    seconds = documents.number(documents.section(report, "time"), end)
+    return "" if seconds is None else words.moment(datetime.fromtimestamp(seconds, UTC).isoformat())
 
 
 def _counted(reasons: Document) -> str:

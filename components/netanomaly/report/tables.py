@@ -3,7 +3,8 @@
 from netanomaly.report import charts, documents, words
 from netanomaly.report.documents import Document, Estimate
 from netanomaly.report.intervals import wilson
-from netanomaly.report.verdict import Status, broken, off_promise
+from netanomaly.report.status import Status
+from netanomaly.report.verdict import broken, off_promise
 
 _MOST_ROWS = 80
 MOST_CLASSES = 60
@@ -97,6 +98,46 @@ def budgets(evaluation: Document) -> list[Row]:
             "alerts": documents.count(found, "alerts"),
         })  # fmt: skip
     return rows
+
+
+def repeats(evaluation: Document) -> Row | None:
+    """Figures with and without the evaluation flows that the model was trained on; None where there are none."""
+    found = documents.section(evaluation, "repeats")
+    without = documents.section(found, "without")
+    rows = documents.count(found, "rows")
+    if not rows or not without:
+        return None
+    figures = [
+        (words.title(name), _value_of(evaluation, name), documents.number(without, name))
+        for name in ("roc_auc", "average_precision")
+    ]
+    before, after = (
+        {_rate(point): point for point in documents.objects(side, "recall_at")} for side in (evaluation, without)
+    )
+    figures += [
+        (
+            f"Recall at {words.budget(rate)} false positives",
+            documents.number(point, "recall"),
+            documents.number(after.get(rate, {}), "recall"),
+        )
+        for rate, point in before.items()
+    ]
+    return {
+        "rows": rows,
+        "share": documents.number(found, "share"),
+        "normal": documents.count(found, "normal"),
+        "attacks": documents.count(found, "attacks"),
+        "figures": figures,
+    }
+
+
+def _value_of(evaluation: Document, name: str) -> float | None:
+    estimate = documents.estimate(evaluation, name)
+    return estimate.value if estimate else None
+
+
+def _rate(point: Document) -> float:
+    return documents.number(point, "false_positive_rate") or 0.0
 
 
 def top_alerts(evaluation: Document) -> list[Row]:

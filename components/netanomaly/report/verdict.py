@@ -1,12 +1,10 @@
 """What a reader needs to know before trusting a model: the verdict, and the checks behind it, in plain sentences."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-from netanomaly.report import documents, words
+from netanomaly.report import documents, sources, words
 from netanomaly.report.documents import Document
-
-Status = Literal["good", "note", "warning", "bad"]
+from netanomaly.report.status import Status
 
 BROKEN_PROMISE = 1.3
 """An achieved false-positive rate this many times the promised one, or its inverse, is called a broken promise."""
@@ -86,7 +84,8 @@ def _unseen(
     overlap = documents.section(validation, "overlap")
     share, rows = documents.number(overlap, "share"), documents.count(overlap, "rows")
     if evaluation.get("held_out") is True:
-        sentence = "Yes. Part of the data was held out before fitting."
+        how = sources.split_in_words(evaluation_data)
+        sentence = f"Yes. Part of the data was held out before fitting{': ' + how if how else ''}."
     elif _same(training_data, evaluation_data):
         sentence = "No. Training and evaluation data are the same rows: the figures say nothing."
         return Check("bad", title, sentence, "it was judged on the rows it was trained on")

@@ -72,6 +72,14 @@ def moment(iso: str) -> str:
     return read.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if read.tzinfo else clip(iso, 40)
 
 
+def duration(seconds: float) -> str:
+    """`90 seconds`, `5 minutes`, `2 hours`."""
+    for name, length in (("hour", 3600), ("minute", 60)):
+        if seconds >= 2 * length or seconds == length:
+            return plural(round(seconds / length), name)
+    return plural(max(round(seconds), 1), "second")
+
+
 def out_of(rate: float, whole: int) -> str:
     """A rate as a count among `whole`: `61 of 100`, and `fewer than 1 of 100` or `all but a few of 100` at the ends."""
     shown = rate * whole

@@ -17,21 +17,21 @@ def ahead() -> None:
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         # Heavy imports come after the arguments are parsed: --help stays fast.
-        import pyarrow.parquet as pq
-
+        from netanomaly.flows.flow_file import open_flows
         from netanomaly.train.program import Parameters, refusal, train
 
+        validation = stage.input_json("validation_report")
         if stage.parameter("data_verdict") == "refuse":
-            raise GateRefusal(refusal(stage.input_json("validation_report")))
+            raise GateRefusal(refusal(validation))
         parameters = stage.parameters(Parameters, given={"rows_at_most": Parameters.rows_at_most})
-        # Class names come as the few they are, not spelt out row by row.
-        flows = pq.ParquetFile(stage.input("flows"), read_dictionary=[parameters.label_column])
-        trained = train(flows, parameters, stage.progress)
+        flows = open_flows(stage.input("flows"), parameters.label_column)
+        trained = train(flows, parameters, stage.progress, validation["training"]["rows_per_day"])
         trained.model.save(stage.output("model"))
         stage.write_json("training_summary", trained.summary)
         summary = trained.summary
-        stage.describe("model", {"framework": "scikit-learn", "model_type": summary["model_type"]})
-        stage.describe("training_summary", {name: summary[name] for name in ("rows_fitted", "rows_calibrated")})
+        rows = {name: summary[name] for name in ("rows_fitted", "rows_calibrated")}
+        stage.describe("model", {"framework": "scikit-learn", "model_type": summary["model_type"], **rows})
+        stage.describe("training_summary", rows)
 
 
 if __name__ == "__main__":

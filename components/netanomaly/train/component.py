@@ -19,6 +19,7 @@ def train(
     training_rows: str,
     categorical_columns: list,
     alert_budget: float,
+    alerts_per_day: float,
     random_state: int,
 ):
     """Fit a detector and calibrate its thresholds; refuse where the data gate refused.
@@ -34,6 +35,7 @@ def train(
         training_rows: "normal", "all", or "auto": normal rows where the data has labels, else all.
         categorical_columns: Columns of codes to treat as categories, beside those that hold text.
         alert_budget: False-positive rate that the threshold is to keep, over 0 and under 1.
+        alerts_per_day: False alarms a day that the threshold is to keep, in place of alert_budget; 0: none asked for.
         random_state: Seed of every random choice.
 
     Returns:

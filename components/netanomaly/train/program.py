@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.labels import is_normal
+from netanomaly.flows.times import unit_of
 from netanomaly.metrics.thresholds import operating_points, rows_needed
 from netanomaly.models import catalogue
 from netanomaly.models.detector import make
 from netanomaly.models.explanation import Typical
 from netanomaly.models.model import AnomalyModel, versions
+from netanomaly.models.row_keys import distinct_keys
 from netanomaly.models.rows import learn_schema
 from netanomaly.train import sampling
 
@@ -30,9 +32,6 @@ _CALIBRATION_SHARE = 0.25
 # within 0.0007 (one standard deviation).
 _PLENTY_TO_FIT = 5_000
 _PLENTY_TO_CALIBRATE = 20_000
-
-# 1990 and 2100 in seconds since 1970.
-_FIRST_TIME, _LAST_TIME = 631_152_000, 4_102_444_800
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Parameters:
     training_rows: str
     categorical_columns: list[str]
     alert_budget: float
+    alerts_per_day: float
     random_state: int
     rows_at_most: int = field(default=sampling.SAMPLED_ROWS)
 
@@ -64,13 +64,24 @@ class Trained:
     summary: dict[str, Any]
 
 
-def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int], Any] = int) -> Trained:
+def train(
+    file: pq.ParquetFile,
+    parameters: Parameters,
+    progress: Callable[[int], Any] = int,
+    source_rows_per_day: float | None = None,
+) -> Trained:
     """Sample rows, split them, fit on one part, calibrate on the other.
 
     Memory is that of the sample (at most `rows_at_most` rows) and one row group, whatever the file holds.
 
+    Args:
+        file: The training data, of the flow contract.
+        parameters: What to fit, and how.
+        progress: Called with the number of rows read so far.
+        source_rows_per_day: Rows a day in the source that the file is of; None where it has no times.
+
     Raises:
-        ConfigError: The detector does not know a parameter.
+        ConfigError: The detector does not know a parameter, or alerts are asked for by the day of data without times.
         DataError: No normal rows, too few rows, or columns that are all constant.
     """
     began = time.monotonic()
@@ -79,9 +90,13 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
     features = [name for name in contract.features if name != parameters.label_column]
     # Takes as long as reading and encoding the rows; the detector waits for it where it needs it.
     Thread(target=import_module, args=("sklearn.ensemble",), daemon=True).start()
-    positions, chosen = _eligible(file, contract.label_column, parameters)
-    sampled = sampling.sample(positions, parameters.rows_at_most, parameters.random_state)
-    table = sampling.take(file, sampled, features, progress)
+    eligible, training_rows = _eligible(file, contract.label_column, parameters)
+    rows_per_day = None
+    if source_rows_per_day is not None:
+        rows_per_day = source_rows_per_day * eligible.rows / file.metadata.num_rows
+    budget = alert_budget(parameters, rows_per_day)
+    chosen = sampling.sample(eligible.rows, parameters.rows_at_most, parameters.random_state)
+    table = sampling.take(file, eligible, chosen, features, progress)
     clocks = [name for name in features if is_clock(table.column(name))]
     if clocks and len(clocks) < len(features):
         features = [name for name in features if name not in clocks]
@@ -90,7 +105,7 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
         clocks = []
     _refuse_constant(table)
     detector = make(parameters.model_type, resolved)
-    fitting, calibrating = split(len(table), parameters.alert_budget, detector.minimum_rows, parameters.random_state)
+    fitting, calibrating = split(len(table), budget, detector.minimum_rows, parameters.random_state)
     categorical = [name for name in features if name in {*contract.categorical, *parameters.categorical_columns}]
     schema = learn_schema(table.select(categorical).take(pa.array(fitting)), features, categorical)
     rows = schema.rows(table)
@@ -103,32 +118,57 @@ def train(file: pq.ParquetFile, parameters: Parameters, progress: Callable[[int]
         schema=schema,
         detector=detector,
         thresholds=[],
-        alert_budget=parameters.alert_budget,
-        training_rows=chosen,
+        alert_budget=budget,
+        training_rows=training_rows,
         versions=versions(),
         typical=Typical.learn(fitted_rows),
+        rows_per_day=rows_per_day,
+        seen=distinct_keys(rows),
     )
-    model.thresholds = operating_points(model.score_rows(rows.take(calibrating)), parameters.alert_budget)
+    model.thresholds = operating_points(model.score_rows(rows.take(calibrating)), budget)
     summary = {
         "format": 1,
         "model_type": model.model_type,
         "parameters": resolved,
         "rows": file.metadata.num_rows,
-        "rows_eligible": len(positions),
+        "rows_eligible": eligible.rows,
         "rows_used": len(table),
         "rows_fitted": len(fitting),
         "rows_calibrated": len(calibrating),
-        "training_rows": chosen,
+        "training_rows": training_rows,
         "features": features,
         "left_out_as_time": clocks,
         "categorical": list(schema.categorical),
         "threshold": model.threshold,
         "alert_budget": model.alert_budget,
+        "alerts_per_day": parameters.alerts_per_day or None,
+        "rows_per_day": rows_per_day,
         "thresholds": [{"budget": point.budget, "threshold": point.threshold} for point in model.thresholds],
         "seconds": round(time.monotonic() - began, 3),
         "versions": model.versions,
     }
     return Trained(model, summary)
+
+
+def alert_budget(parameters: Parameters, rows_per_day: float | None) -> float:
+    """The share of rows that may alert: as asked for, or as so many alerts a day are of the rows of a day.
+
+    Raises:
+        ConfigError: `alerts_per_day` for data without times, or no fewer than there are rows a day.
+    """
+    wanted = parameters.alerts_per_day
+    if not wanted:
+        return parameters.alert_budget
+    if rows_per_day is None:
+        raise ConfigError(
+            f"alerts_per_day is {wanted:g} and the training data has no column of times; name it in time_column, or set "
+            "alert_budget instead"
+        )
+    if wanted >= rows_per_day:
+        raise ConfigError(
+            f"alerts_per_day is {wanted:g} and the training data has {rows_per_day:.0f} rows a day to fit on; ask for fewer"
+        )
+    return wanted / rows_per_day
 
 
 def split(
@@ -147,8 +187,9 @@ def split(
     calibrating = min(wanted, rows // 2)
     if calibrating < needed:
         raise DataError(
-            f"{rows} training rows are too few: alert_budget {budget:g} needs {2 * needed} of them, half to fit "
-            "and half to calibrate; give more rows, or a higher alert_budget"
+            f"{rows} training rows are too few: an alert budget of {budget:g} needs {2 * needed} of them, half to fit "
+            f"and half to calibrate (of more than {sampling.SAMPLED_ROWS} that many are drawn); give more rows, or allow "
+            "more alerts"
         )
     if rows - calibrating < minimum_rows:
         raise DataError(
@@ -169,7 +210,7 @@ def is_clock(column: pa.ChunkedArray) -> bool:
     ends = pc.min_max(column).as_py()
     if ends["min"] is None or ends["min"] == ends["max"]:
         return False
-    return any(_FIRST_TIME * unit <= ends["min"] and ends["max"] <= _LAST_TIME * unit for unit in (1, 1e3, 1e6, 1e9))
+    return unit_of(ends["min"], ends["max"]) is not None
 
 
 def refusal(report: Mapping[str, Any]) -> str:
@@ -178,27 +219,28 @@ def refusal(report: Mapping[str, Any]) -> str:
     return "the data gate refused the data: " + ("; ".join(errors) or "no reason was reported")
 
 
-def _eligible(
-    file: pq.ParquetFile, label_column: str | None, parameters: Parameters
-) -> tuple[npt.NDArray[np.int64], str]:
-    """Positions of the rows that may be fitted on, and which those are: "normal" or "all"."""
+def _eligible(file: pq.ParquetFile, label_column: str | None, parameters: Parameters) -> tuple[sampling.Eligible, str]:
+    """The rows that may be fitted on, and which those are: "normal" or "all"."""
+
+    def normal(name: str) -> bool:
+        return is_normal(name, parameters.normal_labels)
+
     wanted = parameters.training_rows
     labelled = label_column is not None and label_column in file.schema_arrow.names
     if wanted == "all" or (wanted == "auto" and not labelled):
-        return np.arange(file.metadata.num_rows), "all"
+        return sampling.Eligible(file, None, normal), "all"
     if not labelled:
         raise DataError(
             "training_rows is 'normal' but the training data has no label column "
             f"{parameters.label_column!r}; set label_column, or training_rows to 'all'"
         )
-    counts, codes = sampling.classes(file, str(label_column))
-    normal = np.array([is_normal(name, parameters.normal_labels) for name in counts], dtype=bool)
-    if not normal.any():
+    eligible = sampling.Eligible(file, label_column, normal)
+    if not eligible.rows:
         raise DataError(
-            f"no training row is normal: column {label_column!r} holds {_listed(counts)}; "
+            f"no training row is normal: column {label_column!r} holds {_listed(eligible.classes)}; "
             "name the normal ones in normal_labels, or set training_rows to 'all'"
         )
-    return np.flatnonzero(normal[codes]), "normal"
+    return eligible, "normal"
 
 
 def _refuse_constant(table: pa.Table) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from netanomaly.validate.program import Parameters, overlap, validate
+from netanomaly.validate.evidence import Parameters
+from netanomaly.validate.program import validate
+from netanomaly.validate.rows import overlap
 
 from tests.unit.ingest.test_ingest import Ingested
 
@@ -27,7 +29,8 @@ def records(rows, seed, **wishes):
         "label": lambda row: "normal" if row % 5 < 3 else ("scan", "worm")[row % 2],
         **wishes,
     }
-    return HEADER + "".join(",".join(columns[name](row) for name in columns) + "\n" for row in range(rows))
+    header = ",".join(columns) + "\n"
+    return header + "".join(",".join(columns[name](row) for name in columns) + "\n" for row in range(rows))
 
 
 @pytest.fixture
@@ -86,6 +89,15 @@ CASES = {
     "unseen_categories": (
         T, records(400, 2, protocol=lambda row: "gre" if row % 10 == 0 else "tcp"), "warning", "10.0% of the evaluation rows",
     ),
+    "time_backwards": (
+        records(500, 1, ts=lambda row: str(1_714_564_800 - row)), records(400, 2, ts=lambda row: str(1_714_564_800 + row)),
+        "warning", "time column 'ts' runs backwards in the training data: 100% of the steps go back",
+    ),
+    "time_zones": (
+        records(500, 1, ts=lambda row: f"2024-05-01T12:00:{row % 60:02}" + ("Z", "+02:00")[row % 2]),
+        records(400, 2, ts=lambda row: f"2024-05-01T12:00:{row % 60:02}Z"),
+        "warning", r"names the zones \+02:00, Z in the training data",
+    ),
     "label_missing": (T.replace("protocol", "class"), E.replace("protocol", "class"), "warning", "'class' looks like a label"),
 }  # fmt: skip
 
@@ -118,6 +130,13 @@ def test_a_limit_moves_the_finding(judge):
     evaluation = E + T.split("\n", 1)[1]
     assert "leakage" in judge(T, evaluation, leakage={"limit": 0.55})[1]
     assert "leakage" not in judge(T, evaluation, leakage={"limit": 0.56})[1]
+
+
+def test_attacks_among_the_rows_to_train_on_are_warned_of(judge):
+    training = records(400, 1, label=lambda row: "normal" if row % 5 == 0 else "scan")
+    found = judge(training, training_rows="all")[1]
+    assert "80% of the rows to train on are attacks by their labels" in found["mostly_attacks"]["message"]
+    assert "mostly_attacks" not in judge(training)[1]
 
 
 def test_values_outside_a_given_range_refuse(judge):

@@ -1,0 +1,86 @@
+"""Points in time, as sensors write them."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from netanomaly.errors import DataError
+from netanomaly.flows.time_names import likely
+from netanomaly.flows.times import Clock, are_times
+
+NOON = 1_714_564_800.0  # 2024-05-01T12:00:00Z
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [NOON, NOON + 1], ["1714564800", "1714564801.0"], ["1714564800000", "1714564801000"],
+        ["2024-05-01T12:00:00Z", "2024-05-01T14:00:01+02:00"], ["2024-05-01T12:00:00.000000+0000", "2024-05-01T12:00:01Z"],
+        ["2024-05-01 12:00:00", "2024-05-01 12:00:01.0"], ["2024/05/01 12:00:00.000000", " 2024/05/01 12:00:01 "],
+        np.array(["2024-05-01T12:00:00", "2024-05-01T12:00:01"], dtype="datetime64[ms]"),
+    ],
+)  # fmt: skip
+def test_every_spelling_is_the_same_second(written):
+    assert Clock("ts").seconds(pa.array(written), "f", 1).tolist() == [NOON, NOON + 1]
+
+
+def test_missing_times_are_told_and_the_rest_is_read():
+    clock = Clock("ts")
+    assert np.isnan(clock.seconds(pa.array(["-", None, "2024-05-01T12:00:00Z"]), "f", 1)[:2]).all()
+    assert clock.report() == {
+        "column": "ts", "first": NOON, "last": NOON, "rows": 1, "missing": 2, "backwards": 0.0, "zones": ["Z"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("batches", "says"),
+    [
+        (
+            [["2024-05-01T12:00:00Z"] * 3, ["2024-05-01T12:00:00Z", "soon"]],
+            r"f, record 5: time column 'ts' holds 'soon'",
+        ),
+        ([["1714564800", "1714564801"], ["1714564802", "n/o"]], r"f, record 4: time column 'ts' holds 'n/o'"),
+        ([[NOON, 12.0]], "f, record 2: time column 'ts' holds 12, which is no point in time"),
+        (
+            [["03/04/2024 12:00"]],
+            "holds '03/04/2024 12:00', which is no point in time; write seconds since 1970, or ISO",
+        ),
+        (
+            [["2024-05-01T12:00:00Z"], ["2024-05-01T12:00:00"]],
+            r"zones mixed: some times name one \(Z\) and '2024-05-01T12",
+        ),
+    ],
+)
+def test_what_is_no_time_is_told_with_its_record(batches, says):
+    clock = Clock("ts")
+    rows = np.cumsum([1, *map(len, batches)])
+    with pytest.raises(DataError, match=says):
+        [clock.seconds(pa.array(batch), "f", int(row)) for batch, row in zip(batches, rows, strict=False)]
+
+
+def test_steps_back_are_counted_over_batches():
+    clock = Clock("ts")
+    for batch in ([NOON + 9, NOON + 8], [NOON + 7, NOON + 7], [NOON + 8]):
+        clock.seconds(pa.array(batch), "f", 1)
+    assert clock.report()["backwards"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [(["uid", "ts"], "ts"), (["Flow ID", "Timestamp"], "Timestamp"), (["StartTime"], "StartTime"), (["bytes"], None)],
+)
+def test_columns_are_known_by_the_names_that_sensors_give_them(names, found):
+    assert likely(names) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "times"),
+    [
+        ([0.0, 3600.0], False),
+        ([NOON, NOON + 5], True),
+        (["x", "y"], False),
+        ([NOON, NOON], False),
+        ([True, False], False),
+    ],
+)
+def test_a_column_that_is_only_called_a_time_is_none(values, times):
+    assert are_times(pa.chunked_array([values])) == times
