@@ -16,9 +16,8 @@ def ahead() -> None:
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         # Heavy imports come after the arguments are parsed: --help stays fast.
-        import pyarrow.parquet as pq
-
         from netanomaly.evaluate.program import Parameters, evaluate
+        from netanomaly.flows.flow_file import open_flows
         from netanomaly.models.model import load
         from netanomaly.report import evaluation_page
 
@@ -30,8 +29,7 @@ def main(argv: list[str]) -> None:
 
             name = stage.parameter("model_name")
             champion = open_registry(stage.parameter("registry")).load(f"{name}:{parameters.champion}")
-        # Class names come as the few they are, not spelt out row by row.
-        flows = pq.ParquetFile(stage.input("flows"), read_dictionary=[parameters.label_column])
+        flows = open_flows(stage.input("flows"))
         evaluation = evaluate(model, flows, parameters, stage.progress, champion)
         document = evaluation.document
         stage.write_json("decision", evaluation.decision)

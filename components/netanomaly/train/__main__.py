@@ -17,16 +17,14 @@ def ahead() -> None:
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         # Heavy imports come after the arguments are parsed: --help stays fast.
-        import pyarrow.parquet as pq
-
+        from netanomaly.flows.flow_file import open_flows
         from netanomaly.train.program import Parameters, refusal, train
 
         validation = stage.input_json("validation_report")
         if stage.parameter("data_verdict") == "refuse":
             raise GateRefusal(refusal(validation))
         parameters = stage.parameters(Parameters, given={"rows_at_most": Parameters.rows_at_most})
-        # Class names come as the few they are, not spelt out row by row.
-        flows = pq.ParquetFile(stage.input("flows"), read_dictionary=[parameters.label_column])
+        flows = open_flows(stage.input("flows"))
         trained = train(flows, parameters, stage.progress, validation["training"]["rows_per_day"])
         trained.model.save(stage.output("model"))
         stage.write_json("training_summary", trained.summary)
