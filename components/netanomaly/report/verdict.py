@@ -81,8 +81,9 @@ def _unseen(
     evaluation: Document, validation: Document, training_data: Document, evaluation_data: Document
 ) -> Check | None:
     title = "Judged on flows it was not trained on?"
-    overlap = documents.section(validation, "overlap")
-    share, rows = documents.number(overlap, "share"), documents.count(overlap, "rows")
+    # What the model has seen counts; where that is not known, what the training data holds.
+    known = documents.section(evaluation, "repeats") or documents.section(validation, "overlap")
+    share, rows = documents.number(known, "share"), documents.count(known, "rows")
     if evaluation.get("held_out") is True:
         how = sources.split_in_words(evaluation_data)
         sentence = f"Yes. Part of the data was held out before fitting{': ' + how if how else ''}."
