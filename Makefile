@@ -64,6 +64,27 @@ offline-base: ## Make the base image from Debian packages, where no registry can
 push: images ## Push the images that the registry lacks: make push IMAGE_PREFIX=registry.example.org/netanomaly
 	$(BIN)/python -m images.push $(IMAGE_ARGUMENTS)
 
+.PHONY: join-images
+join-images: setup ## Join what `make push` pushed from two kinds of machine, below build/machines
+	$(BIN)/python -m images.join $(IMAGE_ARGUMENTS)
+
+# A local Kubernetes with Kubeflow Pipelines: docker, kind, kubectl. docs/cluster.md.
+.PHONY: kind-up
+kind-up: images ## Make a kind cluster with Kubeflow Pipelines and the stage images in it
+	manifests/kind/up
+
+.PHONY: kind-load
+kind-load: images ## Load the stage images into the kind cluster anew
+	manifests/kind/load
+
+.PHONY: kind-e2e
+kind-e2e: setup ## Test the pipeline on the kind cluster (most of an hour)
+	manifests/kind/e2e
+
+.PHONY: kind-down
+kind-down: ## Remove the kind cluster
+	manifests/kind/down
+
 .PHONY: format
 format: setup ## Format the code
 	$(BIN)/ruff check --fix --quiet . || true
@@ -76,17 +97,24 @@ lint: setup ## Style, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two S3 servers that the registry is tested against, built once into the user's cache where there is Go.
+# Servers that the registry and `make push` are tested against, built once into the user's cache where there is Go.
 # `make test` does it by itself in CI and as root; others ask for it, since it takes minutes.
 .PHONY: test-servers
-test-servers: setup ## Build the S3 servers that the registry's tests can use
+test-servers: setup ## Build the S3 servers and the container registry that tests can use
 	$(BIN)/python -m tests.store.servers
+	$(BIN)/python -m tests.e2e.container_registry
 
-BUILD_SERVERS := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers))
+# And what checks workflows and manifests, where kubectl is not there.
+.PHONY: test-tools
+test-tools: setup ## Build the commands that tests of workflows and manifests use
+	$(BIN)/python -m tests.tools
+
+BUILD_TESTED_WITH := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers test-tools))
 
 .PHONY: test
-test: lint $(BUILD_SERVERS) ## Everything that CI checks
+test: lint $(BUILD_TESTED_WITH) ## Everything that CI checks
 	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
+	.ci/other-pythons
 
 BENCH_ROWS ?= 100000 1000000
 
@@ -106,11 +134,11 @@ bench-quality: setup ## Judge every detector on every data set; writes docs/qual
 bench-images: images ## Sizes and start times of the stage images
 	$(BIN)/python -m tests.bench.stage_images
 
-# A thousand containers that fail at once and a thousand that do not; `make test` starts forty.
+# Half an hour: what `make test` does with forty quick containers and one light image, with two thousand and with all.
 .PHONY: soak
-soak: images ## Long tests: two thousand short containers, each reported as it ended
-	NETANOMALY_SOAK_STAGES=2000 $(BIN)/pytest tests/e2e/test_docker_launcher.py -k under_load
+soak: images ## Long tests: two thousand short containers, every image built a second time
+	NETANOMALY_SOAK=1 $(BIN)/pytest --durations 0 --durations-min 1 tests/e2e/test_docker_launcher.py tests/e2e/test_builds.py -k 'under_load or second_build'
 
 .PHONY: clean
 clean: ## Remove what the targets made, but not runs/
-	rm -rf build dist .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist .venv .venv-* .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Build stage images: `python -m images.build [--network] [--context-only] [STAGE...]`, all stages by default.
+"""Build stage images: `python -m images.build [--context-only] [STAGE...]`, all stages by default.
 
 Downloads the locked wheels, lays out one build context for each stage below build/images/ and gives it to
 `docker build` without a network. An image whose tag is there already is not built again: the tag is a digest of what
@@ -11,8 +11,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from netanomaly import __version__, images
 
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--context-only", action="store_true", help="lay out build/images/ for another builder")
     parser.add_argument("--again", action="store_true", help="build though the image is there, using no cache")
     parser.add_argument("--ca", type=Path, help="certificates (PEM) that pip is to trust inside the build")
+    parser.add_argument("--pip-config", type=Path, help="a pip.conf for pip inside the build: its index, its proxy")
     parser.add_argument("--wheelhouse", type=Path, default=ROOT / ".cache" / "wheelhouse", help="where wheels are kept")
     options = parser.parse_args()
     unknown = set(options.stages) - set(images.STAGES)
@@ -54,8 +56,9 @@ def main() -> None:
     if not options.network:
         locks = [ROOT / "images" / "pip.txt", *(ROOT / "requirements" / f"{stage}.txt" for stage in stages)]
         wheelhouse.download(locks, options.wheelhouse, wheelhouse.machine())
+    for_pip = {"ca.crt": options.ca, "pip.conf": options.pip_config}
     for stage in stages:
-        context = layout(stage, OUT / stage, None if options.network else options.wheelhouse, options.ca)
+        context = layout(stage, OUT / stage, None if options.network else options.wheelhouse, for_pip)
         reference = images.reference(stage, options.prefix).partition("@")[0]
         if options.context_only:
             print(context)
@@ -69,8 +72,13 @@ def main() -> None:
             _keep_bill(stage, reference)
 
 
-def layout(stage: str, context: Path, wheels: Path | None, certificates: Path | None = None) -> Path:
-    """Lay out the build context of a stage in a folder, and return the folder."""
+def layout(
+    stage: str, context: Path, wheels: Path | None, for_pip: Mapping[str, Path | None] = MappingProxyType({})
+) -> Path:
+    """Lay out the build context of a stage in a folder, and return the folder.
+
+    `for_pip` are files of this machine for pip inside the build, by the names that install.py knows.
+    """
     shutil.rmtree(context, ignore_errors=True)
     installer, layers = context / "installer", context / "layers"
     for folder in (installer, *(layers / name for name in (*_LAYERS, "rest", "code"))):
@@ -97,8 +105,9 @@ def layout(stage: str, context: Path, wheels: Path | None, certificates: Path | 
     if wheels is not None:
         pip = wheelhouse.locked((context / "pip.txt").read_text(encoding="utf-8"), wheelhouse.machine())
         _link_all(wheelhouse.wheels_of(pip.values(), wheels), installer)
-    if certificates is not None:
-        shutil.copyfile(certificates, installer / "ca.crt")
+    for name, given in for_pip.items():
+        if given is not None:
+            shutil.copyfile(given, installer / name)
     return context
 
 

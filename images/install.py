@@ -42,15 +42,23 @@ def main(layer: Path, target: Path) -> None:
 
 
 def _install(requirements: Path, wheels: Path, target: Path) -> None:
-    command = [sys.executable, *_pip(), "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
+    command = [
+        sys.executable,
+        *_pip(),
+        "install",
+        "--progress-bar=off",
+        "--disable-pip-version-check",
+        "--no-cache-dir",
+    ]
     command += ["--root-user-action=ignore", "--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"]
     command += ["--target", str(target), "--requirement", str(requirements)]
     if wheels.is_dir():
         command += ["--no-index", "--find-links", str(wheels)]
-    certificates = Path("/installer/ca.crt")
+    certificates, configuration = Path("/installer/ca.crt"), Path("/installer/pip.conf")
     if certificates.is_file():
         command += ["--cert", str(certificates)]
-    done = subprocess.run(command, check=False)
+    environment = {**os.environ, **({"PIP_CONFIG_FILE": str(configuration)} if configuration.is_file() else {})}
+    done = subprocess.run(command, env=environment, check=False)
     if done.returncode:
         raise SystemExit(f"error: pip could not install {requirements}; see above")
 

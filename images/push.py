@@ -1,4 +1,4 @@
-"""Push the stage images that a registry lacks: `python -m images.push --prefix registry.example.org/netanomaly`.
+"""Push the stage images that a registry lacks: `python -m images.push --prefix registry.example.org/team [STAGE...]`.
 
 Notes each image's digest in build/pushed-images.json; from then on compiled pipelines name it. Credentials are those
 of `docker login`.
@@ -6,6 +6,7 @@ of `docker login`.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,17 @@ NOTES = Path(__file__).resolve().parents[1] / "build" / "pushed-images.json"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m images.push", description=__doc__)
     parser.add_argument("--prefix", help="registry and repository, such as registry.example.org/netanomaly")
-    prefix = parser.parse_args().prefix
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help="all by default: " + ", ".join(images.STAGES))
+    options = parser.parse_args()
+    prefix, unknown = options.prefix, set(options.stages) - set(images.STAGES)
+    if unknown:
+        parser.error(f"no stage is called {', '.join(sorted(unknown))}; there are {', '.join(images.STAGES)}")
     if not prefix:
         parser.error("say where to: make push IMAGE_PREFIX=registry.example.org/netanomaly")
     notes = dict(images.pushed())
     try:
         client = docker_daemon.connect()
-        for stage in images.STAGES:
+        for stage in options.stages or images.STAGES:
             name = images.reference(stage, prefix).partition("@")[0]
             digest = _digest_there(client, name)
             print(f"there is {name} already" if digest else f"pushing {name}", flush=True)
@@ -34,7 +39,8 @@ def main() -> None:
             NOTES.parent.mkdir(exist_ok=True)
             NOTES.write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
     except OutsideError as error:
-        raise SystemExit(f"error: {error}") from None
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
 
 
 def _digest_there(client: Any, name: str) -> str | None:

@@ -9,24 +9,7 @@ from netanomaly.register.component import register
 from netanomaly.train.component import train
 from netanomaly.validate.component import validate
 
-# Memory: what it takes at peak with 1M + 1M rows of 42 columns and the default detector, measured, and the limit: at
-# least four times that, for wider data and hungrier detectors. CPU requests are small, so that a small node can start a
-# stage; limits are what a stage can use.
-_RESOURCES = {
-    "prepare": ("32Mi", "512Mi", "0.1", "1"),
-    "ingest": ("256Mi", "1Gi", "0.5", "2"),
-    "validate": ("32Mi", "512Mi", "0.1", "1"),
-    "train": ("768Mi", "4Gi", "0.5", "2"),
-    "evaluate": ("512Mi", "2Gi", "0.5", "2"),
-    "describe": ("32Mi", "512Mi", "0.1", "1"),
-    "register": ("32Mi", "512Mi", "0.1", "1"),
-}
-
-
-def _limit(stage: str, task: dsl.PipelineTask) -> None:
-    memory, memory_limit, processors, processor_limit = _RESOURCES[stage]
-    task.set_memory_request(memory).set_memory_limit(memory_limit)
-    task.set_cpu_request(processors).set_cpu_limit(processor_limit)
+from pipelines.cluster import OBJECT_STORE, settle
 
 
 @dsl.pipeline(
@@ -41,6 +24,7 @@ def training(
     model_name: str = "",
     model_version: str = "",
     registry: str = "",
+    object_store: str = OBJECT_STORE,
 ) -> int:
     """Train, evaluate and register an anomaly detector.
 
@@ -53,6 +37,9 @@ def training(
         model_name: The model to register a version of. Empty: as in the configuration.
         model_version: Your own name for this version, e.g. 1.2.0. Empty: as in the configuration.
         registry: Where models are registered, e.g. s3://bucket/registry. Empty: as in the configuration.
+        object_store: Name of the Secret (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and of the ConfigMap
+            (S3_ENDPOINT_URL, AWS_REGION) of the object store, in the run's namespace. Either may be absent. Only a
+            cluster asks for them.
 
     Returns:
         The number of the registered version.
@@ -67,7 +54,7 @@ def training(
         job_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
     )
     prepared.set_display_name("Prepare")
-    _limit("prepare", prepared)
+    settle("prepare", prepared, object_store)
     prepared.set_caching_options(enable_caching=False)
     resolved = prepared.outputs
 
@@ -87,7 +74,7 @@ def training(
             split=resolved["split"],
             time_column=resolved["time_column"],
         )
-        _limit("ingest", task)
+        settle("ingest", task, object_store)
         return task.set_display_name(f"Ingest {dataset} data")
 
     training_data = ingested("training")
@@ -102,7 +89,7 @@ def training(
         held_out=resolved["held_out"],
     )
     validated.set_display_name("Validate data")
-    _limit("validate", validated)
+    settle("validate", validated, object_store)
 
     trained = train(
         flows=training_data.outputs["flows"],
@@ -119,7 +106,7 @@ def training(
         random_state=resolved["random_state"],
     )
     trained.set_display_name("Train")
-    _limit("train", trained)
+    settle("train", trained, object_store)
 
     evaluated = evaluate(
         model=trained.outputs["model"],
@@ -139,7 +126,7 @@ def training(
         champion=resolved["champion"],
     )
     evaluated.set_display_name("Evaluate")
-    _limit("evaluate", evaluated)
+    settle("evaluate", evaluated, object_store)
 
     described = describe(
         resolved_configuration=resolved["resolved_configuration"],
@@ -151,7 +138,7 @@ def training(
         model=trained.outputs["model"],
     )
     described.set_display_name("Describe")
-    _limit("describe", described)
+    settle("describe", described, object_store)
 
     registered = register(
         model=trained.outputs["model"],
@@ -167,6 +154,6 @@ def training(
         aliases=resolved["aliases"],
     )
     registered.set_display_name("Register")
-    _limit("register", registered)
+    settle("register", registered, object_store)
     registered.set_caching_options(enable_caching=False)
     return registered.outputs["version"]

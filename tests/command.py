@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,15 @@ class Ended:
 
 def netanomaly(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ended:
     """The command's exit code and what it printed."""
+    return _run(arguments, cwd, environment, seconds=300)
+
+
+def netanomaly_on_a_cluster(*arguments: str | Path) -> Ended:
+    """The same, for what a cluster takes its time over."""
+    return _run(arguments, None, {}, seconds=1800)
+
+
+def _run(arguments: Sequence[str | Path], cwd: Path | None, environment: Mapping[str, str], seconds: float) -> Ended:
     finished = subprocess.run(
         [str(NETANOMALY), *map(str, arguments)],
         cwd=cwd,
@@ -36,6 +46,6 @@ def netanomaly(*arguments: str | Path, cwd: Path | None = None, **environment: s
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=seconds,
     )
     return Ended(finished.returncode, finished.stdout, finished.stderr)

@@ -26,7 +26,7 @@ _PACKAGE = Path(__file__).resolve().parent
 # Relative to the checkout: what else goes into every image, or decides how it is made.
 _RECIPE = ("images/stage.Dockerfile", "images/install.py", "images/sbom.py", "images/pip.txt", "LICENSE")
 # Of the package: for people's machines, not for images.
-_NOT_IN_IMAGES = ("cli", "runners", "compiled", "images.py", "__pycache__")
+_NOT_IN_IMAGES = ("cli", "cluster", "runners", "compiled", "images.py", "__pycache__")
 
 
 def image(stage: str) -> str:

@@ -6,7 +6,9 @@ writing the executor output. https://www.kubeflow.org/docs/components/pipelines/
 
 import argparse
 import json
+import math
 import os
+import resource
 import sys
 import time
 import traceback
@@ -23,6 +25,11 @@ from netanomaly.errors import InputError, NetanomalyError, OutsideError
 T = TypeVar("T")
 
 EXECUTOR_INPUT = "--executor-input"
+
+# The two that are nested: what a ClassificationMetrics artefact is made of.
+_NESTED_METADATA = ("confidenceMetrics", "confusionMatrix")
+# How lines of a stage's log begin that others read: its result, and what went wrong, which is the last one.
+RESULT, ERROR = "result: ", "error: "
 
 # Where the KFP launcher mounts each object store.
 _MOUNTS = {"s3://": "/s3/", "minio://": "/minio/", "gs://": "/gcs/"}
@@ -102,8 +109,16 @@ class Stage:
         return list(self._output_parameters)
 
     def describe(self, name: str, metadata: Mapping[str, Any]) -> None:
-        """Add metadata to an output artefact: flat numbers and texts, or what its KFP type asks for."""
+        """Add metadata to an output artefact: finite numbers and texts, or what its KFP type asks for.
+
+        Anything else is refused by the back end, or shown as something else: a boolean as 1.
+        """
         self._first(self._outputs, name, "output")
+        for key, value in metadata.items():
+            if key not in _NESTED_METADATA and not _can_be_shown(value):
+                raise NetanomalyError(
+                    f"metadata {key!r} of output {name!r} is {value!r}; Kubeflow takes numbers and text"
+                )
         self._metadata.setdefault(name, {}).update(metadata)
 
     def progress(self, rows: int) -> None:
@@ -113,14 +128,21 @@ class Stage:
             self._last_progress = now
             print(f"progress: {rows} rows", file=sys.stderr, flush=True)  # noqa: T201 - a stage's log is its standard error
 
+    def tell(self, result: Mapping[str, Any]) -> None:
+        """Say what came of it in one line of the log, which is all that a cluster's API serves of a stage."""
+        print(f"{RESULT}{json.dumps(result, ensure_ascii=False)}", file=sys.stderr, flush=True)  # noqa: T201
+
     def finish(self) -> None:
-        """Write the executor output. Called last: a stage that wrote it has succeeded."""
+        """Write the executor output. Called last: a stage that wrote it has succeeded.
+
+        Every artefact that is a file gets its `digest` and its size in `bytes` as metadata.
+        """
         if self._output_file is None:
             return
         artifacts = {}
         for name, value in self._outputs.items():
             for artifact in value.get("artifacts", ())[:1]:
-                metadata = {**artifact.get("metadata", {}), **self._metadata.get(name, {})}
+                metadata = {**artifact.get("metadata", {}), **self._metadata.get(name, {}), **_content(_path(artifact))}
                 artifacts[name] = {"artifacts": [{"name": artifact.get("name", name), "uri": artifact["uri"]}]}
                 if metadata:
                     artifacts[name]["artifacts"][0]["metadata"] = metadata
@@ -169,6 +191,7 @@ def stage(argv: list[str]) -> Iterator[Stage]:
     try:
         task = Stage(_load(arguments.executor_input))
         yield task
+        _tell_peak_memory()
         task.finish()
     except KeyboardInterrupt:
         _fail("interrupted", 130)
@@ -219,6 +242,22 @@ def _path(artifact: Mapping[str, Any]) -> Path:
     return Path(uri)
 
 
+def _can_be_shown(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    import hashlib
+
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"digest": f"sha256:{digest}", "bytes": path.stat().st_size}
+
+
 def _whole_numbers_as_int(value: Any) -> Any:
     """KFP carries every number as a double: 7 inside a list or dict arrives as 7.0."""
     if isinstance(value, float) and value.is_integer():
@@ -235,8 +274,17 @@ def _in_words(error: OSError) -> str:
     return f"{reason}: {os.fspath(error.filename)!r}" if error.filename else reason
 
 
+def _tell_peak_memory() -> None:
+    """One line in the log: a container's end tells nothing of it, and its limit is chosen by it."""
+    peak = max(resource.getrusage(whose).ru_maxrss for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    # Linux counts in KiB, macOS in bytes.
+    peak *= 1 if sys.platform == "darwin" else 1024
+    print(f"peak memory: {peak} bytes", file=sys.stderr, flush=True)  # noqa: T201
+
+
 def _fail(message: str, code: int) -> None:
-    # Last line of the log, whatever the stage wrote before: it is what the UI and the runner show.
+    # What is wrong is the last line of the log, whatever the stage wrote before: it is what the UI and the runner show.
     sys.stdout.flush()
-    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
+    _tell_peak_memory()
+    print(f"{ERROR}{' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
     raise SystemExit(code) from None

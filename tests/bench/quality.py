@@ -48,6 +48,7 @@ def quality(detector: str, split: Any, seed: int) -> Figures:
     """Fit and score once; what a row of the tables is made of."""
     import numpy as np
     from netanomaly.metrics.detection import average_precision, recall_at, roc_auc
+    from netanomaly.metrics.distribution import Distribution
     from netanomaly.models.detector import make
 
     training, evaluation, attack = split
@@ -58,7 +59,7 @@ def quality(detector: str, split: Any, seed: int) -> Figures:
     fitted = time.perf_counter()
     scores = model.score(evaluation).astype(np.float32)
     scored = time.perf_counter()
-    normal, attacks = np.sort(scores[~attack]), np.sort(scores[attack])
+    normal, attacks = Distribution.of(scores[~attack]), Distribution.of(scores[attack])
     return {
         "roc_auc": roc_auc(normal, attacks),
         "average_precision": average_precision(normal, attacks),

@@ -1,12 +1,18 @@
 """The executor protocol as a stage meets it: inputs, outputs, and how each ending is told."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from netanomaly import stage_io
 from netanomaly.errors import ConfigError, DataError, GateRefusal, NetanomalyError, OutsideError
+
+DIGEST_OF_M = "sha256:62c66a7a5dd70c3146618063c344e531e6d4b59e379808443ce962b3abd63c5a"
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,13 @@ def test_a_stage_that_ends_well_writes_its_outputs_and_their_metadata_with_uncha
     assert written == {
         "artifacts": {
             "model": {
-                "artifacts": [{"name": "model", "uri": f"{tmp_path}/a/b/model", "metadata": {"kept": 1, "rows": 3}}]
+                "artifacts": [
+                    {
+                        "name": "model",
+                        "uri": f"{tmp_path}/a/b/model",
+                        "metadata": {"kept": 1, "rows": 3, "digest": DIGEST_OF_M, "bytes": 1},
+                    }
+                ]
             }
         }
     }
@@ -90,6 +102,7 @@ def test_each_ending_has_its_exit_code_one_last_clear_line_and_no_output(tmp_pat
     with pytest.raises(SystemExit) as ended, stage_io.stage(arguments(executor_input(tmp_path))):
         raise raised
     error = capsys.readouterr().err
+    assert re.search(r"(?m)^peak memory: \d{7,} bytes$", error)
     assert ended.value.code == code
     assert error.splitlines()[-1].startswith(line)
     assert ("Traceback" in error) == (code == 1)
@@ -136,3 +149,34 @@ def test_numbers_that_are_none_never_reach_a_json_artefact(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         stage.write_json("model", {"x": float("nan")})
     assert not (tmp_path / "a/b/model").exists()
+
+
+@pytest.mark.parametrize("value", [None, True, float("nan"), float("inf"), [1], {"a": 1}])
+def test_metadata_that_kubeflow_would_not_show_is_a_defect_that_names_it(tmp_path, value):
+    stage = stage_io.Stage(executor_input(tmp_path))
+    with pytest.raises(NetanomalyError, match="metadata 'share' of output 'model'"):
+        stage.describe("model", {"share": value})
+
+
+def test_what_the_curves_of_kubeflow_are_made_of_is_taken_nested(tmp_path):
+    stage = stage_io.Stage(executor_input(tmp_path))
+    stage.describe("model", {"confidenceMetrics": [{"recall": 1.0}], "confusionMatrix": {"rows": []}})
+
+
+def test_the_clear_line_is_the_very_last_whatever_the_stage_printed_before(tmp_path):
+    """Standard output is buffered where it is no terminal; it comes before the error, not after."""
+    code = (
+        "import sys; from netanomaly import stage_io; from netanomaly.errors import DataError\n"
+        "with stage_io.stage(sys.argv[1:]) as stage:\n"
+        "    print('said before'); raise DataError('row 7 is no number')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments(executor_input(tmp_path))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+        text=True,
+        check=False,
+    )
+    before, _peak_memory, last = ended.stdout.splitlines()
+    assert (ended.returncode, before, last) == (2, "said before", "error: row 7 is no number")

@@ -9,14 +9,8 @@ from netanomaly import images
 
 from images import build as image_build
 from images import wheelhouse
+from tests.e2e.inside import run
 
-LOCKED_DOWN = {
-    "read_only": True,
-    "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges"],
-    "network_mode": "none",
-    "tmpfs": {"/tmp": "rw,mode=1777"},  # noqa: S108 - the container's own
-}
 SECRETS = re.compile(
     rb"AKIA[0-9A-Z]{16}|-----BEGIN (?:RSA |EC |OPENSSH |DSA )?PRIVATE KEY-----\n[A-Za-z0-9+/]"
     rb"|(?<![A-Za-z0-9_])gh[pousr]_[A-Za-z0-9]{36}|xox[abp]-[0-9]{10,}"
@@ -54,21 +48,6 @@ print(json.dumps({
     "stages": sorted(path.parent.name for path in root.glob("netanomaly/*/__main__.py")),
 }))
 """
-
-DIGESTS = """
-import hashlib, pathlib
-for top in ("/opt/netanomaly", "/usr/share/netanomaly"):
-    for path in sorted(pathlib.Path(top).rglob("*")):
-        state = path.lstat()
-        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "-"
-        print(path, oct(state.st_mode), state.st_uid, state.st_gid, content)
-"""
-
-
-def run(client, reference: str, program: str, *arguments: str, **options) -> bytes:
-    """What a program prints inside an image."""
-    command = ["python3", "-c", program, *arguments]
-    return client.containers.run(reference, command, remove=True, stderr=True, **{**LOCKED_DOWN, **options})
 
 
 @pytest.fixture(scope="module", params=images.STAGES)
@@ -127,15 +106,3 @@ def test_no_layer_holds_a_secret(client):
 def test_the_scan_knows_a_secret_when_it_sees_one():
     for secret in ("AKIA" + "A" * 16, "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIE", "ghp_" + "a" * 36):
         assert SECRETS.search(secret.encode())
-
-
-def test_a_second_build_without_cache_gives_the_same_files(client, tmp_path):
-    """Content, rights and owners of every file of ours. A light stage stands for all: they have one recipe."""
-    first = run(client, images.reference("validate"), DIGESTS)
-    context = image_build.layout("validate", tmp_path / "context", image_build.ROOT / ".cache" / "wheelhouse")
-    again = "netanomaly/validate-again:" + images.reference("validate").rpartition(":")[2]
-    image_build._build("validate", again, context, network=False, again=True)
-    try:
-        assert run(client, again, DIGESTS) == first
-    finally:
-        client.images.remove(again)

@@ -54,6 +54,12 @@ def test_the_demo_registers_a_version_from_containers(demo, client, workdir):
     assert registered(workdir / "registry") == 1
 
 
+def test_the_peak_memory_of_every_stage_is_told(demo):
+    peaks = {stage["name"]: stage["peak_memory_bytes"] for stage in demo.json["stages"]}
+    assert all(10 * 2**20 < peak < 2**30 for peak in peaks.values()), peaks
+    assert peaks["train"] > 2 * peaks["prepare"], peaks
+
+
 def test_every_file_is_the_users(demo, workdir):
     assert {path.stat().st_uid for path in workdir.rglob("*")} == {os.getuid()}
 

@@ -1,18 +1,34 @@
 """The compiled pipeline that the package carries is the one that pipelines/ defines."""
 
 import difflib
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from kfp import components
 
 from pipelines.compile import COMPILED, compile_all
 from tests.command import netanomaly
 
+ASK_THE_STORE = {"exec-prepare", "exec-ingest", "exec-ingest-2", "exec-evaluate", "exec-register"}
+
 
 @pytest.fixture(scope="module")
-def carried() -> dict:
-    return yaml.safe_load((COMPILED / "training.yaml").read_text())
+def documents() -> list[dict]:
+    return list(yaml.safe_load_all((COMPILED / "training.yaml").read_text()))
+
+
+@pytest.fixture(scope="module")
+def carried(documents) -> dict:
+    return documents[0]
+
+
+@pytest.fixture(scope="module")
+def on_kubernetes(documents) -> dict:
+    """Platform settings by executor."""
+    return documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
 
 
 def test_the_carried_yaml_is_what_the_definition_compiles_to(tmp_path: Path):
@@ -65,10 +81,13 @@ def test_every_parameter_of_every_task_is_passed(carried):
 def test_compile_writes_the_yaml_with_the_wanted_image_prefix(tmp_path: Path):
     ended = netanomaly("compile", "--out", tmp_path / "new", "--image-prefix", "registry.example.org/team/")
     assert ended.code == 0
-    written = yaml.safe_load(Path(ended.stdout.strip()).read_text())
+    text = Path(ended.stdout.strip()).read_text()
+    written = next(yaml.safe_load_all(text))
     images = {executor["container"]["image"] for executor in written["deploymentSpec"]["executors"].values()}
-    assert all(image.startswith("registry.example.org/team/") for image in images)
+    complete = re.compile(r"registry\.example\.org/team/[a-z]+:[0-9.]+-[0-9a-f]{12}(-dirty)?(@sha256:[0-9a-f]{64})?")
+    assert all(complete.fullmatch(image) for image in images), images
     assert len(images) == 7
+    assert len(list(yaml.safe_load_all(text))) == 2
 
 
 def test_every_stage_has_a_memory_and_a_processor_limit(carried):
@@ -77,3 +96,72 @@ def test_every_stage_has_a_memory_and_a_processor_limit(carried):
         assert {"resourceMemoryLimit", "resourceCpuLimit", "resourceMemoryRequest", "resourceCpuRequest"} <= set(
             resources
         ), name
+
+
+def test_every_stage_may_run_where_pod_security_is_restricted(carried, on_kubernetes):
+    assert set(on_kubernetes) == set(carried["deploymentSpec"]["executors"])
+    assert all(stage["securityContext"] == {"runAsNonRoot": True} for stage in on_kubernetes.values())
+
+
+def test_every_stage_has_a_time_out_and_the_labels_that_network_policies_go_by(on_kubernetes):
+    for name, stage in on_kubernetes.items():
+        assert 3600 <= int(stage["activeDeadlineSeconds"]) <= 24 * 3600
+        assert stage["imagePullPolicy"] == "IfNotPresent"
+        labels = stage["podMetadata"]["labels"]
+        assert labels["app.kubernetes.io/part-of"] == "netanomaly"
+        assert name.startswith(f"exec-{labels['app.kubernetes.io/component']}")
+
+
+def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_secret(on_kubernetes):
+    assert {name for name, stage in on_kubernetes.items() if "secretAsEnv" in stage} == ASK_THE_STORE
+    for name in ASK_THE_STORE:
+        sources = [*on_kubernetes[name]["secretAsEnv"], *on_kubernetes[name]["configMapAsEnv"]]
+        for source in sources:
+            assert source["optional"] is True
+            (named,) = (value for key, value in source.items() if key.endswith("NameParameter"))
+            assert named == {"componentInputParameter": "object_store"}
+        (mounted,) = on_kubernetes[name]["configMapAsVolume"]
+        assert (mounted["configMapName"], mounted["optional"]) == ("netanomaly-ca", True)
+
+
+def test_the_name_of_the_secret_is_no_part_of_a_cache_key(carried):
+    """It would be, as an input of a task; platform settings are none."""
+    for task in carried["root"]["dag"]["tasks"].values():
+        assert "object_store" not in str(task["inputs"])
+
+
+def test_no_secret_of_the_environment_reaches_the_yaml(tmp_path):
+    value = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
+    variables: dict[str, Any] = {"AWS_ACCESS_KEY_ID": value, "AWS_SECRET_ACCESS_KEY": value, "AWS_SESSION_TOKEN": value}
+    ended = netanomaly("compile", "--out", tmp_path, **variables)
+    text = Path(ended.stdout.strip()).read_text()
+    assert value not in text
+    for found in re.finditer(r"envVar: (\w+)\n\s+secretKey: (\w+)", text):
+        assert found[1] == found[2]
+
+
+def test_a_second_attempt_is_for_stages_that_harm_nothing_and_tell_a_users_error_early(carried, on_kubernetes):
+    tasks = carried["root"]["dag"]["tasks"]
+    again = {name: task["retryPolicy"] for name, task in tasks.items() if "retryPolicy" in task}
+    assert set(again) == {"validate", "train", "evaluate", "describe", "register"}
+    for name, policy in again.items():
+        assert (policy["maxRetryCount"], policy["backoffDuration"]) == (1, "60s")
+        # Argo counts from the start of the first attempt.
+        both_attempts = 2 * int(on_kubernetes[f"exec-{name}"]["activeDeadlineSeconds"])
+        assert int(policy["backoffMaxDuration"].removesuffix("s")) >= both_attempts + 60
+
+
+def test_the_kfp_client_reads_pipeline_and_platform_settings_from_the_one_file():
+    loaded = components.load_component_from_file(str(COMPILED / "training.yaml"))
+    assert set(loaded.platform_spec.platforms) == {"kubernetes"}
+    required = {name for name, taken in loaded.component_spec.inputs.items() if not taken.optional}
+    assert required == {"configuration"}
+
+
+def test_the_pipeline_is_no_deeper_than_the_documentation_says(carried):
+    tasks = carried["root"]["dag"]["tasks"]
+
+    def depth(name: str) -> int:
+        return 1 + max(map(depth, tasks[name].get("dependentTasks", ())), default=0)
+
+    assert max(map(depth, tasks)) == 7

@@ -1,10 +1,13 @@
 """The main job as a person runs it: real data, the compiled pipeline, each stage a process."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+from pipelines.compile import COMPILED
 from tests.command import ROOT, Ended, netanomaly
 
 STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "describe", "register"]
@@ -103,3 +106,67 @@ def test_the_original_configuration_runs_unchanged(tmp_path):
 def test_what_a_run_leaves_is_a_sound_registry(again):
     checked = netanomaly("registry", "fsck", "--registry", again.json["registry"])
     assert checked.code == 0, checked.stdout
+
+
+def outputs_of(run: Ended) -> dict[str, dict[str, dict]]:
+    """By task and artefact, the metadata that Kubeflow would show."""
+    folder = Path(run.json["run_dir"]) / "executor"
+    found = {}
+    for path in folder.glob("*/output_metadata.json"):
+        artifacts = json.loads(path.read_text())["artifacts"]
+        found[path.parent.name] = {name: value["artifacts"][0].get("metadata", {}) for name, value in artifacts.items()}
+    return found
+
+
+def types_of(run: Ended) -> dict[tuple[str, str], str]:
+    """The KFP type of each artefact, by task and name."""
+    pipeline = next(yaml.safe_load_all((COMPILED / "training.yaml").read_text()))
+    types: dict[tuple[str, str], str] = {}
+    for task, outputs in outputs_of(run).items():
+        component = pipeline["components"][f"comp-{task}"]["outputDefinitions"]["artifacts"]
+        types |= {(task, name): component[name]["artifactType"]["schemaTitle"] for name in outputs}
+    return types
+
+
+def test_the_artefacts_of_a_run_have_the_types_that_the_ui_shows(demo):
+    kinds = types_of(demo)
+    assert kinds["validate", "data_report"] == kinds["evaluate", "report"] == "system.HTML"
+    assert kinds["evaluate", "decision_note"] == "system.Markdown"
+    assert kinds["evaluate", "classification_metrics"] == "system.ClassificationMetrics"
+    assert kinds["evaluate", "metrics"] == kinds["register", "registered"] == "system.Metrics"
+
+
+def test_metrics_are_numbers_and_no_two_of_a_run_share_a_name(demo):
+    """The UI drops some where they do."""
+    found = outputs_of(demo)
+    metrics = [found[task][name] for (task, name), kind in types_of(demo).items() if kind == "system.Metrics"]
+    names = [name for each in metrics for name in each]
+    assert len(names) == len(set(names))
+    assert all(isinstance(value, int | float) for each in metrics for value in each.values())
+    assert {"roc_auc", "recall_at_1_percent", "registered_version"} <= set(names)
+
+
+def test_every_file_of_a_run_is_shown_with_its_digest_and_data_with_its_rows(demo):
+    found = outputs_of(demo)
+    for task, artifacts in found.items():
+        for name, metadata in artifacts.items():
+            path = Path(demo.json["run_dir"]) / "tasks" / task / name
+            if path.is_file():
+                assert metadata["digest"] == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}", (task, name)
+                assert metadata["bytes"] == path.stat().st_size
+    assert found["ingest"]["flows"]["rows"] == 25192
+    assert found["train"]["model"]["rows_fitted"] > 0
+    assert found["evaluate"]["report"]["rows"] == 22544
+
+
+def test_the_registered_version_is_on_the_register_task(demo, again):
+    assert outputs_of(demo)["register"]["registered"] == {"registered_version": 1, "became_champion": 1}
+    shown = outputs_of(again)["register"]
+    assert shown["registered"]["registered_version"] == 2
+    assert (shown["registration"]["version"], shown["registration"]["model_name"]) == (2, "nsl_kdd_detector")
+
+
+def test_the_decision_is_there_to_read(demo, again):
+    first, second = ((Path(run.json["run_dir"]) / "tasks/evaluate/decision_note").read_text() for run in (demo, again))
+    assert first.startswith("# nsl\\_kdd\\_detector: promote\n")
+    assert "Champion (version 1)" in second

@@ -65,6 +65,9 @@ def make_place(server_of, monkeypatch, tmp_path) -> Callable[[str], Place]:
         server = server_of(store)
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
+        # A server that hangs is to fail the test while somebody still waits for it.
+        monkeypatch.setenv("S3_READ_SECONDS", "15")
+        monkeypatch.setenv("S3_RETRY_SECONDS", "30")
         prefix = f"test/{secrets.token_hex(6)}"
         objects = BucketObjects(servers.client(server), servers.BUCKET, prefix)
         return Place(f"s3://{servers.BUCKET}/{prefix}", objects, store, server)

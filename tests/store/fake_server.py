@@ -1,4 +1,4 @@
-"""A small S3 server with the faults of real ones: it ignores conditions, or checks them and then writes."""
+"""A small S3 server with the faults of real ones: it ignores conditions, checks them and then writes, or knows no token."""
 
 import hashlib
 import threading
@@ -13,7 +13,7 @@ _ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Mes
 
 @dataclass
 class Fake:
-    """How it behaves. `answer`: every request gets this status, code and message."""
+    """How it behaves. `conditions`: atomic, racy, ignored or refused (the right token, too). `answer`: every request gets this status, code and message."""
 
     conditions: str = "atomic"
     server: str = "Fake"
@@ -63,7 +63,7 @@ def fake(**behaviour) -> Iterator[Fake]:
             data = self.rfile.read(int(self.headers["Content-Length"]))
             if self.special():
                 return
-            if made.conditions == "atomic":
+            if made.conditions in ("atomic", "refused"):
                 with made.lock:
                     refused = self.refused()
                     if not refused:
@@ -83,7 +83,8 @@ def fake(**behaviour) -> Iterator[Fake]:
             if self.headers.get("If-None-Match") == "*":
                 return present is not None
             wanted = self.headers.get("If-Match")
-            return wanted is not None and (present is None or _etag(present) != wanted)
+            unknown = present is None or _etag(present) != wanted or made.conditions == "refused"
+            return wanted is not None and unknown
 
         def do_GET(self):
             if self.special():
@@ -98,6 +99,8 @@ def fake(**behaviour) -> Iterator[Fake]:
                 self.fail(404, "NoSuchKey")
             else:
                 self.reply(200, data, ETag=_etag(data))
+
+        do_HEAD = do_GET  # noqa: N815 - as the standard library asks
 
         def do_DELETE(self):
             if not self.special():

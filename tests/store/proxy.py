@@ -20,6 +20,8 @@ FAULTS = (
     "answer too late",
 )
 
+_UPSTREAM_SECONDS = 30
+
 _ERROR = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>injected</Message></Error>'
 
 
@@ -86,7 +88,7 @@ class Proxy:
                         client.sendall(answer_head + answer_body)
 
     def _forward(self, request: bytes, method: str) -> tuple[bytes, bytes]:
-        with socket.create_connection(("127.0.0.1", self.upstream)) as server:
+        with socket.create_connection(("127.0.0.1", self.upstream), _UPSTREAM_SECONDS) as server:
             server.sendall(request)
             stream = server.makefile("rb")
             return _message(stream, method.encode())

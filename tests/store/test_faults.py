@@ -1,8 +1,11 @@
 """One fault at each request of a registration, on every server: it succeeds, once; and a longer outage ends clearly."""
 
+import secrets
+import time
+
 import pytest
+from netanomaly.errors import StoreUnavailable
 from netanomaly.registry import open_registry
-from netanomaly.registry.errors import StoreUnavailable
 
 from tests.store.proxy import FAULTS, Proxy, proxy
 from tests.store.work import METADATA
@@ -90,3 +93,43 @@ def test_a_change_whose_answer_was_lost_is_made_once(bucket, between: Proxy, mod
     assert registry.champion("m") == 2
     assert [event.action for event in registry.history("m")].count("rollback") == 2
     bucket.check()
+
+
+def test_an_outage_that_begins_after_the_commit_keeps_nobody_waiting(bucket, between: Proxy, model_file, monkeypatch):
+    register(bucket, model_file, "first")
+
+    def down(index: int) -> None:
+        if any(line.startswith("PUT") and "/heads/" in line for line in between.seen[:index]):
+            raise OSError
+
+    monkeypatch.setenv("S3_RETRY_SECONDS", "60")
+    between.plan(-1, "")
+    between.before = down
+    started = time.monotonic()
+    register(bucket, model_file, "second")
+    assert time.monotonic() - started < 30
+    between.before = lambda index: None
+    bucket.check()
+
+
+def test_a_download_that_is_cut_off_again_and_again_goes_on_while_something_arrives(
+    bucket, between: Proxy, model_file, monkeypatch, tmp_path
+):
+    """Longer in all than an outage may be."""
+    model_file.write_bytes(secrets.token_bytes(8 << 20))
+    register(bucket, model_file, "first")
+    monkeypatch.setenv("S3_RETRY_SECONDS", "0.12")
+    between.plan(-1, "cut body")
+    cut: list[int] = []
+
+    def cut_off(index: int) -> None:
+        if len(cut) < 6 and between.seen[index].startswith("GET") and "/artifacts/" in between.seen[index]:
+            cut.append(index)
+            between.at = index
+
+    between.before = cut_off
+    started = time.monotonic()
+    path, _ = open_registry(bucket.uri).download("m:1", tmp_path / "out")
+    assert path.read_bytes() == model_file.read_bytes()
+    assert len(cut) == 6
+    assert time.monotonic() - started > 0.12

@@ -2,11 +2,12 @@
 
 import signal
 import threading
+import time
 
 from netanomaly.registry import open_registry
 
 from tests.store.proxy import proxy
-from tests.store.work import METADATA, end, move_for_ever, register, start
+from tests.store.work import LONGEST_SECONDS, METADATA, end, ended, move_for_ever, register, start
 
 
 def test_killed_at_any_request_the_retry_leaves_exactly_one_version(bucket, model_file):
@@ -29,8 +30,7 @@ def test_killed_at_any_request_the_retry_leaves_exactly_one_version(bucket, mode
             between.before, between.after = (lambda index: None, kill) if after else (kill, lambda index: None)
             process = start(register, environment, bucket.uri, "m", model_file, [run], 256)
             started.set()
-            process.join(60)
-            assert process.exitcode == (-signal.SIGKILL if at >= 0 else 0)
+            assert ended(process) == (-signal.SIGKILL if at >= 0 else 0)
 
         killed_at(-1, False, "first")
         killed_at(-1, False, "counted")
@@ -59,7 +59,9 @@ def test_killed_while_it_changes_an_alias_the_head_is_whole(place, model_file):
     for _ in range(3):
         seen = len(registry.history("m"))
         process = start(move_for_ever, environment, place.uri)
+        deadline = time.monotonic() + LONGEST_SECONDS
         while len(registry.history("m")) < seen + 4:
             assert process.is_alive()
+            assert time.monotonic() < deadline
         end(process)
         place.check()

@@ -3,10 +3,11 @@
 import socket
 
 import pytest
+from netanomaly.errors import StoreRefused, StoreUnavailable
 from netanomaly.registry import open_registry
-from netanomaly.registry.errors import StoreRefused, StoreUnavailable, UnfitStore
+from netanomaly.registry.errors import UnfitStore
 from netanomaly.registry.object_store import ObjectStore
-from netanomaly.registry.probe import probe
+from netanomaly.registry.probe import probe, remember
 
 from tests.store.fake_server import fake
 from tests.store.work import METADATA
@@ -30,6 +31,7 @@ def register(model_file):
     [
         ({"conditions": "ignored"}, "creating an object that exists: accepted; the server ignores the condition"),
         ({"conditions": "racy"}, "16 writers create one object: .* the check is not atomic"),
+        ({"conditions": "refused"}, "replacing an object by its token: refused, though the token was right"),
         ({"server": "SeaweedFS 30GB 4.00"}, "race in SeaweedFS before 4.18"),
         ({"server": "SeaweedFS 30GB 4.17"}, "race in SeaweedFS before 4.18"),
     ],
@@ -55,6 +57,16 @@ def test_the_users_word_that_there_is_a_single_writer_lets_an_unfit_server_be_us
         monkeypatch.setenv("S3_ENDPOINT_URL", server.url)
         done = open_registry(URI, single_writer=True).register("m", model_file, METADATA, run_id="r")
         assert (done.version, register(model_file).created) == (1, False)
+
+
+def test_an_answer_that_cannot_be_kept_ends_clearly_and_not_in_asking_for_ever(monkeypatch):
+    with fake(conditions="refused") as server:
+        monkeypatch.setenv("S3_ENDPOINT_URL", server.url)
+        store = ObjectStore(URI)
+        found = probe(store)
+        remember(store, found, single_writer=True)
+        with pytest.raises(StoreUnavailable, match="could not be written"):
+            remember(store, found, single_writer=True)
 
 
 def test_the_condition_of_a_write_is_a_header_of_its_own_that_is_signed(monkeypatch):

@@ -3,8 +3,8 @@
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from netanomaly.registry import open_registry, sealing
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.store.work", "netanomaly.registry.probe"])
+
+# One that takes longer hangs: the test fails, and does not.
+LONGEST_SECONDS = 120
 
 METADATA = {"versions": {"scikit-learn": "1.0.0"}, "note": "é"}
 
@@ -43,31 +46,44 @@ def move_for_ever(environment: Mapping[str, str], uri: str, answers) -> None:
 
 def race(target: Callable[..., None], arguments: list[tuple]) -> tuple[list[Any], list[int | None]]:
     """Run the target in one process for each of the arguments, all at once; all answers, and the exit codes."""
-    running = []
+    running: dict[Any, Any] = {}
     for one in arguments:
         receive, send = CONTEXT.Pipe(duplex=False)
-        process = CONTEXT.Process(target=target, args=(*one, send))
-        process.start()
+        running[receive] = _started(target, (*one, send))
         send.close()
-        running.append((process, receive))
     got = []
-    for _, receive in running:
-        with suppress(EOFError):
-            while True:
-                got.append(receive.recv())
-    for process, _ in running:
-        process.join(60)
-    return got, [process.exitcode for process, _ in running]
+    waiting: set[Any] = set(running)
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while waiting:
+        ready: list[Any] = wait(waiting, max(0.0, deadline - time.monotonic()))
+        assert ready, f"{len(waiting)} processes did not end in {LONGEST_SECONDS} seconds"
+        for pipe in ready:
+            try:
+                got.append(pipe.recv())
+            except EOFError:
+                waiting.discard(pipe)
+    return got, [ended(process) for process in running.values()]
 
 
 def start(target: Callable[..., None], *arguments: Any) -> Any:
     """A process of its own, whose answers nobody reads."""
-    process = CONTEXT.Process(target=target, args=(*arguments, None))
-    process.start()
-    return process
+    return _started(target, (*arguments, None))
+
+
+def ended(process: Any) -> int | None:
+    """The exit code of a process that ends by itself."""
+    process.join(LONGEST_SECONDS)
+    return process.exitcode
 
 
 def end(process: Any) -> None:
     """SIGKILL, and only return when it is dead. Another thread may wait for it, too."""
     os.kill(process.pid, signal.SIGKILL)
-    wait([process.sentinel])
+    assert wait([process.sentinel], LONGEST_SECONDS)
+
+
+def _started(target: Callable[..., None], arguments: tuple) -> Any:
+    # A daemon: the end of the tests ends it, and does not wait for it.
+    process = CONTEXT.Process(target=target, args=arguments, daemon=True)
+    process.start()
+    return process

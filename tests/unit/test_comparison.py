@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from netanomaly.evaluate.program import decide
-from netanomaly.metrics.comparison import compare
+from netanomaly.metrics.comparison import Pairs, compare
 from netanomaly.metrics.detection import roc_auc
+from netanomaly.metrics.distribution import Distribution, ScoreCounts
 from netanomaly.register.program import promotion
 
 ATTACK = np.arange(3000) >= 2000
@@ -20,7 +21,11 @@ def scores(shift, seed=0, scan=None):
 
 
 def compared(champion, challenger, min_improvement=0.0, attack=ATTACK):
-    return compare(champion, challenger, attack, CLASSES, NAMES, 0.01, min_improvement, 0)
+    pairs, before, after = Pairs(0), ScoreCounts(), ScoreCounts()
+    pairs.add(champion, challenger, attack)
+    before.add(champion, np.where(attack, CLASSES, 0))
+    after.add(challenger, np.where(attack, CLASSES, 0))
+    return compare(before, after, pairs, NAMES, {"normal"}, 0.01, min_improvement, 0)
 
 
 def test_a_clearly_better_model_is_promoted_with_the_interval_of_its_lead():
@@ -28,7 +33,7 @@ def test_a_clearly_better_model_is_promoted_with_the_interval_of_its_lead():
     difference = document["difference"]["roc_auc"]
     assert document["decision"] == "promote"
     assert 0 < difference["low"] < difference["value"] < difference["high"]
-    normal, attack = np.sort(scores(2)[~ATTACK]), np.sort(scores(2)[ATTACK])
+    normal, attack = Distribution.of(scores(2)[~ATTACK]), Distribution.of(scores(2)[ATTACK])
     assert document["challenger"]["roc_auc"] == roc_auc(normal, attack)
 
 

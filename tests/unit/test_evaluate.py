@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from netanomaly.errors import ConfigError, DataError, ModelError
 from netanomaly.evaluate.program import Parameters, evaluate
+from netanomaly.evaluate.scoring import Champion
 from netanomaly.train import program as training
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
@@ -120,7 +121,7 @@ def test_the_loudest_alerts_are_explained_with_their_row_and_class(model, tmp_pa
 
 def test_a_champion_is_scored_on_the_same_rows_and_its_version_is_in_the_decision(model, tmp_path):
     file = write(traffic(400, 200), tmp_path / "flows.parquet")
-    evaluation = evaluate(model, file, Parameters("label", [], {}, "no", 0, champion="4"), champion=model)
+    evaluation = evaluate(model, file, Parameters("label", [], {}, "no", 0), champion=Champion(model, "4"))
     decision = evaluation.decision
     assert decision["champion"]["version"] == 4
     assert (
@@ -135,7 +136,7 @@ def test_a_champion_of_another_schema_is_an_error_that_names_its_columns(model, 
     schema = dataclasses.replace(model.schema, features=(*model.schema.features, "port"))
     other = dataclasses.replace(model, schema=schema)
     with pytest.raises(ModelError, match="version 4, needs the columns port"):
-        evaluate(model, file, Parameters("label", [], {}, "no", 0, champion="4"), champion=other)
+        evaluate(model, file, Parameters("label", [], {}, "no", 0), champion=Champion(other, "4"))
 
 
 def test_rows_that_the_model_was_trained_on_are_counted_and_left_out_beside(model, tmp_path):

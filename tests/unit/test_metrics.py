@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.metrics import detection, gates
+from netanomaly.metrics.distribution import Distribution, ScoreCounts
 from netanomaly.metrics.intervals import Ranking, bootstrap, exact_share
 from netanomaly.metrics.thresholds import calibrate, operating_points, rows_needed
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
@@ -48,8 +49,8 @@ def test_operating_points_are_those_the_rows_can_resolve_and_the_one_asked_for()
 @settings(max_examples=200)
 @given(SCORES, SCORES)
 def test_values_are_those_of_scikit_learn(normal, attack):
-    normal, attack = np.sort(np.array(normal, np.float32)), np.sort(np.array(attack, np.float32))
     truth, scores = np.r_[np.zeros(len(normal)), np.ones(len(attack))], np.r_[normal, attack]
+    normal, attack = Distribution.of(normal), Distribution.of(attack)
     assert detection.roc_auc(normal, attack) == pytest.approx(roc_auc_score(truth, scores))
     assert detection.average_precision(normal, attack) == pytest.approx(average_precision_score(truth, scores))
     rates, recalls, _ = roc_curve(truth, scores, drop_intermediate=False)
@@ -62,8 +63,8 @@ def test_bootstrap_intervals_hold_the_truth_as_often_as_they_say():
     draw = np.random.default_rng(1)
     truth, held = 0.8555, 0
     for seed in range(60):
-        normal = np.sort(draw.normal(0, 1, 300).astype(np.float32))
-        attack = np.sort(draw.normal(1.5, 1, 200).astype(np.float32))
+        normal = Distribution.of(draw.normal(0, 1, 300))
+        attack = Distribution.of(draw.normal(1.5, 1, 200))
         values = detection.ranking(normal, attack)
         low, high = bootstrap(normal, attack, values, detection.FALSE_POSITIVE_RATES, seed).roc_auc
         held += low <= truth <= high
@@ -71,7 +72,7 @@ def test_bootstrap_intervals_hold_the_truth_as_often_as_they_say():
 
 
 def test_intervals_hold_their_value_and_stay_within_0_and_1():
-    normal, attack = np.zeros(50, np.float32), np.ones(3, np.float32)
+    normal, attack = Distribution.of(np.zeros(50)), Distribution.of(np.ones(3))
     intervals = bootstrap(normal, attack, Ranking(1.0, 1.0, [1.0, 1.0, 1.0]), detection.FALSE_POSITIVE_RATES, 0)
     assert intervals.roc_auc == (1.0, 1.0)
     assert exact_share(0, 0) == (0.0, 1.0)
@@ -82,7 +83,9 @@ def test_a_score_equal_to_the_threshold_is_no_alert():
     scores = np.array([0.1, 0.2, 0.2, 0.9, 0.2, 0.9], np.float32)
     classes = np.array([0, 0, 0, 0, 1, 1], np.int32)
     points = operating_points(np.array([0.0, 0.1, 0.2]), 0.3)
-    document = detection.measure(scores, classes, ["normal", "scan"], {"normal"}, points, 0.3, 0)
+    counts = ScoreCounts([0.2])
+    counts.add(scores, classes)
+    document = detection.measure(counts, True, ["normal", "scan"], {"normal"}, points, 0.3, 0)
     assert document["threshold"] == 0.2
     point = document["at_threshold"]
     assert (point["true_positives"], point["false_positives"], point["alerts"]) == (1, 1, 2)
@@ -102,7 +105,7 @@ def test_a_score_equal_to_the_threshold_is_no_alert():
 
 def test_curves_have_few_points_begin_and_end_in_the_corners_and_never_go_back():
     draw = np.random.default_rng(0)
-    normal, attack = (np.sort(draw.normal(mean, 1, 5000).astype(np.float32)) for mean in (0, 1))
+    normal, attack = (Distribution.of(draw.normal(mean, 1, 5000)) for mean in (0, 1))
     curves = detection.curves(normal, attack)
     assert len(curves["roc"]) <= 200
     assert len(curves["precision_recall"]) <= 200

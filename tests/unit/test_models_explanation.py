@@ -77,8 +77,11 @@ def test_the_strongest_of_a_stream_are_those_of_the_whole_one_for_each_score():
         strongest = Strongest(5)
         for start in range(0, 1000, size):
             part = slice(start, start + size)
-            strongest.offer(start, rows.take(part), scores[part])
+            strongest.offer(
+                start, rows.take(part), scores[part], [f"{place}" for place in range(1000)][part].__getitem__
+            )
         assert strongest.scores.tolist() == [49, 48, 47, 46, 45]
         assert strongest.places.tolist() == [int(np.argmax(scores == score)) for score in strongest.scores]
+        assert strongest.labels == [f"{place}" for place in strongest.places]
         assert strongest.rows is not None
         assert strongest.rows.numbers[:, 0].tolist() == strongest.places.tolist()

@@ -70,16 +70,21 @@ def test_no_more_rows_are_held_than_the_sample(flows):
 def test_a_sample_is_as_likely_to_take_any_row_and_the_same_each_time():
     taken = np.zeros(100)
     for seed in range(2000):
-        taken[sampling.sample(np.arange(100), 10, seed)] += 1
+        taken[sampling.sample(100, 10, seed)] += 1
     assert abs(taken - 200).max() < 5 * np.sqrt(180)
-    assert (sampling.sample(np.arange(100), 10, 1) == sampling.sample(np.arange(100), 10, 1)).all()
+    assert (sampling.sample(100, 10, 1) == sampling.sample(100, 10, 1)).all()
 
 
-def test_rows_taken_are_those_at_the_positions(flows):
-    positions = np.array([0, 3, 127, 128, 500, 899])
-    table = sampling.take(flows, positions, ["packets", "bytes_out"], int)
-    expected = flows.read(["packets", "bytes_out"]).select(["packets", "bytes_out"]).take(pa.array(positions))
-    assert table.equals(expected)
+@pytest.mark.parametrize("label", [None, "label"])
+def test_rows_taken_are_those_chosen_among_the_eligible(flows, label):
+    eligible = sampling.Eligible(flows, label, lambda name: name != "normal")
+    everything = flows.read(["packets", "bytes_out", "label"])
+    names = np.array(everything.column("label").to_pylist())
+    places = np.arange(len(names)) if label is None else np.flatnonzero(names != "normal")
+    assert eligible.rows == len(places)
+    chosen = np.array([0, 3, 64, len(places) - 1])
+    table = sampling.take(flows, eligible, chosen, ["packets", "bytes_out"], int)
+    assert table.equals(everything.select(["packets", "bytes_out"]).take(pa.array(places[chosen])))
 
 
 @pytest.mark.parametrize(("rows", "budget"), [(1000, 0.01), (198, 0.01), (250, 0.01), (40, 0.1)])

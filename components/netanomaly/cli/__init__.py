@@ -12,7 +12,7 @@ import typer
 from netanomaly import __version__
 from netanomaly.cli import compile as compile_command
 from netanomaly.cli import images as images_command
-from netanomaly.cli import registry, run
+from netanomaly.cli import registry, run, schedule, submit, upload
 from netanomaly.errors import NetanomalyError, OutsideError
 
 app = typer.Typer(
@@ -25,6 +25,9 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("compile")(compile_command.compile_pipeline)
 app.command("images")(images_command.show)
+app.command("upload")(upload.upload)
+app.command("submit")(submit.submit)
+app.command("schedule")(schedule.schedule)
 app.add_typer(registry.app, name="registry")
 
 

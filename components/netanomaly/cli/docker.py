@@ -11,6 +11,7 @@ import typer
 
 from netanomaly import images
 from netanomaly.errors import OutsideError
+from netanomaly.registry import signing
 from netanomaly.runners import docker_daemon, docker_leftovers
 from netanomaly.runners.docker import DockerLauncher
 
@@ -52,7 +53,7 @@ def launcher(
         OutsideError: The registry's folder cannot be made.
     """
     remote = any("://" in uri and not uri.startswith("file://") for uri in _uris(document))
-    environment = _environment() if remote else {}
+    environment = {**(_environment() if remote else {}), **signing.for_containers()}
     readable = [*_readable(document), *(Path(environment[name]) for name in _FILES if name in environment)]
     registry = _local(document["registry"])
     if registry is not None:

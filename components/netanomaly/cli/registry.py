@@ -1,7 +1,7 @@
 """`netanomaly registry`: what is registered, and how to get it out. What changes it is in `registry_changes`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,9 @@ from netanomaly.cli.registry_words import (
     table,
     when,
 )
+
+if TYPE_CHECKING:
+    from netanomaly.registry.documents import Record
 
 app = typer.Typer(help="Look into a model registry, get models out of it, and keep it.", no_args_is_help=True)
 
@@ -67,7 +70,8 @@ def show(model: Reference, registry: RegistryOption = DEFAULT, as_json: JsonOpti
     """
     from netanomaly.registry import open_registry
 
-    version = open_registry(registry).version(model)
+    opened = open_registry(registry)
+    version = opened.version(model)
     if as_json:
         show_json(version.document())
         return
@@ -87,6 +91,7 @@ def show(model: Reference, registry: RegistryOption = DEFAULT, as_json: JsonOpti
             ("run", record.run_id),
             ("model file", f"{record.artifact.path or 'not imported'} ({record.artifact.bytes:,} bytes)"),
             ("sha256", short(record.artifact.sha256)),
+            ("signature", _signature(record, checked=opened.checks_signatures)),
             *((name, number(value)) for name, value in sorted(record.metrics.items())),
             *((f"{side} data", _data(data[side])) for side in ("training", "evaluation") if side in data),
             ("libraries", ", ".join(f"{name} {found}" for name, found in sorted(record.library_versions.items()))),
@@ -201,6 +206,12 @@ def download(
         return
     for path in files:
         typer.echo(str(path))
+
+
+def _signature(record: "Record", *, checked: bool) -> str:
+    if record.signature is None:
+        return "none"
+    return f"by key {record.signature.key}, {'verified' if checked else 'not checked (NETANOMALY_TRUSTED_KEYS)'}"
 
 
 def _data(data: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from netanomaly.cli.registry_words import (
     Numbered,
     Reference,
     RegistryOption,
+    SignKeyOption,
     WhyOption,
     show_json,
 )
@@ -37,6 +38,7 @@ def register(
     metadata: Annotated[Path | None, typer.Option("--metadata", help="A JSON file; its `metrics` are shown.")] = None,
     key: Annotated[str, typer.Option("--key", help="Same key, same registration. Default: by the content.")] = "",
     description: Annotated[str, typer.Option("--description", help="A line for people.")] = "",
+    sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -45,14 +47,17 @@ def register(
     Example: netanomaly registry register --name office --artifact model.joblib --metadata model_metadata.json
     """
     from netanomaly.registry import open_registry
+    from netanomaly.registry.artifacts import content_key
 
     document = _document(metadata) if metadata else {}
-    done = open_registry(registry).register(
+    by_content, sha256 = ("", None) if key else content_key(artifact, document)
+    done = open_registry(registry, sign_key=str(sign_key or "")).register(
         name,
         artifact,
         document,
         run_id="",
-        key=key or _content_key(artifact, document),
+        key=key or by_content,
+        sha256=sha256,
         description=description or str(document.get("description") or ""),
         model_version=str(document.get("model_version") or ""),
         metrics=document.get("metrics") or {},
@@ -175,14 +180,3 @@ def _document(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(f"{path} is not a JSON object")
     return document
-
-
-def _content_key(artifact: Path, document: dict[str, Any]) -> str:
-    import hashlib
-
-    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
-    for path in sorted(artifact.rglob("*")) if artifact.is_dir() else [artifact]:
-        if path.is_file():
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()

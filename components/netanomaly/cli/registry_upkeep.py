@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption, show_json, show_table, table
+from netanomaly.cli.registry_words import (
+    DEFAULT,
+    JsonOption,
+    RegistryOption,
+    SignKeyOption,
+    show_json,
+    show_table,
+    table,
+)
 from netanomaly.errors import InputError
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -73,6 +81,7 @@ def gc(
 
 def import_registry(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A model_registry.json of the original workflow.")],
+    sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -83,7 +92,7 @@ def import_registry(
     from netanomaly.registry.importing import import_file
     from netanomaly.registry.location import locate
 
-    done = import_file(locate(registry), file)
+    done = import_file(locate(registry, sign_key=str(sign_key or "")), file)
     if as_json:
         show_json([dataclasses.asdict(entry) for entry in done])
         return

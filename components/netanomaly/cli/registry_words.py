@@ -3,6 +3,7 @@
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,10 @@ RegistryOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 WhyOption = Annotated[str, typer.Option("--why", help="Kept in the log.")]
+SignKeyOption = Annotated[
+    Path | None,
+    typer.Option("--sign-key", help="Ed25519 private key, PEM or OpenSSH. Default: NETANOMALY_SIGN_KEY, or unsigned."),
+]
 Reference = Annotated[str, typer.Argument(metavar="MODEL[:VERSION|@ALIAS]", help="Default version: the newest.")]
 Numbered = Annotated[str, typer.Argument(metavar="MODEL:VERSION")]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL")]

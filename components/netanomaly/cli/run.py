@@ -96,6 +96,8 @@ def run(
             run_id=str(uuid.uuid4()),
             launcher=launcher,
             on_event=show,
+            # They are for lost nodes. Here a stage that failed would fail again: what may pass is retried inside it.
+            retries=False,
         )
     _keep(result, run_dir)
     summary = _summary(result, wanted, run_dir, registry)

@@ -17,23 +17,29 @@ def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         # Heavy imports come after the arguments are parsed: --help stays fast.
         from netanomaly.evaluate.program import Parameters, evaluate
+        from netanomaly.evaluate.scoring import Champion
         from netanomaly.flows.flow_file import open_flows
         from netanomaly.models.model import load
-        from netanomaly.report import evaluation_page
+        from netanomaly.report import decision_note, evaluation_page
 
         parameters = stage.parameters(Parameters)
         model = load(stage.input("model"))
         champion = None
-        if parameters.champion:
+        if version := stage.parameter("champion"):
             from netanomaly.registry import open_registry
 
             name = stage.parameter("model_name")
-            champion = open_registry(stage.parameter("registry")).load(f"{name}:{parameters.champion}")
+            champion = Champion(open_registry(stage.parameter("registry")).load(f"{name}:{version}"), version)
         flows = open_flows(stage.input("flows"))
         evaluation = evaluate(model, flows, parameters, stage.progress, champion)
         document = evaluation.document
         stage.write_json("decision", evaluation.decision)
-        stage.describe("decision", {name: evaluation.decision[name] for name in ("decision", "reason")})
+        in_short = {name: evaluation.decision[name] for name in ("decision", "reason")}
+        stage.describe("decision", in_short)
+        stage.output("decision_note").write_text(
+            decision_note(evaluation.decision, document, stage.parameter("model_name")), encoding="utf-8"
+        )
+        stage.describe("decision_note", in_short)
         stage.write_json("evaluation_metrics", document)
         stage.describe("metrics", evaluation.headline)
         stage.describe("classification_metrics", evaluation.classification)
@@ -47,6 +53,8 @@ def main(argv: list[str]) -> None:
             provenance={"versions": model.versions, "scores_digest": document["scores_digest"]},
         )
         stage.output("report").write_text(page, encoding="utf-8")
+        stage.describe("report", {"verdict": document["verdict"], "rows": document["rows"]})
+        stage.describe("evaluation_metrics", {"verdict": document["verdict"], "rows": document["rows"]})
         stage.set_output_parameter("verdict", document["verdict"])
 
 

@@ -19,6 +19,7 @@ def evaluate(
     classification_metrics: dsl.Output[dsl.ClassificationMetrics],
     report: dsl.Output[dsl.HTML],
     decision: dsl.Output[dsl.Artifact],
+    decision_note: dsl.Output[dsl.Markdown],
     verdict: dsl.OutputPath(str),
     label_column: str,
     normal_labels: list,
@@ -54,6 +55,7 @@ def evaluate(
         classification_metrics: ROC curve and confusion matrix.
         report: The whole on one page.
         decision: promote, keep or reject, with the rule, both results and the reason, JSON.
+        decision_note: The decision for people to read.
         verdict: "pass", or "refuse" where a gate failed.
     """
     return dsl.ContainerSpec(

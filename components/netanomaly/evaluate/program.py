@@ -1,40 +1,23 @@
 """Score the evaluation rows in batches, measure, and judge."""
 
 import dataclasses
-import hashlib
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from netanomaly.errors import DataError, ModelError
-from netanomaly.flows.classes import Classes
+from netanomaly.errors import DataError
+from netanomaly.evaluate.scoring import Champion, score_file
 from netanomaly.flows.contract import read_contract
-from netanomaly.flows.labels import is_normal
 from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import compare
-from netanomaly.metrics.detection import confidence_metrics, measure
-from netanomaly.metrics.intervals import Scores
+from netanomaly.metrics.detection import confidence_metrics, kinds, measure
 from netanomaly.metrics.repeats import repeats
-from netanomaly.models.blocks import block_threads
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
-from netanomaly.models.row_keys import are_among
-from netanomaly.models.rows import Rows
-
-# Batches that stay in the cache, scored side by side. Those that wait are read meanwhile; of 40 numbers each, one takes
-# 10 MiB.
-_ROWS_PER_BATCH = 32_768
-_BATCHES_WAITING = 4
 
 _COIN_TOSS = 0.5
-_TOP_ALERTS = 20
 _FEATURES_PER_ALERT = 4
 
 
@@ -47,7 +30,6 @@ class Parameters:
     gates: dict[str, Any]
     held_out: str
     random_state: int
-    champion: str = ""
 
     def __post_init__(self) -> None:
         quality_gates.check(self.gates)
@@ -98,11 +80,11 @@ def evaluate(
     file: pq.ParquetFile,
     parameters: Parameters,
     progress: Callable[[int], Any] = int,
-    champion: AnomalyModel | None = None,
+    champion: Champion | None = None,
 ) -> Evaluation:
     """Judge a model on the rows of a file, and against the champion on the same rows where there is one.
 
-    Memory: a batch, and eight bytes a row for score and class, with as much again while they are sorted.
+    Memory: the models, some batches, and what `ScoreCounts` takes, whatever the number of rows.
 
     Raises:
         DataError: No rows, or feature columns that the model needs are absent.
@@ -112,36 +94,29 @@ def evaluate(
         raise DataError("the evaluation data has no rows")
     label = read_contract(file.schema_arrow).label_column
     label = label if label in file.schema_arrow.names else None
-    strongest = Strongest(_TOP_ALERTS)
-    seen = np.zeros(file.metadata.num_rows, dtype=bool) if model.seen is not None else None
-    scores, classes, names = score_file(model, file, label, progress, strongest, seen)
-    normal_names = {name for name in names if is_normal(name, parameters.normal_labels)}
+    scored = score_file(model, file, label, parameters.normal_labels, parameters.random_state, champion, progress)
+    names, normal_names = scored.names, scored.normal_names
     document = {
         "format": 1,
         "held_out": parameters.held_out == "yes",
         "model_type": model.model_type,
         **measure(
-            scores,
-            classes if label else None,
+            scored.counts,
+            label is not None,
             names,
             normal_names,
             model.thresholds,
             model.alert_budget,
             parameters.random_state,
         ),
-        "scores_digest": "sha256:" + hashlib.sha256(scores.tobytes()).hexdigest(),
+        "scores_digest": scored.digest,
     }
-    attack = np.zeros(len(scores), dtype=bool)
-    if label:
-        attack = np.array([name not in normal_names for name in names], dtype=bool)[classes]
-    points = []
-    if document["roc_auc"]:
-        points = confidence_metrics(np.sort(scores[~attack]), np.sort(scores[attack]))
-    document["repeats"] = repeats(scores, attack if label else None, seen)
+    points = confidence_metrics(*kinds(scored.counts, names, normal_names)) if document["roc_auc"] else []
+    document["repeats"] = None
+    if model.seen is not None:
+        document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
     document["false_alarms"] = false_alarms(model, document["normal"])
-    document["top_alerts"] = top_alerts(
-        model, strongest, [names[each] for each in classes[strongest.places]] if label else []
-    )
+    document["top_alerts"] = top_alerts(model, scored.strongest)
     results, reasons = quality_gates.judge(parameters.gates, document)
     document["gates"] = results
     document["findings"] = _findings(document, model)
@@ -149,18 +124,17 @@ def evaluate(
     document["reasons"] = reasons
     comparison = None
     if champion is not None:
-        theirs = _champion_scores(champion, file, parameters.champion)
         comparison = compare(
-            theirs,
-            scores,
-            attack,
-            classes,
+            scored.champion,
+            scored.counts,
+            scored.pairs,
             names,
+            normal_names,
             model.alert_budget,
             float(parameters.gates.get(quality_gates.IMPROVEMENT_GATE, 0.0)),
             parameters.random_state,
         )
-        comparison.setdefault("champion", {})["version"] = int(parameters.champion)
+        comparison.setdefault("champion", {})["version"] = int(champion.version)
     decision = decide(comparison, reasons)
     if comparison is not None:
         document["comparison"] = decision
@@ -182,19 +156,6 @@ def decide(comparison: Mapping[str, Any] | None, reasons: Sequence[str]) -> dict
     return document
 
 
-def _champion_scores(champion: AnomalyModel, file: pq.ParquetFile, version: str) -> Scores:
-    absent = [name for name in champion.schema.features if name not in file.schema_arrow.names]
-    if absent:
-        raise ModelError(
-            f"the champion, version {version}, needs the columns {', '.join(absent)}, which the evaluation data does "
-            "not have: move the alias champion to a version that can be compared, or register under another model_name"
-        )
-    try:
-        return score_file(champion, file, None)[0]
-    except DataError as error:
-        raise ModelError(f"the champion, version {version}, cannot score the evaluation data: {error}") from None
-
-
 def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
     """How many false alarms to expect at the model's threshold: among the normal rows judged, and in a day of traffic.
 
@@ -211,14 +172,8 @@ def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
     return {"evaluated": expected(normal), "per_day": expected(model.rows_per_day)}
 
 
-def top_alerts(model: AnomalyModel, strongest: Strongest, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows that alert the loudest, with the features that made them stand out; rows are counted from 1.
-
-    Args:
-        model: Which scored them.
-        strongest: The rows of highest score.
-        labels: The class of each; empty without labels.
-    """
+def top_alerts(model: AnomalyModel, strongest: Strongest) -> list[dict[str, Any]]:
+    """Those of the rows of highest score that alert, with the features that made them stand out; counted from 1."""
     if strongest.rows is None or model.typical is None:
         return []
     alerts = []
@@ -229,59 +184,11 @@ def top_alerts(model: AnomalyModel, strongest: Strongest, labels: Sequence[str])
                 {
                     "row": int(place) + 1,
                     "score": float(score),
-                    "label": labels[position] if labels else None,
+                    "label": strongest.labels[position],
                     "features": [dataclasses.asdict(each) for each in explained[position]],
                 }
             )
     return alerts
-
-
-def score_file(
-    model: AnomalyModel,
-    file: pq.ParquetFile,
-    label: str | None,
-    progress: Callable[[int], Any] = int,
-    strongest: Strongest | None = None,
-    seen: npt.NDArray[np.bool_] | None = None,
-) -> tuple[Scores, npt.NDArray[np.int32], list[str]]:
-    """Score of each row, position of its class among the names, and the names in order of appearance.
-
-    `strongest` is offered every row; `seen` is told which rows the model was trained on.
-    """
-    scores = np.empty(file.metadata.num_rows, dtype=np.float32)
-    classes = np.zeros(len(scores) if label else 0, dtype=np.int32)
-    met = Classes()
-    columns = [name for name in model.schema.features if name in file.schema_arrow.names]
-    scored = 0
-    with block_threads() as threads:
-        waiting: deque[Future[tuple[Rows, Scores]]] = deque()
-
-        def score(batch: pa.RecordBatch) -> tuple[Rows, Scores]:
-            rows = model.schema.rows(batch)
-            return rows, model.score_rows(rows)
-
-        def take() -> None:
-            nonlocal scored
-            rows, found = waiting.popleft().result()
-            if strongest is not None:
-                strongest.offer(scored, rows, found)
-            scores[scored : scored + len(found)] = found
-            if seen is not None and model.seen is not None:
-                seen[scored : scored + len(found)] = are_among(rows, model.seen)
-            scored += len(found)
-            progress(scored)
-
-        start = 0
-        for batch in file.iter_batches(_ROWS_PER_BATCH, columns=[*columns, *([label] if label else [])]):
-            waiting.append(threads.submit(score, batch))
-            if label:
-                classes[start : start + batch.num_rows] = met.codes(batch.column(label))
-            start += batch.num_rows
-            if len(waiting) > _BATCHES_WAITING:
-                take()
-        while waiting:
-            take()
-    return scores, classes, list(met.counts)
 
 
 def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str, str]]:

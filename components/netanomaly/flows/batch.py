@@ -21,7 +21,7 @@ class Batch:
             never infinite.
         categories: Of each categorical feature, dictionary-encoded text; null where missing.
         labels: Dictionary-encoded class names, or None where the source has none.
-        infinite: Per numeric feature, how many values were infinite or absurd and became missing.
+        infinite: Of numeric features (by position) that had infinite or absurd values, which rows did; they are missing now.
         complete: Per numeric feature, whether no value is missing (false may also mean not known).
         times: Seconds since 1970, NaN where missing; None where the source has no times.
         hosts: The columns that name the two ends of a flow, where they were asked for.
@@ -30,7 +30,7 @@ class Batch:
     numbers: Numbers
     categories: Mapping[str, pa.DictionaryArray]
     labels: pa.DictionaryArray | None
-    infinite: npt.NDArray[np.int64]
+    infinite: Mapping[int, npt.NDArray[np.bool_]]
     complete: npt.NDArray[np.bool_]
     times: npt.NDArray[np.float64] | None = None
     hosts: Sequence[pa.DictionaryArray] = ()
@@ -40,7 +40,7 @@ class Batch:
         return int(self.numbers.shape[1])
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> "Batch":
-        """The records where the mask is true. `infinite` is that of the whole batch."""
+        """The records where the mask is true."""
         if mask.all():
             return self
         chosen = pa.array(mask)
@@ -48,7 +48,7 @@ class Batch:
             numbers=self.numbers[:, mask],
             categories={name: column.filter(chosen) for name, column in self.categories.items()},
             labels=None if self.labels is None else self.labels.filter(chosen),
-            infinite=self.infinite,
+            infinite={position: rows[mask] for position, rows in self.infinite.items()},
             complete=self.complete,
             times=None if self.times is None else self.times[mask],
             hosts=[column.filter(chosen) for column in self.hosts],

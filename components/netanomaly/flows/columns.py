@@ -9,14 +9,16 @@ import pyarrow as pa
 from netanomaly.flows import values
 from netanomaly.flows.batch import Numbers
 
+Mask = npt.NDArray[np.bool_]
 
-def numbers(columns: Sequence[pa.Array], rows: int) -> tuple[Numbers, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+
+def numbers(columns: Sequence[pa.Array], rows: int) -> tuple[Numbers, dict[int, Mask], Mask]:
     """Arrow double columns as a matrix, one row each.
 
-    And per column how many values had to become missing, and whether none is missing.
+    And of columns with values that had to become missing, which rows those are; and per column whether none is missing.
     """
     matrix = np.empty((len(columns), rows))
-    infinite = np.zeros(len(columns), dtype=np.int64)
+    infinite: dict[int, Mask] = {}
     for position, column in enumerate(columns):
         matrix[position] = column.to_numpy(zero_copy_only=False)
     if not rows:
@@ -26,8 +28,9 @@ def numbers(columns: Sequence[pa.Array], rows: int) -> tuple[Numbers, npt.NDArra
     complete = (lowest >= -values.LARGEST) & (highest <= values.LARGEST)
     for position in np.flatnonzero(~complete).tolist():
         absurd = np.abs(matrix[position]) > values.LARGEST
-        infinite[position] = absurd.sum()
-        matrix[position, absurd] = np.nan
+        if absurd.any():
+            infinite[position] = absurd
+            matrix[position, absurd] = np.nan
     return matrix, infinite, complete
 
 

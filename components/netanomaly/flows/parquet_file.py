@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from netanomaly.errors import DataError
 from netanomaly.flows import values
 from netanomaly.flows.kinds import Kind, is_text
-from netanomaly.flows.sources import SourceFile, open_file
+from netanomaly.flows.sources import SourceFile
 
 ROWS_PER_BATCH = 16_384
 
@@ -20,9 +20,10 @@ class ParquetRecords:
 
     def __init__(self, file: SourceFile) -> None:
         self.uri = file.uri
-        self._stream = open_file(file)
+        self._stream = file.open()
         try:
-            self._file = pq.ParquetFile(self._stream)
+            # Buffered ahead, Arrow keeps all that it has read: in the end the whole file.
+            self._file = pq.ParquetFile(self._stream, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as error:
             self._stream.close()
             raise DataError(f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}") from None

@@ -46,7 +46,8 @@ class Profile:
     def add(self, batch: Batch) -> None:
         """Take note of more rows."""
         self.rows += batch.rows
-        self._infinite += batch.infinite
+        for position, rows in batch.infinite.items():
+            self._infinite[position] += np.count_nonzero(rows)
         normal = self._count_labels(batch)
         if batch.rows and len(self._contract.numeric):
             self._measure(batch.numbers, complete=bool(batch.complete.all()))

@@ -29,7 +29,7 @@ class FileRead:
     uri: str
     bytes: int
     rows: int = 0
-    digest: str = ""
+    identity: str = ""
 
 
 @dataclass
@@ -129,8 +129,8 @@ class Reader:
     def identity(self) -> str:
         """Identity of the bytes that were read, comparable to `sources.Files.identity`."""
         names = [file.name for file in self._files.files]
-        digests = [read.digest for read in self.tally.files]
-        return sources.combined_identity(zip(names, digests, strict=True))
+        identities = [read.identity for read in self.tally.files]
+        return sources.combined_identity(zip(names, identities, strict=True))
 
     def _text(self, file: sources.SourceFile, read: FileRead) -> Iterator[Batch]:
         stream = streams.TextStream(file)
@@ -144,7 +144,7 @@ class Reader:
                 read.rows += table.num_rows
                 if table.num_rows:
                     yield self._batch(table, found, file.uri, read.rows)
-            read.digest = stream.digest()
+            read.identity = file.identity(stream.digest())
         finally:
             stream.close()
 
@@ -159,7 +159,7 @@ class Reader:
             records.close()
         if not self._times_only:
             # Parquet is not read in order, so its identity takes a pass of its own.
-            read.digest = sources.digest(file)
+            read.identity = file.identity()
 
     def _begin(self, records: CsvFile | ParquetRecords, head: Callable[[list[str]], pa.Table]) -> layout.Layout:
         """Fix the columns by the first file, and hold every later one to them. What the file's own columns are."""
@@ -208,7 +208,10 @@ class Reader:
 
         numeric = [name for name in self._layout.features if self._kinds.get(name) == "number"]
         matrix, infinite, complete = columns.numbers([column(name) for name in numeric], table.num_rows)
-        self.tally.repair("infinite or absurdly large value set to missing", int(infinite.sum()))
+        self.tally.repair(
+            "infinite or absurdly large value set to missing",
+            sum(int(rows.sum()) for rows in infinite.values()),
+        )
         label = None if self._times_only else found.label_source
         labels = None if label is None else self._labels(column(label), uri)
         seconds = None
@@ -266,7 +269,7 @@ def _alike(found: layout.Layout, expected: layout.Layout) -> bool:
 def _is_parquet(file: sources.SourceFile) -> bool:
     if Path(file.name).suffix.lower() in sources.PARQUET_SUFFIXES:
         return True
-    with sources.open_file(file) as stream:
+    with file.open() as stream:
         return stream.read(len(streams.PARQUET_MAGIC)) == streams.PARQUET_MAGIC
 
 

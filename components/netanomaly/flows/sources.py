@@ -1,15 +1,16 @@
-"""Where traffic records come from: files, folders and globs, and what identifies their content.
+"""Where traffic records come from: files, folders and globs, here or in a bucket, and what identifies their content.
 
-Light on purpose: `prepare` resolves sources without Arrow. A source is a list of paths, folders, globs or `file://`
-URIs. Another kind of store joins in three places: `_list` (which files), `open_file` (their bytes), `digest`.
+Light on purpose: `prepare` resolves sources without Arrow. A source is a list of paths, folders, globs, `file://` or
+`s3://` URIs; those in a bucket are in `netanomaly.flows.objects`.
 """
 
 import glob
 import hashlib
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from netanomaly.errors import DataError
@@ -18,17 +19,65 @@ TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".zst", ".bz2")
 
-_READ_BYTES = 1 << 20
+_SHA256 = "sha256:"
+
+
+class SourceFile(Protocol):
+    """One file of a source. `name` is its path relative to the folder or glob it was found by."""
+
+    @property
+    def uri(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def address(self) -> str:
+        """The same for one file, however it was named."""
+
+    @property
+    def identity_is_known(self) -> bool:
+        """Whether `identity` reads nothing."""
+
+    def open(self) -> BinaryIO:
+        """The stored bytes, as a seekable stream. Raises DataError."""
+
+    def identity(self, sha256: str | None = None, /) -> str:
+        """What tells its content from any other; may read every byte, where their `sha256` is not given."""
 
 
 @dataclass(frozen=True)
-class SourceFile:
-    """One file of a source. `name` is its path relative to the folder or glob it was found by."""
+class LocalFile:
+    """A file of this machine."""
 
     uri: str
     name: str
     path: Path
     size: int
+
+    @property
+    def address(self) -> str:
+        return str(self.path.resolve())
+
+    @property
+    def identity_is_known(self) -> bool:
+        return False
+
+    def open(self) -> io.BufferedReader:
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise DataError(f"{self.uri} cannot be read: {error.strerror}") from None
+
+    def identity(self, sha256: str | None = None, /) -> str:
+        """`sha256:...` of the bytes."""
+        if sha256 is None:
+            with self.open() as stream:
+                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        return f"{_SHA256}{sha256}"
 
 
 @dataclass(frozen=True)
@@ -44,8 +93,13 @@ class Files:
         return sum(file.size for file in self.files)
 
     def identity(self) -> str:
-        """`sha256:...` of the content; reads every byte."""
-        return combined_identity([(file.name, digest(file)) for file in self.files])
+        """Of the content; reads every byte, but of objects in a bucket none."""
+        return combined_identity([(file.name, file.identity()) for file in self.files])
+
+    @property
+    def identity_is_known(self) -> bool:
+        """Whether `identity` reads nothing."""
+        return all(file.identity_is_known for file in self.files)
 
 
 def resolve(source: Sequence[str]) -> Files:
@@ -53,46 +107,30 @@ def resolve(source: Sequence[str]) -> Files:
 
     Raises:
         DataError: When something named is not there, cannot be read, or holds no data file.
+        StoreRefused, StoreUnavailable: A bucket cannot be looked at.
     """
     if not source:
         raise DataError("no data source is given; set data_source to a file, folder or glob")
-    found: dict[Path, SourceFile] = {}
+    found: dict[str, SourceFile] = {}
     for item in source:
         for file in _list(item):
-            found.setdefault(file.path.resolve(), file)
+            found.setdefault(file.address, file)
     return Files(tuple(source), tuple(found.values()))
 
 
 def combined_identity(digests: Iterable[tuple[str, str]]) -> str:
-    """Identity of a source from `(name, sha256 in hexadecimal)` of its files.
+    """Identity of a source from the name and identity of each of its files.
 
-    One file is identified by its bytes alone, so that a renamed copy is the same data. Several are identified by
+    One file is identified by its content alone, so that a renamed copy is the same data. Several are identified by
     the sorted pairs.
     """
     pairs = sorted(digests)
     if len(pairs) == 1:
-        return f"sha256:{pairs[0][1]}"
+        return pairs[0][1]
     whole = hashlib.sha256()
     for name, content in pairs:
-        whole.update(f"{name}\0{content}\n".encode())
-    return f"sha256:{whole.hexdigest()}"
-
-
-def open_file(file: SourceFile) -> BinaryIO:
-    """The stored bytes of a file, as a seekable stream."""
-    try:
-        return file.path.open("rb")
-    except OSError as error:
-        raise DataError(f"{file.uri} cannot be read: {error.strerror}") from None
-
-
-def digest(file: SourceFile) -> str:
-    """The sha256 of the stored bytes, in hexadecimal."""
-    content = hashlib.sha256()
-    with open_file(file) as stream:
-        while chunk := stream.read(_READ_BYTES):
-            content.update(chunk)
-    return content.hexdigest()
+        whole.update(f"{name}\0{content.removeprefix(_SHA256)}\n".encode())
+    return f"{_SHA256}{whole.hexdigest()}"
 
 
 def is_data_file(name: str) -> bool:
@@ -104,7 +142,12 @@ def is_data_file(name: str) -> bool:
     return bool(suffixes) and suffixes[-1] in TEXT_SUFFIXES + PARQUET_SUFFIXES
 
 
-def _list(item: str) -> list[SourceFile]:
+def _list(item: str) -> Sequence[SourceFile]:
+    if item.startswith("s3://"):
+        # Where sources are files there may be no S3 client.
+        from netanomaly.flows.objects import list_objects
+
+        return list_objects(item, is_data_file)
     path = _local_path(item)
     try:
         if path.is_dir():
@@ -125,14 +168,16 @@ def _local_path(item: str) -> Path:
     if not separator:
         return Path(item).expanduser()
     if scheme != "file":
-        raise DataError(f"data source {item!r}: {scheme}:// is not a store that can be read; use a path or file://")
+        raise DataError(
+            f"data source {item!r}: {scheme}:// is not a store that can be read; use a path, file:// or s3://"
+        )
     parts = urlsplit(item)
     if parts.netloc not in ("", "localhost"):
         raise DataError(f"data source {item!r} names the host {parts.netloc!r}; write file:///absolute/path")
     return Path(unquote(parts.path))
 
 
-def _list_folder(item: str, folder: Path) -> list[SourceFile]:
+def _list_folder(item: str, folder: Path) -> list[LocalFile]:
     inside = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
     data = [path for path in inside if is_data_file(path.name)]
     if not data:
@@ -144,7 +189,7 @@ def _list_folder(item: str, folder: Path) -> list[SourceFile]:
     return [_describe(path, path.relative_to(folder).as_posix()) for path in data]
 
 
-def _list_glob(item: str, pattern: Path) -> list[SourceFile]:
+def _list_glob(item: str, pattern: Path) -> list[LocalFile]:
     matches = sorted(Path(match) for match in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - absolute patterns too
     files = [path for path in matches if path.is_file()]
     if not files:
@@ -163,10 +208,10 @@ def _fixed_part(pattern: Path) -> Path:
     return Path(*fixed)
 
 
-def _describe(path: Path, name: str) -> SourceFile:
+def _describe(path: Path, name: str) -> LocalFile:
     if not path.is_file():
         raise DataError(f"data source {str(path)!r} is neither a file nor a folder")
-    return SourceFile(uri=str(path), name=name, path=path, size=path.stat().st_size)
+    return LocalFile(uri=str(path), name=name, path=path, size=path.stat().st_size)
 
 
 def _hidden(path: Path, folder: Path) -> bool:

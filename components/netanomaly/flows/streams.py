@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from netanomaly.errors import DataError
-from netanomaly.flows.sources import SourceFile, open_file
+from netanomaly.flows.sources import SourceFile
 
 # The first bytes tell a compression more reliably than the name does.
 _MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\0": ".xz", b"BZh": ".bz2", b"\x28\xb5\x2f\xfd": ".zst"}
@@ -73,7 +73,7 @@ class TextStream:
 
     def __init__(self, file: SourceFile) -> None:
         self.uri = file.uri
-        self._stored = HashedFile(open_file(file))
+        self._stored = HashedFile(file.open())
         try:
             self._kind = _compression(self._stored, file)
         except DataError:

@@ -51,11 +51,11 @@ class Parameters:
             self.split["method"], self.split["gap_seconds"], self.held_out_fraction, self.random_state
         )
 
-    def reader(self, *, times_only: bool = False) -> Reader:
-        """Of the source, from its beginning."""
+    def reader(self, files: sources.Files, *, times_only: bool = False) -> Reader:
+        """Of the source's files, from the beginning."""
         by_host = self.part != "all" and self.split["method"] == "host"
         return Reader(
-            sources.resolve(self.source),
+            files,
             layout.CsvFormat.parse(self.csv),
             layout.Selection(
                 self.label_column,
@@ -103,7 +103,10 @@ def ingest(
 def _ingest(
     parameters: Parameters, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
 ) -> dict[str, Any]:
-    reader = parameters.reader()
+    files = sources.resolve(parameters.source)
+    if files.identity_is_known:
+        _refuse_change(parameters, files.identity())
+    reader = parameters.reader(files)
     sink, profile, split = None, None, None
     distinct = DistinctRows()
     for batch in reader.batches():
@@ -174,7 +177,7 @@ def _split(parameters: Parameters, contract: Contract) -> splitting.Split | None
         return None
 
     def times() -> Iterator[npt.NDArray[np.float64]]:
-        for batch in parameters.reader(times_only=True).batches():
+        for batch in parameters.reader(sources.resolve(parameters.source), times_only=True).batches():
             if batch.times is not None:
                 yield batch.times
 
@@ -226,6 +229,6 @@ _FILES_LISTED = 1000
 
 def _files(files: Iterable[Any]) -> list[dict[str, Any]]:
     return [
-        {"uri": file.uri, "bytes": file.bytes, "rows": file.rows, "identity": f"sha256:{file.digest}"}
+        {"uri": file.uri, "bytes": file.bytes, "rows": file.rows, "identity": file.identity}
         for file in list(files)[:_FILES_LISTED]
     ]

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netanomaly.metrics.detection import average_precision, recall_at, roc_auc
-from netanomaly.metrics.intervals import CONFIDENCE, Scores
+from netanomaly.flows.row_sample import RowSample
+from netanomaly.metrics.detection import average_precision, kinds, recall_at, roc_auc
+from netanomaly.metrics.distribution import Counts, Distribution, ScoreCounts, Scores
+from netanomaly.metrics.intervals import CONFIDENCE
 
 RULE = (
     "promote where ROC-AUC rises by at least min_improvement, the lower end of the paired interval of its difference is "
@@ -22,12 +24,28 @@ _REPLICATES = 300
 _ROWS_AT_MOST = 50_000
 
 
+class Pairs:
+    """Scores of both models for a uniform sample of the rows of each kind."""
+
+    def __init__(self, seed: int) -> None:
+        self._kinds = [RowSample(2, seed + kind, _ROWS_AT_MOST) for kind in (0, 1)]
+
+    def add(self, champion: Scores, challenger: Scores, attack: npt.NDArray[np.bool_]) -> None:
+        """Offer more rows: both models' scores of each, and whether it is an attack."""
+        for sample, chosen in zip(self._kinds, (~attack, attack), strict=True):
+            sample.add(np.stack([champion[chosen], challenger[chosen]]), ~attack[chosen])
+
+    def of_kind(self, attack: bool) -> npt.NDArray[np.float64]:
+        """Champion's and challenger's scores (2 x rows) of the sampled attacks, or of the sampled normal rows."""
+        return self._kinds[attack].rows()[0]
+
+
 def compare(
-    champion: Scores,
-    challenger: Scores,
-    attack: npt.NDArray[np.bool_],
-    classes: npt.NDArray[np.int32],
+    champion: ScoreCounts,
+    challenger: ScoreCounts,
+    pairs: Pairs,
     names: Sequence[str],
+    normal_names: set[str],
     budget: float,
     min_improvement: float,
     seed: int,
@@ -35,25 +53,29 @@ def compare(
     """The decision and what it rests on, as JSON holds it.
 
     Args:
-        champion: The champion's scores, one per row.
+        champion: The champion's scores by class.
         challenger: The new model's, of the same rows.
-        attack: Which rows are attacks.
-        classes: Position of each row's class in `names`.
-        names: Class names.
+        pairs: Both models' scores row by row.
+        names: Class names, by the position that the counts know them by.
+        normal_names: Those of them that are normal.
         budget: The false-positive rate at which recalls of classes are compared; each model gets its own threshold.
         min_improvement: Rise of ROC-AUC that is asked for.
         seed: Of the bootstrap.
     """
     document: dict[str, Any] = {"rule": RULE, "min_improvement": min_improvement, "confidence": CONFIDENCE}
-    if attack.all() or not attack.any():
+    ranked = [kinds(counts, names, normal_names) for counts in (champion, challenger)]
+    if not all(kind.rows for kind in ranked[0]):
         reason = "the evaluation data cannot tell them apart: it needs labelled rows, normal ones and attacks"
         return {**document, "decision": "keep", "reason": reason}
-    measured = [_measured(scores, attack, budget) for scores in (champion, challenger)]
+    measured = [_measured(normal, attack, budget) for normal, attack in ranked]
     sides = [metrics for metrics, _ in measured]
-    low, high = _paired_interval(champion, challenger, attack, seed)
+    low, high = _paired_interval(pairs, seed)
+    alerts = [
+        counts.above(threshold, len(names))
+        for counts, (_, threshold) in zip((champion, challenger), measured, strict=True)
+    ]
+    losses = _losses(alerts, challenger.rows(len(names)), names, normal_names)
     rise = sides[1]["roc_auc"] - sides[0]["roc_auc"]
-    alerts = [scores > threshold for scores, (_, threshold) in zip((champion, challenger), measured, strict=True)]
-    losses = _losses(alerts, attack, classes, names)
     document |= {
         "champion": sides[0],
         "challenger": sides[1],
@@ -84,32 +106,25 @@ def compare(
     return {**document, "decision": decision, "reason": reason}
 
 
-def _measured(scores: Scores, attack: npt.NDArray[np.bool_], budget: float) -> tuple[dict[str, float], np.float32]:
+def _measured(normal: Distribution, attack: Distribution, budget: float) -> tuple[dict[str, float], float]:
     """Metrics of the ranking, and the threshold that keeps the budget."""
-    normal, attacks = np.sort(scores[~attack]), np.sort(scores[attack])
-    recall, threshold = recall_at(normal, attacks, budget)
+    recall, threshold = recall_at(normal, attack, budget)
     metrics = {
-        "roc_auc": roc_auc(normal, attacks),
-        "average_precision": average_precision(normal, attacks),
+        "roc_auc": roc_auc(normal, attack),
+        "average_precision": average_precision(normal, attack),
         f"recall_at_{budget * 100:g}_percent": recall,
     }
-    return metrics, np.float32(threshold)
+    return metrics, threshold
 
 
 def _losses(
-    alerts: Sequence[npt.NDArray[np.bool_]],
-    attack: npt.NDArray[np.bool_],
-    classes: npt.NDArray[np.int32],
-    names: Sequence[str],
+    alerts: Sequence[Counts], rows: Counts, names: Sequence[str], normal_names: set[str]
 ) -> list[dict[str, Any]]:
     """Large attack classes of which the challenger catches clearly less, the greatest loss first.
 
-    `alerts` are the rows over the threshold of the champion, and of the challenger.
+    `alerts` are the rows of each class over the threshold of the champion, and of the challenger.
     """
-    rows = np.bincount(classes[attack], minlength=len(names))
-    recalls = [
-        np.bincount(classes[attack & alerting], minlength=len(names)) / np.maximum(rows, 1) for alerting in alerts
-    ]
+    recalls = [found / np.maximum(rows, 1) for found in alerts]
     loss = recalls[0] - recalls[1]
     return [
         {
@@ -119,29 +134,23 @@ def _losses(
             "challenger": float(recalls[1][place]),
         }
         for place in np.argsort(-loss, kind="stable")
-        if rows[place] >= _CLASS_ROWS and loss[place] > _CLASS_LOSS
+        if names[place] not in normal_names and rows[place] >= _CLASS_ROWS and loss[place] > _CLASS_LOSS
     ]
 
 
-def _paired_interval(
-    champion: Scores, challenger: Scores, attack: npt.NDArray[np.bool_], seed: int
-) -> tuple[float, float]:
+def _paired_interval(pairs: Pairs, seed: int) -> tuple[float, float]:
     """Percentiles of the difference of ROC-AUC over resampled rows, the same rows for both models.
 
     Efron, Tibshirani, 'An Introduction to the Bootstrap', 1993, section 13.3; stratified by normal and attack.
     """
     draw = np.random.default_rng([seed, 7])
-    kinds = []
-    for chosen in (np.flatnonzero(~attack), np.flatnonzero(attack)):
-        if len(chosen) > _ROWS_AT_MOST:
-            chosen = draw.choice(chosen, _ROWS_AT_MOST, replace=False)
-        kinds.append(chosen)
-    normal, attacks = kinds
-    ranked = [_Ranked.of(scores[normal], scores[attacks]) for scores in (champion, challenger)]
+    normal, attack = pairs.of_kind(attack=False), pairs.of_kind(attack=True)
+    ranked = [_Ranked.of(normal[model], attack[model]) for model in (0, 1)]
     differences = np.empty(_REPLICATES)
     for replicate in range(_REPLICATES):
-        normals = np.bincount(draw.integers(0, len(normal), len(normal)), minlength=len(normal))
-        found = np.bincount(draw.integers(0, len(attacks), len(attacks)), minlength=len(attacks))
+        normals, found = (
+            np.bincount(draw.integers(0, rows, rows), minlength=rows) for rows in (normal.shape[1], attack.shape[1])
+        )
         before, after = (each.roc_auc(normals, found) for each in ranked)
         differences[replicate] = after - before
     low, high = np.quantile(differences, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
@@ -155,7 +164,7 @@ class _Ranked:
         self.order, self.below, self.upto = order, below, upto
 
     @classmethod
-    def of(cls, normal: Scores, attack: Scores) -> "_Ranked":
+    def of(cls, normal: npt.NDArray[np.float64], attack: npt.NDArray[np.float64]) -> "_Ranked":
         order = np.argsort(normal, kind="stable")
         ascending = normal[order]
         return cls(order, np.searchsorted(ascending, attack, "left"), np.searchsorted(ascending, attack, "right"))

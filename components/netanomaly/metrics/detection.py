@@ -1,53 +1,54 @@
-"""Detection metrics of scores, from scores sorted once.
+"""Detection metrics of scores, from their distributions.
 
 The values are those of scikit-learn (roc_auc_score, average_precision_score, roc_curve), which a test holds; its
-functions sort three times and take 50 bytes a row, these take 16.
+functions need every score at once, and take 50 bytes for each.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from netanomaly.metrics.intervals import CONFIDENCE, METHOD, Ranking, Scores, bootstrap, exact_share
+from netanomaly.metrics.distribution import Distribution, ScoreCounts
+from netanomaly.metrics.intervals import CONFIDENCE, METHOD, Ranking, bootstrap, exact_share
 from netanomaly.metrics.thresholds import Threshold
 
 FALSE_POSITIVE_RATES = [0.001, 0.01, 0.05]
 
 _CURVE_POINTS = 100
 _HISTOGRAM_BINS = 60
+_NO_ROWS = Distribution.of(np.empty(0))
 
 
-def roc_auc(normal: Scores, attack: Scores) -> float:
-    """Probability that an attack scores over a normal row, ties counted half. Both ascending and not empty."""
-    below = np.searchsorted(normal, attack, side="left").sum() + np.searchsorted(normal, attack, side="right").sum()
-    return float(below / (2 * len(normal) * len(attack)))
+def roc_auc(normal: Distribution, attack: Distribution) -> float:
+    """Probability that an attack scores over a normal row, ties counted half. Neither is empty."""
+    below = ((normal.below(attack.values) + normal.up_to(attack.values)) * attack.counts).sum()
+    return float(below / (2 * normal.rows * attack.rows))
 
 
-def average_precision(normal: Scores, attack: Scores) -> float:
-    """Mean precision over the attacks' own thresholds. Both ascending and not empty."""
-    values, counts = np.unique(attack, return_counts=True)
-    found = counts[::-1].cumsum()[::-1]
-    false_alarms = len(normal) - np.searchsorted(normal, values, side="left")
-    return float((counts * (found / (found + false_alarms))).sum() / len(attack))
+def average_precision(normal: Distribution, attack: Distribution) -> float:
+    """Mean precision over the attacks' own thresholds. Neither is empty."""
+    found = attack.rows - attack.below(attack.values)
+    false_alarms = normal.rows - normal.below(attack.values)
+    return float((attack.counts * (found / (found + false_alarms))).sum() / attack.rows)
 
 
-def recall_at(normal: Scores, attack: Scores, rate: float) -> tuple[float, float]:
+def recall_at(normal: Distribution, attack: Distribution, rate: float) -> tuple[float, float]:
     """Recall and threshold where at most this share of normal rows alerts (scores over the threshold)."""
-    position = max(int(np.ceil(len(normal) * (1 - rate) - 1e-9)), 1)
-    threshold = normal[position - 1]
-    return _share_above(attack, threshold), float(threshold)
+    position = max(int(np.ceil(normal.rows * (1 - rate) - 1e-9)), 1)
+    threshold = float(normal.at(position - 1))
+    return attack.above(threshold) / attack.rows, threshold
 
 
-def ranking(normal: Scores, attack: Scores) -> Ranking:
+def ranking(normal: Distribution, attack: Distribution) -> Ranking:
     """All metrics of the ranking."""
     recalls = [recall_at(normal, attack, rate)[0] for rate in FALSE_POSITIVE_RATES]
     return Ranking(roc_auc(normal, attack), average_precision(normal, attack), recalls)
 
 
 def measure(
-    scores: Scores,
-    classes: npt.NDArray[np.int32] | None,
+    counts: ScoreCounts,
+    labelled: bool,
     names: list[str],
     normal_names: set[str],
     points: list[Threshold],
@@ -57,42 +58,46 @@ def measure(
     """The evaluation metrics of scored rows; docs/evaluation.md describes the document.
 
     Args:
-        scores: float32, one per row; higher is more anomalous.
-        classes: Position in `names` of each row's class, or None without labels.
-        names: Class names.
+        counts: The scores, higher is more anomalous, by class; exact at the thresholds of `points`.
+        labelled: Whether the classes say anything.
+        names: Class names, by the position that `counts` knows them by.
         normal_names: Those of them that are normal.
         points: The model's operating points.
         alert_budget: The budget of the point that the model is judged at.
         seed: Of the bootstrap.
     """
-    is_normal = np.array([name in normal_names for name in names], dtype=bool)
-    labelled = classes is not None
-    attack_rows = ~is_normal[classes] if labelled else np.zeros(len(scores), dtype=bool)
-    normal = np.sort(scores[~attack_rows]) if labelled else np.empty(0, dtype=np.float32)
-    attack = np.sort(scores[attack_rows]) if labelled else np.empty(0, dtype=np.float32)
-    everything = None if labelled else np.sort(scores)
+    normal, attack = kinds(counts, names, normal_names) if labelled else (_NO_ROWS, _NO_ROWS)
+    everything = None if labelled else counts.of([0])
     point = next(point for point in points if point.budget == alert_budget)
-    document: dict[str, Any] = {
-        "rows": len(scores),
+    return {
+        "rows": everything.rows if everything else normal.rows + attack.rows,
         "labelled": labelled,
-        "normal": len(normal) if labelled else None,
-        "attacks": len(attack) if labelled else None,
+        "normal": normal.rows if labelled else None,
+        "attacks": attack.rows if labelled else None,
         "threshold": point.threshold,
         "alert_budget": alert_budget,
         **_ranked(normal, attack, seed),
         "at_threshold": _at_threshold(normal, attack, everything, point.threshold),
         "budgets": [_budget(normal, attack, everything, each) for each in points],
-        "classes": _classes(scores, classes, names, is_normal, point.threshold) if classes is not None else [],
+        "classes": _classes(counts, names, normal_names, point.threshold) if labelled else [],
         "scores": _histogram(normal, attack, everything),
         "confidence": CONFIDENCE,
         "interval_method": METHOD,
     }
-    return document
 
 
-def _ranked(normal: Scores, attack: Scores, seed: int) -> dict[str, Any]:
+def kinds(
+    counts: ScoreCounts, names: Sequence[str], normal_names: set[str], marked: bool | None = None
+) -> tuple[Distribution, Distribution]:
+    """The scores of normal rows, and those of attacks; of all of them, or of the marked or the others."""
+    normal = [place for place, name in enumerate(names) if name in normal_names]
+    attack = [place for place, name in enumerate(names) if name not in normal_names]
+    return counts.of(normal, marked), counts.of(attack, marked)
+
+
+def _ranked(normal: Distribution, attack: Distribution, seed: int) -> dict[str, Any]:
     """What needs rows of both kinds: metrics of the ranking and their curves."""
-    if not len(normal) or not len(attack):
+    if not normal.rows or not attack.rows:
         return {
             "roc_auc": None,
             "average_precision": None,
@@ -115,7 +120,7 @@ def _ranked(normal: Scores, attack: Scores, seed: int) -> dict[str, Any]:
     }
 
 
-def curves(normal: Scores, attack: Scores) -> dict[str, list[list[float]]]:
+def curves(normal: Distribution, attack: Distribution) -> dict[str, list[list[float]]]:
     """ROC (false-positive rate, recall) and precision-recall (recall, precision) curves of at most 200 points.
 
     Thresholds are quantiles of both kinds of rows, and finer where few normal rows alert.
@@ -125,38 +130,41 @@ def curves(normal: Scores, attack: Scores) -> dict[str, list[list[float]]]:
     thresholds = np.unique(
         np.concatenate(
             [
-                normal[_positions(np.concatenate([even, fine]), len(normal))],
-                attack[_positions(even, len(attack))],
+                normal.at_shares(np.concatenate([even, fine])),
+                attack.at_shares(even),
             ]
         )
     )[::-1]
-    false_alarms = (len(normal) - np.searchsorted(normal, thresholds, side="left")).tolist()
-    found = (len(attack) - np.searchsorted(attack, thresholds, side="left")).tolist()
-    roc = [[0.0, 0.0]] + [[fp / len(normal), tp / len(attack)] for fp, tp in zip(false_alarms, found, strict=True)]
+    false_alarms = (normal.rows - normal.below(thresholds)).tolist()
+    found = (attack.rows - attack.below(thresholds)).tolist()
+    roc = [[0.0, 0.0]] + [[fp / normal.rows, tp / attack.rows] for fp, tp in zip(false_alarms, found, strict=True)]
     if roc[-1] != [1.0, 1.0]:
         roc.append([1.0, 1.0])
     precision_recall = [
-        [tp / len(attack), tp / (tp + fp)] for fp, tp in zip(false_alarms, found, strict=True) if tp + fp
+        [tp / attack.rows, tp / (tp + fp)] for fp, tp in zip(false_alarms, found, strict=True) if tp + fp
     ]
     return {"roc": roc, "precision_recall": precision_recall}
 
 
-def confidence_metrics(normal: Scores, attack: Scores, points: int = 100) -> list[dict[str, float]]:
+def confidence_metrics(normal: Distribution, attack: Distribution, points: int = 100) -> list[dict[str, float]]:
     """ROC points as the ClassificationMetrics artefact wants them: finite thresholds, descending, at most `points`."""
     shares = np.linspace(0, 1, points // 2)
-    chosen = [normal[_positions(shares, len(normal))], attack[_positions(shares, len(attack))]]
-    thresholds = np.unique(np.concatenate(chosen))[::-1]
+    thresholds = np.unique(np.concatenate([normal.at_shares(shares), attack.at_shares(shares)]))[::-1]
     return [
         {
-            "confidenceThreshold": float(threshold),
-            "recall": 1 - float(np.searchsorted(attack, threshold, side="left")) / len(attack),
-            "falsePositiveRate": 1 - float(np.searchsorted(normal, threshold, side="left")) / len(normal),
+            "confidenceThreshold": threshold,
+            "recall": 1 - missed / attack.rows,
+            "falsePositiveRate": 1 - quiet / normal.rows,
         }
-        for threshold in thresholds
+        for threshold, missed, quiet in zip(
+            thresholds.tolist(), attack.below(thresholds).tolist(), normal.below(thresholds).tolist(), strict=True
+        )
     ]
 
 
-def _at_threshold(normal: Scores, attack: Scores, everything: Scores | None, threshold: float) -> dict[str, Any]:
+def _at_threshold(
+    normal: Distribution, attack: Distribution, everything: Distribution | None, threshold: float
+) -> dict[str, Any]:
     nothing = dict.fromkeys(
         (
             "true_positives",
@@ -170,24 +178,26 @@ def _at_threshold(normal: Scores, attack: Scores, everything: Scores | None, thr
         )
     )
     if everything is not None:
-        return {"alerts": _above(everything, threshold), **nothing}
-    found, false_alarms = _above(attack, threshold), _above(normal, threshold)
-    alerts, missed = found + false_alarms, len(attack) - found
-    low, high = exact_share(false_alarms, len(normal))
+        return {"alerts": everything.above(threshold), **nothing}
+    found, false_alarms = attack.above(threshold), normal.above(threshold)
+    alerts, missed = found + false_alarms, attack.rows - found
+    low, high = exact_share(false_alarms, normal.rows)
     return {
         "alerts": alerts,
         "true_positives": found,
         "false_positives": false_alarms,
-        "true_negatives": len(normal) - false_alarms,
+        "true_negatives": normal.rows - false_alarms,
         "false_negatives": missed,
         "precision": found / alerts if alerts else None,
-        "recall": found / len(attack) if len(attack) else None,
-        "f1": 2 * found / (alerts + len(attack)) if len(attack) else None,
-        "false_positive_rate": {"value": false_alarms / len(normal), "low": low, "high": high} if len(normal) else None,
+        "recall": found / attack.rows if attack.rows else None,
+        "f1": 2 * found / (alerts + attack.rows) if attack.rows else None,
+        "false_positive_rate": {"value": false_alarms / normal.rows, "low": low, "high": high} if normal.rows else None,
     }
 
 
-def _budget(normal: Scores, attack: Scores, everything: Scores | None, point: Threshold) -> dict[str, Any]:
+def _budget(
+    normal: Distribution, attack: Distribution, everything: Distribution | None, point: Threshold
+) -> dict[str, Any]:
     result = _at_threshold(normal, attack, everything, point.threshold)
     rate = result["false_positive_rate"]
     low, high = point.rate()
@@ -203,19 +213,12 @@ def _budget(normal: Scores, attack: Scores, everything: Scores | None, point: Th
     }
 
 
-def _classes(
-    scores: Scores,
-    classes: npt.NDArray[np.int32],
-    names: list[str],
-    is_normal: npt.NDArray[np.bool_],
-    threshold: float,
-) -> list[dict[str, Any]]:
+def _classes(counts: ScoreCounts, names: list[str], normal_names: set[str], threshold: float) -> list[dict[str, Any]]:
     """Recall of each attack class, the most frequent first."""
-    rows = np.bincount(classes, minlength=len(names))
-    detected = np.bincount(classes[scores > np.float32(threshold)], minlength=len(names))
+    rows, detected = counts.rows(len(names)), counts.above(threshold, len(names))
     entries = []
     for position in sorted(range(len(names)), key=lambda place: (-rows[place], names[place])):
-        if not is_normal[position] and rows[position]:
+        if names[position] not in normal_names and rows[position]:
             count, hits = int(rows[position]), int(detected[position])
             low, high = exact_share(hits, count)
             entries.append(
@@ -231,16 +234,16 @@ def _classes(
     return entries
 
 
-def _histogram(normal: Scores, attack: Scores, everything: Scores | None) -> dict[str, Any]:
+def _histogram(normal: Distribution, attack: Distribution, everything: Distribution | None) -> dict[str, Any]:
     """Counts of scores in bins over nearly all of their range; the ends take what lies beyond."""
-    parts = [part for part in (normal, attack, everything) if part is not None and len(part)]
-    low = min(float(part[len(part) // 1000]) for part in parts)
-    high = max(float(part[-1 - len(part) // 1000]) for part in parts)
+    parts = [part for part in (normal, attack, everything) if part is not None and part.rows]
+    low = min(float(part.at(part.rows // 1000)) for part in parts)
+    high = max(float(part.at(part.rows - 1 - part.rows // 1000)) for part in parts)
     edges = np.linspace(low, high if high > low else low + 1, _HISTOGRAM_BINS + 1)
 
-    def counts(part: Scores) -> list[int]:
-        upto = np.searchsorted(part, edges[1:-1], side="left")
-        return [int(count) for count in np.diff(upto, prepend=0, append=len(part))]
+    def counts(part: Distribution) -> list[int]:
+        found: list[int] = np.diff(part.below(edges[1:-1]), prepend=0, append=part.rows).tolist()
+        return found
 
     if everything is not None:
         return {"edges": edges.tolist(), "normal": None, "attack": None, "all": counts(everything)}
@@ -250,15 +253,3 @@ def _histogram(normal: Scores, attack: Scores, everything: Scores | None) -> dic
 
 def _with_interval(value: float, interval: tuple[float, float]) -> dict[str, float]:
     return {"value": value, "low": interval[0], "high": interval[1]}
-
-
-def _positions(shares: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.intp]:
-    return np.minimum((shares * count).astype(np.intp), count - 1)
-
-
-def _above(ascending: Scores, threshold: float) -> int:
-    return len(ascending) - int(np.searchsorted(ascending, np.float32(threshold), side="right"))
-
-
-def _share_above(ascending: Scores, threshold: float) -> float:
-    return _above(ascending, threshold) / len(ascending)

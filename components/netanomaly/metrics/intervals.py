@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netanomaly.metrics.distribution import Distribution
+
 CONFIDENCE = 0.95
 METHOD = (
     "shares: Clopper-Pearson (exact); ROC-AUC, average precision and recall at a false-positive rate: "
@@ -16,8 +18,6 @@ _REPLICATES = 400
 # a small false-positive rate is decided.
 _EVEN = np.linspace(0, 1, 401)
 _TOP = 1 - np.logspace(-5, -1, 200)
-
-Scores = npt.NDArray[np.float32]
 
 
 def exact_share(successes: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -51,7 +51,12 @@ class Ranking:
 
 
 def bootstrap(
-    normal: Scores, attack: Scores, values: Ranking, rates: list[float], seed: int, confidence: float = CONFIDENCE
+    normal: Distribution,
+    attack: Distribution,
+    values: Ranking,
+    rates: list[float],
+    seed: int,
+    confidence: float = CONFIDENCE,
 ) -> RankingIntervals:
     """Percentile intervals of ranking metrics from resampled bin counts.
 
@@ -59,19 +64,18 @@ def bootstrap(
     counts: the cost does not depend on the number of rows. What binning moves the estimate by is taken out again.
 
     Args:
-        normal: Scores of normal rows, ascending, at least one.
-        attack: Scores of attack rows, ascending, at least one.
+        normal: Scores of normal rows, at least one.
+        attack: Scores of attack rows, at least one.
         values: The metrics of the rows themselves.
         rates: False-positive rates of `values.recall_at`.
         seed: Of the draws.
         confidence: Of the intervals.
     """
-    top = np.concatenate([_quantiles(normal, _EVEN), _quantiles(normal, _TOP), _quantiles(attack, _EVEN)])
-    edges = np.unique(top)
+    edges = np.unique(np.concatenate([normal.at_shares(_EVEN), normal.at_shares(_TOP), attack.at_shares(_EVEN)]))
     counts = np.stack([_counts(normal, edges), _counts(attack, edges)])
     draw = np.random.default_rng(seed)
-    normals = draw.multinomial(len(normal), counts[0] / len(normal), size=_REPLICATES)
-    attacks = draw.multinomial(len(attack), counts[1] / len(attack), size=_REPLICATES)
+    normals = draw.multinomial(normal.rows, counts[0] / normal.rows, size=_REPLICATES)
+    attacks = draw.multinomial(attack.rows, counts[1] / attack.rows, size=_REPLICATES)
     replicates = _metrics(normals, attacks, rates)
     centre = _metrics(counts[:1], counts[1:], rates)[0]
     point = np.array([values.roc_auc, values.average_precision, *values.recall_at])
@@ -82,14 +86,10 @@ def bootstrap(
     return RankingIntervals(pairs[0], pairs[1], pairs[2:])
 
 
-def _quantiles(ascending: Scores, shares: npt.NDArray[np.float64]) -> Scores:
-    return ascending[np.minimum((shares * len(ascending)).astype(np.intp), len(ascending) - 1)]
-
-
-def _counts(ascending: Scores, edges: Scores) -> npt.NDArray[np.int64]:
+def _counts(distribution: Distribution, edges: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     """Rows in (edge before, edge]: the last edge is at least the greatest normal; greater scores join its bin."""
-    upto = np.searchsorted(ascending, edges, side="right")
-    upto[-1] = len(ascending)
+    upto = distribution.up_to(edges)
+    upto[-1] = distribution.rows
     return np.diff(upto, prepend=0)
 
 

@@ -114,7 +114,7 @@ def _contribution(rows: Rows, schema: Schema, typical: Typical, row: int, positi
 class Strongest:
     """The rows of highest score in a stream, one for each score: copies of a row are one finding.
 
-    `places`, `scores` and `rows`, the highest score first; `rows` is None while nothing was offered.
+    `places`, `scores`, `labels` and `rows`, the highest score first; `rows` is None while nothing was offered.
     """
 
     def __init__(self, most: int) -> None:
@@ -122,10 +122,13 @@ class Strongest:
         self._most = most
         self.scores: Floats = np.empty(0)
         self.places: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.labels: list[str | None] = []
         self.rows: Rows | None = None
 
-    def offer(self, start: int, rows: Rows, scores: npt.NDArray[np.floating]) -> None:
-        """Rows at places `start` and on; places are counted from 0."""
+    def offer(
+        self, start: int, rows: Rows, scores: npt.NDArray[np.floating], label: Callable[[int], str | None]
+    ) -> None:
+        """Rows at places `start` and on, counted from 0; `label` gives the class of one, by its position in `rows`."""
         least = self.scores[-1] if len(self.scores) >= self._most else -np.inf
         chosen = np.flatnonzero(scores > least)
         if not len(chosen):
@@ -137,4 +140,8 @@ class Strongest:
         order = np.lexsort((every_place, -every_score))
         first = np.flatnonzero(np.diff(every_score[order], prepend=np.inf))
         kept = order[first][: self._most]
+        self.labels = [
+            self.labels[place] if place < len(self.labels) else label(int(chosen[place - len(self.labels)]))
+            for place in kept.tolist()
+        ]
         self.scores, self.places, self.rows = every_score[kept], every_place[kept], every_row.take(kept)

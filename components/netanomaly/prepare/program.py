@@ -91,20 +91,8 @@ def prepare(
         OutsideError: The registry or a store cannot be read.
     """
     merged = {**document, **{name: value for name, value in dataclasses.asdict(overrides).items() if value}}
-    wanted = config.parse(merged)
-    parameters = catalogue.check(wanted.model_type, wanted.model_parameters)
-    rules.check(wanted.validation)
-    gates.check(wanted.gates)
-    for alias in wanted.aliases:
-        alias_name(alias)
-        if alias == "champion":
-            raise ConfigError(
-                "aliases names champion, which the comparison with the present champion decides; leave it out, or "
-                "move it afterwards with netanomaly registry alias set"
-            )
-    if not wanted.registry:
-        raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
-
+    wanted, parameters = check(merged)
+    registry = wanted.registry or ""
     training_source = _as_list(wanted.data_source)
     evaluation_source = _as_list(wanted.evaluation_data_source or wanted.data_source)
     with ThreadPoolExecutor(2) as threads:  # hashing lets go of the interpreter lock
@@ -113,7 +101,7 @@ def prepare(
     training_identity, evaluation_identity = identities[0], identities[-1]
     # The same bytes under two names are one data set: a model is never judged on rows it was fitted on.
     held_out = evaluation_identity == training_identity
-    champion = champion_of(wanted.registry, wanted.model_name)
+    champion = champion_of(registry, wanted.model_name)
     return Prepared(
         run_id=run_id,
         model_name=wanted.model_name,
@@ -147,10 +135,32 @@ def prepare(
         alerts_per_day=wanted.alerts_per_day or 0.0,
         gates=wanted.gates,
         random_state=wanted.random_state,
-        registry=wanted.registry,
+        registry=registry,
         aliases=wanted.aliases,
         champion="" if champion is None else str(champion),
     )
+
+
+def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
+    """The configuration in a JSON object, and its detector's parameters with their defaults; nothing is looked at.
+
+    Raises:
+        ConfigError: A field is wrong, by itself or against the others, or no registry is named.
+    """
+    wanted = config.parse(document)
+    parameters = catalogue.check(wanted.model_type, wanted.model_parameters)
+    rules.check(wanted.validation)
+    gates.check(wanted.gates)
+    for alias in wanted.aliases:
+        alias_name(alias)
+        if alias == "champion":
+            raise ConfigError(
+                "aliases names champion, which the comparison with the present champion decides; leave it out, or "
+                "move it afterwards with netanomaly registry alias set"
+            )
+    if not wanted.registry:
+        raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
+    return wanted, parameters
 
 
 def resolved_configuration(prepared: Prepared, now: datetime) -> dict[str, Any]:

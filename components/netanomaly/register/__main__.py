@@ -1,6 +1,5 @@
 """Container entry point of the register stage."""
 
-import hashlib
 import sys
 
 import msgspec
@@ -12,12 +11,11 @@ def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.register.program import admit, promotion
         from netanomaly.registry import open_registry
+        from netanomaly.registry.changes import CHAMPION
 
         model = stage.input("model")
         metadata = stage.input_json("model_metadata")
-        with model.open("rb") as file:
-            digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-        admit(stage.parameter("quality_verdict"), stage.input_json("evaluation_metrics"), metadata, digest)
+        admit(stage.parameter("quality_verdict"), stage.input_json("evaluation_metrics"))
         decision = stage.input_json("decision")
         uri, name = stage.parameter("registry"), stage.parameter("model_name")
         registration = open_registry(uri).register(
@@ -30,6 +28,8 @@ def main(argv: list[str]) -> None:
             description=metadata["description"],
             metrics=metadata["metrics"],
             artifact_name="model.joblib",
+            # That of the model that was evaluated: it is checked as the file is sent, which is read once.
+            sha256=metadata["model"]["digest"].removeprefix("sha256:"),
             promotion=promotion(decision, stage.parameter("aliases")),
             why=decision["reason"],
             files={"model_metadata.json": stage.input("model_metadata"), "report.html": stage.input("report")},
@@ -46,7 +46,16 @@ def main(argv: list[str]) -> None:
             },
         )
         stage.set_output_parameter("version", registration.version)
-        stage.describe("registration", {"model_name": name, "version": registration.version, "registry": uri})
+        aliases = ", ".join(registration.aliases)
+        stage.describe(
+            "registration",
+            {"model_name": name, "version": registration.version, "registry": uri, "aliases": aliases},
+        )
+        stage.describe(
+            "registered",
+            {"registered_version": registration.version, "became_champion": int(CHAMPION in registration.aliases)},
+        )
+        stage.tell({"model_name": name, "version": registration.version, "metrics": metadata["metrics"]})
 
 
 if __name__ == "__main__":

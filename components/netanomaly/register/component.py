@@ -13,6 +13,7 @@ def register(
     report: dsl.Input[dsl.HTML],
     decision: dsl.Input[dsl.Artifact],
     registration: dsl.Output[dsl.Artifact],
+    registered: dsl.Output[dsl.Metrics],
     version: dsl.OutputPath(int),
     registry: str,
     model_name: str,
@@ -38,6 +39,7 @@ def register(
 
     Returns:
         registration: The registry's record of this version, JSON.
+        registered: The version's number, and 1 where it became champion.
         version: The version's number.
     """
     return dsl.ContainerSpec(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netanomaly.errors import GateRefusal, InputError
+from netanomaly.errors import GateRefusal
 from netanomaly.registry import Promotion
 from netanomaly.registry.changes import CHAMPION
 
@@ -22,25 +22,16 @@ def promotion(decision: Mapping[str, Any], further: Sequence[str] = ()) -> Promo
     return Promotion((*aliases, *further), compared=True, champion=champion)
 
 
-def admit(verdict: str, metrics: Mapping[str, Any], metadata: Mapping[str, Any], model_digest: str) -> None:
+def admit(verdict: str, metrics: Mapping[str, Any]) -> None:
     """Return where the model may be registered; raise where not.
 
     Args:
         verdict: What evaluate decided.
         metrics: The evaluation document; its reasons are repeated to the reader.
-        metadata: What describe wrote.
-        model_digest: Digest of the model file as it is now.
 
     Raises:
         GateRefusal: The verdict is anything but a pass.
-        InputError: The model file is not the one that was described.
     """
     if verdict != _GO_AHEAD:
         reasons = "; ".join(metrics.get("reasons") or ["no reason was given"])
         raise GateRefusal(f"the quality gate refused, nothing is registered: {reasons}")
-    described = metadata["model"]["digest"]
-    if described != model_digest:
-        raise InputError(
-            f"the model file ({model_digest}) is not the one that was evaluated and described ({described}); "
-            "something changed it in between, so run the pipeline again"
-        )

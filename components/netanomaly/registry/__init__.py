@@ -6,6 +6,8 @@ model = registry.load("office@champion")  # bytes verified against the record, t
 """
 
 from netanomaly.registry.changes import Promotion
-from netanomaly.registry.client import Model, Registration, Registry, Version, open_registry
+from netanomaly.registry.client import Registration, Registry, open_registry
+from netanomaly.registry.original import ModelRegistryClient
+from netanomaly.registry.reading import Model, Version
 
-__all__ = ["Model", "Promotion", "Registration", "Registry", "Version", "open_registry"]
+__all__ = ["Model", "ModelRegistryClient", "Promotion", "Registration", "Registry", "Version", "open_registry"]

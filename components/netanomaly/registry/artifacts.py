@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from netanomaly.errors import InputError
 from netanomaly.registry import documents, names
@@ -41,6 +42,21 @@ def upload(store: Store, model: str, source: Path, name: str, sha256: str | None
     return File(uploaded.key, uploaded.sha256, uploaded.size_bytes), {}
 
 
+def content_key(source: Path, document: Mapping[str, Any]) -> tuple[str, str | None]:
+    """A registration's key by what is registered, so that the same again is the same registration.
+
+    Returns:
+        The key, and the SHA-256 of the file, where `source` is one.
+    """
+    sha256 = _file_digest(source) if source.is_file() else None
+    if source.is_dir():
+        inside = (path for path in sorted(source.rglob("*")) if path.is_file())
+        content = tree_digest({path.relative_to(source).as_posix(): _file_digest(path) for path in inside})
+    else:
+        content = sha256 or ""
+    return documents.digest(documents.canonical([content, dict(document)])), sha256
+
+
 def tree_digest(files: Mapping[str, str]) -> str:
     """Digest of a folder, from the SHA-256 of each file by its path in the folder."""
     return documents.digest(documents.canonical(dict(files)))
@@ -59,8 +75,7 @@ def _folder(store: Store, model: str, source: Path) -> tuple[File, dict[str, Fil
         for part in relative.parts:
             names.file_name(part)
         name = relative.as_posix()
-        with path.open("rb") as file:
-            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        digests[name] = _file_digest(path)
     if not digests:
         raise InputError(f"{source} is an empty folder; give the model's file or folder")
     whole = tree_digest(digests)
@@ -74,3 +89,8 @@ def _folder(store: Store, model: str, source: Path) -> tuple[File, dict[str, Fil
 
 def _at(key: str) -> Callable[[str], str]:
     return lambda _: key
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,54 +1,26 @@
-"""Register, look up, compare, download and load models.
+"""Register models, and change what their aliases and statuses say.
 
 A version exists when one compare-and-swap of its model's head succeeds. Everything written before that is invisible,
 everything after it (the view) can be written again: a process may die anywhere, and the same call again finishes the
 work or finds it done.
 """
 
-import atexit
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from netanomaly.errors import InputError, NetanomalyError
-from netanomaly.registry import artifacts, changes, documents, heads, names, registering, sealing, view
+from netanomaly.errors import InputError
+from netanomaly.registry import artifacts, changes, documents, heads, names, registering, sealing
 from netanomaly.registry.changes import CHAMPION, Change, Promotion
-from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Entry, Event, Head, Record
-from netanomaly.registry.download import check, fetch_all, load_verified, record_of
-from netanomaly.registry.errors import NotInRegistry, NotReady
+from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Entry, Head, Record
+from netanomaly.registry.download import check, record_of
+from netanomaly.registry.errors import NotReady
 from netanomaly.registry.location import Location, locate
-
-# What a registration may spend on the view; a person's command may take longer.
-_VIEW_SECONDS = 0.05
-_SECONDS_BETWEEN_VIEWS, _MOST_SECONDS_BETWEEN_VIEWS = 1.0, 16.0
-
-
-@dataclass(frozen=True)
-class Version:
-    """One registered version: its number, status, the aliases that point to it, and its record."""
-
-    number: int
-    aliases: tuple[str, ...]
-    record: Record
-    status: str = READY
-
-    @property
-    def model(self) -> str:
-        return self.record.model
-
-    def document(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {
-            "version": self.number,
-            "status": self.status,
-            "aliases": list(self.aliases),
-            **msgspec.to_builtins(self.record),
-        }
+from netanomaly.registry.publication import Publisher
+from netanomaly.registry.reading import Reader, Version
 
 
 @dataclass(frozen=True)
@@ -65,35 +37,19 @@ class Registration:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Model:
-    """One model without its versions: how many there were ever, the newest, and where its aliases point."""
-
-    name: str
-    registered: int
-    newest: int
-    aliases: Mapping[str, int]
-    updated_at: str
-
-
-def open_registry(uri: str | Path, *, single_writer: bool = False) -> "Registry":
+def open_registry(
+    uri: str | Path, *, single_writer: bool = False, sign_key: str = "", trusted_keys: Sequence[str] = ()
+) -> "Registry":
     """The registry in a folder or a bucket; see `location.locate`. It need not exist yet."""
-    return Registry(locate(uri, single_writer=single_writer))
+    return Registry(locate(uri, single_writer=single_writer, sign_key=sign_key, trusted_keys=trusted_keys))
 
 
-class Registry:
+class Registry(Reader):
     """Models and their versions in one place."""
 
     def __init__(self, location: Location) -> None:
-        self._location = location
-        self._read = location.read
-        self._published = 0.0
-        self._seconds_between_views = _SECONDS_BETWEEN_VIEWS
-        self._unpublished: dict[str, Record] = {}
-
-    @property
-    def uri(self) -> str:
-        return self._location.uri
+        super().__init__(location)
+        self._publisher = Publisher(location)
 
     def register(
         self,
@@ -173,53 +129,10 @@ class Registry:
             **given,
         )
         with registering.told(self.uri, "the model's files are stored, no version is known to be made"):
-            record, digest, new = registering.put_record(store, record)
+            record, digest, new = registering.put_record(store, record, self._location.signer)
             done = registering.commit(store, before, record, digest, new, promotion, change)
-        self._unpublished[digest] = record
-        self._publish_soon()
+        self._publisher.registered(digest, record)
         return self._registration(done, record, promotion)
-
-    def models(self) -> list[str]:
-        """Names of all models that have a version, sorted."""
-        return [documents.model_of(item.key) for item in self._read.list(documents.HEADS)]
-
-    def summaries(self) -> list[Model]:
-        """All models, sorted by name, at one read for each."""
-        found = []
-        for head in heads.find_all(self._read, self.models()):
-            aliases = {name: alias.version for name, alias in sorted(head.aliases.items())}
-            found.append(Model(head.model, head.next - 1, head.next - 1, aliases, head.updated_at))
-        return found
-
-    def versions(self, model_name: str, *, deleted: bool = False) -> list[Version]:
-        """All versions of a model, oldest first.
-
-        Raises:
-            NotInRegistry: There is no such model.
-        """
-        head = heads.need(self._read, model_name)
-        entries = [entry for entry in sealing.entries(self._read, head) if deleted or entry.status != DELETED]
-        return [self._version(head, entry) for entry in entries]
-
-    def version(self, reference: str) -> Version:
-        """One version: `model:3`, `model@champion`, or `model` for the newest that is ready.
-
-        Raises:
-            NotInRegistry: There is no such model, version or alias; the message says which there are.
-            DamagedRegistry: Its record is not what was registered.
-        """
-        wanted = names.reference(reference)
-        head = heads.need(self._read, wanted.model)
-        return self._version(head, self._entry(head, wanted))
-
-    def champion(self, model_name: str) -> int | None:
-        """Number of the version that the alias `champion` points to; None without one, or without the model."""
-        head = heads.find(self._read, names.model_name(model_name)).head
-        return head.aliases[CHAMPION].version if CHAMPION in head.aliases else None
-
-    def history(self, model_name: str) -> list[Event]:
-        """Who moved which alias or changed which version, when and why, oldest first."""
-        return list(sealing.events(self._read, heads.need(self._read, model_name)))
 
     def set_alias(self, reference: str, alias: str, *, why: str = "") -> Version:
         """Point an alias at a version, in one atomic step.
@@ -302,60 +215,18 @@ class Registry:
         """Hide a version; `gc` removes its files later. See `set_status`."""
         return self.set_status(reference, DELETED, why=why)
 
-    def download(self, reference: str, destination: Path) -> list[Path]:
-        """Copy a version's files into a folder, each verified against the record before it gets its name there.
-
-        Returns:
-            The files, the model first.
-
-        Raises:
-            WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered; nothing is left behind.
-        """
-        return fetch_all(self._read, self.version(reference).record, destination)
-
-    def load(self, reference: str) -> Any:
-        """The model of a version. Its bytes are verified first, and those very bytes are loaded.
-
-        Raises:
-            WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered.
-            LibraryVersionsMissing, UnsupportedLibraryVersions: It cannot be loaded by the libraries here.
-        """
-        return load_verified(self._read, self.version(reference).record)
-
     def publish(self) -> bool:
         """Write `model_registry.json` anew from the heads and records; whether it could be done."""
-        try:
-            return view.publish(self._location.write, rebuild=True)
-        except NetanomalyError:
-            return False
+        return self._publisher.rebuild()
 
     def flush(self) -> None:
         """Bring `model_registry.json` up to date with what this object registered, within a bounded time."""
-        if not self._unpublished:
-            return
-        own = {record.model for record in self._unpublished.values()}
-        # Where it fails the registration stands; whoever publishes next mends the view.
-        with suppress(NetanomalyError):
-            done = view.publish(self._location.write, own, known_records=self._unpublished, seconds=_VIEW_SECONDS)
-            # Where many publish they give way to each other; the last one of them does it.
-            longer = min(self._seconds_between_views * 2, _MOST_SECONDS_BETWEEN_VIEWS)
-            self._seconds_between_views = _SECONDS_BETWEEN_VIEWS if done else longer
-        self._published = time.monotonic()
-        self._unpublished = {}
-        atexit.unregister(self.flush)
-
-    def _publish_soon(self) -> None:
-        """At once, but not more often than every second: a burst ends with one more when the process does."""
-        if time.monotonic() - self._published >= self._seconds_between_views:
-            self.flush()
-        elif len(self._unpublished) == 1:
-            atexit.register(self.flush)
+        self._publisher.flush()
 
     def _change(self, model: str, make: Any, change: Change) -> Head:
         heads.need(self._read, model)
         head = heads.change(self._location.write, model, change.id, make)
-        with suppress(NetanomalyError):
-            view.publish(self._location.write, {model})
+        self._publisher.changed(model)
         return head
 
     def _registration(self, done: registering.Committed, record: Record, promotion: Promotion) -> Registration:
@@ -365,27 +236,7 @@ class Registry:
             reason = next((event.why for event in done.head.log if event.version == done.version and event.why), "")
         return Registration(done.version, done.created, record, aliases, reason)
 
-    def _entry(self, head: Head, wanted: names.Reference) -> Entry:
-        number = wanted.version
-        if wanted.alias is not None:
-            if wanted.alias not in head.aliases:
-                known = ", ".join(sorted(head.aliases)) or "none"
-                raise NotInRegistry(f"model {wanted.model!r} has no alias {wanted.alias!r}; it has: {known}")
-            number = head.aliases[wanted.alias].version
-        if number is not None:
-            return heads.need_entry(self._read, head, number)
-        newest: Iterator[Entry] = sealing.newest_entries(self._read, head)
-        ready = next((entry for entry in newest if entry.status == READY), None)
-        if ready is None:
-            raise NotInRegistry(f"model {wanted.model!r} has no version that is ready; name one, e.g. {wanted.model}:1")
-        return ready
-
-    def _version(self, head: Head, entry: Entry) -> Version:
-        record = record_of(self._read, head.model, entry)
-        aliases = tuple(sorted(name for name, alias in head.aliases.items() if alias.version == entry.version))
-        return Version(entry.version, aliases, record, entry.status)
-
     def _check_artifacts(self, head: Head, entry: Entry) -> None:
-        record = record_of(self._read, head.model, entry)
+        record = record_of(self._read, head.model, entry, self._location.trust)
         for file in [*(record.tree.values() or [record.artifact]), *record.files.values()]:
             check(self._read, file)

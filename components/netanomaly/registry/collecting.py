@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from netanomaly.errors import Absent
 from netanomaly.registry import documents, heads, sealing
 from netanomaly.registry.documents import DELETED
 from netanomaly.registry.download import record_of
-from netanomaly.registry.errors import Absent
 from netanomaly.registry.location import Location
 from netanomaly.registry.store import Listed, Store
 

@@ -31,6 +31,13 @@ class File(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class Signature(msgspec.Struct, frozen=True):
+    """An Ed25519 signature in base64, and the id of its key: 16 hexadecimal digits of the public key's SHA-256."""
+
+    key: str
+    value: str
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One registration, immutable. Which version number it got stands in the head."""
 
@@ -55,6 +62,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     # Of an entry imported from another registry: where it stood, and why there is no model file where there is none.
     imported: dict[str, Any] = {}
     written_by: str = __version__
+    signature: Signature | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):

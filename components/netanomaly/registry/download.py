@@ -11,11 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from netanomaly.errors import ModelError
+from netanomaly.errors import Absent, ModelError
 from netanomaly.registry import documents
 from netanomaly.registry.documents import Entry, File, Record
 from netanomaly.registry.errors import (
-    Absent,
     DamagedRegistry,
     LibraryVersionsMissing,
     MissingArtifact,
@@ -23,14 +22,22 @@ from netanomaly.registry.errors import (
     WrongDigest,
     WrongSize,
 )
+from netanomaly.registry.signing import Trust
 from netanomaly.registry.store import Store
 
 
-def record_of(store: Store, model: str, entry: Entry) -> Record:
+def record_of(store: Store, model: str, entry: Entry, trust: Trust | None = None) -> Record:
     """The record of a version, as it was registered.
+
+    Args:
+        store: Where.
+        model: Whose version it is.
+        entry: The version, in the model's head.
+        trust: The keys by which it is believed; None: it needs no signature.
 
     Raises:
         DamagedRegistry: It is gone or was altered.
+        Unsigned, UnknownSigner, WrongSignature: It is not vouched for by a trusted key.
     """
     key = documents.record_key(model, entry.key)
     try:
@@ -44,7 +51,15 @@ def record_of(store: Store, model: str, entry: Entry) -> Record:
             f"{key} of registry {store.uri} was altered after version {entry.version} was registered; "
             "restore it from a backup"
         )
-    return documents.decode(Record, data, key)
+    record = documents.decode(Record, data, key)
+    if trust is not None:
+        trust.check(data, f"version {entry.version} of model {model!r} in registry {store.uri}")
+    if (record.model, record.key) != (model, entry.key):
+        raise DamagedRegistry(
+            f"{key} of registry {store.uri} is the record of another registration, of model {record.model!r}; "
+            "restore it from a backup"
+        )
+    return record
 
 
 def fetch_all(store: Store, record: Record, destination: Path) -> list[Path]:

@@ -6,23 +6,24 @@
     |- NotReady                            the version is deprecated or deleted, or an alias holds it
     |- KeyConflict                         the same key was registered with other contents
     |- NewerFormat                         written by a later netanomaly; says which
-    |- StoreRefused                        access denied, no such bucket, wrong credentials
     |- UnfitStore                          a server whose conditional writes cannot be trusted
     `- DamagedRegistry                     an object of the registry is not what was written
     ModelError                     exit 2
     |- WrongDigest                         the bytes are not those that were registered
     |- WrongSize                           fewer or more bytes than registered
+    |- Unsigned                            a reader that trusts certain keys met a record without a signature
+    |- UnknownSigner                       it is signed, by a key that this reader does not trust
+    |- WrongSignature                      the record is not what that key signed
     |- MissingArtifact                     the record is there, the model file is not
     |- LibraryVersionsMissing              the record does not say what the model was made with
     `- UnsupportedLibraryVersions          it does, and that cannot be loaded here
-    OutsideError                   exit 3
-    `- StoreUnavailable                    time-out, reset, 5xx, or a lock held by another process
-       `- Unreachable                      no connection at all: nothing was asked yet
 
-Two more never leave the package: `Absent` and `Refused`, a store's answers to a read and to a conditional write.
+Beside these: StoreRefused, StoreUnavailable and Unreachable of netanomaly.errors.
 """
 
-from netanomaly.errors import InputError, ModelError, OutsideError
+from pathlib import Path
+
+from netanomaly.errors import InputError, ModelError
 
 
 class InvalidName(InputError):
@@ -45,10 +46,6 @@ class NewerFormat(InputError):
     """An object was written in a format of a later netanomaly."""
 
 
-class StoreRefused(InputError):
-    """The store said no: access denied, no such bucket, wrong credentials."""
-
-
 class UnfitStore(InputError):
     """The server ignores the conditions of a write, or lets several writers win."""
 
@@ -58,11 +55,31 @@ class DamagedRegistry(InputError):
 
 
 class WrongDigest(ModelError):
-    """The bytes are not those that were registered."""
+    """The bytes are not those that were registered, or were to be."""
+
+    @classmethod
+    def of_source(cls, path: Path, found: str, expected: str) -> "WrongDigest":
+        """Of a file that was to be registered."""
+        return cls(
+            f"{path} has SHA-256 {found}, not {expected}: it is not the file that was described, or changed since; "
+            "nothing is registered, start again with a file that stays"
+        )
 
 
 class WrongSize(ModelError):
     """Fewer or more bytes than were registered."""
+
+
+class Unsigned(ModelError):
+    """A record has no signature, and this reader believes signed ones only."""
+
+
+class UnknownSigner(ModelError):
+    """A record is signed by a key that this reader does not trust."""
+
+
+class WrongSignature(ModelError):
+    """A record is not what its key signed."""
 
 
 class MissingArtifact(ModelError):
@@ -75,19 +92,3 @@ class LibraryVersionsMissing(ModelError):
 
 class UnsupportedLibraryVersions(ModelError):
     """The model was made with library versions that cannot load it here."""
-
-
-class StoreUnavailable(OutsideError):
-    """The store did not answer, or not in time; the same call may succeed later."""
-
-
-class Unreachable(StoreUnavailable):
-    """There is no connection to the store: the request was not even sent."""
-
-
-class Absent(Exception):
-    """There is no object under this key."""
-
-
-class Refused(Exception):
-    """The condition of a write did not hold: the object exists already, or is no longer the one expected."""

@@ -5,6 +5,7 @@ crash or a power cut the old object is there, or the new one. Compare-and-swap i
 under an exclusive lock (flock) on the registry's `.lock`; the kernel releases it when its holder dies.
 """
 
+import copy
 import fcntl
 import hashlib
 import os
@@ -16,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from netanomaly.registry.errors import Absent, Refused, StoreRefused, StoreUnavailable, WrongDigest
+from netanomaly.errors import Absent, Refused, StoreRefused, StoreUnavailable
+from netanomaly.registry.errors import WrongDigest
 from netanomaly.registry.store import Listed, Stored, Uploaded
 
 _PIECE_BYTES = 1 << 20
@@ -36,6 +38,11 @@ class FileStore:
         self.root = root.absolute()
         self.uri = self.root.as_uri()
         self._lock_seconds = lock_seconds
+
+    def within(self, seconds: float) -> "FileStore":
+        brief = copy.copy(self)
+        brief._lock_seconds = min(seconds, self._lock_seconds)
+        return brief
 
     def get(self, key: str) -> Stored:
         with _in_words(self.root, key):
@@ -79,7 +86,7 @@ class FileStore:
             _flush(copy)
             found = digest.hexdigest()
             if sha256 is not None and sha256 != found:
-                raise WrongDigest(f"{source} has SHA-256 {found}, not {sha256}: it changed while it was registered")
+                raise WrongDigest.of_source(source, found, sha256)
             key = address(found)
             self._rename(temporary, key)
         return Uploaded(key, found, size)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from netanomaly.errors import ModelError
+from netanomaly.errors import Absent, ModelError
 from netanomaly.registry import documents, heads, sealing, view
 from netanomaly.registry.documents import DELETED, READY, Entry, Head
 from netanomaly.registry.download import check, record_of
-from netanomaly.registry.errors import Absent, DamagedRegistry
+from netanomaly.registry.errors import DamagedRegistry
 from netanomaly.registry.location import Location
+from netanomaly.registry.signing import Trust
 from netanomaly.registry.store import Store
 
 
@@ -54,7 +55,7 @@ def fsck(location: Location, *, repair: bool = False) -> Result:
         if head is None:
             findings.append(Finding(item.key, problem))
             continue
-        found, sizes, keys = _model(store, head)
+        found, sizes, keys = _model(store, head, location.trust)
         versions += len(keys)
         size += sizes
         unfinished += _unfinished(store, head.model, keys)
@@ -80,7 +81,7 @@ def _head(store: Store, key: str) -> tuple[Head | None, str]:
         return head, "was altered: its checksum is wrong"
 
 
-def _model(store: Store, head: Head) -> tuple[list[Finding], int, set[str]]:
+def _model(store: Store, head: Head, trust: Trust | None) -> tuple[list[Finding], int, set[str]]:
     findings: list[Finding] = []
     key = documents.head_key(head.model)
     entries: list[Entry] = []
@@ -102,17 +103,19 @@ def _model(store: Store, head: Head) -> tuple[list[Finding], int, set[str]]:
     checked: set[str] = set()
     size = 0
     for entry in entries:
-        for finding, read in _entry(store, head.model, entry, checked):
+        for finding, read in _entry(store, head.model, entry, trust, checked):
             size += read
             if finding is not None:
                 findings.append(finding)
     return findings, size, {entry.key for entry in entries}
 
 
-def _entry(store: Store, model: str, entry: Entry, checked: set[str]) -> Iterator[tuple[Finding | None, int]]:
+def _entry(
+    store: Store, model: str, entry: Entry, trust: Trust | None, checked: set[str]
+) -> Iterator[tuple[Finding | None, int]]:
     try:
-        record = record_of(store, model, entry)
-    except DamagedRegistry as error:
+        record = record_of(store, model, entry, trust)
+    except (DamagedRegistry, ModelError) as error:
         yield Finding(documents.record_key(model, entry.key), str(error)), 0
         return
     if entry.status == DELETED or not record.artifact.path:

@@ -10,9 +10,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from netanomaly import __version__
+from netanomaly.errors import Absent, Refused, StoreUnavailable
 from netanomaly.registry import documents, names, sealing
 from netanomaly.registry.documents import Entry, Head
-from netanomaly.registry.errors import Absent, NotInRegistry, Refused, StoreUnavailable
+from netanomaly.registry.errors import NotInRegistry
 from netanomaly.registry.store import Store
 
 _CONTENDED_SECONDS = 120.0

@@ -10,6 +10,7 @@ from netanomaly.registry import artifacts, changes, documents, heads, names, reg
 from netanomaly.registry.changes import Change, Promotion
 from netanomaly.registry.documents import File, Record
 from netanomaly.registry.location import Location
+from netanomaly.registry.signing import Signer
 from netanomaly.registry.store import Store
 
 _ORIGINAL = ("version", "model_path", "creation_timestamp", "description", "metadata", "metrics")
@@ -37,7 +38,7 @@ def import_file(location: Location, path: Path) -> list[Imported]:
     """
     planned = [(model, version) for model in _models(path) for version in model["versions"]]
     store = location.write
-    done = [_import(store, path, model["model_name"], version) for model, version in planned]
+    done = [_import(store, location.signer, path, model["model_name"], version) for model, version in planned]
     view.publish(store)
     return done
 
@@ -65,7 +66,7 @@ def _models(path: Path) -> list[dict[str, Any]]:
     return models  # type: ignore[no-any-return]
 
 
-def _import(store: Store, path: Path, model: str, version: dict[str, Any]) -> Imported:
+def _import(store: Store, signer: Signer | None, path: Path, model: str, version: dict[str, Any]) -> Imported:
     version = registering.plain_json(version, f"version {version['version']} of model {model!r} in {path}")
     found = _model_file(path, str(version.get("model_path") or ""))
     before = heads.find(store, model)
@@ -99,7 +100,7 @@ def _import(store: Store, path: Path, model: str, version: dict[str, Any]) -> Im
         created_by=changes.caller(),
         **given,
     )
-    record, digest, new = registering.put_record(store, record)
+    record, digest, new = registering.put_record(store, record, signer)
     done = registering.commit(store, before, record, digest, new, Promotion(), change)
     return Imported(model, str(version["version"]), done.version, done.created, found is not None)
 

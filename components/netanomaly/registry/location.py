@@ -1,12 +1,15 @@
-"""Which store a registry URI means."""
+"""Which store a registry URI means, and which keys its records are signed and believed by."""
 
 import os
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from netanomaly.errors import InputError
 from netanomaly.registry.file_store import FileStore
+from netanomaly.registry.signing import Signer, Trust
 from netanomaly.registry.store import Store
 
 if TYPE_CHECKING:
@@ -16,14 +19,31 @@ _SINGLE_WRITER = "NETANOMALY_SINGLE_WRITER"
 
 
 class Location:
-    """A registry's place: a store to read from, and one to write to once the server is known to be fit for it."""
+    """A registry's place: a store to read from, and one to write to once the server is known to be fit for it.
 
-    def __init__(self, read: Store, bucket: "ObjectStore | None" = None, single_writer: bool = False) -> None:
+    `trust`: the keys by which records are believed; None: they need no signature.
+    """
+
+    def __init__(
+        self,
+        read: Store,
+        bucket: "ObjectStore | None" = None,
+        single_writer: bool = False,
+        sign_key: str = "",
+        trusted_keys: Sequence[str] = (),
+    ) -> None:
         self.read = read
         self.uri = read.uri
         self.bucket = bucket
+        self.trust = Trust.in_keys(trusted_keys, "trusted_keys") if trusted_keys else Trust.from_environment()
         self._single_writer = single_writer
+        self._sign_key = sign_key
         self._write: Store | None = None if bucket is not None else read
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """What signs new records, if anything. Raises InputError when the key cannot be used."""
+        return Signer(self._sign_key, "the signing key") if self._sign_key else Signer.from_environment()
 
     @property
     def write(self) -> Store:
@@ -36,33 +56,43 @@ class Location:
         return self._write
 
 
-def locate(uri: str | Path, *, single_writer: bool = False) -> Location:
+def locate(
+    uri: str | Path, *, single_writer: bool = False, sign_key: str = "", trusted_keys: Sequence[str] = ()
+) -> Location:
     """A folder (a path or `file:///folder`) or a bucket (`s3://bucket/prefix`). Neither is touched yet.
 
     Args:
         uri: Where the registry is, or will be.
         single_writer: The user's word that only one process ever writes there, so that a server whose conditional
             writes cannot be trusted is accepted; also NETANOMALY_SINGLE_WRITER=1.
+        sign_key: What new records are signed with, as for `Signer`; also NETANOMALY_SIGN_KEY.
+        trusted_keys: Records without a signature by one of them are refused, as for `Trust.in_keys`; also
+            NETANOMALY_TRUSTED_KEYS.
 
     Raises:
-        InputError: The URI names no such place, or a variable of the environment is wrong.
+        InputError: The URI names no such place, a key is none, or a variable of the environment is wrong.
     """
     text = str(uri)
-    scheme, separator, _ = text.partition("://")
-    if not separator:
-        return Location(FileStore(Path(text).expanduser()))
-    if scheme == "s3":
+    bucket = None
+    if text.startswith("s3://"):
         from netanomaly.registry.object_store import ObjectStore
         from netanomaly.registry.retrying import Retrying
 
         bucket = ObjectStore(text)
         single_writer = single_writer or os.environ.get(_SINGLE_WRITER, "") not in ("", "0")
-        return Location(Retrying(bucket), bucket, single_writer)
-    parts = urlsplit(text)
+    read = FileStore(_folder(text)) if bucket is None else Retrying(bucket)
+    return Location(read, bucket, single_writer, sign_key, trusted_keys)
+
+
+def _folder(text: str) -> Path:
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        return Path(text).expanduser()
     if scheme != "file":
         raise InputError(
             f"registry {text!r}: {scheme}:// is not supported; name a folder, file:///folder or s3://bucket/prefix"
         )
+    parts = urlsplit(text)
     if parts.netloc not in ("", "localhost") or not parts.path:
         raise InputError(f"registry {text!r} names no folder of this machine; write file:///absolute/folder")
-    return Location(FileStore(Path(unquote(parts.path))))
+    return Path(unquote(parts.path))

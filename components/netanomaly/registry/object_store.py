@@ -15,11 +15,13 @@ from typing import Any, BinaryIO
 from minio import Minio
 from minio.sse import Sse
 
-from netanomaly.registry import s3_client, s3_errors
-from netanomaly.registry.errors import Absent, Refused, WrongDigest
+from netanomaly.errors import Absent, Refused
+from netanomaly.registry.errors import WrongDigest
 from netanomaly.registry.store import Listed, Stored, Uploaded
+from netanomaly.s3 import answers, client
 
-_PIECE_BYTES = 1 << 20
+# What is lost of an answer that is cut off is less than one piece.
+_PIECE_BYTES = 1 << 16
 # S3 takes no part under 5 MiB but the last, and at most 10,000 of them.
 _PART_BYTES = 8 << 20
 _SMALLEST_PART_BYTES = 5 << 20
@@ -31,18 +33,18 @@ class ObjectStore:
     """Objects under one prefix of a bucket.
 
     Args:
-        uri: `s3://bucket/prefix`; server and credentials come from the environment (see `s3_client`).
+        uri: `s3://bucket/prefix`; server and credentials come from the environment (see `s3.client`).
         timeouts: Default: from the environment.
 
     Raises:
         InputError: The URI or a variable of the environment is wrong.
     """
 
-    def __init__(self, uri: str, timeouts: s3_client.Timeouts | None = None) -> None:
-        place = s3_client.place(uri)
+    def __init__(self, uri: str, timeouts: client.Timeouts | None = None) -> None:
+        place = client.place(uri)
         self.uri = f"s3://{place.bucket}/{place.prefix}".rstrip("/")
-        self.timeouts = timeouts or s3_client.Timeouts.from_environment()
-        self.endpoint = s3_client.endpoint()
+        self.timeouts = timeouts or client.Timeouts.from_environment()
+        self.endpoint = client.endpoint()
         self._bucket, self._prefix = place.bucket, place.prefix
         # What the server calls itself, known after the first write.
         self.server = ""
@@ -58,7 +60,7 @@ class ObjectStore:
                 response.close()
                 response.release_conn()
         if not etag:
-            raise s3_errors.not_s3(self.endpoint)
+            raise answers.not_s3(self.endpoint)
         return Stored(data, etag)
 
     def put_new(self, key: str, data: bytes) -> str:
@@ -85,7 +87,7 @@ class ObjectStore:
                 stream, size = io.BytesIO(data), len(data)
                 found = hashlib.sha256(data).hexdigest()
                 if sha256 is not None and found != sha256:
-                    raise changed(source, found, sha256)
+                    raise WrongDigest.of_source(source, found, sha256)
             else:
                 # The address is by content: without a known digest the file is read once more.
                 found = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
@@ -98,7 +100,7 @@ class ObjectStore:
                     self._bucket, self._prefix + key, stream, size, part_size=part, num_parallel_uploads=1
                 )
         if not result.etag:
-            raise s3_errors.not_s3(self.endpoint)
+            raise answers.not_s3(self.endpoint)
         return Uploaded(key, found, size)
 
     @contextmanager
@@ -125,7 +127,7 @@ class ObjectStore:
     def _client(self) -> Minio:
         # A connection shared by two processes after a fork mixes up their answers.
         if self._made is None or self._made[0] != os.getpid():
-            self._made = os.getpid(), s3_client.connect(self.timeouts)
+            self._made = os.getpid(), client.connect(self.timeouts)
         return self._made[1]
 
     def _put(self, key: str, data: bytes, condition: Sse) -> str:
@@ -141,7 +143,7 @@ class ObjectStore:
                 part_size=max(_SMALLEST_PART_BYTES, len(data)),
             )
         if not result.etag:
-            raise s3_errors.not_s3(self.endpoint)
+            raise answers.not_s3(self.endpoint)
         headers: Mapping[str, str] = result.http_headers or {}
         self.server = headers.get("Server") or ""
         return f'"{result.etag}"'
@@ -154,8 +156,8 @@ class ObjectStore:
     def _in_words(self, key: str, action: str) -> Iterator[None]:
         try:
             yield
-        except s3_errors.CAUGHT as error:
-            raise s3_errors.in_words(error, self.uri, self.endpoint, key, action) from None
+        except answers.CAUGHT as error:
+            raise answers.in_words(error, self.uri, self.endpoint, key, action) from None
 
 
 class _Condition(Sse):
@@ -183,9 +185,5 @@ class _Verified:
         self._digest.update(data)
         self._left -= len(data)
         if not self._left and self._digest.hexdigest() != self._sha256:
-            raise changed(self._path, self._digest.hexdigest(), self._sha256)
+            raise WrongDigest.of_source(self._path, self._digest.hexdigest(), self._sha256)
         return data
-
-
-def changed(path: Path, found: str, expected: str) -> WrongDigest:
-    return WrongDigest(f"{path} has SHA-256 {found}, not {expected}: it changed while it was registered")

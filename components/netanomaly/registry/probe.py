@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from netanomaly.errors import NetanomalyError
+from netanomaly.errors import Absent, NetanomalyError, Refused, StoreRefused, StoreUnavailable
 from netanomaly.registry import documents
-from netanomaly.registry.errors import Absent, Refused, StoreRefused, StoreUnavailable, UnfitStore
+from netanomaly.registry.errors import UnfitStore
 from netanomaly.registry.object_store import ObjectStore
 from netanomaly.registry.retrying import Retrying
 from netanomaly.registry.store import Store, Stored
@@ -26,6 +26,7 @@ KEY = "probe.json"
 
 _WRITERS = 16
 _RACES = 3
+_ATTEMPTS = 10
 _SEAWEEDFS = re.compile(r"SeaweedFS\b.*?(\d+)\.(\d+)")
 # Before it the conditions were checked and then written: several winners in 37 to 39 of 40 races.
 _SEAWEEDFS_ATOMIC = (4, 18)
@@ -117,9 +118,9 @@ def probe(store: ObjectStore) -> Probe:
 
 
 def remember(store: ObjectStore, result: Probe, single_writer: bool) -> None:
-    """Keep the answer in the registry."""
+    """Keep the answer in the registry. Raises StoreUnavailable where others change it again and again."""
     asking = SingleWriter(Retrying(store))
-    while True:
+    for _ in range(_ATTEMPTS):
         remembered, etag = _remembered(asking), None
         with suppress(Absent):
             etag = asking.get(KEY).etag
@@ -133,6 +134,7 @@ def remember(store: ObjectStore, result: Probe, single_writer: bool) -> None:
             else:
                 asking.put_if_match(KEY, data, etag)
             return
+    raise StoreUnavailable(f"{store.uri}/{KEY} could not be written: each time it was another's; run again")
 
 
 def _remembered(store: Store) -> _Remembered:
@@ -218,6 +220,9 @@ class SingleWriter:
         self.uri = store.uri
         self.get, self.list, self.upload = store.get, store.list, store.upload
         self.read, self.stat, self.remove = store.read, store.stat, store.remove
+
+    def within(self, seconds: float) -> "SingleWriter":
+        return SingleWriter(self._store.within(seconds))
 
     def put_new(self, key: str, data: bytes) -> str:
         if self._current(key) is not None:

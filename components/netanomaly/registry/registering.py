@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from netanomaly.errors import InputError, NetanomalyError
+from netanomaly.errors import InputError, ModelError, NetanomalyError, Refused, StoreUnavailable
 from netanomaly.registry import changes, documents, heads, sealing
 from netanomaly.registry.changes import Change, Promotion
 from netanomaly.registry.documents import Entry, Head, Record
-from netanomaly.registry.errors import KeyConflict, Refused, StoreUnavailable
+from netanomaly.registry.errors import KeyConflict
 from netanomaly.registry.heads import Found
+from netanomaly.registry.signing import Signer
 from netanomaly.registry.store import Listed, Store
 
 _MOST_METADATA_BYTES = 1 << 20
@@ -46,16 +47,18 @@ def plain_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     return json.loads(text)  # type: ignore[no-any-return]
 
 
-def put_record(store: Store, record: Record) -> tuple[Record, str, bool]:
-    """Create the record, or find that this very registration was begun before.
+def put_record(store: Store, record: Record, signer: Signer | None = None) -> tuple[Record, str, bool]:
+    """Create the record, signed where there is a key, or find that this very registration was begun before.
 
     Returns:
         The record, its digest, and whether it is new: then no older entry can be its.
 
     Raises:
-        KeyConflict: The key stands for other contents.
+        KeyConflict: The key stands for other contents, or was not signed by this key when it was begun.
     """
     key = documents.record_key(record.model, record.key)
+    if signer is not None:
+        record = signer.signed(record)
     data = documents.canonical(record)
     try:
         store.put_new(key, data)
@@ -67,8 +70,17 @@ def put_record(store: Store, record: Record) -> tuple[Record, str, bool]:
                 f"{_called(record)} registered model {record.model!r} before with other contents; "
                 "start a new run, or give another key"
             ) from None
+        if signer is not None:
+            _refuse_other_signer(record, data, signer)
         return found, documents.digest(data), False
     return record, documents.digest(data), True
+
+
+def _refuse_other_signer(record: Record, data: bytes, signer: Signer) -> None:
+    try:
+        signer.trust().check(data, f"what {_called(record)} registered before")
+    except ModelError as error:
+        raise KeyConflict(f"{error}; start a new run, or give another key") from None
 
 
 def commit(

@@ -4,32 +4,35 @@ A conditional write that was sent and not answered may have happened. Sent again
 first try: so the object is read, and what stands there says who won.
 """
 
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from netanomaly.registry.errors import Absent, Refused, StoreUnavailable, Unreachable
+from netanomaly.errors import Absent, Refused, StoreUnavailable, Unreachable
 from netanomaly.registry.object_store import ObjectStore
 from netanomaly.registry.store import Listed, Stored, Uploaded
+from netanomaly.s3.outage import Outage
 
 T = TypeVar("T")
 
-_FIRST_WAIT_SECONDS = 0.05
-_LONGEST_WAIT_SECONDS = 5.0
-# A server that never answered is more likely misspelt than down.
-_FIRST_CONTACT_SECONDS = 10.0
-
 
 class Retrying:
-    """A store in a bucket that survives outages shorter than `retry` seconds."""
+    """A store in a bucket that survives outages shorter than `retry` seconds.
 
-    def __init__(self, store: ObjectStore) -> None:
+    Args:
+        store: The bucket.
+        seconds: How long a request is asked again after it first failed; default: the bucket's `timeouts.retry`.
+    """
+
+    def __init__(self, store: ObjectStore, seconds: float | None = None) -> None:
         self._store = store
+        self._seconds = store.timeouts.retry if seconds is None else seconds
         self.uri = store.uri
         self._answered = False
+
+    def within(self, seconds: float) -> "Retrying":
+        return Retrying(self._store, min(seconds, self._seconds))
 
     def get(self, key: str) -> Stored:
         return self._again(lambda: self._store.get(key))
@@ -61,19 +64,20 @@ class Retrying:
     def _pieces(self, key: str, size: int) -> Iterator[bytes]:
         """Goes on where an answer was cut off; who reads compares the digest of the whole."""
         done = 0
-        waits = self._waits()
+        outage = Outage(self._seconds)
         while done < size:
             try:
                 with self._store.read(key, done) as pieces:
                     for piece in pieces:
                         done += len(piece)
                         yield piece
+                        outage = Outage(self._seconds)
                 return
             except StoreUnavailable as error:
-                next(waits)(error)
+                outage.wait(error, answered=self._answered)
 
     def _conditionally(self, key: str, data: bytes, etag: str | None, write: Callable[[], str]) -> str:
-        waits = self._waits()
+        outage = Outage(self._seconds)
         ambiguous = False
         while True:
             try:
@@ -85,7 +89,7 @@ class Retrying:
                 return self._settled(key, data)
             except StoreUnavailable as error:
                 ambiguous = ambiguous or not isinstance(error, Unreachable)
-                next(waits)(error)
+                outage.wait(error, answered=self._answered)
             else:
                 self._answered = True
                 return written
@@ -111,34 +115,15 @@ class Retrying:
         return current.etag
 
     def _again(self, ask: Callable[[], T]) -> T:
-        waits = self._waits()
+        outage = Outage(self._seconds)
         while True:
             try:
                 answer = ask()
             except StoreUnavailable as error:
-                next(waits)(error)
+                outage.wait(error, answered=self._answered)
             except Absent:
                 self._answered = True
                 raise
             else:
                 self._answered = True
                 return answer
-
-    def _waits(self) -> Iterator[Callable[[StoreUnavailable], None]]:
-        """What to do after each failure: sleep a growing, random time, or raise it when the time is over."""
-        started = time.monotonic()
-        longest = _FIRST_WAIT_SECONDS
-
-        def wait(error: StoreUnavailable) -> None:
-            budget = self._store.timeouts.retry
-            if isinstance(error, Unreachable) and not self._answered:
-                budget = min(budget, _FIRST_CONTACT_SECONDS)
-            seconds = longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter
-            elapsed = time.monotonic() - started
-            if elapsed + seconds > budget:
-                raise type(error)(f"{error}; given up after {elapsed:.0f} seconds") from None
-            time.sleep(seconds)
-
-        while True:
-            yield wait
-            longest = min(longest * 2, _LONGEST_WAIT_SECONDS)

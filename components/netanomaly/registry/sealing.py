@@ -10,9 +10,10 @@ from typing import TypeVar
 
 import msgspec
 
+from netanomaly.errors import Absent, Refused
 from netanomaly.registry import documents
 from netanomaly.registry.documents import Entry, Event, Head, Segment
-from netanomaly.registry.errors import Absent, DamagedRegistry, Refused
+from netanomaly.registry.errors import DamagedRegistry
 from netanomaly.registry.store import Store
 
 LONGEST_TAIL = 256

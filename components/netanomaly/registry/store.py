@@ -48,6 +48,9 @@ class Store(Protocol):
 
     uri: str
 
+    def within(self, seconds: float) -> "Store":
+        """The same place, for work that may be left undone: an outage or a lock is waited for no longer than that."""
+
     def get(self, key: str) -> Stored:
         """The whole object. Raises Absent."""
 

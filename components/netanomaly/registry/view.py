@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 
+from netanomaly.errors import Absent, Refused
 from netanomaly.registry import documents, heads, sealing
 from netanomaly.registry.documents import DELETED, READY, Entry, Head, Record
-from netanomaly.registry.errors import Absent, DamagedRegistry, Refused
+from netanomaly.registry.errors import DamagedRegistry
 from netanomaly.registry.store import Store
 
 # Up to this many versions people read the file whole; beyond, each model shows its newest and says where the rest is.

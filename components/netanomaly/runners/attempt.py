@@ -46,13 +46,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Place:
-    """Where tasks run: what all tasks of a run share."""
+    """Where tasks run, and whether they are tried again: what all tasks of a run share."""
 
     launcher: Launcher
     folder: RunFolder
     run_id: str
     environment: Mapping[str, str]
     canceled: threading.Event
+    retries: bool = True
 
 
 def carry_out(
@@ -64,13 +65,14 @@ def carry_out(
     """Run a task, with the retries it is allowed. Never raises: a defect becomes an outcome too."""
     started = time.monotonic()
     failures = 0
+    allowed = work.task.retry.count if place.retries else 0
     while True:
         outcome = _attempt(work, place, failures + 1, started, on_rows)
         failures += 1
         if (
             outcome.error is None
             or place.canceled.is_set()
-            or failures > work.task.retry.count
+            or failures > allowed
             or outcome.run_exit_code in _NOT_RETRIED
         ):
             return outcome

@@ -21,14 +21,22 @@ from netanomaly.runners.events import (
     TaskRetried,
     TaskStarted,
 )
-from netanomaly.runners.result import CANCELED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, StageResult
+from netanomaly.runners.result import CACHED, CANCELED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, StageResult
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _SECONDS_BETWEEN_ROW_LINES = 10.0
 
-_STYLES = {SUCCEEDED: "green", FAILED: "bold red", CANCELED: "yellow", RUNNING: "cyan", SKIPPED: "dim", WAITING: "dim"}
+_STYLES = {
+    SUCCEEDED: "green",
+    CACHED: "green",
+    FAILED: "bold red",
+    CANCELED: "yellow",
+    RUNNING: "cyan",
+    SKIPPED: "dim",
+    WAITING: "dim",
+}
 
 
 @contextmanager
@@ -56,7 +64,7 @@ class PlainView:
     def __call__(self, event: Event) -> None:
         match event:
             case RunStarted():
-                self._say(f"run {event.run_id} of {event.pipeline} in {event.run_dir}")
+                self._say(f"run {event.run_id} of {event.pipeline} in {event.place}")
             case TaskStarted():
                 self._say(f"{event.stage.name}: started")
                 self._rows_told[event.stage.name] = time.monotonic()
@@ -72,7 +80,7 @@ class PlainView:
             case RunStopping():
                 self._say(f"{event.signal_name}: stopping; once more to kill")
             case RunFinished():
-                self._say(f"run {event.result.state} after {event.result.seconds:.1f} s")
+                self._say(f"run {event.state} after {event.seconds:.1f} s")
 
     def _say(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
@@ -91,7 +99,7 @@ class TableView:
     def __call__(self, event: Event) -> None:
         match event:
             case RunStarted():
-                self._title = f"{event.pipeline}  {event.run_dir}"
+                self._title = f"{event.pipeline}  {event.place}"
                 self._stages = {stage.name: stage for stage in event.stages}
             case TaskStarted():
                 self._started[event.stage.name] = time.monotonic()
@@ -116,17 +124,20 @@ class TableView:
         table = Table(title=Text(self._title), title_justify="left", caption=Text(self._note), caption_justify="left")
         table.add_column("Stage", overflow="fold")
         table.add_column("State")
-        for heading in ("Seconds", "Rows", "Peak memory"):
-            table.add_column(heading, justify="right")
         # A copy: the run goes on while this is drawn.
-        for stage in list(self._stages.values()):
-            table.add_row(
-                Text(stage.display_name),
-                Text(stage.state, style=_STYLES.get(stage.state, "")),
-                self._seconds(stage),
-                f"{self._rows[stage.name]:,}" if stage.name in self._rows else "",
-                _mebibytes(stage.peak_memory_bytes),
-            )
+        stages = list(self._stages.values())
+        figures = {
+            "Seconds": [self._seconds(stage) for stage in stages],
+            "Rows": [f"{self._rows[stage.name]:,}" if stage.name in self._rows else "" for stage in stages],
+            "Peak memory": [_mebibytes(stage.peak_memory_bytes) for stage in stages],
+        }
+        # A cluster tells neither rows nor memory.
+        shown = {heading: values for heading, values in figures.items() if heading == "Seconds" or any(values)}
+        for heading in shown:
+            table.add_column(heading, justify="right")
+        for number, stage in enumerate(stages):
+            state = Text(stage.state, style=_STYLES.get(stage.state, ""))
+            table.add_row(Text(stage.display_name), state, *(values[number] for values in shown.values()))
         return table
 
     def _seconds(self, stage: StageResult) -> str:
@@ -137,12 +148,13 @@ class TableView:
 
 
 def _last_line(stage: StageResult) -> str:
-    if stage.state == SKIPPED:
-        return f"{stage.name}: skipped"
+    if stage.state in (SKIPPED, CACHED):
+        return f"{stage.name}: {stage.state}"
     figures = f"{stage.seconds or 0:.1f} s"
     if stage.peak_memory_bytes is not None:
         figures += f", {_mebibytes(stage.peak_memory_bytes)}"
-    reason = f": {stage.error} (log: {stage.log})" if stage.state == FAILED else ""
+    log = f" (log: {stage.log})" if stage.log is not None else ""
+    reason = f": {stage.error}{log}" if stage.error and stage.state == FAILED else ""
     return f"{stage.name}: {stage.state} after {figures}{reason}"
 
 

@@ -185,12 +185,12 @@ def _exit(call: StageCall, code: int, state: Mapping[str, Any], log: StageLog) -
         way_out = "raise the limit in the pipeline, or lower the stage's batch or sample sizes"
         return StageExit(code=None, signal=signal.SIGKILL, error=f"killed for memory: {of}; {way_out}")
     if code in (128 + signal.SIGKILL, 128 + signal.SIGSEGV, 128 + signal.SIGABRT, 128 + signal.SIGBUS):
-        return StageExit(code=None, signal=code - 128, error=log.error)
+        return StageExit(code=None, signal=code - 128, peak_memory_bytes=log.peak_memory_bytes, error=log.error)
     error = log.error
     if code and error is None:
         said = log.last_line or str(state.get("Error") or "")
         error = f"exited with {code}; its last line: {said[:200]}" if said else None
-    return StageExit(code=code, error=error if code else None)
+    return StageExit(code=code, peak_memory_bytes=log.peak_memory_bytes, error=error if code else None)
 
 
 def _log_failed(call: StageCall, failure: OSError) -> OutsideError:

@@ -123,6 +123,8 @@ def in_words(failure: BaseException, doing: str) -> str:
             f"{path or 'a folder'} is not shared with the Docker daemon at {address()} ({doing}); "
             "choose a --workdir and data that the daemon's machine has under the same path"
         )
+    if "no basic auth credentials" in said or "unauthorized" in said:
+        return f"the container registry wants to know who you are ({doing}): {said}; `docker login` tells it"
     if isinstance(failure, APIError):
         return f"Docker refused ({doing}): {said}"
     return f"the Docker daemon at {address()} is gone ({doing}): {said}; start it and run again"

@@ -1,17 +1,16 @@
 """What a run tells while it goes on. Events come in order, on the thread that called `run`."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from netanomaly.runners.result import RunResult, StageResult
+from netanomaly.runners.result import StageResult
 
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The run folder exists; `stages` are all tasks, in topological order."""
+    """The run exists; `place` is where to look at it (its folder, its page), `stages` are all tasks."""
 
     run_id: str
-    run_dir: Path
+    place: str
     pipeline: str
     stages: tuple[StageResult, ...]
 
@@ -56,9 +55,10 @@ class RunStopping:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """All is done."""
+    """All is done. `state` is `succeeded`, `failed` or `canceled`."""
 
-    result: RunResult
+    state: str
+    seconds: float
 
 
 Event = RunStarted | TaskStarted | TaskProgress | TaskRetried | TaskFinished | RunStopping | RunFinished

@@ -54,6 +54,7 @@ def run(
     on_event: Callable[[Event], None] = lambda _: None,
     environment: Mapping[str, str] | None = None,
     side_by_side: int | None = None,
+    retries: bool = True,
 ) -> RunResult:
     """Run a compiled pipeline to its end and say what became of it. A failed stage is a result, not an exception.
 
@@ -69,6 +70,7 @@ def run(
         on_event: Called in this thread for each event.
         environment: Variables for every stage, on top of its container's.
         side_by_side: Most stages that run at a time; by default the number of processors.
+        retries: Whether a failed task is tried again as often as the pipeline says.
 
     Raises:
         InputError: The pipeline or an argument is wrong; nothing was started.
@@ -85,7 +87,7 @@ def run(
         created=f"{now:%Y-%m-%dT%H:%M:%SZ}",
     )
     folder = RunFolder(Path(run_dir))
-    place = Place(launcher, folder, run_id, dict(environment or {}), canceled=threading.Event())
+    place = Place(launcher, folder, run_id, dict(environment or {}), canceled=threading.Event(), retries=retries)
     execution = _Execution(spec, names, place, on_event, side_by_side or _processors())
     folder.create()
     return execution.run(values)
@@ -142,7 +144,7 @@ class _Execution:
         root = Scope(self._pipeline.root, arguments)
         self._write_state(RUNNING)
         stages = tuple(self._stages.values())
-        self._emit(RunStarted(self._names.id, self._place.folder.root, self._pipeline.name, stages))
+        self._emit(RunStarted(self._names.id, str(self._place.folder.root), self._pipeline.name, stages))
         try:
             with interruptions(self._messages.put):
                 self._advance(root)
@@ -300,7 +302,7 @@ class _Execution:
             pipeline_outputs=pipeline_outputs,
         )
         self._write_state(state, result)
-        self._emit(RunFinished(result))
+        self._emit(RunFinished(result.state, result.seconds))
         return result
 
     def _verdict(self, root: Scope) -> tuple[str, int, str | None, str | None]:

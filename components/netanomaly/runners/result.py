@@ -12,6 +12,8 @@ from netanomaly.runners.values import nearest
 # States of a run and of a stage. The first two are on the way: a crashed run leaves them in its file.
 WAITING, RUNNING = "waiting", "running"
 SUCCEEDED, FAILED, SKIPPED, CANCELED = "succeeded", "failed", "skipped", "canceled"
+# Of a stage on a cluster: an earlier run's outputs were taken.
+CACHED = "cached"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A stage's log: written as it comes, with the two kinds of line that mean something picked out."""
+"""A stage's log: written as it comes, with the kinds of line that mean something picked out."""
 
 import re
 from collections.abc import Callable
@@ -7,19 +7,22 @@ from types import TracebackType
 from typing import Self
 
 _PROGRESS = re.compile(r"progress: (\d+) rows")
+_PEAK_MEMORY = re.compile(r"peak memory: (\d+) bytes")
 _ERROR = "error: "
-# A longer line is neither of the two; its rest is not kept.
+# A longer line is none of these; its rest is not kept.
 _LONGEST_LINE_BYTES = 64 * 1024
 
 
 class StageLog:
     """Feeds a stage's output to its log file and watches its lines.
 
-    `error` is the text of the last `error: ...` line, `last_line` the last line that is not blank.
+    `error` is the text of the last `error: ...` line, `last_line` the last line that is not blank;
+    `peak_memory_bytes` is what the stage said of itself, None where it did not get to say it.
     """
 
     def __init__(self, path: Path, on_rows: Callable[[int], None]) -> None:
         self.error: str | None = None
+        self.peak_memory_bytes: int | None = None
         self.last_line = ""
         self._on_rows = on_rows
         self._line = bytearray()
@@ -58,6 +61,9 @@ class StageLog:
         line = self._line.decode("utf-8", errors="replace").strip()
         self._line.clear()
         if not line:
+            return
+        if peak := _PEAK_MEMORY.fullmatch(line):
+            self.peak_memory_bytes = int(peak[1])
             return
         self.last_line = line
         progress = _PROGRESS.fullmatch(line)

@@ -29,8 +29,9 @@ def main(argv: list[str]) -> None:
         trained.model.save(stage.output("model"))
         stage.write_json("training_summary", trained.summary)
         summary = trained.summary
-        stage.describe("model", {"framework": "scikit-learn", "model_type": summary["model_type"]})
-        stage.describe("training_summary", {name: summary[name] for name in ("rows_fitted", "rows_calibrated")})
+        rows = {name: summary[name] for name in ("rows_fitted", "rows_calibrated")}
+        stage.describe("model", {"framework": "scikit-learn", "model_type": summary["model_type"], **rows})
+        stage.describe("training_summary", rows)
 
 
 if __name__ == "__main__":

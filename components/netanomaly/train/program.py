@@ -90,13 +90,13 @@ def train(
     features = [name for name in contract.features if name != parameters.label_column]
     # Takes as long as reading and encoding the rows; the detector waits for it where it needs it.
     Thread(target=import_module, args=("sklearn.ensemble",), daemon=True).start()
-    positions, chosen = _eligible(file, contract.label_column, parameters)
+    eligible, training_rows = _eligible(file, contract.label_column, parameters)
     rows_per_day = None
     if source_rows_per_day is not None:
-        rows_per_day = source_rows_per_day * len(positions) / file.metadata.num_rows
+        rows_per_day = source_rows_per_day * eligible.rows / file.metadata.num_rows
     budget = alert_budget(parameters, rows_per_day)
-    sampled = sampling.sample(positions, parameters.rows_at_most, parameters.random_state)
-    table = sampling.take(file, sampled, features, progress)
+    chosen = sampling.sample(eligible.rows, parameters.rows_at_most, parameters.random_state)
+    table = sampling.take(file, eligible, chosen, features, progress)
     clocks = [name for name in features if is_clock(table.column(name))]
     if clocks and len(clocks) < len(features):
         features = [name for name in features if name not in clocks]
@@ -119,7 +119,7 @@ def train(
         detector=detector,
         thresholds=[],
         alert_budget=budget,
-        training_rows=chosen,
+        training_rows=training_rows,
         versions=versions(),
         typical=Typical.learn(fitted_rows),
         rows_per_day=rows_per_day,
@@ -131,11 +131,11 @@ def train(
         "model_type": model.model_type,
         "parameters": resolved,
         "rows": file.metadata.num_rows,
-        "rows_eligible": len(positions),
+        "rows_eligible": eligible.rows,
         "rows_used": len(table),
         "rows_fitted": len(fitting),
         "rows_calibrated": len(calibrating),
-        "training_rows": chosen,
+        "training_rows": training_rows,
         "features": features,
         "left_out_as_time": clocks,
         "categorical": list(schema.categorical),
@@ -219,27 +219,28 @@ def refusal(report: Mapping[str, Any]) -> str:
     return "the data gate refused the data: " + ("; ".join(errors) or "no reason was reported")
 
 
-def _eligible(
-    file: pq.ParquetFile, label_column: str | None, parameters: Parameters
-) -> tuple[npt.NDArray[np.int64], str]:
-    """Positions of the rows that may be fitted on, and which those are: "normal" or "all"."""
+def _eligible(file: pq.ParquetFile, label_column: str | None, parameters: Parameters) -> tuple[sampling.Eligible, str]:
+    """The rows that may be fitted on, and which those are: "normal" or "all"."""
+
+    def normal(name: str) -> bool:
+        return is_normal(name, parameters.normal_labels)
+
     wanted = parameters.training_rows
     labelled = label_column is not None and label_column in file.schema_arrow.names
     if wanted == "all" or (wanted == "auto" and not labelled):
-        return np.arange(file.metadata.num_rows), "all"
+        return sampling.Eligible(file, None, normal), "all"
     if not labelled:
         raise DataError(
             "training_rows is 'normal' but the training data has no label column "
             f"{parameters.label_column!r}; set label_column, or training_rows to 'all'"
         )
-    counts, codes = sampling.classes(file, str(label_column))
-    normal = np.array([is_normal(name, parameters.normal_labels) for name in counts], dtype=bool)
-    if not normal.any():
+    eligible = sampling.Eligible(file, label_column, normal)
+    if not eligible.rows:
         raise DataError(
-            f"no training row is normal: column {label_column!r} holds {_listed(counts)}; "
+            f"no training row is normal: column {label_column!r} holds {_listed(eligible.classes)}; "
             "name the normal ones in normal_labels, or set training_rows to 'all'"
         )
-    return np.flatnonzero(normal[codes]), "normal"
+    return eligible, "normal"
 
 
 def _refuse_constant(table: pa.Table) -> None:

@@ -8,7 +8,8 @@ from netanomaly import stage_io
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.report import data_page
-        from netanomaly.validate.program import Parameters, validate
+        from netanomaly.validate.evidence import Parameters
+        from netanomaly.validate.program import validate
 
         training, evaluation = stage.input_json("training_report"), stage.input_json("evaluation_report")
         report = validate(training, evaluation, stage.parameters(Parameters))
@@ -17,14 +18,13 @@ def main(argv: list[str]) -> None:
         stage.output("data_report").write_text(page, encoding="utf-8")
         stage.set_output_parameter("verdict", report["verdict"])
         severities = [finding["severity"] for finding in report["findings"]]
-        stage.describe(
-            "validation_report",
-            {
-                "verdict": report["verdict"],
-                "errors": severities.count("error"),
-                "warnings": severities.count("warning"),
-            },
-        )
+        found = {
+            "verdict": report["verdict"],
+            "errors": severities.count("error"),
+            "warnings": severities.count("warning"),
+        }
+        stage.describe("validation_report", found)
+        stage.describe("data_report", found)
 
 
 if __name__ == "__main__":

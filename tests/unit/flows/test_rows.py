@@ -20,10 +20,9 @@ CONTRACT = Contract(("bytes", "proto", "packets"), ("proto",), "label")
 def batch(rows, labels=None):
     """Rows of (bytes, proto, packets)."""
     numbers = np.array([[row[0], row[2]] for row in rows], dtype=float).reshape(-1, 2).T.copy()
-    infinite = np.zeros(2, dtype=np.int64)
     texts = pa.array([row[1] for row in rows], pa.string()).dictionary_encode()
     named = pa.array(labels, pa.string()).dictionary_encode() if labels else None
-    return Batch(numbers, {"proto": texts}, named, infinite, ~np.isnan(numbers).any(axis=1))
+    return Batch(numbers, {"proto": texts}, named, {}, ~np.isnan(numbers).any(axis=1))
 
 
 ROWS = [(1.0, "tcp", 2.0), (1.0, "udp", 2.0), (2.0, "tcp", 1.0), (1.0, None, 2.0), (float("nan"), "tcp", 2.0)]

@@ -104,6 +104,18 @@ def test_the_parts_of_a_source_are_all_of_it_and_equal_rows_never_straddle(tmp_p
     assert evaluation.report["rows"] / 6000 == pytest.approx(fraction, abs=0.05)
 
 
+def test_what_is_counted_of_a_part_is_of_its_own_rows(tmp_path):
+    # Every other row is infinite; a part's count must be that of the rows in it.
+    (tmp_path / "a.csv").write_text(
+        "bytes,packets\n" + "".join(f"{['inf', row][row % 2]},{row}\n" for row in range(500))
+    )
+    parts = [Ingested(tmp_path, tmp_path / "a.csv", part=part).report for part in ("all", "training", "evaluation")]
+    everything, *counted = [next(c for c in report["columns"] if c["name"] == "bytes") for report in parts]
+    assert everything["infinite"] == 250
+    assert [column["infinite"] for column in counted] == [column["missing"] for column in counted]
+    assert sum(column["infinite"] for column in counted) == 250
+
+
 def test_a_source_that_changed_since_prepare_is_refused(tmp_path):
     source = csv_of(tmp_path / "a.csv", 100)
     identity = sources.resolve([str(source)]).identity()
@@ -168,8 +180,7 @@ def test_the_stage_ends_with_one_clear_line_and_no_executor_output(tmp_path, cap
     with pytest.raises(SystemExit) as ended:
         main(["--executor-input", executor_input(tmp_path, source=[str(tmp_path / "a.csv")])])
     assert ended.value.code == code
-    printed = capsys.readouterr().err.strip().splitlines()
-    assert len(printed) == 1
-    assert printed[0].startswith("error: ")
-    assert says in printed[0]
+    _peak_memory, error = capsys.readouterr().err.strip().splitlines()
+    assert error.startswith("error: ")
+    assert says in error
     assert not (tmp_path / "out" / "executor.json").exists()

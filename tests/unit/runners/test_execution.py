@@ -392,6 +392,12 @@ def test_what_cannot_get_better_is_not_tried_again(execute, code):
     assert launcher.started == ["a"]
 
 
+def test_a_run_without_retries_tries_once_whatever_the_pipeline_says(execute):
+    launcher = FakeLauncher(a=exits(3))
+    execute({"a": task("a", retryPolicy={"maxRetryCount": 5})}, launcher, retries=False)
+    assert launcher.started == ["a"]
+
+
 def test_events_tell_the_run_in_order(execute):
     def count(call, on_rows):
         on_rows(10)
@@ -413,7 +419,7 @@ def test_events_tell_the_run_in_order(execute):
     assert isinstance(events[0], RunStarted)
     assert [stage.name for stage in events[0].stages] == ["a", "b"]
     assert events[3] == TaskProgress("a", 20)
-    assert events[-1] == RunFinished(result)
+    assert events[-1] == RunFinished(result.state, result.seconds)
 
 
 def test_the_state_in_the_run_folder_is_that_of_the_moment(execute, tmp_path):

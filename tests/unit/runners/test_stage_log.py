@@ -18,6 +18,11 @@ def test_an_error_line_is_known_however_it_comes(log):
     assert (log.error, log.last_line) == ("disk full", "more")
 
 
+def test_what_a_stage_says_of_its_memory_is_known_and_is_no_last_word(log):
+    log.feed(b"no such column\npeak memory: 52428800 bytes\n")
+    assert (log.peak_memory_bytes, log.last_line) == (50 * 2**20, "no such column")
+
+
 def test_a_last_line_without_its_end_counts(tmp_path):
     with StageLog(tmp_path / "stage.log", lambda rows: None) as log:
         log.feed(b"error: cut short")

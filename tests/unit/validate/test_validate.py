@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from netanomaly.validate.program import Parameters, overlap, validate
+from netanomaly.validate.evidence import Parameters
+from netanomaly.validate.program import validate
+from netanomaly.validate.rows import overlap
 
 from tests.unit.ingest.test_ingest import Ingested
 

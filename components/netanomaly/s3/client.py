@@ -61,14 +61,19 @@ def place(uri: str) -> Place:
     parts = urlsplit(uri)
     if parts.scheme != "s3" or parts.query or parts.fragment:
         raise InputError(f"{uri!r} is no S3 URI; write s3://bucket/prefix")
-    if not _BUCKET.fullmatch(parts.netloc):
-        raise InputError(
-            f"{uri!r} names no bucket; write s3://bucket/prefix, the bucket in 3 to 63 of a-z, 0-9, '.' and '-'"
-        )
     prefix = unquote(parts.path).strip("/")
     if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
         raise InputError(f"{uri!r} has an empty part, '.' or '..' in its prefix; write s3://bucket/prefix")
-    return Place(parts.netloc, f"{prefix}/" if prefix else "")
+    return Place(bucket_name(parts.netloc, uri), f"{prefix}/" if prefix else "")
+
+
+def bucket_name(name: str, uri: str) -> str:
+    """The name itself. Raises InputError where no bucket can have it."""
+    if not _BUCKET.fullmatch(name):
+        raise InputError(
+            f"{uri!r} names no bucket; write s3://bucket/prefix, the bucket in 3 to 63 of a-z, 0-9, '.' and '-'"
+        )
+    return name
 
 
 def endpoint() -> str:

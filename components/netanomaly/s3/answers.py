@@ -1,4 +1,4 @@
-"""What an S3 server or the way to it answers instead of data, in the registry's words."""
+"""What an S3 server or the way to it answers instead of data, in our words."""
 
 import ssl
 from xml.etree.ElementTree import ParseError
@@ -6,7 +6,7 @@ from xml.etree.ElementTree import ParseError
 import urllib3.exceptions as transport
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
-from netanomaly.registry.errors import Absent, Refused, StoreRefused, StoreUnavailable, Unreachable
+from netanomaly.errors import Absent, Refused, StoreRefused, StoreUnavailable, Unreachable
 
 _WRONG_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthorizationHeaderMalformed"}
 _OUTSIDE = {"SlowDown", "RequestTimeout", "ConditionalRequestConflict", "OperationAborted", "BadDigest"}
@@ -14,11 +14,11 @@ _CONDITION = {"PreconditionFailed"}
 
 
 def in_words(error: Exception, uri: str, endpoint: str, key: str, action: str) -> Exception:
-    """The registry's exception for what a request ended with.
+    """Our exception for what a request ended with.
 
     Args:
         error: What the client raised.
-        uri: The registry.
+        uri: The registry or data source.
         endpoint: The server.
         key: The object.
         action: `read`, `write`, `list` or `delete`.

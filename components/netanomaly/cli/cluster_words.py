@@ -1,0 +1,114 @@
+"""What the commands that talk to a Kubeflow Pipelines server have in common: their options, and how they read them."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netanomaly import config, images
+from netanomaly.cli.compile import compiled_file
+
+if TYPE_CHECKING:
+    from netanomaly.cluster.access import Connection
+    from netanomaly.cluster.pipelines import Package
+    from netanomaly.cluster.submission import Submission
+
+HostOption = Annotated[
+    str,
+    typer.Option(
+        "--host",
+        metavar="URL",
+        envvar="KF_PIPELINES_ENDPOINT",
+        help="The server: http://localhost:8080 of a port-forward, https://host/pipeline behind Kubeflow's dashboard.",
+    ),
+]
+NamespaceOption = Annotated[str, typer.Option("--namespace", help="Your profile, where the server keeps users apart.")]
+ExperimentOption = Annotated[
+    str, typer.Option("--experiment", envvar="KF_PIPELINES_DEFAULT_EXPERIMENT_NAME", help="What runs are grouped in.")
+]
+CreateExperimentOption = Annotated[
+    bool, typer.Option("--create-experiment", help="Make the experiment where there is none of that name.")
+]
+TokenFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        envvar="KF_PIPELINES_SA_TOKEN_PATH",
+        help="File with a token, read anew for each request. A token or a cookie itself: NETANOMALY_KFP_TOKEN, "
+        "NETANOMALY_KFP_COOKIE.",
+    ),
+]
+CaFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca-file",
+        envvar=["NETANOMALY_KFP_CA_FILE", "SSL_CERT_FILE"],
+        help="Certificates (PEM) of the authority that signed the server's.",
+    ),
+]
+TimeoutOption = Annotated[
+    int, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait for each answer of the server.")
+]
+IntervalOption = Annotated[
+    float, typer.Option("--interval", min=0.01, metavar="SECONDS", help="How long to wait before looking again.")
+]
+ImagePrefixOption = Annotated[
+    str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
+]
+CacheOption = Annotated[
+    bool, typer.Option("--cache/--no-cache", help="Take outputs of earlier runs where inputs are the same.")
+]
+RegistryOption = Annotated[
+    str | None,
+    typer.Option("--registry", help="Registry URI; default: the configuration's."),
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the configuration.")
+]
+ParameterOption = Annotated[
+    list[str] | None,
+    typer.Option("--parameter", metavar="NAME=VALUE", help="Another parameter of the pipeline, beside its defaults."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+
+
+def connect(
+    host: str, namespace: str, token_file: Path | None, ca_file: Path | None, timeout_seconds: int
+) -> "Connection":
+    """A connection to the server; what is worth knowing of it goes to standard error."""
+    from netanomaly.cluster.access import Access
+    from netanomaly.cluster.access import connect as reach
+
+    connection = reach(Access(host, namespace, token_file, ca_file, timeout_seconds))
+    if connection.warning:
+        typer.echo(f"warning: {connection.warning}", err=True)
+    return connection
+
+
+def package(image_prefix: str, *, cache: bool) -> "Package":
+    """The training pipeline with the references of its images."""
+    from netanomaly.cluster.pipelines import Package
+
+    text = images.resolved(compiled_file().read_text(encoding="utf-8"), image_prefix)
+    return Package.read(text, cache=cache)
+
+
+def submission(
+    configuration: Path,
+    assignments: list[str] | None,
+    registry: str | None,
+    parameters: list[str] | None,
+    compiled: "Package",
+) -> "Submission":
+    """The configuration in a file with what the command line changes, checked for a cluster."""
+    from netanomaly.cluster.submission import submission as checked
+
+    document = config.override(config.read(configuration), assignments or [])
+    if registry:
+        document["registry"] = registry
+    return checked(document, config.override({}, parameters or []), compiled)
+
+
+def show_json(document: Any) -> None:
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

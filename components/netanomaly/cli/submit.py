@@ -1,0 +1,160 @@
+"""`netanomaly submit`: the training pipeline on a Kubeflow Pipelines server, followed to its end."""
+
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netanomaly import images
+from netanomaly.cli import cluster_words as words
+from netanomaly.errors import NetanomalyError
+
+if TYPE_CHECKING:
+    from netanomaly.cluster.access import Connection
+    from netanomaly.cluster.following import End
+    from netanomaly.cluster.pipelines import Package
+
+
+def submit(
+    configuration: Annotated[Path, typer.Argument(metavar="CONFIG", help="The pipeline configuration, a JSON file.")],
+    host: words.HostOption = "",
+    namespace: words.NamespaceOption = "",
+    experiment: words.ExperimentOption = "netanomaly",
+    create_experiment: words.CreateExperimentOption = False,
+    run_name: Annotated[
+        str | None, typer.Option(help="What the run is called, before the time; default: the model and its version.")
+    ] = None,
+    registry: words.RegistryOption = None,
+    assignments: words.SetOption = None,
+    parameters: words.ParameterOption = None,
+    image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
+    cache: words.CacheOption = True,
+    interval: words.IntervalOption = 5,
+    token_file: words.TokenFileOption = None,
+    ca_file: words.CaFileOption = None,
+    timeout_seconds: words.TimeoutOption = 60,
+    as_json: words.JsonOption = False,
+) -> None:
+    """Run the training pipeline on a Kubeflow Pipelines server, and follow it.
+
+    Data and registry have to be where pods reach them: s3://bucket/... The exit code is the failed stage's own.
+
+    Example: netanomaly submit nightly.json --host http://localhost:8080 --set data_source=s3://flows/office/
+    """
+    from netanomaly.cluster import experiments, pipelines, runs
+
+    compiled = words.package(image_prefix, cache=cache)
+    wanted = words.submission(configuration, assignments, registry, parameters, compiled)
+    model = wanted.config
+    name = runs.unique_name(run_name or f"{model.model_name} {model.model_version}"[: runs.LONGEST_NAME])
+    connection = words.connect(host, namespace, token_file, ca_file, timeout_seconds)
+    server = connection.server
+    group = experiments.experiment(server, experiment, connection.namespace, create=create_experiment)
+    version = pipelines.upload(server, compiled, connection.namespace)
+    run = runs.create(server, name, group, version, wanted.parameters, seconds_between_looks=interval)
+    summary = {
+        "state": "waiting",
+        "exit_code": 0,
+        "error": None,
+        "run_id": run["run_id"],
+        "run_name": name,
+        "url": connection.run_page(run["run_id"]),
+        "experiment": experiment,
+        "namespace": connection.namespace or None,
+        "pipeline": compiled.name,
+        "pipeline_id": version.pipeline_id,
+        "pipeline_version": version.name,
+        "pipeline_version_id": version.version_id,
+        "model_name": model.model_name,
+        "model_version": model.model_version,
+        "version": None,
+        "registry": wanted.registry,
+        "metrics": {},
+        "stages": [],
+    }
+    if wait:
+        summary |= _followed(connection, summary, compiled, interval)
+    if as_json:
+        words.show_json(summary)
+    if summary["error"]:
+        typer.echo(f"run: {summary['url']}", err=True)
+        typer.echo(f"error: {summary['error']}", err=True)
+    elif not as_json:
+        _print(summary)
+    raise typer.Exit(summary["exit_code"])
+
+
+class _Stopped(BaseException):
+    """A signal asked to stop following."""
+
+
+def _followed(
+    connection: "Connection", summary: Mapping[str, Any], compiled: "Package", interval: float
+) -> dict[str, Any]:
+    """What following the run adds to the summary; that it cannot be followed is one of the ends."""
+    from netanomaly.cluster.following import follow
+    from netanomaly.runners import console
+    from netanomaly.runners.interruption import interruptions
+
+    def stop(number: signal.Signals) -> None:
+        raise _Stopped(number)
+
+    try:
+        with interruptions(stop), console.view(sys.stderr) as show:
+            end = follow(
+                connection.server,
+                summary["run_id"],
+                compiled.name,
+                compiled.tasks,
+                summary["url"],
+                seconds_between_looks=interval,
+                on_event=show,
+            )
+    except _Stopped as stopped:
+        number = stopped.args[0]
+        error = f"no longer followed ({number.name}); run {summary['run_id']} goes on, and can be ended on its page"
+        return {"state": "running", "exit_code": 128 + number, "error": error}
+    except NetanomalyError as error:
+        return {"state": "unknown", "exit_code": error.exit_code, "error": str(error)}
+    return _ended(end)
+
+
+def _ended(end: "End") -> dict[str, Any]:
+    result = end.result or {}
+    return {
+        "state": end.state,
+        "exit_code": end.exit_code,
+        "error": end.error,
+        "version": result.get("version"),
+        "metrics": result.get("metrics", {}),
+        "stages": [
+            {
+                "name": stage.name,
+                "display_name": stage.display_name,
+                "state": stage.state,
+                "seconds": stage.seconds,
+                "exit_code": stage.exit_code,
+                "error": stage.error,
+            }
+            for stage in end.stages
+        ],
+    }
+
+
+def _print(summary: Mapping[str, Any]) -> None:
+    metrics = summary["metrics"]
+    shown = {
+        "model": f"{summary['model_name']} {summary['model_version']}",
+        "version": summary["version"],
+        "ROC-AUC": metrics.get("roc_auc"),
+        "recall at 1% false positives": metrics.get("recall_at_1_percent_fpr"),
+        "registered in" if summary["state"] == "succeeded" else "registers in": summary["registry"],
+        "run": summary["url"],
+    }
+    for label, value in shown.items():
+        if value is not None:
+            typer.echo(f"{label:<30}{f'{value:.4f}' if isinstance(value, float) else value}")

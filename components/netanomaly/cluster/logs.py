@@ -1,0 +1,79 @@
+"""What a stage's log says of how it ended: the server has it nowhere else.
+
+A log is that of one pod. The stage's own lines stand between the launcher's, which ends it with the stage's exit code.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from netanomaly.cluster.server import Server
+from netanomaly.errors import NetanomalyError, OutsideError
+from netanomaly.stage_io import ERROR, RESULT
+
+# Go's logging: severity and date, time, process, file and line.
+_LAUNCHER_LINE = re.compile(r"[IWEF](\d{4} \d\d:\d\d:\d\d\.\d+) ")
+_EXIT = re.compile(r"failed to execute component: exit status (\d+)")
+
+
+@dataclass(frozen=True)
+class StageLog:
+    """One attempt of a stage, as its log tells it. `exit_code` is None where the stage was ended from outside."""
+
+    task: str | None
+    """The key of its task; None where the log does not get that far."""
+    ended: str
+    """Day and time of the launcher's last word: later attempts have later ones."""
+    exit_code: int | None
+    error: str | None
+    result: dict[str, Any] | None
+
+    @property
+    def run_exit_code(self) -> int:
+        """What a command that followed the run should exit with on its account; as that of a local run."""
+        if self.exit_code is None:
+            return OutsideError.exit_code
+        return self.exit_code if 1 <= self.exit_code <= 4 else NetanomalyError.exit_code
+
+    @property
+    def reason(self) -> str:
+        """The stage's clear line, or what there is in its place."""
+        if self.exit_code is None:
+            return "killed: out of memory, or its node went away"
+        return self.error or f"ended with exit code {self.exit_code} and said nothing"
+
+
+def read(server: Server, run_id: str, node: str) -> StageLog | None:
+    """The log of a pod of a run; None where there is none, because it never ran or its log is gone."""
+    text = server.text(f"/apis/v1alpha1/runs/{run_id}/nodes/{node}/log")
+    return None if text is None else parse(text, run_id)
+
+
+def parse(text: str, run_id: str) -> StageLog:
+    """The log of a pod of a run."""
+    ended, exit_code, said, error, result = "", None, "", None, None
+    for line in text.splitlines():
+        launcher = _LAUNCHER_LINE.match(line)
+        if launcher:
+            ended = launcher[1]
+            found = _EXIT.search(line)
+            if found:
+                exit_code = int(found[1])
+        elif line.startswith(ERROR):
+            error = line.removeprefix(ERROR)
+        elif line.startswith(RESULT):
+            result = _object(line.removeprefix(RESULT))
+        else:
+            said = line.strip() or said
+    # The launcher names the artefacts it writes by run and task.
+    task = re.search(rf"/{re.escape(run_id)}/([^/\s\"]+)/", text)
+    return StageLog(task[1] if task else None, ended, exit_code, error or said or None, result)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

@@ -1,0 +1,158 @@
+"""Score every row of a file, batch by batch, and keep what judging needs of the scores."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from netanomaly.errors import DataError, ModelError
+from netanomaly.flows.classes import Classes, Codes
+from netanomaly.flows.labels import is_normal
+from netanomaly.metrics.comparison import Pairs
+from netanomaly.metrics.distribution import ScoreCounts, Scores
+from netanomaly.models.blocks import block_threads
+from netanomaly.models.explanation import Strongest
+from netanomaly.models.model import AnomalyModel
+from netanomaly.models.row_keys import are_among
+from netanomaly.models.rows import Rows
+
+# Batches that stay in the cache, scored side by side. Those that wait are read meanwhile; of 40 numbers each, one takes
+# 10 MiB.
+_ROWS_PER_BATCH = 32_768
+_BATCHES_WAITING = 4
+
+_TOP_ALERTS = 20
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model that is judged beside the new one."""
+
+    model: AnomalyModel
+    version: str
+
+    def refuse_other_columns(self, names: list[str]) -> None:
+        """Raises: ModelError: Columns that it needs are not among these."""
+        if absent := [name for name in self.model.schema.features if name not in names]:
+            raise ModelError(
+                f"the champion, version {self.version}, needs the columns {', '.join(absent)}, which the evaluation "
+                "data does not have: move the alias champion to a version that can be compared, or register under "
+                "another model_name"
+            )
+
+    def score(self, batch: pa.RecordBatch) -> Scores:
+        """Scores of the rows. Raises: ModelError: It cannot score them."""
+        try:
+            return self.model.score(batch)
+        except DataError as error:
+            raise ModelError(
+                f"the champion, version {self.version}, cannot score the evaluation data: {error}"
+            ) from None
+
+
+@dataclass(frozen=True)
+class _Batch:
+    rows: Rows
+    scores: Scores
+    seen: npt.NDArray[np.bool_] | None
+    champion: Scores | None
+
+
+@dataclass
+class Scored:
+    """All that is kept of the rows of a file. Those that the model was trained on are marked.
+
+    Without labels all rows are of one class, whose name is empty.
+    """
+
+    counts: ScoreCounts
+    champion: ScoreCounts
+    pairs: Pairs
+    strongest: Strongest = field(default_factory=lambda: Strongest(_TOP_ALERTS))
+    names: list[str] = field(default_factory=list)
+    normal_names: set[str] = field(default_factory=set)
+    digest: str = ""
+
+
+def score_file(
+    model: AnomalyModel,
+    file: pq.ParquetFile,
+    label: str | None,
+    normal_labels: list[str],
+    seed: int,
+    champion: Champion | None = None,
+    progress: Callable[[int], Any] = int,
+) -> Scored:
+    """Score each row by the model and, where there is one, by the champion.
+
+    Args:
+        model: Its thresholds are those at which counts are exact.
+        file: Flows.
+        label: The column of class names, or None.
+        normal_labels: What the configuration calls normal.
+        seed: Of the sample of pairs.
+        champion: Scores the same rows.
+        progress: Told how many rows are done.
+
+    Memory: a few batches, the models, and that of the counts, whatever the number of rows.
+
+    Raises:
+        DataError: Feature columns that the model needs are absent.
+        ModelError: The champion cannot score these rows.
+    """
+    scored = Scored(ScoreCounts([point.threshold for point in model.thresholds]), ScoreCounts(), Pairs(seed))
+    if champion is not None:
+        champion.refuse_other_columns(file.schema_arrow.names)
+    needed = {
+        *model.schema.features,
+        *(champion.model.schema.features if champion else ()),
+        *([label] if label else []),
+    }
+    met, digest, done = Classes(), hashlib.sha256(), 0
+    with block_threads() as threads:
+        waiting: deque[tuple[Codes | None, Future[_Batch]]] = deque()
+
+        def score(batch: pa.RecordBatch) -> _Batch:
+            rows = model.schema.rows(batch)
+            seen = None if model.seen is None else are_among(rows, model.seen)
+            return _Batch(rows, model.score_rows(rows), seen, champion.score(batch) if champion else None)
+
+        def take() -> None:
+            nonlocal done
+            codes, future = waiting.popleft()
+            batch = future.result()
+            scores = batch.scores
+            names = list(met.counts)
+            scored.counts.add(scores, codes, batch.seen)
+            scored.strongest.offer(done, batch.rows, scores, lambda row: None if codes is None else names[codes[row]])
+            if batch.champion is not None:
+                scored.champion.add(batch.champion, codes)
+                if codes is not None:
+                    scored.pairs.add(batch.champion, scores, _attacks(names, normal_labels)[codes])
+            digest.update(scores.tobytes())
+            done += len(scores)
+            progress(done)
+
+        columns = [name for name in file.schema_arrow.names if name in needed]
+        for batch in file.iter_batches(_ROWS_PER_BATCH, columns=columns):
+            codes = met.codes(batch.column(label)) if label else None
+            waiting.append((codes, threads.submit(score, batch)))
+            if len(waiting) > _BATCHES_WAITING:
+                take()
+        while waiting:
+            take()
+    scored.names = list(met.counts)
+    scored.normal_names = {name for name in met.counts if is_normal(name, normal_labels)}
+    scored.digest = "sha256:" + digest.hexdigest()
+    return scored
+
+
+def _attacks(names: list[str], normal_labels: list[str]) -> npt.NDArray[np.bool_]:
+    return np.array([not is_normal(name, normal_labels) for name in names], dtype=bool)

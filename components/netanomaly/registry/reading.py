@@ -1,0 +1,155 @@
+"""Look up, compare, download and load what a registry holds. Nothing here writes to it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from netanomaly.registry import documents, heads, names, sealing
+from netanomaly.registry.changes import CHAMPION
+from netanomaly.registry.documents import DELETED, READY, Entry, Event, Head, Record
+from netanomaly.registry.download import fetch_all, load_verified, record_of
+from netanomaly.registry.errors import NotInRegistry
+from netanomaly.registry.location import Location
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered version: its number, status, the aliases that point to it, and its record."""
+
+    number: int
+    aliases: tuple[str, ...]
+    record: Record
+    status: str = READY
+
+    @property
+    def model(self) -> str:
+        return self.record.model
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "version": self.number,
+            "status": self.status,
+            "aliases": list(self.aliases),
+            **msgspec.to_builtins(self.record),
+        }
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model without its versions: how many there were ever, the newest, and where its aliases point."""
+
+    name: str
+    registered: int
+    newest: int
+    aliases: Mapping[str, int]
+    updated_at: str
+
+
+class Reader:
+    """What there is in one registry."""
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._read = location.read
+
+    @property
+    def uri(self) -> str:
+        return self._location.uri
+
+    @property
+    def checks_signatures(self) -> bool:
+        """Whether records are believed only with a signature by a trusted key."""
+        return self._location.trust is not None
+
+    def models(self) -> list[str]:
+        """Names of all models that have a version, sorted."""
+        return [documents.model_of(item.key) for item in self._read.list(documents.HEADS)]
+
+    def summaries(self) -> list[Model]:
+        """All models, sorted by name, at one read for each."""
+        found = []
+        for head in heads.find_all(self._read, self.models()):
+            aliases = {name: alias.version for name, alias in sorted(head.aliases.items())}
+            found.append(Model(head.model, head.next - 1, head.next - 1, aliases, head.updated_at))
+        return found
+
+    def versions(self, model_name: str, *, deleted: bool = False) -> list[Version]:
+        """All versions of a model, oldest first.
+
+        Raises:
+            NotInRegistry: There is no such model.
+        """
+        head = heads.need(self._read, model_name)
+        entries = [entry for entry in sealing.entries(self._read, head) if deleted or entry.status != DELETED]
+        return [self._version(head, entry) for entry in entries]
+
+    def newest_first(self, model_name: str) -> Iterator[Version]:
+        """The versions of a model that are not deleted, each read as it is asked for. Raises NotInRegistry."""
+        head = heads.need(self._read, model_name)
+        for entry in sealing.newest_entries(self._read, head):
+            if entry.status != DELETED:
+                yield self._version(head, entry)
+
+    def version(self, reference: str) -> Version:
+        """One version: `model:3`, `model@champion`, or `model` for the newest that is ready.
+
+        Raises:
+            NotInRegistry: There is no such model, version or alias; the message says which there are.
+            DamagedRegistry: Its record is not what was registered.
+        """
+        wanted = names.reference(reference)
+        head = heads.need(self._read, wanted.model)
+        return self._version(head, self._entry(head, wanted))
+
+    def champion(self, model_name: str) -> int | None:
+        """Number of the version that the alias `champion` points to; None without one, or without the model."""
+        head = heads.find(self._read, names.model_name(model_name)).head
+        return head.aliases[CHAMPION].version if CHAMPION in head.aliases else None
+
+    def history(self, model_name: str) -> list[Event]:
+        """Who moved which alias or changed which version, when and why, oldest first."""
+        return list(sealing.events(self._read, heads.need(self._read, model_name)))
+
+    def download(self, reference: str, destination: Path) -> list[Path]:
+        """Copy a version's files into a folder, each verified against the record before it gets its name there.
+
+        Returns:
+            The files, the model first.
+
+        Raises:
+            WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered; nothing is left behind.
+        """
+        return fetch_all(self._read, self.version(reference).record, destination)
+
+    def load(self, reference: str) -> Any:
+        """The model of a version. Its bytes are verified first, and those very bytes are loaded.
+
+        Raises:
+            WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered.
+            LibraryVersionsMissing, UnsupportedLibraryVersions: It cannot be loaded by the libraries here.
+        """
+        return load_verified(self._read, self.version(reference).record)
+
+    def _entry(self, head: Head, wanted: names.Reference) -> Entry:
+        number = wanted.version
+        if wanted.alias is not None:
+            if wanted.alias not in head.aliases:
+                known = ", ".join(sorted(head.aliases)) or "none"
+                raise NotInRegistry(f"model {wanted.model!r} has no alias {wanted.alias!r}; it has: {known}")
+            number = head.aliases[wanted.alias].version
+        if number is not None:
+            return heads.need_entry(self._read, head, number)
+        newest: Iterator[Entry] = sealing.newest_entries(self._read, head)
+        ready = next((entry for entry in newest if entry.status == READY), None)
+        if ready is None:
+            raise NotInRegistry(f"model {wanted.model!r} has no version that is ready; name one, e.g. {wanted.model}:1")
+        return ready
+
+    def _version(self, head: Head, entry: Entry) -> Version:
+        record = record_of(self._read, head.model, entry, self._location.trust)
+        aliases = tuple(sorted(name for name, alias in head.aliases.items() if alias.version == entry.version))
+        return Version(entry.version, aliases, record, entry.status)

@@ -1,0 +1,167 @@
+"""Checks of columns: that both data sets have them, and of their values."""
+
+import re
+from collections.abc import Iterator
+
+from netanomaly.validate.distance import kolmogorov_smirnov, total_variation
+from netanomaly.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report
+
+# Words of a column's name: `src_bytes`, `Flow Bytes/s`, `TotBytes` each hold "bytes".
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+# Of such a quantity a negative value cannot be; matched as whole words of the column's name.
+_NEVER_NEGATIVE = {
+    "bytes", "byte", "octets", "pkts", "packets", "packet", "length", "len", "size", "count", "duration", "dur", "rate",
+    "port", "ttl",
+}  # fmt: skip
+# Of two samples of one distribution, 1 in 1000 is further apart than this over the root of their size.
+_CHANCE = 1.95
+
+
+def different_columns(data: Evidence, _: float) -> Iterator[Observation]:
+    training = {column["name"]: column["kind"] for column in data.training["columns"]}
+    evaluation = {column["name"]: column["kind"] for column in data.evaluation["columns"]}
+    for name in [*training, *(name for name in evaluation if name not in training)]:
+        if name not in evaluation:
+            yield (
+                name,
+                BOTH,
+                f"column {name!r} is in the training data only; add it, or list it in ignore_columns",
+                None,
+            )
+        elif name not in training:
+            yield name, BOTH, f"column {name!r} is in the evaluation data only; list it in ignore_columns", None
+        elif training[name] != evaluation[name]:
+            yield (
+                name,
+                BOTH,
+                f"column {name!r} is a {training[name]} in the training data and a {evaluation[name]} in the evaluation "
+                "data; correct the data, or list the column in categorical_columns",
+                None,
+            )
+
+
+def all_columns_constant(data: Evidence, _: float) -> Iterator[Observation]:
+    if all(_constant(column) for column in data.training["columns"]):
+        yield None, TRAINING, "every column of the training data is constant; there is nothing to learn from", None
+
+
+def constant_column(data: Evidence, _: float) -> Iterator[Observation]:
+    names = [column["name"] for column in data.training["columns"] if _constant(column)]
+    if len(names) < len(data.training["columns"]):
+        for name in names:
+            yield name, TRAINING, f"column {name!r} is constant in the training data; it tells nothing apart", None
+
+
+def missing_values(data: Evidence, limit: float) -> Iterator[Observation]:
+    for side, column, share in _shares(data, "missing"):
+        if share > limit:
+            yield column, side, f"{share:.1%} of column {column!r} is missing in the {side} data", share
+
+
+def infinite_values(data: Evidence, limit: float) -> Iterator[Observation]:
+    for side, column, share in _shares(data, "infinite"):
+        if share > limit:
+            yield (
+                column,
+                side,
+                f"{share:.2%} of column {column!r} was infinite or absurdly large in the {side} data, now missing",
+                share,
+            )
+
+
+def impossible_values(data: Evidence, limit: float) -> Iterator[Observation]:
+    for side, column, share in _shares(data, "negative"):
+        words = {word.lower() for word in _WORD.findall(column)}
+        if share > limit and words & _NEVER_NEGATIVE:
+            yield (
+                column,
+                side,
+                f"{share:.2%} of column {column!r} is negative in the {side} data, which such a quantity cannot be "
+                "(a code for 'unknown'?)",
+                share,
+            )
+
+
+def out_of_range(data: Evidence, _: float) -> Iterator[Observation]:
+    for side, report in data.sides:
+        for column in report["columns"]:
+            low, high = data.ranges.get(column["name"], (None, None))
+            if low is not None and column.get("min") is not None and column["min"] < low:
+                yield (
+                    column["name"],
+                    side,
+                    _range_message(column["name"], side, column["min"], f"under {low:g}"),
+                    column["min"],
+                )
+            if high is not None and column.get("max") is not None and column["max"] > high:
+                yield (
+                    column["name"],
+                    side,
+                    _range_message(column["name"], side, column["max"], f"over {high:g}"),
+                    column["max"],
+                )
+
+
+def shift(data: Evidence, limit: float) -> Iterator[Observation]:
+    labelled = all(report["normal_rows"] for _, report in data.sides)
+    rows = "normal rows" if labelled else "rows"
+    suffix = "_normal" if labelled else ""
+    sizes = [report["normal_rows"] if labelled else report["rows"] for _, report in data.sides]
+    chance = _CHANCE * sum(1 / size for size in sizes) ** 0.5
+    for training, evaluation in _pairs(data):
+        if training["kind"] == "number":
+            before, after = training["quantiles" + suffix], evaluation["quantiles" + suffix]
+            distance = kolmogorov_smirnov(before, after) if before and after else 0.0
+        else:
+            distance = total_variation(training["categories" + suffix] or {}, evaluation["categories" + suffix] or {})
+        if distance > limit + chance:
+            name = training["name"]
+            yield (
+                name,
+                BOTH,
+                f"column {name!r} shifted between training and evaluation ({rows}): their distributions are "
+                f"{distance:.2f} apart, of 1 at most",
+                distance,
+            )
+
+
+def unseen_categories(data: Evidence, limit: float) -> Iterator[Observation]:
+    for training, evaluation in _pairs(data):
+        # Beyond the categories listed nothing is known of the training side.
+        if training["kind"] != "category" or training["other"]:
+            continue
+        counts = evaluation["categories"]
+        rows = sum(counts.values()) + evaluation["other"]
+        unseen = sum(count for name, count in counts.items() if name not in training["categories"])
+        if rows and unseen / rows > limit:
+            share = unseen / rows
+            yield (
+                training["name"],
+                EVALUATION,
+                f"{share:.1%} of the evaluation rows have a value of {training['name']!r} that training never saw",
+                share,
+            )
+
+
+def _constant(column: Report) -> bool:
+    if column["kind"] == "number":
+        return column["min"] == column["max"] and not 0 < column["missing"] < column["rows"]
+    return column["distinct"] <= 1 and not column["other"] and not 0 < column["missing"] < column["rows"]
+
+
+def _shares(data: Evidence, what: str) -> Iterator[tuple[str, str, float]]:
+    for side, report in data.sides:
+        for column in report["columns"]:
+            yield side, column["name"], column[what] / column["rows"]
+
+
+def _pairs(data: Evidence) -> Iterator[tuple[Report, Report]]:
+    evaluation = {column["name"]: column for column in data.evaluation["columns"]}
+    for column in data.training["columns"]:
+        other = evaluation.get(column["name"])
+        if other is not None and other["kind"] == column["kind"]:
+            yield column, other
+
+
+def _range_message(column: str, side: str, value: float, what: str) -> str:
+    return f"column {column!r} of the {side} data reaches {value:g}, {what}, the bound that validation.ranges sets"

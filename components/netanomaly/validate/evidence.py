@@ -1,0 +1,56 @@
+"""What the checks of the data gate look at, and what they say."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netanomaly.flows import rules
+
+TRAINING, EVALUATION, BOTH = "training", "evaluation", "both"
+
+_LISTED = 8
+
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What to look for, and what the training will use."""
+
+    validation: dict[str, Any]
+    training_rows: str
+    normal_labels: list[str]
+    held_out: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The ingest reports of both data sets, and what the configuration says of them."""
+
+    training: Report
+    evaluation: Report
+    parameters: Parameters
+    ranges: Mapping[str, rules.Range]
+
+    @property
+    def sides(self) -> tuple[tuple[str, Report], tuple[str, Report]]:
+        """Both reports, each with the name of its data set."""
+        return (TRAINING, self.training), (EVALUATION, self.evaluation)
+
+    @property
+    def trains_on_normals(self) -> bool:
+        """Whether only normal rows are fitted on."""
+        wanted = self.parameters.training_rows
+        return wanted == "normal" or (wanted == "auto" and self.training["label_column"] is not None)
+
+
+# Column, data set, message, value: severity and limit are the rule's.
+Observation = tuple[str | None, str, str, float | str | None]
+# Given the evidence and the rule's limit.
+Check = Callable[[Evidence, float], Iterator[Observation]]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(repr(name) for name in names[:_LISTED])
+    return shown + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")

@@ -1,0 +1,112 @@
+"""Checks of the classes that rows are labelled with."""
+
+from collections.abc import Iterator
+
+from netanomaly.flows.labels import clean_label, is_normal
+from netanomaly.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, listed
+
+# What data sets call the column that tells attacks: CICIDS, UNSW-NB15, KDD99, CTU-13, IoT-23.
+_LABEL_NAMES = {"label", "labels", "class", "attack", "attack_cat", "attack_type", "is_attack", "detailed-label"}
+
+
+def no_known_label(data: Evidence, _: float) -> Iterator[Observation]:
+    named = [report for _, report in data.sides if report["labels"]]
+    names = {name for report in named for name in report["labels"]}
+    if names and not any(is_normal(name, data.parameters.normal_labels) for name in names):
+        wanted = data.parameters.normal_labels
+        looked_for = f"none is in normal_labels ({', '.join(wanted)})" if wanted else "none is recognised as normal"
+        column = named[0]["label_column"]
+        yield (
+            column,
+            BOTH,
+            f"column {column!r} holds the classes {listed(sorted(names))}, and {looked_for}; name the normal ones in "
+            "normal_labels",
+            None,
+        )
+
+
+def no_normal_rows(data: Evidence, _: float) -> Iterator[Observation]:
+    if not data.trains_on_normals or _knows_no_label(data):
+        return
+    if data.training["label_column"] is None:
+        yield None, TRAINING, "training_rows is 'normal' but the training data has no labels; set it to 'all'", None
+    elif not data.training["normal_rows"]:
+        yield (
+            None,
+            TRAINING,
+            f"no training row is normal (classes: {listed(list(data.training['labels']))}); add normal traffic, name the "
+            "normal classes in normal_labels, or set training_rows to 'all'",
+            None,
+        )
+
+
+def mostly_attacks(data: Evidence, limit: float) -> Iterator[Observation]:
+    rows, normal = data.training["rows"], data.training["normal_rows"]
+    if data.trains_on_normals or normal is None or _knows_no_label(data):
+        return
+    share = (rows - normal) / rows
+    if share > limit:
+        yield (
+            data.training["label_column"],
+            TRAINING,
+            f"{share:.0%} of the rows to train on are attacks by their labels; what is common in training is learnt as "
+            "normal: set training_rows to 'normal'",
+            share,
+        )
+
+
+def one_class_only(data: Evidence, _: float) -> Iterator[Observation]:
+    if data.evaluation["label_column"] is None or _knows_no_label(data):
+        return
+    rows = data.evaluation["rows"]
+    normal = data.evaluation["normal_rows"]
+    if normal in (0, rows):
+        what = "attacks" if normal == 0 else "normal rows"
+        yield (
+            None,
+            EVALUATION,
+            f"evaluation data holds only {what}, so no model can be judged on it; add the other class, or remove the "
+            f"label column {data.evaluation['label_column']!r} to evaluate without labels",
+            None,
+        )
+
+
+def unknown_normal_label(data: Evidence, _: float) -> Iterator[Observation]:
+    names = {name for _, report in data.sides for name in report["labels"] or {}}
+    absent = [label for label in data.parameters.normal_labels if clean_label(label) not in names]
+    if names and absent and not _knows_no_label(data):
+        yield (
+            None,
+            BOTH,
+            f"normal_labels names {listed(absent)}, which no record has (classes: {listed(sorted(names))}); "
+            "correct the spelling",
+            None,
+        )
+
+
+def label_missing(data: Evidence, _: float) -> Iterator[Observation]:
+    """Labels on one side only, and features that look like the label: a detector would learn the answer."""
+    for (side, report), (_side, other) in (data.sides, data.sides[::-1]):
+        if report["label_column"] is None and other["label_column"] is not None:
+            yield (
+                None,
+                side,
+                f"the {side} data has no labels (column {other['label_column']!r}), the other data set has",
+                None,
+            )
+    for column in data.training["columns"]:
+        name = column["name"]
+        classes = {clean_label(text).lower() for text in column.get("categories") or ()}
+        if name.lower() in _LABEL_NAMES or classes & {"normal", "benign"}:
+            yield (
+                name,
+                TRAINING,
+                f"feature {name!r} looks like a label; if it tells attacks, set label_column to it, or list it in "
+                "ignore_columns",
+                None,
+            )
+
+
+def _knows_no_label(data: Evidence) -> bool:
+    """Whether `no_known_label` speaks already: what follows from it need not be said again."""
+    return any(True for _ in no_known_label(data, 0.0))

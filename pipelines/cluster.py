@@ -1,0 +1,93 @@
+"""What a cluster is told of each stage: resources, time, retries, the object store, and how its pod is locked down.
+
+Local runners know the limits and leave the rest to whoever starts them.
+"""
+
+from dataclasses import dataclass
+
+from kfp import dsl, kubernetes
+
+OBJECT_STORE = "netanomaly-object-store"
+"""Default name of the Secret and of the ConfigMap that say where the object store is and how to get in."""
+
+CERTIFICATES = "netanomaly-ca"
+CERTIFICATES_FOLDER = "/etc/netanomaly/ca"
+"""ConfigMap of a private authority's certificates, and where it is mounted; AWS_CA_BUNDLE names the file in it."""
+
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_SETTINGS = (
+    *("S3_ENDPOINT_URL", "AWS_REGION", "S3_ADDRESSING_STYLE", "S3_RETRY_SECONDS"),
+    *("AWS_CA_BUNDLE", "NETANOMALY_SINGLE_WRITER"),
+)
+
+_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one stage needs. Memory and processors: request, then limit.
+
+    `hours` is what it may take at the most, image pull included. `again`: started once more when it failed. The back
+    end cannot tell a lost node from a user's error, so that is only for stages that harm nothing by repeating and
+    that tell a user's error early.
+    """
+
+    memory: tuple[str, str]
+    processors: tuple[str, str]
+    hours: float
+    again: bool
+    store: bool = False
+
+
+# Memory: what it takes at peak with 1M + 1M rows of 42 columns and the default detector, measured, and the limit: at
+# least four times that, for wider data and hungrier detectors. CPU requests are small, so that a small node can start a
+# stage; limits are what a stage can use.
+_SMALL = ("32Mi", "512Mi")
+_ONE = ("0.1", "1")
+_TWO = ("0.5", "2")
+NEEDS = {
+    # Most users' errors end here: they are told at once.
+    "prepare": Needs(_SMALL, _ONE, hours=1, again=False, store=True),
+    # Bad data may show after hours of reading.
+    "ingest": Needs(("256Mi", "1Gi"), _TWO, hours=12, again=False, store=True),
+    "validate": Needs(_SMALL, _ONE, hours=1, again=True),
+    "train": Needs(("768Mi", "4Gi"), _TWO, hours=24, again=True),
+    # Reads the champion.
+    "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, again=True, store=True),
+    "describe": Needs(_SMALL, _ONE, hours=1, again=True),
+    # The same run and task register once, however often.
+    "register": Needs(_SMALL, _ONE, hours=1, again=True, store=True),
+}
+# The minute that an object store may take to come back: KFP's launcher does not wait for it.
+_WAIT_SECONDS = 60
+
+
+def settle(stage: str, task: dsl.PipelineTask, object_store: str) -> None:
+    """Set a task up for the cluster.
+
+    Args:
+        stage: Its stage.
+        task: The task.
+        object_store: Name of the Secret and the ConfigMap of the object store; both may be absent, as where the
+            service account has a role of its own.
+    """
+    needs = NEEDS[stage]
+    task.set_memory_request(needs.memory[0]).set_memory_limit(needs.memory[1])
+    task.set_cpu_request(needs.processors[0]).set_cpu_limit(needs.processors[1])
+    seconds = int(needs.hours * _HOUR)
+    kubernetes.set_timeout(task, seconds)
+    if needs.again:
+        # Argo gives the second attempt up when so much time has passed since the first began: left at its default of
+        # an hour, a training of two would not be repeated.
+        both = f"{2 * seconds + _WAIT_SECONDS}s"
+        task.set_retry(1, backoff_duration=f"{_WAIT_SECONDS}s", backoff_factor=1, backoff_max_duration=both)
+    # Tags are digests of what is in the image: one that is there is the right one.
+    kubernetes.set_image_pull_policy(task, "IfNotPresent")
+    # All else that Pod Security `restricted` asks for is the back end's own doing.
+    kubernetes.set_security_context(task, run_as_non_root=True)
+    for label, value in {"name": "netanomaly", "component": stage, "part-of": "netanomaly"}.items():
+        kubernetes.add_pod_label(task, f"app.kubernetes.io/{label}", value)
+    if needs.store:
+        kubernetes.use_secret_as_env(task, object_store, {name: name for name in _CREDENTIALS}, optional=True)
+        kubernetes.use_config_map_as_env(task, object_store, {name: name for name in _SETTINGS}, optional=True)
+        kubernetes.use_config_map_as_volume(task, CERTIFICATES, CERTIFICATES_FOLDER, optional=True)

@@ -1,0 +1,161 @@
+"""`netanomaly schedule`: one schedule of a name, changed when something changed, and only then."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+
+def entries(standin):
+    return [item["trigger"]["cron_schedule"]["cron"] for item in standin.recurring.values()]
+
+
+def test_a_schedule_is_made_with_the_seconds_that_the_server_wants(standin, configuration, command):
+    ended = command("schedule", configuration, "--cron", "0 3 * * *")
+    assert ended.code == 0, ended.stderr
+    assert "office created" in ended.stdout
+    assert "03:00:00+00:00" in ended.stdout
+    (recurring,) = standin.recurring.values()
+    assert recurring["trigger"] == {"cron_schedule": {"cron": "0 0 3 * * *"}}
+    assert (recurring["display_name"], recurring["status"]) == ("office", "ENABLED")
+    assert (recurring["max_concurrency"], recurring["no_catchup"]) == ("1", True)
+    assert recurring["runtime_config"]["parameters"]["configuration"]["model_name"] == "office"
+
+
+def test_the_same_again_changes_nothing(standin, configuration, here):
+    def again():
+        return here("schedule", configuration, "--cron", "0 3 * * *", "--json").json
+
+    first, second = again(), again()
+    assert (first["state"], second["state"]) == ("created", "unchanged")
+    assert first["recurring_runs"] == second["recurring_runs"]
+    assert standin.requests("POST", "/recurringruns") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["--cron", "30 3 * * *"],
+        ["--cron", "0 3 * * *", "--set", "alert_budget=0.001"],
+        ["--cron", "0 3 * * *", "--image-prefix", "registry.example.org/team"],
+        ["--cron", "0 3 * * *", "--experiment", "another", "--create-experiment"],
+        ["--cron", "0 3 * * *", "--timezone", "Asia/Tokyo"],
+        ["--cron", "0 3 * * *", "--no-cache"],
+    ],
+)
+def test_a_change_of_time_configuration_version_or_place_replaces_it(standin, configuration, here, change):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    (before,) = standin.recurring
+    ended = here("schedule", configuration, *change, "--json")
+    assert ended.json["state"] == "replaced"
+    (after,) = standin.recurring
+    assert before != after
+
+
+def test_doubles_that_someone_else_made_are_reduced_to_one(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    (made,) = standin.recurring.values()
+    standin.create_recurring({}, made)
+    standin.create_recurring({}, {**made, "description": "by hand"})
+    assert here("schedule", configuration, "--cron", "0 3 * * *", "--json").json["state"] == "replaced"
+    assert len(standin.recurring) == 1
+
+
+def test_schedules_of_other_names_and_pipelines_are_left_alone(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    (made,) = standin.recurring.values()
+    reference = {"pipeline_id": "0", "pipeline_version_id": "0"}
+    theirs = standin.create_recurring({}, {**made, "pipeline_version_reference": reference})
+    here("schedule", configuration, "--cron", "0 4 * * *", "--name", "weekly")
+    here("schedule", configuration, "--remove")
+    left = {item["recurring_run_id"]: item["display_name"] for item in standin.recurring.values()}
+    assert sorted(left.values()) == ["office", "weekly"]
+    assert theirs["recurring_run_id"] in left
+
+
+def test_one_that_was_switched_off_on_the_server_stays_off_and_is_told(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    (key,) = standin.recurring
+    standin.switch_recurring({}, {}, key, "disable")
+    ended = here("schedule", configuration, "--cron", "0 3 * * *")
+    assert ended.code == 0
+    assert "office is switched off on the server" in ended.last_line
+    assert standin.recurring[key]["status"] == "DISABLED"
+
+
+def test_a_zone_that_changes_its_clocks_is_one_entry_for_each_period(standin, configuration, here):
+    """The server runs by UTC: three o'clock in Berlin is two in winter there, and one in summer."""
+    ended = here("schedule", configuration, "--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--json")
+    found = [item["trigger"]["cron_schedule"] for item in standin.recurring.values()]
+    assert {item["cron"] for item in found} == {"0 0 1 * * *", "0 0 2 * * *"}
+    assert "start_time" not in found[0]
+    assert "end_time" not in found[-1]
+    assert [item["end_time"] for item in found[:-1]] == [item["start_time"] for item in found[1:]]
+    assert all(moment.endswith(("T03:00:00+01:00", "T03:00:00+02:00")) for moment in ended.json["next"])
+    again = here("schedule", configuration, "--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--json")
+    assert again.json["state"] == "unchanged"
+
+
+def test_a_server_that_runs_by_the_zone_needs_one_entry(standin, configuration, here):
+    zones = ["--timezone", "Europe/Berlin", "--server-timezone", "Europe/Berlin"]
+    assert here("schedule", configuration, "--cron", "0 3 * * *", *zones).code == 0
+    assert entries(standin) == ["0 0 3 * * *"]
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(standin, configuration, here):
+    ended = here("schedule", configuration, "--cron", "0 3 * * *", "--dry-run")
+    assert "office would be created" in ended.stdout
+    assert standin.requests("POST", "") == 0
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    assert "office unchanged" in here("schedule", configuration, "--cron", "0 3 * * *", "--dry-run").stdout
+    assert "office would be replaced" in here("schedule", configuration, "--cron", "0 4 * * *", "--dry-run").stdout
+    assert "office would be removed" in here("schedule", configuration, "--remove", "--dry-run").stdout
+    assert entries(standin) == ["0 0 3 * * *"]
+
+
+def test_schedules_are_listed_with_the_times_that_people_gave(standin, configuration, here):
+    assert "no schedule yet" in here("schedule", "--list").stdout
+    here("schedule", configuration, "--cron", "30 2 * * mon-fri", "--timezone", "Asia/Kolkata")
+    shown = here("schedule", "--list").stdout
+    for text in ("office", "30 2 * * mon-fri", "Asia/Kolkata", "0 0 21 * * 0,1,2,3,4", "on"):
+        assert text in shown
+    (listed,) = here("schedule", "--list", "--json").json
+    assert (listed["name"], listed["cron"], listed["timezone"]) == ("office", "30 2 * * mon-fri", "Asia/Kolkata")
+
+
+def test_a_schedule_is_removed_by_configuration_or_name_and_removing_it_again_is_no_error(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *", "--timezone", "Europe/Berlin")
+    assert "office removed" in here("schedule", "--remove", "--name", "office").stdout
+    assert standin.recurring == {}
+    ended = here("schedule", configuration, "--remove", "--json")
+    assert (ended.code, ended.json["state"]) == (0, "absent")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--cron", "every night"], "has 2 fields; write five"),
+        (["--cron", "0 0 3 * * *"], "has six fields; leave out the seconds"),
+        (["--cron", "0 25 * * *"], "(hour): '25' is not 0 to 23"),
+        (["--cron", "0 3 31 2 *"], "never fires"),
+        (["--cron", "0 3 * * *", "--timezone", "Europe/Berln"], "did you mean 'Europe/Berlin'"),
+        (["--cron", "0 3 1 * *", "--timezone", "Asia/Tokyo"], "cannot be said by the server's clock"),
+        (["--cron", "0 3 * * *", "--name", "n" * 101], "--name has 101 characters"),
+        (["--cron", "0 3 * * *", "--set", "data_source=flows.csv"], "no pod"),
+        ([], "give a configuration and --cron"),
+    ],
+)
+def test_what_cannot_be_a_schedule_is_refused_without_the_server(standin, configuration, here, arguments, words):
+    ended = here("schedule", configuration, *arguments)
+    assert ended.code == 2
+    assert words in ended.last_line
+    assert standin.seen == []
+
+
+def test_the_next_times_are_those_of_the_zone(standin, configuration, here):
+    ended = here("schedule", configuration, "--cron", "*/20 9 * * 1-5", "--timezone", "America/New_York", "--json")
+    moments = [datetime.fromisoformat(text) for text in ended.json["next"]]
+    assert all(moment > datetime.now(UTC) for moment in moments)
+    assert [(moment.hour, moment.minute) for moment in moments] == [(9, 0), (9, 20), (9, 40)]
+    assert all(moment.isoweekday() <= 5 for moment in moments)
+    assert json.dumps(ended.json["next"]) == json.dumps(sorted(ended.json["next"]))

@@ -1,0 +1,213 @@
+"""`netanomaly submit` against a server that behaves, and runs that do not."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.cluster.standin import Fault
+from tests.cluster.standin_runs import Fate
+from tests.command import NETANOMALY
+
+TOLD = 'result: {"model_name": "office", "version": 3, "metrics": {"roc_auc": 0.9712, "recall_at_1_percent_fpr": 0.61}}'
+STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "describe", "register"]
+
+
+def test_a_run_is_submitted_followed_and_its_result_printed(standin, configuration, command):
+    standin.fates = {"register": Fate(lines=("registering", TOLD))}
+    ended = command("submit", configuration)
+    assert ended.code == 0, ended.stderr
+    (run,) = standin.runs.values()
+    assert "office 1.0.0" in ended.stdout
+    assert "0.9712" in ended.stdout
+    assert f"{standin.url}/#/runs/details/{run.id}" in ended.stdout
+    lines = ended.stderr.splitlines()
+    assert [line.partition(":")[0] for line in lines if line.endswith(": started")] == STAGES
+    assert lines[-1].startswith("run succeeded after ")
+
+
+def test_the_document_has_what_a_machine_asks_for(standin, configuration, command):
+    standin.fates = {"register": Fate(lines=(TOLD,)), "ingest": Fate(cached=True)}
+    document = command("submit", configuration, "--json").json
+    (run,) = standin.runs.values()
+    (version,) = [item for item in standin.versions.values() if item["name"] != "netanomaly-training"]
+    assert document["state"] == "succeeded"
+    assert document["run_id"] == run.id
+    assert document["run_name"] == run.request["display_name"]
+    assert document["pipeline_version_id"] == version["pipeline_version_id"]
+    assert document["pipeline_id"] == version["pipeline_id"]
+    assert document["experiment"] == "netanomaly"
+    assert (document["model_name"], document["model_version"], document["version"]) == ("office", "1.0.0", 3)
+    assert document["metrics"]["roc_auc"] == 0.9712
+    states = {stage["name"]: stage["state"] for stage in document["stages"]}
+    assert states == dict.fromkeys(STAGES, "succeeded") | {"ingest": "cached"}
+    assert all(stage["seconds"] > 0 for stage in document["stages"])
+
+
+def test_the_configuration_travels_as_one_parameter(standin, configuration, here):
+    ended = here("submit", configuration, "--no-wait", "--set", "alert_budget=0.001", "--registry", "s3://other/r")
+    assert ended.code == 0
+    (run,) = standin.runs.values()
+    given = run.request["runtime_config"]["parameters"]
+    assert given == {
+        "configuration": {
+            "model_name": "office",
+            "data_source": "s3://flows/2026/",
+            "registry": "s3://other/r",
+            "alert_budget": 0.001,
+        }
+    }
+
+
+def test_not_waiting_leaves_the_run_alone(standin, configuration, here):
+    document = here("submit", configuration, "--no-wait", "--json").json
+    assert document["state"] == "waiting"
+    assert standin.requests("GET", "/runs/") == 0
+    assert document["run_id"] in standin.runs
+
+
+def test_a_version_that_is_there_is_taken(standin, configuration, here):
+    first, second = (here("submit", configuration, "--no-wait", "--json").json for _ in range(2))
+    assert first["pipeline_version_id"] == second["pipeline_version_id"]
+    assert first["run_name"] != second["run_name"]
+    assert standin.requests("POST", "/pipelines/upload") == 2
+
+
+def test_a_run_without_caching_is_of_a_version_without_caching(standin, configuration, here):
+    """A run made from a version takes caching from it: the flag makes another version, and no stage of it caches."""
+    cached = here("submit", configuration, "--no-wait", "--json").json
+    fresh = here("submit", configuration, "--no-wait", "--no-cache", "--json").json
+    assert fresh["pipeline_version_id"] != cached["pipeline_version_id"]
+
+    def caching(submitted):
+        tasks = standin.specs[submitted["pipeline_version_id"]]["root"]["dag"]["tasks"]
+        return {key for key, task in tasks.items() if task["cachingOptions"].get("enableCache")}
+
+    assert caching(fresh) == set()
+    assert caching(cached) == {"ingest", "ingest-2", "validate", "train", "evaluate", "describe"}
+
+
+@pytest.mark.parametrize(("code", "taken_over"), [(2, 2), (3, 3), (4, 4), (1, 1), (77, 1)])
+def test_the_exit_code_is_the_stages_own(standin, configuration, here, code, taken_over):
+    standin.fates = {"train": Fate(code, ("fitting", "error: column 'x' is absent"))}
+    ended = here("submit", configuration, "--json")
+    assert ended.code == taken_over
+    assert ended.last_line == "error: column 'x' is absent"
+    assert ended.json["exit_code"] == taken_over
+    stages = {stage["name"]: stage for stage in ended.json["stages"]}
+    assert (stages["train"]["state"], stages["train"]["exit_code"]) == ("failed", code)
+    assert stages["register"]["state"] == "skipped"
+
+
+def test_of_several_attempts_the_last_one_counts(standin, configuration, here):
+    """Pods are listed in no order; which was last stands in their logs."""
+    earlier = (Fate(2, ("error: first",)), Fate(None, ("second",)))
+    standin.fates = {"train": Fate(3, ("error: the store is away",), earlier=earlier)}
+    ended = here("submit", configuration)
+    assert ended.code == 3
+    assert ended.last_line == "error: the store is away"
+
+
+def test_of_stages_side_by_side_each_has_its_own_error(standin, configuration, here):
+    standin.fates = {
+        "ingest": Fate(2, ("error: train.csv is empty",)),
+        "ingest-2": Fate(3, ("error: the store is away",)),
+    }
+    ended = here("submit", configuration, "--json")
+    errors = {stage["name"]: stage["error"] for stage in ended.json["stages"] if stage["error"]}
+    assert errors == {"ingest": "train.csv is empty", "ingest-2": "the store is away"}
+    assert ended.code == 2
+
+
+@pytest.mark.parametrize(
+    ("fate", "words"),
+    [(Fate(None, ("fitting",)), "killed: out of memory"), (Fate(2, log_kept=False), "there is no log")],
+)
+def test_a_stage_that_did_not_end_by_itself_is_an_outside_failure(standin, configuration, here, fate, words):
+    standin.fates = {"train": fate}
+    ended = here("submit", configuration)
+    assert ended.code == 3
+    assert words in ended.last_line
+
+
+def test_a_succeeded_run_whose_log_is_gone_has_succeeded(standin, configuration, here):
+    standin.fates = {"register": Fate(log_kept=False)}
+    ended = here("submit", configuration, "--json")
+    assert ended.code == 0
+    assert (ended.json["version"], ended.json["metrics"]) == (None, {})
+
+
+def test_a_run_that_someone_ends_is_canceled(standin, configuration, here):
+    standin.on_run = lambda run: setattr(run, "canceled", True)
+    ended = here("submit", configuration, "--json")
+    assert (ended.code, ended.json["state"]) == (3, "canceled")
+
+
+def test_ctrl_c_stops_following_and_says_that_the_run_goes_on(standin, configuration):
+    standin.stepping = False
+    words = [NETANOMALY, "submit", configuration, "--host", standin.url, "--interval", "0.01"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ.copy()) as process:
+        deadline = time.monotonic() + 30
+        while standin.requests("GET", "/runs/") < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "goes on" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--set", "data_source=flows.csv"], "data_source is 'flows.csv', which no pod"),
+        (["--set", 'data_source=["s3://a/b", "/data/c.csv"]'], "data_source is '/data/c.csv'"),
+        (["--set", "evaluation_data_source=file:///data/c.csv"], "evaluation_data_source is 'file:///data/c.csv'"),
+        (["--registry", "runs/registry"], "registry is 'runs/registry'"),
+        (["--set", "registry=null"], "no registry is named"),
+        (["--set", "alert_bugdet=1"], "did you mean 'alert_budget'"),
+        (["--set", "model_type=ensembel"], "ensembel"),
+        (["--parameter", "registri=x"], "no parameter 'registri'; did you mean 'registry'"),
+        (["--parameter", "configuration={}"], "no parameter 'configuration'"),
+        (["--run-name", "n" * 101], "has 101 characters"),
+        (["--experiment", "netanomli"], "no experiment 'netanomli'"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_made(standin, configuration, here, arguments, words):
+    ended = here("submit", configuration, *arguments)
+    assert ended.code == 2
+    assert words in ended.last_line
+    assert standin.requests("POST", "") == 0
+
+
+def test_a_large_configuration_is_refused(standin, configuration, here):
+    columns = ",".join(f'"column_{number:05}"' for number in range(8000))
+    ended = here("submit", configuration, "--set", f"feature_columns=[{columns}]")
+    assert ended.code == 2
+    assert "bytes; a cluster takes" in ended.last_line
+
+
+def test_an_experiment_is_made_where_that_is_asked_for(standin, configuration, here):
+    assert here("submit", configuration, "--no-wait", "--experiment", "mine", "--create-experiment").code == 0
+    assert here("submit", configuration, "--no-wait", "--experiment", "mine").code == 0
+    assert [item["display_name"] for item in standin.experiments.values()] == ["Default", "mine"]
+
+
+def test_following_outlives_a_server_that_is_away_for_a_while(standin, configuration, here):
+    standin.faults = [Fault("GET", "/runs/", "gateway", times=5, after=2), Fault("GET", "/runs/", "error", times=5)]
+    assert here("submit", configuration).code == 0
+
+
+def test_a_server_that_stays_away_is_given_up_and_the_run_named(standin, configuration, here):
+    standin.faults = [Fault("GET", "/runs/", "error", times=100, after=2)]
+    ended = here("submit", configuration, "--json")
+    assert (ended.code, ended.json["state"]) == (3, "unknown")
+    assert f"run {ended.json['run_id']} exists" in ended.last_line
+
+
+def test_a_run_that_vanishes_is_said_to_be_gone(standin, configuration, here):
+    standin.on_run = lambda run: standin.runs.pop(run.id) if run.step > 3 else None
+    ended = here("submit", configuration)
+    assert ended.code == 3
+    assert "is gone: someone deleted it" in ended.last_line

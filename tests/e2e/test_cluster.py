@@ -1,0 +1,239 @@
+"""The pipeline on a real Kubernetes with Kubeflow Pipelines: `make kind-e2e`, or any cluster that docs/cluster.md tells
+these tests of. They take minutes each, most of it KFP's own pods."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import kfp
+import pytest
+from kubernetes import client as kubernetes
+from kubernetes import config as kubernetes_config
+from minio import Minio
+from netanomaly import images
+
+from tests.command import ROOT, netanomaly
+from tests.e2e import kfp_metadata
+from tests.e2e.cluster import DETOUR, Cluster, environment, until, written
+
+pytestmark = pytest.mark.xdist_group("cluster")
+DATA = ROOT / "configs/data/nsl-kdd"
+NEEDED = ("NETANOMALY_KFP_HOST", "S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+LONG = 1800
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    missing = [name for name in NEEDED if not environment(name)]
+    if missing:
+        pytest.skip(f"not proven, no cluster: {', '.join(missing)} not set; `make kind-e2e`, or docs/cluster.md")
+    kubernetes_config.load_config()
+    store = urlsplit(environment("S3_ENDPOINT_URL"))
+    client = Minio(
+        endpoint=store.netloc,
+        access_key=environment("AWS_ACCESS_KEY_ID"),
+        secret_key=environment("AWS_SECRET_ACCESS_KEY"),
+        region=environment("AWS_REGION", "us-east-1"),
+        secure=store.scheme == "https",
+    )
+    bucket, prefix = environment("NETANOMALY_E2E_BUCKET", "netanomaly"), f"e2e/{secrets.token_hex(4)}"
+    for path in [*DATA.glob("*.xz")]:
+        client.fput_object(bucket, f"{prefix}/data/{path.name}", str(path))
+    broken = ROOT / "README.md"
+    client.fput_object(bucket, f"{prefix}/data/broken.csv", str(broken))
+    host = environment("NETANOMALY_KFP_HOST").rstrip("/")
+    yield Cluster(
+        host=host,
+        ui=environment("NETANOMALY_KFP_UI", host),
+        namespace=environment("NETANOMALY_KFP_NAMESPACE", "kubeflow"),
+        data=f"s3://{bucket}/{prefix}/data",
+        registry=f"s3://{bucket}/{prefix}/registry",
+        core=kubernetes.CoreV1Api(),
+        network=kubernetes.NetworkingV1Api(),
+    )
+    for found in client.list_objects(bucket, prefix=prefix, recursive=True):
+        client.remove_object(bucket, str(found.object_name))
+
+
+@pytest.fixture(scope="module")
+def configuration(cluster) -> dict[str, Any]:
+    """The demo, its data in the object store."""
+    document = json.loads((ROOT / "configs/nsl-kdd.json").read_text())
+    for name in ("data_source", "evaluation_data_source"):
+        document[name] = f"{cluster.data}/{Path(document[name]).name}"
+    return {**document, "registry": cluster.registry}
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory) -> str:
+    """The compiled pipeline with complete image references."""
+    ended = netanomaly("compile", "--out", tmp_path_factory.mktemp("compiled"))
+    assert ended.code == 0, ended.stderr
+    return ended.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def demo(cluster, configuration, tmp_path_factory):
+    return cluster.submit(written(configuration, tmp_path_factory.mktemp("demo")), "--no-cache")
+
+
+@pytest.fixture(scope="module")
+def again(demo, cluster, configuration, tmp_path_factory):
+    assert demo.code == 0, demo.stderr
+    return cluster.submit(written(configuration, tmp_path_factory.mktemp("again")))
+
+
+def by_client(cluster: Cluster, package: str, configuration: dict[str, Any], **more: Any) -> str:
+    """A run as kfp's own client starts it; its id."""
+    arguments = {"configuration": configuration, **more.pop("arguments", {})}
+    client = kfp.Client(host=cluster.host, namespace=cluster.namespace)
+    return str(client.create_run_from_pipeline_package(package, arguments=arguments, **more).run_id)
+
+
+def ended(cluster: Cluster, run_id: str) -> str:
+    """The state that a run ends with."""
+    states = ("SUCCEEDED", "FAILED", "CANCELED")
+    until(lambda: cluster.api(f"runs/{run_id}").get("state") in states, LONG)
+    return str(cluster.api(f"runs/{run_id}")["state"])
+
+
+def test_1_the_demo_registers_version_1_and_again_version_2_with_the_cache_hit_where_it_should(demo, again, cluster):
+    assert (demo.code, again.code) == (0, 0), demo.stderr + again.stderr
+    assert {str(run.json["state"]).lower() for run in (demo, again)} == {"succeeded"}
+    assert cluster.versions() == [1, 2]
+    assert cluster.executed(demo.json["run_id"]) == 8
+    # The champion is another than in the first run: it is compared, described and registered anew.
+    assert cluster.executed(again.json["run_id"]) == 4
+
+
+def test_2_of_two_runs_submitted_together_none_is_lost(again, cluster, configuration, tmp_path):
+    before = len(cluster.versions())
+    config = written(configuration, tmp_path)
+    with ThreadPoolExecutor(2) as both:
+        runs = list(both.map(lambda _: cluster.submit(config), range(2)))
+    assert [run.code for run in runs] == [0, 0], runs
+    assert len({run.json["run_id"] for run in runs}) == 2
+    assert len(cluster.versions()) == before + 2
+
+
+def test_3_bad_data_fails_the_run_with_the_stages_clear_line_and_code_and_registers_nothing(
+    again, cluster, configuration, tmp_path
+):
+    before = cluster.versions()
+    bad = {**configuration, "data_source": f"{cluster.data}/broken.csv"}
+    run = cluster.submit(written(bad, tmp_path))
+    assert run.code == 2, run.stderr
+    assert "broken.csv" in run.last_line
+    assert cluster.api(f"runs/{run.json['run_id']}")["state"] == "FAILED"
+    assert cluster.versions() == before
+
+
+def test_4_register_killed_in_the_middle_is_tried_again_and_registers_one_version(
+    again, cluster, configuration, package
+):
+    registry = f"{cluster.registry}-killed"
+    with cluster.detour(images.reference("register")) as opened:
+        wanted = {**configuration, "registry": registry}
+        run_id = by_client(cluster, package, wanted, arguments={"object_store": DETOUR})
+        until(lambda: cluster.pods(run_id, "describe"), LONG)
+        # It waits for the store when it is killed.
+        opened(False)
+        until(lambda: any(pod.status.phase == "Running" for pod in cluster.pods(run_id, "register")), 300)
+        (pod,) = cluster.pods(run_id, "register")
+        until(lambda: cluster.kill(pod.metadata.name, "netanomaly.register"), 60)
+        opened(True)
+        assert ended(cluster, run_id) == "SUCCEEDED"
+    assert len(cluster.pods(run_id, "register")) == 2
+    assert cluster.versions(registry) == [1]
+
+
+def test_5_a_gate_that_refuses_fails_the_run_with_code_4_and_leaves_its_decision(
+    again, cluster, configuration, tmp_path
+):
+    before = cluster.versions()
+    run = cluster.submit(written({**configuration, "gates": {"min_roc_auc": 0.9999}}, tmp_path))
+    assert run.code == 4, run.stderr
+    assert "min_roc_auc" in run.last_line
+    assert cluster.versions() == before
+    shown = {each.name: each for each in kfp_metadata.artifacts(cluster.ui, run.json["run_id"])}
+    assert shown["decision_note"].metadata["decision"] == "reject"
+    assert "registered" not in shown
+
+
+def test_6_a_schedule_is_made_once_replaced_fires_and_is_removed(again, cluster, configuration, tmp_path):
+    config = written({**configuration, "model_name": f"nightly_{secrets.token_hex(3)}"}, tmp_path)
+
+    def schedules() -> dict[str, str]:
+        found = cluster.api("recurringruns", namespace=cluster.namespace, page_size="200").get("recurringRuns", [])
+        return {each["recurring_run_id"]: each["trigger"]["cron_schedule"]["cron"] for each in found}
+
+    before = schedules()
+    for cron, sent in (("0 3 * * *", "0 0 3 * * *"), ("0 3 * * *", "0 0 3 * * *"), ("* * * * *", "0 * * * * *")):
+        made = cluster.schedule(config, "--cron", cron, "--timezone", "Europe/Berlin")
+        assert made.code == 0, made.stderr
+        new = {key: value for key, value in schedules().items() if key not in before}
+        assert list(new.values()) == [sent]
+    (schedule,) = new
+
+    def fired() -> list[str]:
+        runs = cluster.api("runs", namespace=cluster.namespace, page_size="50", sort_by="created_at desc")
+        return [run["run_id"] for run in runs.get("runs", []) if run.get("recurring_run_id") == schedule]
+
+    until(fired, 180)
+    removed = cluster.schedule(config, "--remove")
+    assert removed.code == 0, removed.stderr
+    assert schedules() == before
+    for run_id in fired():
+        cluster.post(f"runs/{run_id}:terminate")
+
+
+def test_7_the_namespace_is_restricted_and_every_stage_ran_in_it(demo, cluster):
+    labels = cluster.core.read_namespace(cluster.namespace).metadata.labels
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    pods = cluster.pods(demo.json["run_id"])
+    assert {pod.metadata.labels["app.kubernetes.io/component"] for pod in pods} == set(images.STAGES)
+    for pod in pods:
+        (stage,) = (container for container in pod.spec.containers if container.name == "main")
+        assert stage.security_context.run_as_non_root
+        assert stage.security_context.capabilities.drop == ["ALL"]
+
+
+def test_8_a_store_that_is_away_for_a_minute_is_waited_for(again, cluster, configuration, package):
+    registry = f"{cluster.registry}-away"
+    with cluster.detour(images.reference("register")) as opened:
+        wanted = {**configuration, "registry": registry}
+        run_id = by_client(cluster, package, wanted, arguments={"object_store": DETOUR})
+        until(lambda: cluster.pods(run_id, "describe"), LONG)
+        opened(False)
+        until(lambda: any(pod.status.phase == "Running" for pod in cluster.pods(run_id, "register")), 300)
+        # The outage itself: nothing tells when a minute is over.
+        time.sleep(60)
+        opened(True)
+        assert ended(cluster, run_id) == "SUCCEEDED"
+    assert cluster.versions(registry) == [1]
+
+
+def test_9_metrics_curves_reports_and_the_version_are_there_for_the_ui(demo, cluster):
+    shown = {each.name: each for each in kfp_metadata.artifacts(cluster.ui, demo.json["run_id"])}
+    assert shown["metrics"].type == "system.Metrics"
+    assert shown["metrics"].metadata["roc_auc"] > 0.9
+    curves = shown["classification_metrics"]
+    assert curves.type == "system.ClassificationMetrics"
+    assert {"confidenceMetrics", "confusionMatrix"} <= set(curves.metadata)
+    assert shown["report"].type == shown["data_report"].type == "system.HTML"
+    assert shown["decision_note"].type == "system.Markdown"
+    assert shown["registered"].metadata["registered_version"] == 1
+    assert str(shown["model"].metadata["digest"]).startswith("sha256:")
+    assert shown["flows"].metadata["rows"] > 0
+
+
+def test_a_run_needs_no_more_rights_than_those_of_our_own_service_account(again, cluster, configuration, package):
+    before = len(cluster.versions())
+    run_id = by_client(cluster, package, configuration, service_account="netanomaly-runner", enable_caching=False)
+    assert ended(cluster, run_id) == "SUCCEEDED"
+    assert len(cluster.versions()) == before + 1
