@@ -124,6 +124,7 @@ def unlabelled() -> Document:
         "budgets": [{"budget": 0.01, "threshold": 0.6, "alerts": 21}],
         "scores": {"edges": [0.3, 0.4, 0.5, 0.6, 0.7], "normal": None, "attack": None, "all": [900, 400, 79, 21]},
         "false_alarms": {"evaluated": None, "per_day": None},
+        "stability": {"index": 0.31, "rows": 1400},
         "repeats": {"rows": 0, "share": 0.0, "normal": None, "attacks": None, "without": None},
     }  # fmt: skip
 

@@ -183,3 +183,13 @@ def test_a_champion_that_was_trained_on_what_it_is_judged_on_is_told(model, tmp_
             any("version 4, was trained on 60 of the evaluation rows and this model on 0" in each for each in said)
             == told
         )
+
+
+def test_scores_spread_as_in_training_are_stable_and_others_are_not(model, tmp_path):
+    alike = judged(model, traffic(3000, seed=4, label=None), tmp_path / "alike.parquet").document["stability"]
+    assert (alike["index"] < 0.05, alike["rows"]) == (True, 3000)
+    changed = judged(model, traffic(2000, 1000, seed=4, label=None), tmp_path / "changed.parquet").document["stability"]
+    assert changed["index"] > 0.25
+    labelled = judged(model, traffic(2000, 1000, seed=4), tmp_path / "labelled.parquet").document["stability"]
+    assert (labelled["index"] < 0.05, labelled["rows"]) == (True, 2000)
+    assert judged(model, traffic(0, 300), tmp_path / "attacks.parquet").document["stability"] is None

@@ -14,6 +14,7 @@ from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import compare
 from netanomaly.metrics.detection import confidence_metrics, kinds, measure
 from netanomaly.metrics.repeats import repeats
+from netanomaly.metrics.stability import stability
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 
@@ -117,6 +118,7 @@ def evaluate(
     document["repeats"] = None
     if model.seen is not None:
         document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
+    document["stability"] = stability(document)
     document["false_alarms"] = false_alarms(model, document["normal"])
     document["top_alerts"] = top_alerts(model, scored.strongest)
     results, reasons = quality_gates.judge(parameters.gates, document)

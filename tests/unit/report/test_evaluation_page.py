@@ -353,3 +353,10 @@ def test_how_a_part_was_held_out_is_said(split, says):
     text = page(evaluation=evaluation(held_out=True), evaluation_data=data).text
     assert says in text
     assert ("7 (in the gap)" in text) == (split["method"] == "time")
+
+
+@pytest.mark.parametrize(("index", "status"), [(0.02, "good"), (0.2, "note"), (0.4, "warning")])
+def test_without_labels_it_is_said_whether_scores_are_spread_as_in_training(index, status):
+    unlabelled = {**run.unlabelled(), "stability": {"index": index, "rows": 1400}}
+    assert answers(unlabelled)["Do flows look as in training?"].status == status
+    assert "Do flows look as in training?" not in answers(evaluation(stability={"index": index, "rows": 1000}))
