@@ -159,13 +159,17 @@ class Clock:
 
 
 def are_times(column: Any) -> bool:
-    """Whether a column's values, of which at least one is there, are points in time."""
+    """Whether a column that is called a time holds times: its first value is one, and not all are the same.
+
+    What further down is no time, or lacks the zone that others have, is a mistake in the data and not another column.
+    """
+    present = column.drop_null()
     clock = Clock("")
     try:
-        clock.seconds(pa.concat_arrays(column.chunks), "", 1)
+        clock.seconds(pa.concat_arrays(present.slice(0, 1).chunks), "", 1)
     except (DataError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return False
-    return clock.first < clock.last
+    return bool(np.isfinite(clock.first)) and len(present.unique()) > 1
 
 
 def _castable(text: str, kind: pa.DataType) -> bool:
