@@ -40,7 +40,7 @@ class Fault:
 
     `error` answers with a status and does nothing; `failed` does what is asked, and answers with the status;
     `lost` does it and breaks off; `late` does it and answers after `seconds`; `page` answers with a page to sign in on; `gateway` like a proxy whose server is gone;
-    before `second` another asked for the same.
+    before `second` another asked for the same; `later` breaks off at once and does what is asked `seconds` after.
     """
 
     method: str
@@ -412,6 +412,10 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
                 return
             if kind == "gateway":
                 self._send(502, b"upstream connect error or disconnect/reset before headers", "text/plain")
+                return
+            if fault and kind == "later":
+                self.close_connection = True
+                threading.Timer(fault.seconds, standin.answer, (self.command, self.path, self._parsed(body))).start()
                 return
             try:
                 if kind == "second":

@@ -67,6 +67,7 @@ def test_schedules_of_other_names_and_pipelines_are_left_alone(standin, configur
     reference = {"pipeline_id": "0", "pipeline_version_id": "0"}
     theirs = standin.create_recurring({}, {**made, "pipeline_version_reference": reference})
     here("schedule", configuration, "--cron", "0 4 * * *", "--name", "weekly")
+    assert len(standin.recurring) == 3
     here("schedule", configuration, "--remove")
     left = {item["recurring_run_id"]: item["display_name"] for item in standin.recurring.values()}
     assert sorted(left.values()) == ["office", "weekly"]

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -111,10 +112,8 @@ def test_of_several_attempts_the_last_one_counts(standin, configuration, here):
 
 
 def test_of_stages_side_by_side_each_has_its_own_error(standin, configuration, here):
-    standin.fates = {
-        "ingest": Fate(2, ("error: train.csv is empty",)),
-        "ingest-2": Fate(3, ("error: the store is away",)),
-    }
+    empty, away = Fate(2, ("error: train.csv is empty",)), Fate(3, ("error: the store is away",))
+    standin.fates = {"ingest": replace(empty, earlier=(empty,)), "ingest-2": replace(away, earlier=(away,))}
     ended = here("submit", configuration, "--json")
     errors = {stage["name"]: stage["error"] for stage in ended.json["stages"] if stage["error"]}
     assert errors == {"ingest": "train.csv is empty", "ingest-2": "the store is away"}
