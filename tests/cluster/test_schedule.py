@@ -74,6 +74,15 @@ def test_schedules_of_other_names_and_pipelines_are_left_alone(standin, configur
     assert theirs["recurring_run_id"] in left
 
 
+def test_a_schedule_is_found_behind_more_than_a_page_of_others(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    (made,) = standin.recurring.values()
+    others = [standin.create_recurring({}, {**made, "display_name": f"other {number}"}) for number in range(150)]
+    standin.recurring = {item["recurring_run_id"]: item for item in (*others, made)}
+    assert here("schedule", configuration, "--cron", "0 3 * * *", "--json").json["state"] == "unchanged"
+    assert len(here("schedule", "--list", "--json").json) == 151
+
+
 def test_one_that_was_switched_off_on_the_server_stays_off_and_is_told(standin, configuration, here):
     here("schedule", configuration, "--cron", "0 3 * * *")
     (key,) = standin.recurring
