@@ -8,7 +8,7 @@ from netanomaly.cluster.access import Access, connect
 from netanomaly.cluster.errors import NotFound
 from netanomaly.cluster.pipelines import Version
 
-from tests.cluster.standin import Fault
+from tests.cluster.faults import Fault
 
 API = "/apis/v2beta1"
 RUNS = f"^{API}/runs$"

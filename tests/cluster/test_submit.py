@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.cluster.standin import Fault
+from tests.cluster.faults import Fault
 from tests.cluster.standin_runs import Fate
 from tests.command import NETANOMALY
 
