@@ -163,13 +163,18 @@ def are_times(column: Any) -> bool:
 
     What further down is no time, or lacks the zone that others have, is a mistake in the data and not another column.
     """
-    present = column.drop_null()
-    clock = Clock("")
-    try:
-        clock.seconds(pa.concat_arrays(present.slice(0, 1).chunks), "", 1)
-    except (DataError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    distinct = column.unique()
+    if len(distinct) < 2:
         return False
-    return bool(np.isfinite(clock.first)) and len(present.unique()) > 1
+    for position in range(min(len(distinct), 3)):  # of which two may be a null and a spelling of it
+        clock = Clock("")
+        try:
+            clock.seconds(distinct.slice(position, 1), "", 1)
+        except (DataError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return False
+        if np.isfinite(clock.first):
+            return True
+    return False
 
 
 def _castable(text: str, kind: pa.DataType) -> bool:

@@ -78,6 +78,8 @@ def test_columns_are_known_by_the_names_that_sensors_give_them(names, found):
         (["2024-05-01T12:00Z", "2024-05-01T12:00"], True),
         ([NOON, 7.0], True),
         ([None, NOON, NOON + 1], True),
+        (["-", None, "2024-05-01T12:00Z"], True),
+        (["-", None, "noon"], False),
         ([0.0, 3600.0], False),
         ([NOON, NOON + 5], True),
         (["x", "y"], False),
