@@ -131,13 +131,32 @@ bench-quality: setup ## Judge every detector on every data set; writes docs/qual
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --seeds $(SEEDS) --write docs/quality.md
 
 .PHONY: bench-images
-bench-images: images ## Sizes and start times of the stage images
+bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
 	$(BIN)/python -m tests.bench.stage_images
+	$(BIN)/python -m tests.bench.stage_memory
+
+.PHONY: bench-registry
+bench-registry: setup ## Time the registry on a folder and on S3 servers, near and 25 ms away
+	$(BIN)/python -m tests.bench.registry
+
+# What takes longer than this hangs, in a long test too.
+SOAK := $(BIN)/pytest -o faulthandler_timeout=7200
+
+.PHONY: soak
+soak: soak-registry soak-images ## Every long test
+
+# On each server two minutes of random faults and kills, and an outage of a minute; two thousand random histories.
+SOAK_SECONDS ?= 120
+
+.PHONY: soak-registry
+soak-registry: setup ## Long tests of the registry: faults, kills, an outage (SOAK_SECONDS=3600 for more)
+	NETANOMALY_SOAK_SECONDS=$(SOAK_SECONDS) NETANOMALY_SOAK_EXAMPLES=2000 \
+	  $(SOAK) -rP tests/store/test_soak.py tests/store/test_states.py
 
 # Half an hour: what `make test` does with forty quick containers and one light image, with two thousand and with all.
-.PHONY: soak
-soak: images ## Long tests: two thousand short containers, every image built a second time
-	NETANOMALY_SOAK=1 $(BIN)/pytest --durations 0 --durations-min 1 tests/e2e/test_docker_launcher.py tests/e2e/test_builds.py -k 'under_load or second_build'
+.PHONY: soak-images
+soak-images: images ## Long tests of images: two thousand short containers, every image built a second time
+	NETANOMALY_SOAK=1 $(SOAK) --durations 0 --durations-min 1 tests/e2e/test_docker_launcher.py tests/e2e/test_builds.py -k 'under_load or second_build'
 
 .PHONY: clean
 clean: ## Remove what the targets made, but not runs/

@@ -46,8 +46,8 @@ def configuration(tmp_path: Path) -> Path:
 def command(standin: StandIn) -> Command:
     """The command as a person starts it, talking to the stand-in."""
 
-    def command(*arguments: str | Path, **environment: str) -> Ended:
-        return netanomaly(*_patient(*arguments), "--host", standin.url, cwd=None, **environment)
+    def command(*arguments: str | Path) -> Ended:
+        return netanomaly(*_patient(*arguments), "--host", standin.url)
 
     return command
 

@@ -23,6 +23,7 @@ from tests.cluster.standin_runs import NEVER, Fate, Run, waves
 
 API = "/apis/v2beta1"
 LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Log in to Dex</title></head><body><form></form></body></html>"
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TRACE = "\ngithub.com/kubeflow/pipelines/backend/src/apiserver/server"
 
 
@@ -37,8 +38,9 @@ class Answer(Exception):
 class Fault:
     """What goes wrong with requests whose method and path match; `after` so many that went well, `times` in a row.
 
-    `error` answers with a status and does nothing; `lost` does what is asked and breaks off; `late` does it and
-    answers after `seconds`; `page` answers with a page to sign in on; `gateway` like a proxy whose server is gone.
+    `error` answers with a status and does nothing; `failed` does what is asked, and answers with the status;
+    `lost` does it and breaks off; `late` does it and answers after `seconds`; `page` answers with a page to sign in on; `gateway` like a proxy whose server is gone;
+    before `second` another asked for the same.
     """
 
     method: str
@@ -136,7 +138,7 @@ class StandIn:
 
     def _spec(self, body: dict) -> dict:
         try:
-            spec = next(yaml.safe_load_all(body["uploadfile"]))
+            spec = next(yaml.load_all(body["uploadfile"], _LOADER))
             spec["root"]["dag"]["tasks"]
         except (KeyError, TypeError, yaml.YAMLError):
             raise upload_error(400, "unknown template format") from None
@@ -363,8 +365,7 @@ def page(query: dict, name: str, items: list[dict], keys: tuple[str, ...]) -> di
 @contextmanager
 def serve(standin: StandIn) -> Iterator[StandIn]:
     """The stand-in on a port of this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(standin))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _handler(standin))
     standin.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -374,6 +375,13 @@ def serve(standin: StandIn) -> Iterator[StandIn]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asked did not wait for the answer."""
 
 
 def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
@@ -388,14 +396,16 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
 
         def _respond(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            standin.seen.append((self.command, self.path, dict(self.headers)))
+            standin.seen.append(
+                (self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
+            )
             if not self._signed_in():
                 return
             fault = next((fault for fault in standin.faults if fault.strikes(self.command, self.path)), None)
             kind = fault.kind if fault else ""
+            trouble = json.dumps(error(500, 13, "InternalServerError: ", "use of closed network connection").document)
             if fault and kind == "error":
-                text = "use of closed network connection"
-                self._send(fault.status, json.dumps(error(fault.status, 13, "InternalServerError: ", text).document))
+                self._send(fault.status, trouble)
                 return
             if kind == "page":
                 self._send(200, LOGIN_PAGE, "text/html")
@@ -404,11 +414,16 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
                 self._send(502, b"upstream connect error or disconnect/reset before headers", "text/plain")
                 return
             try:
+                if kind == "second":
+                    standin.answer(self.command, self.path, self._parsed(body))
                 answer, status = standin.answer(self.command, self.path, self._parsed(body)), 200
             except Answer as other:
                 answer, status = other.document or {}, other.status
             if kind == "lost":
                 self.close_connection = True
+                return
+            if fault and kind == "failed":
+                self._send(fault.status, trouble)
                 return
             if fault and kind == "late":
                 time.sleep(fault.seconds)

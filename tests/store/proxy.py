@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ class Proxy:
 
     upstream: int
     port: int = 0
+    tls: ssl.SSLContext | None = None
     at: int = -1
     fault: str = ""
     late_seconds: float = 0.0
@@ -41,14 +43,14 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def plan(self, at: int, fault: str) -> None:
         self.seen.clear()
         self.at, self.fault = at, fault
 
     def serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError, EOFError):
+        with suppress(OSError, EOFError), self._spoken(client) as client:
             stream = client.makefile("rb")
             while True:
                 head, body = _message(stream, b"")
@@ -87,6 +89,9 @@ class Proxy:
                     case _:
                         client.sendall(answer_head + answer_body)
 
+    def _spoken(self, client: socket.socket) -> socket.socket:
+        return client if self.tls is None else self.tls.wrap_socket(client, server_side=True)
+
     def _forward(self, request: bytes, method: str) -> tuple[bytes, bytes]:
         with socket.create_connection(("127.0.0.1", self.upstream), _UPSTREAM_SECONDS) as server:
             server.sendall(request)
@@ -95,10 +100,10 @@ class Proxy:
 
 
 @contextmanager
-def proxy(upstream: int) -> Iterator[Proxy]:
-    """A proxy to the server on that port, on a free port of its own."""
+def proxy(upstream: int, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """A proxy to the server on that port, on a free port of its own; with TLS, it speaks that to its clients."""
     listening = socket.create_server(("127.0.0.1", 0))
-    made = Proxy(upstream, listening.getsockname()[1])
+    made = Proxy(upstream, listening.getsockname()[1], tls)
 
     def accept() -> None:
         with suppress(OSError):

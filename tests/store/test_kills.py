@@ -1,5 +1,6 @@
 """SIGKILL before and after each request of a registration: the retry with the same key leaves exactly one version."""
 
+import secrets
 import signal
 import threading
 import time
@@ -48,6 +49,28 @@ def test_killed_at_any_request_the_retry_leaves_exactly_one_version(bucket, mode
                 runs[run] = done.version
     assert len(requests) >= 8
     bucket.check({"m": runs})
+
+
+def test_killed_while_the_last_part_of_a_large_file_is_sent_nothing_is_visible(bucket, model_file):
+    model_file.write_bytes(secrets.token_bytes(20 << 20))
+    with proxy(bucket.server.port) as between:
+        environment = {**bucket.server.environment, "S3_ENDPOINT_URL": between.url}
+        started, process = threading.Event(), None
+
+        def kill(index: int) -> None:
+            if "partNumber=3" in between.seen[index]:
+                started.wait(10)
+                end(process)
+                raise ConnectionError
+
+        between.before = kill
+        process = start(register, environment, bucket.uri, "m", model_file, ["run"], 256)
+        started.set()
+        assert ended(process) == -signal.SIGKILL
+    assert not [key for key in bucket.objects.all() if key.startswith(("heads/", "models/"))]
+    place = open_registry(bucket.uri)
+    assert place.register("m", model_file, METADATA, run_id="run", metrics={"roc_auc": 0.9}).version == 1
+    bucket.check({"m": {"run": 1}})
 
 
 def test_killed_while_it_changes_an_alias_the_head_is_whole(place, model_file):

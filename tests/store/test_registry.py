@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import signal
@@ -63,6 +64,29 @@ def test_a_file_that_is_not_the_one_described_is_not_registered(place, model_fil
         with pytest.raises(WrongDigest, match="is not the file that was described"):
             place.open().register("m", model_file, METADATA, run_id="run", sha256=described)
     assert not [key for key in place.objects.all() if key.startswith(("heads/", "models/"))]
+
+
+@pytest.mark.parametrize("megabytes", [1, 20])
+def test_a_file_whose_digest_is_known_is_read_once(place, model_file, monkeypatch, megabytes):
+    model_file.write_bytes(os.urandom(megabytes << 20))
+    digest = hashlib.sha256(model_file.read_bytes()).hexdigest()
+    real, read = Path.open, []
+
+    class Counting(io.BufferedReader):
+        def read(self, size=-1):
+            read.append(len(data := super().read(size)))
+            return data
+
+    def counted(path, *arguments, **more):
+        file = real(path, *arguments, **more)
+        if path == model_file:
+            return Counting(file.detach())
+        return file
+
+    monkeypatch.setattr(Path, "open", counted)
+    place.open().register("m", model_file, METADATA, run_id="run", sha256=digest)
+    monkeypatch.undo()
+    assert sum(read) == megabytes << 20
 
 
 def test_the_same_registration_with_other_contents_is_a_conflict(folder, model_file, tmp_path):

@@ -32,6 +32,15 @@ def test_a_sound_registry_has_no_findings(filled):
     assert (result.sound, result.versions, result.unfinished, result.findings) == (True, 12, 0, [])
 
 
+def test_a_registration_is_sound_whatever_the_order_of_its_keys(place, model_file):
+    """What the view has of a new record is what a rebuild reads from the store."""
+    metadata = {"versions": {"scikit-learn": "1", "numpy": "2"}, "b": {"z": 1, "a": 2}, "a": 0}
+    files = {"z.html": model_file, "a.json": model_file}
+    place.open().register("m", model_file, metadata, run_id="1", metrics={"z": 1.0, "a": 0.5, "m": 1}, files=files)
+    result = fsck(locate(place.uri))
+    assert (result.sound, result.findings) == (True, [])
+
+
 def download_all(place, folder) -> None:
     for number in range(1, 13):
         place.open().download(f"m:{number}", folder)

@@ -5,6 +5,7 @@ everything after it (the view) can be written again: a process may die anywhere,
 work or finds it done.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 
 from netanomaly.errors import InputError
-from netanomaly.registry import artifacts, changes, documents, heads, names, registering, sealing
+from netanomaly.registry import artifacts, changes, committing, documents, heads, names, registering, sealing
 from netanomaly.registry.changes import CHAMPION, Change, Promotion
 from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Entry, Head, Record
 from netanomaly.registry.download import check, record_of
@@ -21,6 +22,9 @@ from netanomaly.registry.errors import NotReady
 from netanomaly.registry.location import Location, locate
 from netanomaly.registry.publication import Publisher
 from netanomaly.registry.reading import Reader, Version
+from netanomaly.registry.store import Store
+
+_HEAD_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,9 @@ class Registry(Reader):
     def __init__(self, location: Location) -> None:
         super().__init__(location)
         self._publisher = Publisher(location)
+        # By model: the head after our last registration, and when that was. Those where others were at work then.
+        self._last: dict[str, tuple[heads.Found, float]] = {}
+        self._in_company: set[str] = set()
 
     def register(
         self,
@@ -101,7 +108,7 @@ class Registry(Reader):
             names.file_name(name)
         store = self._location.write
         with registering.told(self.uri, "no version was made"):
-            before = heads.find(store, model_name)
+            before = self._before(store, model_name)
             stored, tree = artifacts.upload(store, model_name, artifact, artifact_name or artifact.name, sha256)
             beside = {
                 name: artifacts.upload(store, model_name, path, name, None)[0] for name, path in (files or {}).items()
@@ -130,8 +137,10 @@ class Registry(Reader):
         )
         with registering.told(self.uri, "the model's files are stored, no version is known to be made"):
             record, digest, new = registering.put_record(store, record, self._location.signer)
-            done = registering.commit(store, before, record, digest, new, promotion, change)
-        self._publisher.registered(digest, record)
+            in_company = model_name in self._in_company
+            done = committing.commit(store, before, record, digest, new, promotion, change, in_company=in_company)
+        self._committed(model_name, done)
+        self._publisher.registered(digest, record, in_company=done.met)
         return self._registration(done, record, promotion)
 
     def set_alias(self, reference: str, alias: str, *, why: str = "") -> Version:
@@ -223,13 +232,28 @@ class Registry(Reader):
         """Bring `model_registry.json` up to date with what this object registered, within a bounded time."""
         self._publisher.flush()
 
+    def _before(self, store: Store, model: str) -> heads.Found:
+        """A head of the model from before its registration; what we left there a moment ago is as good as a new look."""
+        found, at = self._last.get(model, (None, 0.0))
+        if found is None or time.monotonic() - at > _HEAD_SECONDS:
+            self._in_company.discard(model)
+            return heads.find(store, model)
+        return found
+
+    def _committed(self, model: str, done: committing.Committed) -> None:
+        self._last[model] = done.found, time.monotonic()
+        if done.met:
+            self._in_company.add(model)
+        else:
+            self._in_company.discard(model)
+
     def _change(self, model: str, make: Any, change: Change) -> Head:
         heads.need(self._read, model)
         head = heads.change(self._location.write, model, change.id, make)
         self._publisher.changed(model)
         return head
 
-    def _registration(self, done: registering.Committed, record: Record, promotion: Promotion) -> Registration:
+    def _registration(self, done: committing.Committed, record: Record, promotion: Promotion) -> Registration:
         aliases = tuple(sorted(name for name, alias in done.head.aliases.items() if alias.version == done.version))
         reason = ""
         if CHAMPION in promotion.aliases and CHAMPION not in aliases:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +48,10 @@ class FileStore:
         with _in_words(self.root, key):
             data = self._path(key).read_bytes()
         return Stored(data, _etag(data))
+
+    def get_other(self, key: str, etag: str) -> Stored | None:
+        stored = self.get(key)
+        return None if stored.etag == etag else stored
 
     def put_new(self, key: str, data: bytes) -> str:
         with self._written(data) as temporary, self._lock():
@@ -114,6 +118,10 @@ class FileStore:
                     if folder == self.root:
                         break
                     folder.rmdir()
+
+    def remove_all(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.remove(key)
 
     def _path(self, key: str) -> Path:
         return self.root / key

@@ -14,7 +14,7 @@ from netanomaly.errors import Absent, Refused, StoreUnavailable
 from netanomaly.registry import documents, names, sealing
 from netanomaly.registry.documents import Entry, Head
 from netanomaly.registry.errors import NotInRegistry
-from netanomaly.registry.store import Store
+from netanomaly.registry.store import Store, Stored
 
 _CONTENDED_SECONDS = 120.0
 _FIRST_WAIT_SECONDS = 0.002
@@ -42,6 +42,20 @@ def find(store: Store, model: str) -> Found:
         stored = store.get(key)
     except Absent:
         return Found(Head(format=documents.FORMAT, model=model), None, {})
+    return _found(key, stored)
+
+
+def find_other(store: Store, found: Found) -> Found | None:
+    """The head of the same model as it is now; None while it is the one found. Raises as `find`."""
+    key = documents.head_key(found.head.model)
+    try:
+        stored = store.get(key) if found.etag is None else store.get_other(key, found.etag)
+    except Absent:
+        return None
+    return None if stored is None else _found(key, stored)
+
+
+def _found(key: str, stored: Stored) -> Found:
     head, unknown = documents.decode_head(stored.data, key)
     return Found(head, stored.etag, unknown)
 
@@ -70,20 +84,17 @@ def need_entry(store: Store, head: Head, version: int) -> Entry:
     return entry
 
 
-def swap(store: Store, found: Found, changed: Head) -> Head | None:
+def swap(store: Store, found: Found, changed: Head) -> Found | None:
     """Put the changed head in place of the one found; None where another writer was faster."""
     changed = sealing.sealed(store, changed)
     changed = replace(changed, revision=found.head.revision + 1, updated_at=documents.now(), written_by=__version__)
     data = documents.encode_head(changed, found.unknown)
     key = documents.head_key(changed.model)
     try:
-        if found.etag is None:
-            store.put_new(key, data)
-        else:
-            store.put_if_match(key, data, found.etag)
+        etag = store.put_new(key, data) if found.etag is None else store.put_if_match(key, data, found.etag)
     except Refused:
         return None
-    return changed
+    return Found(changed, etag, found.unknown)
 
 
 def change(store: Store, model: str, change_id: str, make: Callable[[Head], Head]) -> Head:
@@ -113,7 +124,7 @@ def change(store: Store, model: str, change_id: str, make: Callable[[Head], Head
             return changed
         done = swap(store, found, changed)
         if done is not None:
-            return done
+            return done.head
         patience.wait()
 
 
@@ -125,11 +136,12 @@ class Patience:
         self._deadline = time.monotonic() + _CONTENDED_SECONDS
         self._longest = _FIRST_WAIT_SECONDS
 
-    def wait(self) -> None:
+    def wait(self, at_least: float = 0.0) -> None:
+        """Raises StoreUnavailable where it has gone on for two minutes."""
         if time.monotonic() > self._deadline:
             raise StoreUnavailable(
                 f"model {self._model!r} in registry {self._uri} was changed by others for {_CONTENDED_SECONDS:g} "
                 "seconds without a gap; run again, nothing is registered twice"
             )
-        time.sleep(self._longest * random.random())  # noqa: S311 - jitter
+        time.sleep(at_least + self._longest * random.random())  # noqa: S311 - jitter
         self._longest = min(self._longest * 2, _LONGEST_WAIT_SECONDS)

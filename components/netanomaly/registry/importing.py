@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from netanomaly.errors import InputError
-from netanomaly.registry import artifacts, changes, documents, heads, names, registering, view
+from netanomaly.registry import artifacts, changes, committing, documents, heads, names, registering, view
 from netanomaly.registry.changes import Change, Promotion
 from netanomaly.registry.documents import File, Record
 from netanomaly.registry.location import Location
@@ -101,7 +101,7 @@ def _import(store: Store, signer: Signer | None, path: Path, model: str, version
         **given,
     )
     record, digest, new = registering.put_record(store, record, signer)
-    done = registering.commit(store, before, record, digest, new, Promotion(), change)
+    done = committing.commit(store, before, record, digest, new, Promotion(), change)
     return Imported(model, str(version["version"]), done.version, done.created, found is not None)
 
 

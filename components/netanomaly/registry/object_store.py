@@ -6,16 +6,17 @@
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from minio import Minio
+from minio.deleteobjects import DeleteObject
 from minio.sse import Sse
 
-from netanomaly.errors import Absent, Refused
+from netanomaly.errors import Absent, Refused, StoreRefused
 from netanomaly.registry.errors import WrongDigest
 from netanomaly.registry.store import Listed, Stored, Uploaded
 from netanomaly.s3 import answers, client
@@ -52,16 +53,15 @@ class ObjectStore:
         self._client  # noqa: B018 - a wrong environment is told here, not at the first request
 
     def get(self, key: str) -> Stored:
-        with self._in_words(key, "read"):
-            response = self._client.get_object(self._bucket, self._prefix + key)
-            try:
-                etag, data = response.headers.get("ETag"), response.read()
-            finally:
-                response.close()
-                response.release_conn()
-        if not etag:
-            raise answers.not_s3(self.endpoint)
-        return Stored(data, etag)
+        return self._get(key, {})
+
+    def get_other(self, key: str, etag: str) -> Stored | None:
+        try:
+            stored = self._get(key, {"If-None-Match": etag})
+        except Refused:
+            return None
+        # Not every server minds the condition of a read.
+        return None if stored.etag == etag else stored
 
     def put_new(self, key: str, data: bytes) -> str:
         return self._put(key, data, _Condition("If-None-Match", "*"))
@@ -123,12 +123,31 @@ class ObjectStore:
         with self._in_words(key, "delete"):
             self._client.remove_object(self._bucket, self._prefix + key)
 
+    def remove_all(self, keys: Sequence[str]) -> None:
+        with self._in_words(keys[0] if keys else "", "delete"):
+            wanted = [DeleteObject(self._prefix + key) for key in keys]
+            failed = next(iter(self._client.remove_objects(self._bucket, wanted)), None)
+        if failed is not None:
+            raise StoreRefused(f"{self.endpoint} refused to delete {self.uri}: {failed.code}: {failed.message}")
+
     @property
     def _client(self) -> Minio:
         # A connection shared by two processes after a fork mixes up their answers.
         if self._made is None or self._made[0] != os.getpid():
             self._made = os.getpid(), client.connect(self.timeouts)
         return self._made[1]
+
+    def _get(self, key: str, condition: dict[str, Any]) -> Stored:
+        with self._in_words(key, "read"):
+            response = self._client.get_object(self._bucket, self._prefix + key, request_headers=condition)
+            try:
+                etag, data = response.headers.get("ETag"), response.read()
+            finally:
+                response.close()
+                response.release_conn()
+        if not etag:
+            raise answers.not_s3(self.endpoint)
+        return Stored(data, etag)
 
     def _put(self, key: str, data: bytes, condition: Sse) -> str:
         with self._in_words(key, "write"):

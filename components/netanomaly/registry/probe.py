@@ -218,8 +218,9 @@ class SingleWriter:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.uri = store.uri
-        self.get, self.list, self.upload = store.get, store.list, store.upload
-        self.read, self.stat, self.remove = store.read, store.stat, store.remove
+        self.get, self.get_other, self.list, self.upload = store.get, store.get_other, store.list, store.upload
+        self.read, self.stat = store.read, store.stat
+        self.remove, self.remove_all = store.remove, store.remove_all
 
     def within(self, seconds: float) -> "SingleWriter":
         return SingleWriter(self._store.within(seconds))

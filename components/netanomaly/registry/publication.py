@@ -25,14 +25,19 @@ class Publisher:
         self._seconds_between = _SECONDS_BETWEEN
         self._waiting: dict[str, Record] = {}
 
-    def registered(self, digest: str, record: Record) -> None:
+    def registered(self, digest: str, record: Record, *, in_company: bool) -> None:
         """Publish at once, but not more often than every second: a burst ends with one more when the process does.
 
         Args:
             digest: The record's, as its entry has it.
             record: The new version's.
+            in_company: Others register versions of this model at the same time. Each would read the records of all:
+                so this process publishes rarely, and when it ends.
         """
         self._waiting[digest] = record
+        if in_company:
+            self._seconds_between = _MOST_SECONDS_BETWEEN
+            self._published = self._published or time.monotonic()
         if time.monotonic() - self._published >= self._seconds_between:
             self.flush()
         elif len(self._waiting) == 1:

@@ -4,7 +4,7 @@ A conditional write that was sent and not answered may have happened. Sent again
 first try: so the object is read, and what stands there says who won.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -37,6 +37,9 @@ class Retrying:
     def get(self, key: str) -> Stored:
         return self._again(lambda: self._store.get(key))
 
+    def get_other(self, key: str, etag: str) -> Stored | None:
+        return self._again(lambda: self._store.get_other(key, etag))
+
     def put_new(self, key: str, data: bytes) -> str:
         return self._conditionally(key, data, None, lambda: self._store.put_new(key, data))
 
@@ -60,6 +63,9 @@ class Retrying:
 
     def remove(self, key: str) -> None:
         self._again(lambda: self._store.remove(key))
+
+    def remove_all(self, keys: Sequence[str]) -> None:
+        self._again(lambda: self._store.remove_all(keys))
 
     def _pieces(self, key: str, size: int) -> Iterator[bytes]:
         """Goes on where an answer was cut off; who reads compares the digest of the whole."""

@@ -4,7 +4,7 @@ Keys are relative to the registry, with slashes. Every write is atomic: a reader
 after it, never a part. The two conditional writes are atomic against each other, from any process.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,6 +54,9 @@ class Store(Protocol):
     def get(self, key: str) -> Stored:
         """The whole object. Raises Absent."""
 
+    def get_other(self, key: str, etag: str) -> Stored | None:
+        """The whole object, or None while its token is still this one. Raises Absent."""
+
     def put_new(self, key: str, data: bytes) -> str:
         """Create the object and return its token. Raises Refused when there is one already, whatever it holds."""
 
@@ -81,3 +84,6 @@ class Store(Protocol):
 
     def remove(self, key: str) -> None:
         """Delete the object, if it is there."""
+
+    def remove_all(self, keys: Sequence[str]) -> None:
+        """Delete these objects, those that are there; at most 1,000."""

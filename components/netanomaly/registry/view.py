@@ -234,16 +234,11 @@ def _version(entry: Entry, record: Record | None) -> dict[str, Any]:
             "status": entry.status,
             "run_id": record.run_id,
             "record": documents.record_key(record.model, record.key),
-            "files": _as_stored({name: file.path for name, file in record.files.items()}),
-            "versions": _as_stored(record.library_versions),
+            "files": {name: file.path for name, file in record.files.items()},
+            "versions": record.library_versions,
         },
-        "metrics": _as_stored(record.metrics),
+        "metrics": record.metrics,
     }
-
-
-def _as_stored(document: Any) -> Any:
-    """In the order of keys that a record has in the store, whether it comes from there or was just made."""
-    return msgspec.json.decode(documents.canonical(document))
 
 
 def _with_status(version: dict[str, Any], entry: Entry) -> dict[str, Any]:

@@ -26,10 +26,12 @@ def in_words(error: Exception, uri: str, endpoint: str, key: str, action: str) -
     match error:
         case S3Error():
             return _answer(error, uri, endpoint, key, action)
+        case ServerError() if error.status_code == 304:
+            return Refused(key)
         case ServerError():
             return StoreUnavailable(f"{endpoint} answered HTTP {error.status_code} to a {action} of {uri}")
         case InvalidResponseError():
-            return _no_xml(error, uri, endpoint, action)
+            return _no_xml(error, uri, endpoint, key, action)
         case ParseError() | UnicodeDecodeError():
             return not_s3(endpoint)
         case ValueError() if "fetch credentials" in str(error):
@@ -69,8 +71,10 @@ def _answer(error: S3Error, uri: str, endpoint: str, key: str, action: str) -> E
     return StoreRefused(f"{endpoint} refused to {action} {uri}/{key}: HTTP {status}, {said}")
 
 
-def _no_xml(error: InvalidResponseError, uri: str, endpoint: str, action: str) -> Exception:
+def _no_xml(error: InvalidResponseError, uri: str, endpoint: str, key: str, action: str) -> Exception:
     status, kind, body = _fields(error)
+    if status == 304:
+        return Refused(key)
     if status == 403:
         return StoreRefused(f"the credentials may not {action} {uri}; ask for the right to it (HTTP 403)")
     if status >= 500 or status in (408, 409, 429):
