@@ -129,7 +129,7 @@ def test_a_threshold_stricter_than_promised_is_noted_without_alarm():
 def test_the_threshold_table_marks_the_budget_that_was_overrun():
     text = page().text
     assert "5% expect 4.0% to 6.0% 2,600 a day 14.0% 2.8 times the promise" in text
-    assert "1% in use expect 0.80% to 1.20% 1.00% 61.0%" in text
+    assert "1% in use expect 0.80% to 1.20% 520 a day 1.00% 61.0%" in text
 
 
 def test_a_refusal_comes_first_with_its_reason():
