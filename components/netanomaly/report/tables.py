@@ -85,6 +85,7 @@ def budgets(evaluation: Document) -> list[Row]:
     """The model's operating points. An achieved rate far from the promised one is marked."""
     normal, in_use = documents.number(evaluation, "normal"), documents.number(evaluation, "alert_budget")
     confidence = documents.number(evaluation, "confidence") or 0.95
+    of_day = documents.number(documents.section(documents.section(evaluation, "false_alarms"), "per_day"), "rows")
     rows: list[Row] = []
     for found in documents.objects(evaluation, "budgets")[:_MOST_ROWS]:
         promised, achieved = documents.number(found, "budget"), documents.estimate(found, "false_positive_rate")
@@ -97,6 +98,7 @@ def budgets(evaluation: Document) -> list[Row]:
             "budget": promised,
             "in_use": promised is not None and promised == in_use,
             "expected": expected,
+            "a_day": None if promised is None or of_day is None else promised * of_day,
             "threshold": documents.number(found, "threshold"),
             "recall": documents.number(found, "recall"),
             "precision": documents.number(found, "precision"),

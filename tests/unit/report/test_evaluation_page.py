@@ -128,8 +128,8 @@ def test_a_threshold_stricter_than_promised_is_noted_without_alarm():
 
 def test_the_threshold_table_marks_the_budget_that_was_overrun():
     text = page().text
-    assert "5% expect 4.0% to 6.0% 14.0% 2.8 times the promise" in text
-    assert "1% in use expect 0.80% to 1.20% 1.00% 61.0%" in text
+    assert "5% expect 4.0% to 6.0% 2,600 a day 14.0% 2.8 times the promise" in text
+    assert "1% in use expect 0.80% to 1.20% 520 a day 1.00% 61.0%" in text
 
 
 def test_a_refusal_comes_first_with_its_reason():
@@ -334,6 +334,7 @@ def test_figures_without_flows_seen_in_training_stand_beside_the_others():
 def test_false_alarms_are_foretold_for_the_day_and_for_what_was_judged():
     text = page().text
     assert "Expect 402 to 651 false alarms a day, at the 52,000 flows a day that it was trained on." in text
+    assert "1% in use expect 0.80% to 1.20% 520 a day" in text
     assert "A budget of 1% lets 4 to 18 of the 1,000 normal flows judged raise an alert; there were 10." in text
 
 
