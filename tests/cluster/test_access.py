@@ -116,6 +116,14 @@ def test_a_wrong_address_is_a_clear_error(here, host, code, words):
     assert "secret" not in ended.last_line
 
 
+def test_a_proxy_of_the_environment_is_used_but_for_those_it_excepts(standin, monkeypatch, here):
+    monkeypatch.setenv("HTTP_PROXY", standin.url)
+    assert here("upload", host="http://kfp.invalid/pipeline").code == 2
+    assert standin.seen[0][1] == "http://kfp.invalid/pipeline/apis/v2beta1/healthz"
+    monkeypatch.setenv("NO_PROXY", "kfp.invalid")
+    assert here("upload", host="http://kfp.invalid/pipeline").code == 3
+
+
 def test_no_address_is_a_clear_error(standin):
     from tests.command import netanomaly
 
