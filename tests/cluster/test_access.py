@@ -6,6 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from netanomaly.cluster import access
 
 from tests.cluster.faults import Fault
 
@@ -167,6 +168,15 @@ def test_a_server_that_keeps_users_apart_wants_a_namespace(standin, configuratio
     assert here("submit", configuration, "--no-wait", "--namespace", "team").code == 0
     assert standin.experiments[list(standin.experiments)[-1]]["namespace"] == "team"
     assert standin.requests("GET", "namespace=team") >= 2
+
+
+def test_in_a_pod_its_own_token_and_namespace_are_taken(standin, configuration, here, monkeypatch, tmp_path):
+    standin.multi_user, standin.token = True, "of-the-pod"
+    for name, text in (("_POD_TOKEN", "of-the-pod"), ("_POD_NAMESPACE", "team\n")):
+        (tmp_path / name).write_text(text)
+        monkeypatch.setattr(access, name, tmp_path / name)
+    document = here("submit", configuration, "--no-wait", "--json").json
+    assert document["namespace"] == "team"
 
 
 def test_links_go_to_the_pages_of_the_server(standin, monkeypatch, here):
