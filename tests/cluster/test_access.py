@@ -84,6 +84,7 @@ def test_being_sent_on_to_sign_in_is_told_as_that(standin, here):
     assert ended.code == 2
     assert "/dex/auth?client_id=kubeflow" in ended.last_line
     assert "a page to sign in on" in ended.last_line
+    assert len(standin.seen) == 1
 
 
 def test_a_page_instead_of_json_is_told_as_that(standin, here):
