@@ -131,8 +131,9 @@ bench-quality: setup ## Judge every detector on every data set; writes docs/qual
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --seeds $(SEEDS) --write docs/quality.md
 
 .PHONY: bench-images
-bench-images: images ## Sizes and start times of the stage images
+bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
 	$(BIN)/python -m tests.bench.stage_images
+	$(BIN)/python -m tests.bench.stage_memory
 
 .PHONY: bench-registry
 bench-registry: setup ## Time the registry on a folder and on S3 servers, near and 25 ms away

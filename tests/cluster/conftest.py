@@ -11,7 +11,8 @@ from unittest.mock import patch
 import pytest
 from netanomaly import cli
 
-from tests.cluster.standin import StandIn, serve
+from tests.cluster.standin import StandIn
+from tests.cluster.standin_http import serve
 from tests.command import Ended, netanomaly
 
 Command = Callable[..., Ended]
@@ -46,8 +47,8 @@ def configuration(tmp_path: Path) -> Path:
 def command(standin: StandIn) -> Command:
     """The command as a person starts it, talking to the stand-in."""
 
-    def command(*arguments: str | Path, **environment: str) -> Ended:
-        return netanomaly(*_patient(*arguments), "--host", standin.url, cwd=None, **environment)
+    def command(*arguments: str | Path) -> Ended:
+        return netanomaly(*_patient(*arguments), "--host", standin.url)
 
     return command
 

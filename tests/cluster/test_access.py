@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from tests.cluster.standin import Fault
+from tests.cluster.faults import Fault
 
 
 def sent(standin, header):
@@ -26,7 +26,7 @@ def test_a_token_of_the_environment_is_sent_and_shown_nowhere(standin, monkeypat
     monkeypatch.setenv("NETANOMALY_KFP_TOKEN", "s3cr3t")
     ended = command("upload", "--json")
     assert ended.code == 0
-    assert sent(standin, "Authorization") == {"Bearer s3cr3t"}
+    assert sent(standin, "authorization") == {"Bearer s3cr3t"}
     assert "s3cr3t" not in ended.stdout + ended.stderr
 
 

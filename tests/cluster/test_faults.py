@@ -1,8 +1,14 @@
 """A server that fails, breaks off or answers too late: nothing is made twice, and what exists is said."""
 
-import pytest
+import time
 
-from tests.cluster.standin import Fault
+import pytest
+from netanomaly.cluster import runs
+from netanomaly.cluster.access import Access, connect
+from netanomaly.cluster.errors import NotFound
+from netanomaly.cluster.pipelines import Version
+
+from tests.cluster.faults import Fault
 
 API = "/apis/v2beta1"
 RUNS = f"^{API}/runs$"
@@ -10,7 +16,13 @@ RECURRING = f"^{API}/recurringruns$"
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault("POST", RUNS, "lost"), Fault("POST", RUNS, "late", seconds=3), Fault("POST", RUNS, "gateway")]
+    "fault",
+    [
+        Fault("POST", RUNS, "lost"),
+        Fault("POST", RUNS, "late", seconds=3),
+        Fault("POST", RUNS, "failed"),
+        Fault("POST", RUNS, "gateway"),
+    ],
 )
 def test_a_run_whose_answer_is_lost_is_submitted_once(standin, configuration, here, fault):
     """Found by its name where it was made; where not, it is not submitted again, and the message says why."""
@@ -48,8 +60,26 @@ def test_whether_a_run_exists_is_not_claimed_where_it_cannot_be_known(standin, c
     assert standin.requests("POST", RUNS) == 1
 
 
+def test_a_run_that_comes_after_it_was_given_up_is_the_only_one(standin, configuration, here):
+    standin.faults = [Fault("POST", RUNS, "later", seconds=1.5)]
+    ended = here("submit", configuration, "--no-wait")
+    assert ended.code == 3
+    assert "may still come" in ended.last_line
+    assert come(lambda: len(standin.runs))
+    assert standin.requests("POST", RUNS) == 1
+
+
+def test_a_version_that_was_deleted_meanwhile_is_the_users_to_mend(standin):
+    """The server says 500 where a thing that a request names is not there; asking again does not help."""
+    server = connect(Access(standin.url)).server
+    version = Version("0", "00000000-0000-0000-0000-000000000000", "gone", created=False)
+    with pytest.raises(NotFound, match="PipelineVersion 0000"):
+        runs.create(server, "office", next(iter(standin.experiments)), version, {}, seconds_between_looks=0.01)
+    assert standin.requests("POST", RUNS) == 1
+
+
 @pytest.mark.parametrize("route", ["upload", "upload_version"])
-@pytest.mark.parametrize("kind", ["lost", "error", "gateway"])
+@pytest.mark.parametrize("kind", ["lost", "error", "failed", "gateway"])
 def test_an_upload_whose_answer_is_lost_makes_one_version(standin, here, route, kind):
     standin.faults = [Fault("POST", rf"/pipelines/{route}\?", kind)]
     ended = here("upload", "--json")
@@ -59,17 +89,12 @@ def test_an_upload_whose_answer_is_lost_makes_one_version(standin, here, route, 
     assert names == ["netanomaly-training", ended.json["pipeline_version"]]
 
 
-def test_another_upload_at_the_same_time_is_no_harm(standin, here):
+@pytest.mark.parametrize("path", [r"/pipelines/upload\?", "/pipelines/upload_version", "/experiments"])
+def test_another_who_was_first_is_no_harm(standin, configuration, here, path):
     """Both found nothing; the second is told that the name is taken, and takes what is there."""
-    names = iter(["office", "beach"])
-
-    def another(*_):
-        if next(names, None):
-            standin.faults = [Fault("POST", "/pipelines/upload", "lost"), Fault("POST", "upload_version", "lost")]
-
-    another()
-    assert here("upload", "--json").json["state"] == "uploaded"
-    assert here("upload", "--json").json["state"] == "unchanged"
+    standin.faults = [Fault("POST", path, "second")]
+    assert here("submit", configuration, "--no-wait").code == 0
+    assert (len(standin.pipelines), len(standin.versions), len(standin.experiments)) == (1, 2, 2)
 
 
 @pytest.mark.parametrize("kind", ["lost", "error"])
@@ -85,13 +110,21 @@ def nightly(here, configuration, cron="0 3 * * *", **options):
     return here("schedule", configuration, "--cron", cron, "--json", **options)
 
 
+def come(happened):
+    """Wait for what happens on the server."""
+    deadline = time.monotonic() + 20
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return happened()
+
+
 def firing(standin):
     """What fires, and when."""
     found = [item for item in standin.recurring.values() if item["status"] == "ENABLED"]
     return sorted(item["trigger"]["cron_schedule"]["cron"] for item in found)
 
 
-@pytest.mark.parametrize("kind", ["lost", "error", "gateway"])
+@pytest.mark.parametrize("kind", ["lost", "error", "failed", "gateway"])
 def test_a_schedule_whose_answer_is_lost_is_made_once(standin, configuration, here, kind):
     standin.faults = [Fault("POST", RECURRING, kind)]
     first = nightly(here, configuration)
@@ -124,6 +157,19 @@ def test_whatever_fails_while_a_schedule_is_replaced_it_never_fires_twice(
     standin.faults = []
     assert nightly(here, configuration, cron="0 4 * * *").code == 0
     assert firing(standin) == ["0 0 4 * * *"]
+    assert len(standin.recurring) == 1
+
+
+def test_a_new_schedule_that_comes_after_it_was_given_up_fires_alone(standin, configuration, here):
+    """The old one is not switched on again while it is not known whether there is a new one."""
+    nightly(here, configuration)
+    standin.faults = [Fault("POST", RECURRING, "later", seconds=1.5)]
+    ended = nightly(here, configuration, cron="0 4 * * *")
+    assert ended.code == 3
+    assert "stands still until the same command succeeds" in ended.last_line
+    assert come(lambda: len(standin.recurring) == 2)
+    assert firing(standin) == ["0 0 4 * * *"]
+    assert nightly(here, configuration, cron="0 4 * * *").code == 0
     assert len(standin.recurring) == 1
 
 

@@ -109,6 +109,13 @@ def test_each_ending_has_its_exit_code_one_last_clear_line_and_no_output(tmp_pat
     assert not (tmp_path / "deep/output.json").exists()
 
 
+def test_a_result_is_one_line_of_the_log(tmp_path, capsys):
+    with stage_io.stage(arguments(executor_input(tmp_path))) as stage:
+        stage.tell({"version": 3, "name": "é\n"})
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith(stage_io.RESULT))
+    assert json.loads(line.removeprefix(stage_io.RESULT)) == {"version": 3, "name": "é\n"}
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "3"])
 def test_an_executor_input_that_is_none_is_told(capsys, text):
     with pytest.raises(SystemExit) as ended, stage_io.stage(["--executor-input", text]):

@@ -61,8 +61,7 @@ class Between:
 
 
 @pytest.mark.xdist_group("containers")
-@pytest.mark.parametrize("task", ["ingest", "train", "register"])
-def test_a_daemon_that_goes_away_ends_the_run_clearly_and_it_can_be_repeated(client, tmp_path, task):
+def test_a_daemon_that_goes_away_ends_the_run_clearly_and_it_can_be_repeated(client, tmp_path):
     address = docker_daemon.address()
     if not address.startswith("unix://"):
         pytest.skip("the daemon is not on a unix socket")
@@ -75,7 +74,7 @@ def test_a_daemon_that_goes_away_ends_the_run_clearly_and_it_can_be_repeated(cli
     )
     assert process.stderr
     for line in process.stderr:
-        if line.startswith(f"{task}: started"):
+        if line.startswith("ingest: started"):
             break
     between.cut()
     said = process.communicate(timeout=100)[1]
@@ -85,8 +84,7 @@ def test_a_daemon_that_goes_away_ends_the_run_clearly_and_it_can_be_repeated(cli
     again = netanomaly(*COMMAND, tmp_path / "runs", "--json")
     assert again.code == 0, again.stderr
     listed = netanomaly("registry", "list", "--registry", tmp_path / "runs/registry", "--json").json
-    # The stage that was cut off may have registered before its container was removed, or not at all: never twice.
-    assert listed[0]["versions_registered"] == again.json["version"] <= (2 if task == "register" else 1)
+    assert listed[0]["versions_registered"] == again.json["version"] == 1
 
 
 @contextmanager

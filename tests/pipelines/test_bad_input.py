@@ -164,6 +164,40 @@ def files_of_one_source_that_differ_in_columns(case: Case):
     case.config["data_source"] = ["training.csv", "other.csv"]
 
 
+def _timed(case: Case, time: Callable[[int], str]) -> None:
+    """Gives the training data a column of times, and has part of it held out."""
+    case.write([f"{HEADER},ts", *(f"{line},{time(row)}" for row, line in enumerate(case.lines()[1:]))])
+    del case.config["evaluation_data_source"]
+
+
+@spoilt(2, "alerts_per_day is 20", "no column of times", "time_column")
+def alerts_a_day_of_data_without_times(case: Case):
+    case.config["alerts_per_day"] = 20
+
+
+@spoilt(2, "'ts' has zones mixed")
+def times_with_a_zone_among_times_without(case: Case):
+    _timed(case, lambda row: f"2024-05-01T12:{row % 60:02}:00" + ("Z" if row % 2 else ""))
+
+
+@spoilt(2, "training.csv, record 8: time column 'ts' holds 'noon'", "ISO 8601")
+def a_time_that_is_none(case: Case):
+    _timed(case, lambda row: "noon" if row == 7 else str(1_714_564_800 + row))
+    case.config["time_column"] = "ts"
+
+
+@spoilt(2, "all of it is of 2024-05-01", "set split to 'random'")
+def times_that_are_all_one(case: Case):
+    _timed(case, lambda row: "1714564800")
+    case.config["time_column"] = "ts"
+
+
+@spoilt(2, "no column of addresses", "host_columns")
+def a_split_by_host_of_data_without_addresses(case: Case):
+    del case.config["evaluation_data_source"]
+    case.config["split"] = "host"
+
+
 @spoilt(4, "evaluation")
 def one_class_only_in_the_evaluation_data(case: Case):
     shutil.copyfile(case.training, case.evaluation)

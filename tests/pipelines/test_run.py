@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from netanomaly.cluster.logs import parse
 
 from pipelines.compile import COMPILED
 from tests.command import ROOT, Ended, netanomaly
@@ -59,6 +60,13 @@ def test_the_run_folder_keeps_what_people_look_for(demo):
     ):
         assert (folder / name).stat().st_size > 0, name
     assert list((folder / "logs").iterdir())
+
+
+def test_the_log_of_the_last_stage_says_what_a_cluster_is_asked_for(demo):
+    """On a cluster nothing else of a stage can be read: `netanomaly submit` finds version and metrics there."""
+    log = (Path(demo.json["run_dir"]) / "logs/register.log").read_text(encoding="utf-8")
+    told = parse(log, demo.json["run_id"]).result
+    assert told == {"model_name": "nsl_kdd_detector", "version": 1, "metrics": demo.json["metrics"]}
 
 
 def test_the_metadata_names_data_by_digest_and_the_versions_that_made_the_model(demo):

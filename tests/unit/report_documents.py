@@ -79,14 +79,6 @@ def evaluation() -> Document:
             "evaluated": {"rows": 1000, "expected": 10.0, "low": 4, "high": 18},
             "per_day": {"rows": 52_000.0, "expected": 520.0, "low": 402, "high": 651},
         },
-        "repeats": {
-            "rows": 70, "share": 0.05, "normal": 69, "attacks": 1,
-            "without": {
-                "normal": 931, "attacks": 399, "roc_auc": 0.951, "average_precision": 0.92,
-                "recall_at": [{"false_positive_rate": rate, "recall": recall}
-                              for rate, recall in ((0.001, 0.29), (0.01, 0.6), (0.05, 0.79))],
-            },
-        },
     }  # fmt: skip
 
 
@@ -132,7 +124,8 @@ def unlabelled() -> Document:
         "budgets": [{"budget": 0.01, "threshold": 0.6, "alerts": 21}],
         "scores": {"edges": [0.3, 0.4, 0.5, 0.6, 0.7], "normal": None, "attack": None, "all": [900, 400, 79, 21]},
         "false_alarms": {"evaluated": None, "per_day": None},
-        "repeats": {"rows": 70, "share": 0.05, "normal": None, "attacks": None, "without": None},
+        "stability": {"index": 0.31, "rows": 1400},
+        "repeats": {"rows": 0, "share": 0.0, "normal": None, "attacks": None, "without": None},
     }  # fmt: skip
 
 
@@ -140,6 +133,14 @@ def explained() -> Document:
     """An evaluation with explained alerts and a comparison with the champion."""
     return {
         **evaluation(),
+        "repeats": {
+            "rows": 70, "share": 0.05, "normal": 69, "attacks": 1,
+            "without": {
+                "normal": 931, "attacks": 399, "roc_auc": 0.951, "average_precision": 0.92,
+                "recall_at": [{"false_positive_rate": rate, "recall": recall}
+                              for rate, recall in ((0.001, 0.29), (0.01, 0.6), (0.05, 0.79))],
+            },
+        },
         "top_alerts": [
             {
                 "row": 17, "score": 0.69, "label": "scan",

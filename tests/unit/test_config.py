@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netanomaly import config
 from netanomaly.errors import ConfigError
+from netanomaly.flows.rules import RULES
+
+from tests.command import ROOT
 
 ORIGINAL: dict[str, Any] = {
     "model_name": "network_anomaly_detector",
@@ -163,3 +166,10 @@ def test_parameters_without_a_model_type_name_their_detector():
     assert config.parse({**small, "knn_params": {"n_neighbors": 3}}).model_type == "knn"
     with pytest.raises(ConfigError, match="knn_params, pca_params are given and model_type is not"):
         config.parse({**small, "knn_params": {}, "pca_params": {}})
+
+
+def test_every_field_and_every_rule_of_the_data_gate_is_documented():
+    documented = (ROOT / "docs/configuration.md").read_text()
+    fields = [field.name for field in dataclasses.fields(config.Config) if field.name != "model_parameters"]
+    for name in (*fields, *RULES):
+        assert f"| `{name}` |" in documented, name

@@ -9,6 +9,7 @@ import pytest
 from netanomaly.errors import ConfigError, DataError, ModelError
 from netanomaly.evaluate.program import Parameters, evaluate
 from netanomaly.evaluate.scoring import Champion
+from netanomaly.models.row_keys import distinct_keys
 from netanomaly.train import program as training
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
@@ -169,3 +170,26 @@ def test_a_model_trained_on_attacks_is_found_out(tmp_path):
     )
     document = judged(mostly.model, traffic(400, 200, seed=9), tmp_path / "flows.parquet").document
     assert any("its training data is probably mostly attacks" in each["message"] for each in document["findings"])
+
+
+def test_a_champion_that_was_trained_on_what_it_is_judged_on_is_told(model, tmp_path):
+    judged_on = traffic(300, 200, seed=9)
+    file = write(judged_on, tmp_path / "flows.parquet")
+    theirs = dataclasses.replace(model, seen=distinct_keys(model.schema.rows(judged_on.slice(0, 60))))
+    for champion, told in ((theirs, True), (model, False)):
+        evaluation = evaluate(model, file, Parameters("label", [], {}, "no", 0), champion=Champion(champion, "4"))
+        said = [finding["message"] for finding in evaluation.document["findings"]]
+        assert (
+            any("version 4, was trained on 60 of the evaluation rows and this model on 0" in each for each in said)
+            == told
+        )
+
+
+def test_scores_spread_as_in_training_are_stable_and_others_are_not(model, tmp_path):
+    alike = judged(model, traffic(3000, seed=4, label=None), tmp_path / "alike.parquet").document["stability"]
+    assert (alike["index"] < 0.05, alike["rows"]) == (True, 3000)
+    changed = judged(model, traffic(2000, 1000, seed=4, label=None), tmp_path / "changed.parquet").document["stability"]
+    assert changed["index"] > 0.25
+    labelled = judged(model, traffic(2000, 1000, seed=4), tmp_path / "labelled.parquet").document["stability"]
+    assert (labelled["index"] < 0.05, labelled["rows"]) == (True, 2000)
+    assert judged(model, traffic(0, 300), tmp_path / "attacks.parquet").document["stability"] is None

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from netanomaly.errors import ConfigError
+from netanomaly.errors import ConfigError, NetanomalyError
 from netanomaly.models import catalogue
 from netanomaly.models.catalogue import CATALOGUE, check
 from netanomaly.models.detector import make
@@ -101,3 +101,16 @@ def test_a_detector_is_one_module_and_one_line(tmp_path, monkeypatch):
     assert roc_auc_score(np.arange(400) >= 300, scores) > 0.8
     with pytest.raises(ConfigError, match="zero_params: power is 0; give a number over 0"):
         check("zero", {"power": 0})
+
+
+@pytest.mark.parametrize("name", ["knn", "isolation_forest"])
+def test_a_member_whose_scores_are_no_number_is_named(name, monkeypatch):
+    training = traffic(500, seed=1)
+    rows = learn_schema(training, FEATURES, CATEGORICAL).rows(training)
+    detector = make("ensemble", check("ensemble", {"members": ["isolation_forest", "pca", "knn"]}))
+    detector.fit(rows, seed=0)
+    member = detector.members[name]  # type: ignore[attr-defined]
+    method = "score_matrix" if hasattr(member, "score_matrix") else "score"
+    monkeypatch.setattr(member, method, lambda given: np.full(len(given), np.nan))
+    with pytest.raises(NetanomalyError, match=f"member {name} of the ensemble gave scores that are no number"):
+        detector.score(rows)

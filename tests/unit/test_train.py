@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from netanomaly.errors import ConfigError, DataError
-from netanomaly.models.row_keys import are_among
+from netanomaly.models.row_keys import are_among, distinct_keys
+from netanomaly.models.rows import UNSEEN, Rows
 from netanomaly.train import sampling
 from netanomaly.train.program import Parameters, refusal, split, train
 
@@ -205,3 +206,9 @@ def test_the_model_knows_the_rows_it_was_trained_on(flows):
     assert not seen[800:].any()
     other = table.set_column(table.column_names.index("service"), "service", pa.array(["gopher"] * 900))
     assert not are_among(model.schema.rows(other), model.seen).any()
+
+
+def test_a_category_that_the_model_does_not_know_has_no_equal():
+    rows = Rows(np.array([[1.0], [np.nan], [-0.0], [1.0]]), np.array([[0], [0], [0], [UNSEEN]], dtype=np.int32))
+    assert are_among(rows, distinct_keys(rows)).tolist() == [True, True, True, False]
+    assert are_among(Rows(np.array([[0.0]]), np.array([[0]], dtype=np.int32)), distinct_keys(rows)).all()

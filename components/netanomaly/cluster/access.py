@@ -99,8 +99,12 @@ def _address(text: str) -> str:
     host = text.split("#")[0].split("?")[0].rstrip("/")
     if not host:
         raise InputError(f"no server is named; give --host, or set {HOST_VARIABLE}")
-    parts = urlsplit(host)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(host)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        known = False
+    if not known:
         raise InputError(
             f"{text!r} is no address of a server; write http://localhost:8080 or https://host/pipeline "
             f"(--host, or {HOST_VARIABLE})"

@@ -21,6 +21,8 @@ _ALIASES = {
     "@hourly": "0 * * * *",
 }
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+# The other number that crontab has for it.
+_SUNDAY = 7
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MINUTES_OF_A_DAY = 24 * 60
 # A 29th of February is eight years away at worst.
@@ -123,7 +125,7 @@ def parse(text: str) -> Cron:
         _field(hour, "hour", 0, 23),
         _field(day, "day of the month", 1, 31),
         _field(month, "month", 1, 12, _MONTHS),
-        _weekday(_field(weekday, "day of the week", 0, 7, _DAYS)),
+        _field(weekday, "day of the week", 0, 7, _DAYS),
     )
     if next(cron.firings(UTC, datetime.now(UTC)), None) is None:
         raise InputError(f"cron {text!r} never fires: no month has that day")
@@ -132,6 +134,7 @@ def parse(text: str) -> Cron:
 
 def _field(text: str, name: str, low: int, high: int, names: tuple[str, ...] = ()) -> Field:
     values: set[int] = set()
+    parts = []
     for part in text.split(","):
         matched = re.fullmatch(r"(\*|\?|(\w+)(?:-(\w+))?)(?:/(\d+))?", part)
         if not matched:
@@ -150,8 +153,13 @@ def _field(text: str, name: str, low: int, high: int, names: tuple[str, ...] = (
             raise InputError(f"cron field {text!r} ({name}) begins after its end: {part!r}")
         if step is not None and int(step) == 0:
             raise InputError(f"cron field {text!r} ({name}) steps by 0")
-        values.update(range(start, end + 1, int(step or 1)))
-    return Field(frozenset(values), "*" in text or "?" in text, text)
+        some = list(range(start, end + 1, int(step or 1)))
+        if names is _DAYS and end == _SUNDAY:
+            some = [value % _SUNDAY for value in some]
+            part = ",".join(str(value) for value in some)
+        values.update(some)
+        parts.append(part)
+    return Field(frozenset(values), "*" in text or "?" in text, ",".join(parts))
 
 
 def _number(text: str, field: str, name: str, low: int, high: int, names: tuple[str, ...]) -> int:
@@ -161,15 +169,6 @@ def _number(text: str, field: str, name: str, low: int, high: int, names: tuple[
         known = f", or {names[0]} to {names[-1]}" if names else ""
         raise InputError(f"cron field {field!r} ({name}): {text!r} is not {low} to {high}{known}")
     return int(text)
-
-
-def _weekday(field: Field) -> Field:
-    """The field with Sunday as 0 alone, which is how the server has it."""
-    if 7 not in field.values:
-        return field
-    values = {value % 7 for value in field.values}
-    # A star stays one: it decides what the day of the month means.
-    return Field(frozenset(range(7)), star=True, text="*") if field.star else _listed(values)
 
 
 def _listed(values: set[int] | frozenset[int]) -> Field:

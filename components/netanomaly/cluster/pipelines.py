@@ -5,12 +5,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from netanomaly import __version__
 from netanomaly.cluster.errors import Exists, Unavailable
 from netanomaly.cluster.server import API, Server, equals
 from netanomaly.errors import InputError
+from netanomaly.runners import compiled
 
 _DIGEST_LENGTH = 12
 
@@ -31,13 +30,12 @@ class Package:
         if not cache:
             # A run made from a version cannot say it: the version has to.
             text = re.sub(r"(?m)^(\s+enableCache:) true$", r"\1 false", text)
-        spec = next(yaml.safe_load_all(text))
-        tasks = spec["root"]["dag"]["tasks"]
+        spec = compiled.parse(text)
         return cls(
             text=text,
-            name=spec["pipelineInfo"]["name"],
-            tasks={key: tasks[key]["taskInfo"]["name"] for key in _in_order(tasks)},
-            parameters=frozenset(spec["root"]["inputDefinitions"]["parameters"]),
+            name=spec.name,
+            tasks={task.name: task.display_name for task in spec.dag.tasks.values()},
+            parameters=frozenset(spec.root.interface.input_parameters),
         )
 
     @property
@@ -116,16 +114,3 @@ def _version(server: Server, pipeline_id: str, name: str) -> Version | None:
     path = f"{API}/pipelines/{pipeline_id}/versions"
     found = next(server.each(path, "pipeline_versions", filter=equals("name", name)), None)
     return None if found is None else Version(pipeline_id, str(found["pipeline_version_id"]), name, created=False)
-
-
-def _in_order(tasks: dict[str, Any]) -> list[str]:
-    """Task keys, each after those it waits for; by name where neither waits for the other."""
-    ordered: list[str] = []
-    while len(ordered) < len(tasks):
-        ready = [
-            key
-            for key in sorted(tasks)
-            if key not in ordered and set(tasks[key].get("dependentTasks", ())) <= set(ordered)
-        ]
-        ordered += ready[:1]
-    return ordered

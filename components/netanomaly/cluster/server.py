@@ -147,9 +147,10 @@ class Server:
         if document is None:
             return self._no_api(what, status, body)
         message = _message(document, body)
-        if "ResourceNotFoundError" in str(document) or status == 404:
+        missing = re.search(r"ResourceNotFoundError: (.+)", str(document.get("message", "")))
+        if missing or status == 404:
             # The server answers 500 where a thing named inside the request is missing.
-            return NotFound(f"{self.host} has no such thing: {message}")
+            return NotFound(f"{self.host} has no such thing: {missing[1] if missing else message}")
         if status == 409:
             return Exists(f"{self.host}: {message}")
         if status >= 500 or status in _TRY_AGAIN:

@@ -30,7 +30,7 @@ def main(argv: list[str]) -> None:
 
             name = stage.parameter("model_name")
             champion = Champion(open_registry(stage.parameter("registry")).load(f"{name}:{version}"), version)
-        flows = open_flows(stage.input("flows"), parameters.label_column)
+        flows = open_flows(stage.input("flows"))
         evaluation = evaluate(model, flows, parameters, stage.progress, champion)
         document = evaluation.document
         stage.write_json("decision", evaluation.decision)

@@ -8,16 +8,19 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from netanomaly.errors import DataError
-from netanomaly.evaluate.scoring import Champion, score_file
+from netanomaly.evaluate.scoring import Champion, Scored, score_file
 from netanomaly.flows.contract import read_contract
 from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import compare
 from netanomaly.metrics.detection import confidence_metrics, kinds, measure
 from netanomaly.metrics.repeats import repeats
+from netanomaly.metrics.stability import stability
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 
 _COIN_TOSS = 0.5
+# Of the evaluation rows: less of an advantage is not told.
+_SOME_SHARE = 0.01
 _FEATURES_PER_ALERT = 4
 
 
@@ -115,6 +118,7 @@ def evaluate(
     document["repeats"] = None
     if model.seen is not None:
         document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
+    document["stability"] = stability(document)
     document["false_alarms"] = false_alarms(model, document["normal"])
     document["top_alerts"] = top_alerts(model, scored.strongest)
     results, reasons = quality_gates.judge(parameters.gates, document)
@@ -135,10 +139,24 @@ def evaluate(
             parameters.random_state,
         )
         comparison.setdefault("champion", {})["version"] = int(champion.version)
+        _warn_of_advantage(document, scored, champion)
     decision = decide(comparison, reasons)
     if comparison is not None:
         document["comparison"] = decision
     return Evaluation(document, decision, points)
+
+
+def _warn_of_advantage(document: dict[str, Any], scored: Scored, champion: Champion) -> None:
+    """Say where the champion was trained on more of the evaluation rows than the new model, and so is flattered."""
+    classes = range(max(len(scored.names), 1))
+    theirs = scored.champion.of(classes, marked=True).rows
+    ours = document["repeats"]["rows"] if document["repeats"] else 0
+    if theirs - ours > _SOME_SHARE * document["rows"]:
+        message = (
+            f"the champion, version {champion.version}, was trained on {theirs} of the evaluation rows and this model on "
+            f"{ours}: the comparison favours the champion; evaluate on rows that neither has seen"
+        )
+        document["findings"].append({"severity": "warning", "message": message})
 
 
 def decide(comparison: Mapping[str, Any] | None, reasons: Sequence[str]) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from netanomaly.metrics.distribution import ScoreCounts, Scores
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
-from netanomaly.models.row_keys import are_among
 from netanomaly.models.rows import Rows
 
 # Batches that stay in the cache, scored side by side. Those that wait are read meanwhile; of 40 numbers each, one takes
@@ -47,10 +46,11 @@ class Champion:
                 "another model_name"
             )
 
-    def score(self, batch: pa.RecordBatch) -> Scores:
-        """Scores of the rows. Raises: ModelError: It cannot score them."""
+    def score(self, batch: pa.RecordBatch) -> tuple[Scores, npt.NDArray[np.bool_] | None]:
+        """Scores of the rows, and which of them it was trained on. Raises: ModelError: It cannot score them."""
         try:
-            return self.model.score(batch)
+            rows = self.model.schema.rows(batch)
+            return self.model.score_rows(rows), self.model.has_seen(rows)
         except DataError as error:
             raise ModelError(
                 f"the champion, version {self.version}, cannot score the evaluation data: {error}"
@@ -62,12 +62,12 @@ class _Batch:
     rows: Rows
     scores: Scores
     seen: npt.NDArray[np.bool_] | None
-    champion: Scores | None
+    champion: tuple[Scores, npt.NDArray[np.bool_] | None] | None
 
 
 @dataclass
 class Scored:
-    """All that is kept of the rows of a file. Those that the model was trained on are marked.
+    """All that is kept of the rows of a file. Those that a model was trained on are marked in its counts.
 
     Without labels all rows are of one class, whose name is empty.
     """
@@ -121,8 +121,9 @@ def score_file(
 
         def score(batch: pa.RecordBatch) -> _Batch:
             rows = model.schema.rows(batch)
-            seen = None if model.seen is None else are_among(rows, model.seen)
-            return _Batch(rows, model.score_rows(rows), seen, champion.score(batch) if champion else None)
+            return _Batch(
+                rows, model.score_rows(rows), model.has_seen(rows), champion.score(batch) if champion else None
+            )
 
         def take() -> None:
             nonlocal done
@@ -133,9 +134,10 @@ def score_file(
             scored.counts.add(scores, codes, batch.seen)
             scored.strongest.offer(done, batch.rows, scores, lambda row: None if codes is None else names[codes[row]])
             if batch.champion is not None:
-                scored.champion.add(batch.champion, codes)
+                theirs, seen_by_champion = batch.champion
+                scored.champion.add(theirs, codes, seen_by_champion)
                 if codes is not None:
-                    scored.pairs.add(batch.champion, scores, _attacks(names, normal_labels)[codes])
+                    scored.pairs.add(theirs, scores, _attacks(names, normal_labels)[codes])
             digest.update(scores.tobytes())
             done += len(scores)
             progress(done)

@@ -53,6 +53,7 @@ RULES: dict[str, Rule] = {
     "leakage": Rule(WARNING, 0.05, "a larger share of the evaluation rows than this is in the training data"),
     "time_backwards": Rule(WARNING, 0.6, "a larger share of the steps of the time column than this goes back"),
     "time_zones": Rule(WARNING, None, "the time column names more than one zone"),
+    "order_of_dates": Rule(WARNING, None, "whether dates are day/month or month/day is told by none of them"),
     "shift": Rule(WARNING, 0.3, "a column's distribution moved further than this (Kolmogorov-Smirnov distance)"),
     "unseen_categories": Rule(
         WARNING, 0.05, "a larger share of evaluation rows than this has a category unseen in training"

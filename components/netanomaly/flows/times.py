@@ -1,10 +1,11 @@
 """Points in time as traffic records write them, to seconds since 1970 (UTC).
 
 Read are numbers (seconds, milli-, micro- or nanoseconds since 1970) and texts of ISO 8601: year first, `-` or `/`
-between, `T` or a blank before the time of day, with or without a zone. 03/04/2024 is not read: nobody can tell whether
-it is in March or in April.
+between, `T` or a blank before the time of day, with or without a zone. Of 13/04/2024 12:30 the first number over 12 tells
+whether days or months come first; where none is over 12, days are taken to, and the data gate says so.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ FIRST, LAST = 631_152_000, 4_102_444_800
 UNITS = (1.0, 1e3, 1e6, 1e9)
 
 _ZONE = r"[0-9](?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})$"
+_YEAR_LAST = r"^(?P<one>[0-9]{1,2})[/.-](?P<two>[0-9]{1,2})[/.-](?P<year>[0-9]{4})[ T]+(?P<hour>[0-9]{1,2}):(?P<rest>[0-9]{2}.*)$"
 _KINDS = (pa.timestamp("ns"), pa.timestamp("ns", "UTC"))
 _HOW = "write seconds since 1970, or ISO 8601 such as 2024-05-01T12:00:00Z"
 
@@ -42,6 +44,8 @@ class Clock:
         self._unit: float | None = None
         self._as_text: bool | None = None
         self._bare = ""
+        self._day_first: bool | None = None
+        self._order_told = True
         self._previous = np.nan
         self._later = self._earlier = 0
 
@@ -79,6 +83,7 @@ class Clock:
             "missing": self.missing,
             "backwards": self._earlier / steps if steps else 0.0,
             "zones": sorted(self.zones),
+            "order_assumed": not self._order_told,
         }
 
     def _texts(self, column: pa.Array, where: str, row: int) -> Seconds:
@@ -90,10 +95,27 @@ class Clock:
             try:
                 return self._numbers(column.cast(pa.float64()), where, row)
             except pa.ArrowInvalid:
-                self._refuse(column, lambda text: values.number(text) is None, where, row)
-        return self._written(pc.replace_substring_regex(column, r"^([0-9]{4})/([0-9]+)/", r"\1-\2-"), where, row)
+                self._refuse(column, column, lambda text: values.number(text) is None, where, row)
+        turned = self._year_first(pc.replace_substring_regex(column, r"^([0-9]{4})/([0-9]+)/", r"\1-\2-"))
+        return self._written(turned, column, where, row)
 
-    def _written(self, column: pa.Array, where: str, row: int) -> Seconds:
+    def _year_first(self, column: pa.Array) -> pa.Array:
+        """Dates whose year comes last the other way round; other texts as they are."""
+        parts = pc.extract_regex(column, _YEAR_LAST)
+        if parts.null_count == len(parts):
+            return column
+        one, two, year, hour, rest = (parts.field(name) for name in ("one", "two", "year", "hour", "rest"))
+        highest = [pc.max(pc.if_else(parts.is_valid(), each, None).cast(pa.int64())).as_py() for each in (one, two)]
+        if self._day_first is None:
+            self._day_first, self._order_told = highest[0] > 12 or highest[1] <= 12, False
+        self._order_told |= max(highest) > 12
+        day, month = (one, two) if self._day_first else (two, one)
+        day, month, hour = (pc.utf8_lpad(each, 2, "0") for each in (day, month, hour))
+        dates = pc.binary_join_element_wise(year, month, day, "-")
+        turned = pc.binary_join_element_wise(dates, pc.binary_join_element_wise(hour, rest, ":"), " ")
+        return pc.if_else(parts.is_valid(), turned, column)
+
+    def _written(self, column: pa.Array, original: pa.Array, where: str, row: int) -> Seconds:
         zoned = pc.match_substring_regex(column, _ZONE)
         with_zone, without = column.filter(zoned), column.filter(pc.invert(zoned))
         without = without.drop_null()
@@ -104,7 +126,7 @@ class Clock:
             if zone
         }
         if self._bare and self.zones:
-            self._refuse(column, lambda text: not any(_castable(text, kind) for kind in _KINDS), where, row)
+            self._refuse(column, original, lambda text: not any(_castable(text, kind) for kind in _KINDS), where, row)
             raise DataError(
                 f"{where}: time column {self.column!r} has zones mixed: some times name one ({sorted(self.zones)[0]}) and "
                 f"{self._bare!r} names none; write all of them with their zone"
@@ -113,7 +135,7 @@ class Clock:
         try:
             return self._stamps(column.cast(kind), noted=True)
         except pa.ArrowInvalid:
-            self._refuse(column, lambda text: not _castable(text, kind), where, row)
+            self._refuse(column, original, lambda text: not _castable(text, kind), where, row)
             raise  # every single one can be read
 
     def _stamps(self, column: pa.Array, *, noted: bool = False) -> Seconds:
@@ -134,10 +156,10 @@ class Clock:
             self._say_no(f"{found[odd[0]]:g}", where, row + int(odd[0]))
         return found / self._unit
 
-    def _refuse(self, column: pa.Array, wrong: Any, where: str, row: int) -> None:
+    def _refuse(self, column: pa.Array, original: pa.Array, wrong: Callable[[str], bool], where: str, row: int) -> None:
         for offset, text in enumerate(column.to_pylist()):
             if text is not None and wrong(text):
-                self._say_no(repr(text[:40]), where, row + offset)
+                self._say_no(repr(original[offset].as_py()[:40]), where, row + offset)
 
     def _say_no(self, value: str, where: str, row: int) -> None:
         raise DataError(
@@ -159,13 +181,22 @@ class Clock:
 
 
 def are_times(column: Any) -> bool:
-    """Whether a column's values, of which at least one is there, are points in time."""
-    clock = Clock("")
-    try:
-        clock.seconds(pa.concat_arrays(column.chunks), "", 1)
-    except (DataError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    """Whether a column that is called a time holds times: its first value is one, and not all are the same.
+
+    What further down is no time, or lacks the zone that others have, is a mistake in the data and not another column.
+    """
+    distinct = column.unique()
+    if len(distinct) < 2:
         return False
-    return clock.first < clock.last
+    for position in range(min(len(distinct), 3)):  # of which two may be a null and a spelling of it
+        clock = Clock("")
+        try:
+            clock.seconds(distinct.slice(position, 1), "", 1)
+        except (DataError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return False
+        if np.isfinite(clock.first):
+            return True
+    return False
 
 
 def _castable(text: str, kind: pa.DataType) -> bool:

@@ -17,7 +17,7 @@ from netanomaly.errors import ModelError, NetanomalyError
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.detector import Detector
 from netanomaly.models.explanation import Contribution, Typical, contributions
-from netanomaly.models.row_keys import Keys
+from netanomaly.models.row_keys import Keys, are_among
 from netanomaly.models.rows import Rows, Schema
 
 FORMAT = 1
@@ -92,6 +92,10 @@ class AnomalyModel:
                 f"{self.model_type} gave {np.count_nonzero(~np.isfinite(scores))} scores that are no number"
             )
         return scores
+
+    def has_seen(self, rows: Rows) -> npt.NDArray[np.bool_] | None:
+        """Which rows equal one that the model was fitted or calibrated on; None where it does not know those."""
+        return None if self.seen is None else are_among(rows, self.seen)
 
     def score_batches(self, batches: Iterable[Any]) -> Iterable[Scores]:
         """Scores of each batch; memory is that of one batch."""

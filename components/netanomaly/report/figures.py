@@ -102,7 +102,7 @@ def false_alarms(evaluation: Document) -> list[str]:
     if of_day := _expected(documents.section(expected, "per_day")):
         rows, low, high = of_day
         said.append(
-            f"At {words.integer(rows)} normal flows a day, as in training, expect {low} to {high} false alarms a day."
+            f"Expect {low} to {high} false alarms a day, at the {words.integer(rows)} flows a day that it was trained on."
         )
     if judged := _expected(documents.section(expected, "evaluated")):
         rows, low, high = judged

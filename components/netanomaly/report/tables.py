@@ -1,5 +1,7 @@
 """The tables of an evaluation: gates, champion, attack classes, operating points, explained alerts."""
 
+import re
+
 from netanomaly.report import charts, documents, words
 from netanomaly.report.documents import Document, Estimate
 from netanomaly.report.intervals import wilson
@@ -41,7 +43,7 @@ def comparison(document: Document) -> Row | None:
     for name in dict.fromkeys(name for side in sides for name in side if name != "version"):
         figures = [documents.as_estimate(side.get(name)) for side in sides]
         if any(figures):
-            rows.append((words.clip(words.title(name)), *figures))
+            rows.append((words.clip(_metric(name)), *figures))
     decision = documents.text(document, "decision")
     status: dict[str, Status] = {"promote": "good", "keep": "note", "reject": "bad"}
     return {
@@ -51,6 +53,12 @@ def comparison(document: Document) -> Row | None:
         "champion": words.clip(documents.text(champion, "version"), 40),
         "rows": rows[:_MOST_ROWS],
     }
+
+
+def _metric(name: str) -> str:
+    """`recall_at_0.5_percent` in words, and any other name as it is."""
+    rate = re.fullmatch(r"recall_at_([0-9.]+)_percent", name)
+    return f"Recall at {rate.group(1)}% false positives" if rate else words.title(name)
 
 
 def classes(evaluation: Document) -> list[Row]:
@@ -77,6 +85,7 @@ def budgets(evaluation: Document) -> list[Row]:
     """The model's operating points. An achieved rate far from the promised one is marked."""
     normal, in_use = documents.number(evaluation, "normal"), documents.number(evaluation, "alert_budget")
     confidence = documents.number(evaluation, "confidence") or 0.95
+    of_day = documents.number(documents.section(documents.section(evaluation, "false_alarms"), "per_day"), "rows")
     rows: list[Row] = []
     for found in documents.objects(evaluation, "budgets")[:_MOST_ROWS]:
         promised, achieved = documents.number(found, "budget"), documents.estimate(found, "false_positive_rate")
@@ -89,6 +98,7 @@ def budgets(evaluation: Document) -> list[Row]:
             "budget": promised,
             "in_use": promised is not None and promised == in_use,
             "expected": expected,
+            "a_day": None if promised is None or of_day is None else promised * of_day,
             "threshold": documents.number(found, "threshold"),
             "recall": documents.number(found, "recall"),
             "precision": documents.number(found, "precision"),
@@ -125,8 +135,8 @@ def repeats(evaluation: Document) -> Row | None:
     return {
         "rows": rows,
         "share": documents.number(found, "share"),
-        "normal": documents.count(found, "normal"),
-        "attacks": documents.count(found, "attacks"),
+        "kinds": f"{words.integer(documents.count(found, 'normal'))} normal, "
+        + words.plural(documents.count(found, "attacks") or 0, "attack"),
         "figures": figures,
     }
 

@@ -12,6 +12,8 @@ _BLIND_SPOT_ROWS = 50
 _BLIND_SPOT_RECALL = 0.5
 _SOME_SHARED_ROWS, _MANY_SHARED_ROWS = 0.01, 0.05
 _FEW_ROWS = 100
+_STABLE, _SHIFTED = 0.1, 0.25
+"""The usual bounds of a population stability index."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ def judge(evaluation: Document, validation: Document, training_data: Document, e
         _unseen(evaluation, validation, training_data, evaluation_data),
         _gates(evaluation),
         _promise(evaluation),
+        _stability(evaluation),
         _blind_spots(evaluation),
         _sample(evaluation),
         _data(validation),
@@ -81,8 +84,9 @@ def _unseen(
     evaluation: Document, validation: Document, training_data: Document, evaluation_data: Document
 ) -> Check | None:
     title = "Judged on flows it was not trained on?"
-    overlap = documents.section(validation, "overlap")
-    share, rows = documents.number(overlap, "share"), documents.count(overlap, "rows")
+    # What the model has seen counts; where that is not known, what the training data holds.
+    known = documents.section(evaluation, "repeats") or documents.section(validation, "overlap")
+    share, rows = documents.number(known, "share"), documents.count(known, "rows")
     if evaluation.get("held_out") is True:
         how = sources.split_in_words(evaluation_data)
         sentence = f"Yes. Part of the data was held out before fitting{': ' + how if how else ''}."
@@ -161,6 +165,21 @@ def _alert_rate(budget: float, alerts: int | None, rows: int | None) -> Check | 
     more = "" if status == "note" else " Either there are attacks among them or normal traffic has changed."
     brief = f"{words.percent(rate)} of all flows raise an alert"
     return Check(status, "As many alerts as planned?", said + more, brief)
+
+
+def _stability(evaluation: Document) -> Check | None:
+    """Without labels, whether scores are spread as in training; with them, the promise says as much and more."""
+    index = documents.number(documents.section(evaluation, "stability"), "index")
+    if index is None or evaluation.get("labelled") is not False:
+        return None
+    title = "Do flows look as in training?"
+    said = f"The population stability index of the scores is {words.decimal(index, 2)}"
+    if index < _STABLE:
+        return Check("good", title, f"Yes. {said}, under {_STABLE}.")
+    if index < _SHIFTED:
+        return Check("note", title, f"Nearly. {said}, between {_STABLE} and {_SHIFTED}.")
+    sentence = f"No. {said}, over {_SHIFTED}: traffic has changed, or there are attacks among it."
+    return Check("warning", title, sentence, "scores are not spread as in training")
 
 
 def _blind_spots(evaluation: Document) -> Check | None:

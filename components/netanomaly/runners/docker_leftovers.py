@@ -7,7 +7,7 @@ names its run folder in a label; when that lock can be had, nobody waits for the
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import docker
@@ -52,8 +52,13 @@ def remove(client: docker.DockerClient) -> list[str]:
         for container in client.api.containers(all=True, filters={"label": RUN_LABEL}):
             labels = container["Labels"]
             if _abandoned(Path(labels.get(RUN_FOLDER_LABEL, "/nowhere"))):
-                with suppress(docker.errors.NotFound):
+                try:
                     client.api.remove_container(container["Id"], v=True, force=True)
+                except docker.errors.APIError as failure:
+                    # It is gone, or another run that starts now is removing it.
+                    if failure.status_code not in (404, 409):
+                        raise
+                else:
                     removed.append(labels.get(TASK_LABEL, ""))
     return removed
 

@@ -18,7 +18,7 @@ from netanomaly.runners.values import parse_output, typed
 # Linux takes no longer single argument (MAX_ARG_STRLEN), here and on a cluster.
 LONGEST_ARGUMENT_BYTES = 128 * 1024 - 1
 
-# What these say is their metadata; they need no file.
+# What these say is their metadata, where there is anything to say; they need no file.
 _METADATA_ONLY = frozenset({"system.Metrics", "system.ClassificationMetrics", "system.SlicedClassificationMetrics"})
 _EXECUTOR_OUTPUT_FIELDS = frozenset({"artifacts", "parameterValues", "parameters"})
 
@@ -101,7 +101,7 @@ def _output_artifact(name: str, kind: ArtifactType, path: Path, written: Mapping
         uri, metadata = str(path), {}
     _refuse_null(metadata, f"metadata of {where}")
     has_file = Path(uri).exists() or (uri != str(path) and "://" in uri)
-    if not has_file and not (kind.title in _METADATA_ONLY and metadata):
+    if not has_file and not (kind.title in _METADATA_ONLY and name in written):
         raise InputError(f"{where} was not written to {uri!r}; the stage ended with 0 all the same")
     return Artifact(name=name, type=kind, uri=uri, metadata=metadata)
 

@@ -24,7 +24,7 @@ def main(argv: list[str]) -> None:
         if stage.parameter("data_verdict") == "refuse":
             raise GateRefusal(refusal(validation))
         parameters = stage.parameters(Parameters, given={"rows_at_most": Parameters.rows_at_most})
-        flows = open_flows(stage.input("flows"), parameters.label_column)
+        flows = open_flows(stage.input("flows"))
         trained = train(flows, parameters, stage.progress, validation["training"]["rows_per_day"])
         trained.model.save(stage.output("model"))
         stage.write_json("training_summary", trained.summary)

@@ -33,6 +33,7 @@ _CHECKS: dict[str, Check] = {
     "leakage": rows.leakage,
     "time_backwards": rows.time_backwards,
     "time_zones": rows.time_zones,
+    "order_of_dates": rows.order_of_dates,
     "shift": columns.shift,
     "unseen_categories": columns.unseen_categories,
 }

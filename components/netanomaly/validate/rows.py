@@ -89,6 +89,18 @@ def time_zones(data: Evidence, _: float) -> Iterator[Observation]:
             )
 
 
+def order_of_dates(data: Evidence, _: float) -> Iterator[Observation]:
+    for side, time in _times(data):
+        if time["order_assumed"]:
+            yield (
+                time["column"],
+                side,
+                f"no date of time column {time['column']!r} in the {side} data tells whether days or months come first; days "
+                "are taken to: write dates year first",
+                None,
+            )
+
+
 def _times(data: Evidence) -> Iterator[tuple[str, Report]]:
     return ((side, report["time"]) for side, report in data.sides if report["time"])
 

@@ -28,6 +28,7 @@ def test_missing_times_are_told_and_the_rest_is_read():
     assert np.isnan(clock.seconds(pa.array(["-", None, "2024-05-01T12:00:00Z"]), "f", 1)[:2]).all()
     assert clock.report() == {
         "column": "ts", "first": NOON, "last": NOON, "rows": 1, "missing": 2, "backwards": 0.0, "zones": ["Z"],
+        "order_assumed": False,
     }  # fmt: skip
 
 
@@ -41,8 +42,8 @@ def test_missing_times_are_told_and_the_rest_is_read():
         ([["1714564800", "1714564801"], ["1714564802", "n/o"]], r"f, record 4: time column 'ts' holds 'n/o'"),
         ([[NOON, 12.0]], "f, record 2: time column 'ts' holds 12, which is no point in time"),
         (
-            [["03/04/2024 12:00"]],
-            "holds '03/04/2024 12:00', which is no point in time; write seconds since 1970, or ISO",
+            [["13/14/2024 12:00"]],
+            "holds '13/14/2024 12:00', which is no point in time; write seconds since 1970, or ISO",
         ),
         (
             [["2024-05-01T12:00:00Z"], ["2024-05-01T12:00:00"]],
@@ -55,6 +56,22 @@ def test_what_is_no_time_is_told_with_its_record(batches, says):
     rows = np.cumsum([1, *map(len, batches)])
     with pytest.raises(DataError, match=says):
         [clock.seconds(pa.array(batch), "f", int(row)) for batch, row in zip(batches, rows, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("written", "order_assumed"),
+    [
+        (["01/05/2024 12:00", "13/05/2024 9:30:01"], False),
+        (["05/01/2024 12:00", "05/13/2024 9:30:01"], False),
+        (["1.5.2024 12:00:00", "13.5.2024 09:30:01.0"], False),
+        (["01/05/2024 12:00", "02/05/2024 12:00"], True),
+    ],
+)
+def test_whether_days_or_months_come_first_is_told_by_the_first_number_over_12(written, order_assumed):
+    clock = Clock("ts")
+    later = 86_400 if order_assumed else 12 * 86_400 - 2.5 * 3600 + 1
+    assert clock.seconds(pa.array(written), "f", 1).tolist() == [NOON, NOON + later]
+    assert clock.report()["order_assumed"] == order_assumed
 
 
 def test_steps_back_are_counted_over_batches():
@@ -75,6 +92,12 @@ def test_columns_are_known_by_the_names_that_sensors_give_them(names, found):
 @pytest.mark.parametrize(
     ("values", "times"),
     [
+        (["2024-05-01T12:00Z", "2024-05-01T12:00"], True),
+        ([NOON, 7.0], True),
+        ([None, NOON, NOON + 1], True),
+        (["-", None, "2024-05-01T12:00Z"], True),
+        (["-", None, "noon"], False),
+        (["7/7/2017 3:30", "7/7/2017 3:31"], True),
         ([0.0, 3600.0], False),
         ([NOON, NOON + 5], True),
         (["x", "y"], False),

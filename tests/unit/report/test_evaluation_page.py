@@ -128,8 +128,8 @@ def test_a_threshold_stricter_than_promised_is_noted_without_alarm():
 
 def test_the_threshold_table_marks_the_budget_that_was_overrun():
     text = page().text
-    assert "5% expect 4.0% to 6.0% 14.0% 2.8 times the promise" in text
-    assert "1% in use expect 0.80% to 1.20% 1.00% 61.0%" in text
+    assert "5% expect 4.0% to 6.0% 2,600 a day 14.0% 2.8 times the promise" in text
+    assert "1% in use expect 0.80% to 1.20% 520 a day 1.00% 61.0%" in text
 
 
 def test_a_refusal_comes_first_with_its_reason():
@@ -162,7 +162,14 @@ def test_parts_of_one_source_that_were_held_apart_are_trusted():
 @pytest.mark.parametrize(("share", "status"), [(0.0, "good"), (0.005, "good"), (0.02, "note"), (0.2, "warning")])
 def test_leaked_rows_weigh_by_their_share(share, status):
     leaked = {**run.validation(), "overlap": {"rows": round(1400 * share), "share": share}}
-    assert answers(run.evaluation(), validation=leaked)["Judged on flows it was not trained on?"].status == status
+    title = "Judged on flows it was not trained on?"
+    assert answers(run.evaluation(), validation=leaked)[title].status == status
+    seen = {"rows": round(1400 * share), "share": share}
+    assert answers(evaluation(repeats=seen))[title].status == status
+    assert (
+        answers(evaluation(repeats=seen), validation={**run.validation(), "overlap": {"share": 0.9}})[title].status
+        == status
+    )
 
 
 @pytest.mark.parametrize(
@@ -314,3 +321,43 @@ def test_the_reports_import_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_figures_without_flows_seen_in_training_stand_beside_the_others():
+    text = page(evaluation=run.explained()).text
+    assert "Without flows it was trained on 70 of the evaluation flows (5.0%; 69 normal, 1 attack) equal a flow" in text
+    assert "ROC-AUC 0.955 0.951" in text
+    assert "Recall at 1% false positives 0.610 0.600" in text
+    assert "Without flows it was trained on" not in page().text
+
+
+def test_false_alarms_are_foretold_for_the_day_and_for_what_was_judged():
+    text = page().text
+    assert "Expect 402 to 651 false alarms a day, at the 52,000 flows a day that it was trained on." in text
+    assert "1% in use expect 0.80% to 1.20% 520 a day" in text
+    assert "A budget of 1% lets 4 to 18 of the 1,000 normal flows judged raise an alert; there were 10." in text
+
+
+@pytest.mark.parametrize(
+    ("split", "says"),
+    [
+        (
+            {"method": "time", "cut": "2024-05-01T12:00:00+00:00", "gap_seconds": 120.0, "left_out": {"in the gap": 7}},
+            "trained on what came before 2024-05-01 12:00 UTC, judged on what came after, 2 minutes apart.",
+        ),
+        ({"method": "host", "left_out": {}}, "held out before fitting: by host, no address on both sides."),
+        ({"method": "random", "left_out": {}}, "held out before fitting: at random, equal flows together."),
+    ],
+)
+def test_how_a_part_was_held_out_is_said(split, says):
+    data = {**run.ingest_report("train"), "part": "evaluation", "split": split}
+    text = page(evaluation=evaluation(held_out=True), evaluation_data=data).text
+    assert says in text
+    assert ("7 (in the gap)" in text) == (split["method"] == "time")
+
+
+@pytest.mark.parametrize(("index", "status"), [(0.02, "good"), (0.2, "note"), (0.4, "warning")])
+def test_without_labels_it_is_said_whether_scores_are_spread_as_in_training(index, status):
+    unlabelled = {**run.unlabelled(), "stability": {"index": index, "rows": 1400}}
+    assert answers(unlabelled)["Do flows look as in training?"].status == status
+    assert "Do flows look as in training?" not in answers(evaluation(stability={"index": index, "rows": 1000}))

@@ -98,6 +98,11 @@ CASES = {
         records(400, 2, ts=lambda row: f"2024-05-01T12:00:{row % 60:02}Z"),
         "warning", r"names the zones \+02:00, Z in the training data",
     ),
+    "order_of_dates": (
+        records(500, 1, ts=lambda row: f"{row % 9 + 1}/7/2017 3:{row % 60:02}"),
+        records(400, 2, ts=lambda row: f"{row % 28 + 1}/7/2017 3:{row % 60:02}"),
+        "warning", "no date of time column 'ts' in the training data tells whether days or months come first",
+    ),
     "label_missing": (T.replace("protocol", "class"), E.replace("protocol", "class"), "warning", "'class' looks like a label"),
 }  # fmt: skip
 

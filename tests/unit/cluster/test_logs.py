@@ -1,0 +1,39 @@
+"""What is read out of a pod's log."""
+
+import json
+from pathlib import Path
+
+import pytest
+from netanomaly.cluster.logs import parse
+
+RUN = "17451949-ddc4-49e9-8a86-ac72071e88c8"
+RECORDED = json.loads((Path(__file__).parents[2] / "cluster/recorded/kfp-2.17.0-http.json").read_text("utf-8"))
+FATAL = "F1122 22:43:54.842015      16 main.go:59] failed to execute component: exit status 4"
+
+
+def test_a_recorded_log_gives_task_exit_code_and_the_stages_last_words():
+    (log,) = (entry["response"] for entry in RECORDED if entry["name"] == "log of a failed stage")
+    found = parse(log, RUN)
+    assert (found.task, found.exit_code, found.ended) == ("fail", 2, "1122 22:43:54.842015")
+    assert found.error == "POD failing-58pql-retry-system-container-impl-1461398388"
+
+
+def test_the_stages_error_line_goes_before_whatever_else_it_said():
+    found = parse(f"one\nerror: the gate said no\nprogress: 5 rows\n{FATAL}\n", RUN)
+    assert (found.exit_code, found.reason, found.run_exit_code) == (4, "the gate said no", 4)
+
+
+def test_the_result_is_read_and_a_broken_one_is_none():
+    assert parse('result: {"version": 3}\n', RUN).result == {"version": 3}
+    assert parse('result: {"version": \nresult: 3\n', RUN).result is None
+
+
+@pytest.mark.parametrize("text", ["", "\n", "I1122 22:43:54.842015 1 main.go:1] begun\nfitting"])
+def test_a_log_that_breaks_off_is_of_a_stage_that_was_killed(text):
+    found = parse(text, RUN)
+    assert (found.exit_code, found.run_exit_code) == (None, 3)
+    assert "killed" in found.reason
+
+
+def test_a_stage_that_said_nothing_is_told_by_its_code():
+    assert parse(f"{FATAL}\n", RUN).reason == "ended with exit code 4 and said nothing"
