@@ -17,8 +17,11 @@ CERTIFICATES_FOLDER = "/etc/netanomaly/ca"
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _SETTINGS = (
     *("S3_ENDPOINT_URL", "AWS_REGION", "S3_ADDRESSING_STYLE", "S3_RETRY_SECONDS"),
-    *("AWS_CA_BUNDLE", "NETANOMALY_SINGLE_WRITER"),
+    *("AWS_CA_BUNDLE", "NETANOMALY_SINGLE_WRITER", "NETANOMALY_TRUSTED_KEYS"),
 )
+
+SIGNING_KEY = "netanomaly-signing-key"
+"""Secret whose NETANOMALY_SIGN_KEY signs what is registered; the stage that registers gets it, no other."""
 
 _HOUR = 3600
 
@@ -37,6 +40,7 @@ class Needs:
     hours: float
     again: bool
     store: bool = False
+    signs: bool = False
 
 
 # Memory: what it takes at peak with 1M + 1M rows of 42 columns and the default detector, measured, and the limit: at
@@ -56,7 +60,7 @@ NEEDS = {
     "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, again=True, store=True),
     "describe": Needs(_SMALL, _ONE, hours=1, again=True),
     # The same run and task register once, however often.
-    "register": Needs(_SMALL, _ONE, hours=1, again=True, store=True),
+    "register": Needs(_SMALL, _ONE, hours=1, again=True, store=True, signs=True),
 }
 # The minute that an object store may take to come back: KFP's launcher does not wait for it.
 _WAIT_SECONDS = 60
@@ -91,3 +95,5 @@ def settle(stage: str, task: dsl.PipelineTask, object_store: str) -> None:
         kubernetes.use_secret_as_env(task, object_store, {name: name for name in _CREDENTIALS}, optional=True)
         kubernetes.use_config_map_as_env(task, object_store, {name: name for name in _SETTINGS}, optional=True)
         kubernetes.use_config_map_as_volume(task, CERTIFICATES, CERTIFICATES_FOLDER, optional=True)
+    if needs.signs:
+        kubernetes.use_secret_as_env(task, SIGNING_KEY, {"NETANOMALY_SIGN_KEY": "NETANOMALY_SIGN_KEY"}, optional=True)

@@ -7,12 +7,13 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 from netanomaly.registry import documents, heads, open_registry, sealing
-from netanomaly.registry.documents import Entry, Head
+from netanomaly.registry.documents import Entry, File, Head, Record
 from netanomaly.registry.location import locate
 
 from tests.store import servers
@@ -106,14 +107,22 @@ def _write(environment, uri, name, number, model, seconds, gate, answers) -> Non
     answers.send((times, (started, time.monotonic()), time.process_time() - used))
 
 
-def _filled(uri: str, model: str, versions: int) -> None:
-    """A head and its segments, without records: they are not read by a registration."""
+# Beyond, a view shows a model's newest hundred: older records are not looked at by anything that is timed here.
+_RECORDS = 10_000
+
+
+def _filled(uri: str, model: str, versions: int, *, records: bool = False) -> None:
+    """A head and its segments; with records, a view that is up to date, too."""
     store = locate(uri).write
     head = Head(format=documents.FORMAT, model=model, next=versions + 1)
     entries = [
         Entry(number, documents.digest(b"%d" % number), documents.digest(b"r%d" % number))
         for number in range(1, versions + 1)
     ]
+    if records:
+        real = slice(0 if versions <= _RECORDS else versions - 200, None)
+        with ThreadPoolExecutor(16) as writers:
+            entries[real] = writers.map(lambda entry: _recorded(store, model, entry), entries[real])
     segments, tail = [], entries
     while len(tail) > sealing.LONGEST_TAIL:
         part, tail = tail[:2048], tail[2048:]
@@ -123,10 +132,26 @@ def _filled(uri: str, model: str, versions: int) -> None:
         segments.append(sealing._write(store, model, part))
     head = msgspec.structs.replace(head, segments=segments, tail=tail)
     assert heads.swap(store, heads.find(store, model), head)
+    assert not records or open_registry(uri).publish()
+
+
+def _recorded(store, model: str, entry: Entry) -> Entry:
+    record = Record(
+        format=documents.FORMAT,
+        model=model,
+        key=entry.key,
+        contents=entry.record,
+        created_at=documents.now(),
+        metrics={"roc_auc": 0.9},
+        artifact=File(documents.artifact_key(model, entry.record, "model.joblib"), entry.record, 20_000),
+    )
+    data = documents.canonical(record)
+    store.put_new(documents.record_key(model, entry.key), data)
+    return msgspec.structs.replace(entry, record=documents.digest(data))
 
 
 def _with_versions(uri: str, model: Path, versions: int) -> str:
-    _filled(uri, "m", versions)
+    _filled(uri, "m", versions, records=True)
     times = []
     for number in range(15):
         before = time.monotonic()
@@ -134,8 +159,9 @@ def _with_versions(uri: str, model: Path, versions: int) -> str:
         open_registry(uri).register("m", model, METADATA, run_id=f"r{number}")
         times.append(time.monotonic() - before)
     times.sort()
-    size = len(locate(uri).read.get(documents.head_key("m")).data)
-    return f"{times[7] * 1000:.1f} ms median; head {size / 1024:.0f} KiB each way"
+    store = locate(uri).read
+    head, view = (len(store.get(key).data) / 1024 for key in (documents.head_key("m"), documents.VIEW))
+    return f"{times[7] * 1000:.1f} ms median; head {head:.0f} KiB, view {view:.0f} KiB each way"
 
 
 def _list(uri: str) -> str:

@@ -11,7 +11,8 @@ from unittest.mock import patch
 import pytest
 from netanomaly import cli
 
-from tests.cluster.standin import StandIn, serve
+from tests.cluster.standin import StandIn
+from tests.cluster.standin_http import serve
 from tests.command import Ended, netanomaly
 
 Command = Callable[..., Ended]

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from tests.cluster.standin import Fault
+from tests.cluster.faults import Fault
 
 
 def sent(standin, header):

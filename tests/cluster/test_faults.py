@@ -1,12 +1,14 @@
 """A server that fails, breaks off or answers too late: nothing is made twice, and what exists is said."""
 
+import time
+
 import pytest
 from netanomaly.cluster import runs
 from netanomaly.cluster.access import Access, connect
 from netanomaly.cluster.errors import NotFound
 from netanomaly.cluster.pipelines import Version
 
-from tests.cluster.standin import Fault
+from tests.cluster.faults import Fault
 
 API = "/apis/v2beta1"
 RUNS = f"^{API}/runs$"
@@ -58,6 +60,15 @@ def test_whether_a_run_exists_is_not_claimed_where_it_cannot_be_known(standin, c
     assert standin.requests("POST", RUNS) == 1
 
 
+def test_a_run_that_comes_after_it_was_given_up_is_the_only_one(standin, configuration, here):
+    standin.faults = [Fault("POST", RUNS, "later", seconds=1.5)]
+    ended = here("submit", configuration, "--no-wait")
+    assert ended.code == 3
+    assert "may still come" in ended.last_line
+    assert come(lambda: len(standin.runs))
+    assert standin.requests("POST", RUNS) == 1
+
+
 def test_a_version_that_was_deleted_meanwhile_is_the_users_to_mend(standin):
     """The server says 500 where a thing that a request names is not there; asking again does not help."""
     server = connect(Access(standin.url)).server
@@ -99,6 +110,14 @@ def nightly(here, configuration, cron="0 3 * * *", **options):
     return here("schedule", configuration, "--cron", cron, "--json", **options)
 
 
+def come(happened):
+    """Wait for what happens on the server."""
+    deadline = time.monotonic() + 20
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return happened()
+
+
 def firing(standin):
     """What fires, and when."""
     found = [item for item in standin.recurring.values() if item["status"] == "ENABLED"]
@@ -138,6 +157,19 @@ def test_whatever_fails_while_a_schedule_is_replaced_it_never_fires_twice(
     standin.faults = []
     assert nightly(here, configuration, cron="0 4 * * *").code == 0
     assert firing(standin) == ["0 0 4 * * *"]
+    assert len(standin.recurring) == 1
+
+
+def test_a_new_schedule_that_comes_after_it_was_given_up_fires_alone(standin, configuration, here):
+    """The old one is not switched on again while it is not known whether there is a new one."""
+    nightly(here, configuration)
+    standin.faults = [Fault("POST", RECURRING, "later", seconds=1.5)]
+    ended = nightly(here, configuration, cron="0 4 * * *")
+    assert ended.code == 3
+    assert "stands still until the same command succeeds" in ended.last_line
+    assert come(lambda: len(standin.recurring) == 2)
+    assert firing(standin) == ["0 0 4 * * *"]
+    assert nightly(here, configuration, cron="0 4 * * *").code == 0
     assert len(standin.recurring) == 1
 
 

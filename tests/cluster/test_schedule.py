@@ -67,10 +67,20 @@ def test_schedules_of_other_names_and_pipelines_are_left_alone(standin, configur
     reference = {"pipeline_id": "0", "pipeline_version_id": "0"}
     theirs = standin.create_recurring({}, {**made, "pipeline_version_reference": reference})
     here("schedule", configuration, "--cron", "0 4 * * *", "--name", "weekly")
+    assert len(standin.recurring) == 3
     here("schedule", configuration, "--remove")
     left = {item["recurring_run_id"]: item["display_name"] for item in standin.recurring.values()}
     assert sorted(left.values()) == ["office", "weekly"]
     assert theirs["recurring_run_id"] in left
+
+
+def test_a_schedule_is_found_behind_more_than_a_page_of_others(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    (made,) = standin.recurring.values()
+    others = [standin.create_recurring({}, {**made, "display_name": f"other {number}"}) for number in range(150)]
+    standin.recurring = {item["recurring_run_id"]: item for item in (*others, made)}
+    assert here("schedule", configuration, "--cron", "0 3 * * *", "--json").json["state"] == "unchanged"
+    assert len(here("schedule", "--list", "--json").json) == 151
 
 
 def test_one_that_was_switched_off_on_the_server_stays_off_and_is_told(standin, configuration, here):

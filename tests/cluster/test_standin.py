@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.cluster.standin import StandIn, serve
+from tests.cluster.standin import StandIn
+from tests.cluster.standin_http import serve
 from tests.cluster.standin_runs import Fate
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "kfp-2.17.0-http.json").read_text(encoding="utf-8"))

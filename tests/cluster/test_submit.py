@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 
-from tests.cluster.standin import Fault
+from tests.cluster.faults import Fault
 from tests.cluster.standin_runs import Fate
 from tests.command import NETANOMALY
 
@@ -111,10 +112,8 @@ def test_of_several_attempts_the_last_one_counts(standin, configuration, here):
 
 
 def test_of_stages_side_by_side_each_has_its_own_error(standin, configuration, here):
-    standin.fates = {
-        "ingest": Fate(2, ("error: train.csv is empty",)),
-        "ingest-2": Fate(3, ("error: the store is away",)),
-    }
+    empty, away = Fate(2, ("error: train.csv is empty",)), Fate(3, ("error: the store is away",))
+    standin.fates = {"ingest": replace(empty, earlier=(empty,)), "ingest-2": replace(away, earlier=(away,))}
     ended = here("submit", configuration, "--json")
     errors = {stage["name"]: stage["error"] for stage in ended.json["stages"] if stage["error"]}
     assert errors == {"ingest": "train.csv is empty", "ingest-2": "the store is away"}
@@ -156,6 +155,28 @@ def test_ctrl_c_stops_following_and_says_that_the_run_goes_on(standin, configura
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "goes on" in said.splitlines()[-1]
+
+
+def test_ctrl_c_while_the_run_is_made_says_what_to_look_for(standin, configuration):
+    standin.faults = [Fault("POST", "/apis/v2beta1/runs$", "late", seconds=5)]
+    words = [NETANOMALY, "submit", configuration, "--host", standin.url]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ.copy()) as process:
+        deadline = time.monotonic() + 30
+        while not standin.runs and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 143
+    (run,) = standin.runs.values()
+    assert f"run {run.request['display_name']!r} was being made" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/pipelines/upload", "/experiments"])
+def test_what_fails_before_the_run_is_said_to_have_made_none(standin, configuration, here, path):
+    standin.faults = [Fault("GET", path, "error", times=9), Fault("POST", path, "error", times=9)]
+    ended = here("submit", configuration)
+    assert ended.code == 3
+    assert ended.last_line.endswith("; no run was made")
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_each_ending_has_its_exit_code_one_last_clear_line_and_no_output(tmp_pat
 def test_a_result_is_one_line_of_the_log(tmp_path, capsys):
     with stage_io.stage(arguments(executor_input(tmp_path))) as stage:
         stage.tell({"version": 3, "name": "é\n"})
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith(stage_io.RESULT))
     assert json.loads(line.removeprefix(stage_io.RESULT)) == {"version": 3, "name": "é\n"}
 
 

@@ -115,13 +115,25 @@ def test_every_stage_has_a_time_out_and_the_labels_that_network_policies_go_by(o
 def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_secret(on_kubernetes):
     assert {name for name, stage in on_kubernetes.items() if "secretAsEnv" in stage} == ASK_THE_STORE
     for name in ASK_THE_STORE:
-        sources = [*on_kubernetes[name]["secretAsEnv"], *on_kubernetes[name]["configMapAsEnv"]]
+        secrets = [source for source in on_kubernetes[name]["secretAsEnv"] if not is_signing_key(source)]
+        sources = [*secrets, *on_kubernetes[name]["configMapAsEnv"]]
         for source in sources:
             assert source["optional"] is True
             (named,) = (value for key, value in source.items() if key.endswith("NameParameter"))
             assert named == {"componentInputParameter": "object_store"}
         (mounted,) = on_kubernetes[name]["configMapAsVolume"]
         assert (mounted["configMapName"], mounted["optional"]) == ("netanomaly-ca", True)
+
+
+def is_signing_key(source: dict[str, Any]) -> bool:
+    return str(source.get("secretName")) == "netanomaly-signing-key"
+
+
+def test_only_the_stage_that_registers_gets_the_signing_key(on_kubernetes):
+    for name, stage in on_kubernetes.items():
+        given = [source for source in stage.get("secretAsEnv", []) if "NETANOMALY_SIGN_KEY" in str(source)]
+        assert len(given) == (name == "exec-register")
+        assert all(is_signing_key(source) and source["optional"] for source in given)
 
 
 def test_the_name_of_the_secret_is_no_part_of_a_cache_key(carried):

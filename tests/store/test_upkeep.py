@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from netanomaly.errors import InputError
-from netanomaly.registry import open_registry, sealing
+from netanomaly.registry import open_registry, sealing, view
 from netanomaly.registry.collecting import collect
 from netanomaly.registry.fsck import fsck
 from netanomaly.registry.importing import import_file
@@ -86,6 +86,29 @@ def test_a_view_that_is_gone_or_cut_is_rebuilt_the_same(filled, spoil):
     assert not fsck(locate(filled.uri)).sound
     assert fsck(locate(filled.uri), repair=True).sound
     assert filled.objects.all()["model_registry.json"] == before
+
+
+def test_a_large_view_is_not_written_at_each_registration_but_after_a_minute_or_a_command(
+    place, model_file, monkeypatch
+):
+    def shown() -> list[int]:
+        (model,) = json.loads(place.objects.all()["model_registry.json"])["models"]
+        return [version["version"] for version in model["versions"]]
+
+    def register(run: str) -> None:
+        place.open().register("m", model_file, METADATA, run_id=run)
+
+    monkeypatch.setattr(view, "_LARGE_BYTES", 100)
+    for run in "12":
+        register(run)
+    assert shown() == [1]
+    place.open().set_alias("m:2", "champion")
+    assert shown() == [1, 2]
+    register("3")
+    assert shown() == [1, 2]
+    monkeypatch.setattr(view, "_LARGE_SECONDS", -60.0)
+    register("4")
+    assert shown() == [1, 2, 3, 4]
 
 
 def test_gc_removes_what_only_deleted_versions_had_and_old_segments(filled, tmp_path):

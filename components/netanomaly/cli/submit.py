@@ -10,7 +10,7 @@ import typer
 
 from netanomaly import images
 from netanomaly.cli import cluster_words as words
-from netanomaly.errors import NetanomalyError
+from netanomaly.errors import NetanomalyError, OutsideError
 
 if TYPE_CHECKING:
     from netanomaly.cluster.access import Connection
@@ -46,16 +46,25 @@ def submit(
     Example: netanomaly submit nightly.json --host http://localhost:8080 --set data_source=s3://flows/office/
     """
     from netanomaly.cluster import experiments, pipelines, runs
+    from netanomaly.runners.interruption import interruptions
 
     compiled = words.package(image_prefix, cache=cache)
     wanted = words.submission(configuration, assignments, registry, parameters, compiled)
     model = wanted.config
     name = runs.unique_name(run_name or f"{model.model_name} {model.model_version}"[: runs.LONGEST_NAME])
-    connection = words.connect(host, namespace, token_file, ca_file, timeout_seconds)
-    server = connection.server
-    group = experiments.experiment(server, experiment, connection.namespace, create=create_experiment)
-    version = pipelines.upload(server, compiled, connection.namespace)
-    run = runs.create(server, name, group, version, wanted.parameters, seconds_between_looks=interval)
+    try:
+        connection = words.connect(host, namespace, token_file, ca_file, timeout_seconds)
+        server = connection.server
+        group = experiments.experiment(server, experiment, connection.namespace, create=create_experiment)
+        version = pipelines.upload(server, compiled, connection.namespace)
+    except OutsideError as error:
+        raise OutsideError(f"{error}; no run was made") from None
+    try:
+        with interruptions(_stop):
+            run = runs.create(server, name, group, version, wanted.parameters, seconds_between_looks=interval)
+    except _Stopped as stopped:
+        typer.echo(f"error: stopped while run {name!r} was being made: look for it by that name", err=True)
+        raise typer.Exit(stopped.code) from None
     summary = {
         "state": "waiting",
         "exit_code": 0,
@@ -89,7 +98,15 @@ def submit(
 
 
 class _Stopped(BaseException):
-    """A signal asked to stop following."""
+    """A signal asked to stop."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.name = number.name
+        self.code = 128 + number
+
+
+def _stop(number: signal.Signals) -> None:
+    raise _Stopped(number)
 
 
 def _followed(
@@ -100,11 +117,8 @@ def _followed(
     from netanomaly.runners import console
     from netanomaly.runners.interruption import interruptions
 
-    def stop(number: signal.Signals) -> None:
-        raise _Stopped(number)
-
     try:
-        with interruptions(stop), console.view(sys.stderr) as show:
+        with interruptions(_stop), console.view(sys.stderr) as show:
             end = follow(
                 connection.server,
                 summary["run_id"],
@@ -115,9 +129,8 @@ def _followed(
                 on_event=show,
             )
     except _Stopped as stopped:
-        number = stopped.args[0]
-        error = f"no longer followed ({number.name}); run {summary['run_id']} goes on, and can be ended on its page"
-        return {"state": "running", "exit_code": 128 + number, "error": error}
+        error = f"no longer followed ({stopped.name}); run {summary['run_id']} goes on, and can be ended on its page"
+        return {"state": "running", "exit_code": stopped.code, "error": error}
     except NetanomalyError as error:
         return {"state": "unknown", "exit_code": error.exit_code, "error": str(error)}
     return _ended(end)

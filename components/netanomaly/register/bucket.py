@@ -52,8 +52,9 @@ def make_ready(uri: str) -> Iterator[str]:
         with _in_words(uri, "write"):
             made = _make(client, bucket)
         yield f"bucket {bucket}: {'made' if made else 'is there'}"
-    assert locate(uri).write  # noqa: S101 - asking for it probes the server
-    yield f"{s3.endpoint()}: fit for a registry at {uri}"
+    # Asking for the store to write to probes the server.
+    store = locate(uri).write
+    yield f"{s3.endpoint()}: fit for a registry at {store.uri}"
 
 
 def _make(client: Minio, bucket: str) -> bool:

@@ -17,12 +17,16 @@ from netanomaly.errors import Absent, Refused
 from netanomaly.registry import documents, heads, sealing
 from netanomaly.registry.documents import DELETED, READY, Entry, Head, Record
 from netanomaly.registry.errors import DamagedRegistry
-from netanomaly.registry.store import Store
+from netanomaly.registry.store import Listed, Store
 
 # Up to this many versions people read the file whole; beyond, each model shows its newest and says where the rest is.
 WHOLE_VERSIONS = 10_000
 _EXCERPT_VERSIONS = 1_000
 _EXCERPT_OF_A_MODEL = 100
+
+# Beyond this size a registration writes the view only where that was last done so long before.
+_LARGE_BYTES = 1 << 20
+_LARGE_SECONDS = 60.0
 
 _ATTEMPTS = 20
 # What a registration reads of others' records for the view; the next one goes on.
@@ -59,11 +63,15 @@ def publish(
         own: Models to begin with.
         known_records: Records that need not be read, by the digest that the entry has.
         rebuild: Believe nothing of the present view.
-        seconds: Stop after so long; what is not done then is for the next who publishes.
+        seconds: Stop after so long, and leave a large view that is not a minute old; what is not done then is for the
+            next who publishes.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     for _ in range(_ATTEMPTS):
-        listed = {documents.model_of(item.key): item.mark for item in store.list(documents.HEADS)}
+        found = list(store.list(documents.HEADS))
+        if deadline is not None and _may_wait(store, found):
+            return False
+        listed = {documents.model_of(item.key): item.mark for item in found}
         try:
             stored = store.get(documents.VIEW)
         except Absent:
@@ -111,6 +119,16 @@ def rebuilt(store: Store) -> bytes:
     found = {head.model: head for head in heads.find_all(store, list(listed))}
     limit = _limit(sum(head.next - 1 for head in found.values()), len(found))
     return _document({model: _made(store, head, listed[model], None, limit, {}) for model, head in found.items()})
+
+
+def _may_wait(store: Store, heads_found: list[Listed]) -> bool:
+    """Whether the view is large, and not much older than the newest head."""
+    try:
+        view = store.stat(documents.VIEW)
+    except Absent:
+        return False
+    newest = max((head.modified for head in heads_found), default=view.modified)
+    return view.size_bytes > _LARGE_BYTES and (newest - view.modified).total_seconds() < _LARGE_SECONDS
 
 
 def _changed(store: Store, listed: Mapping[str, str]) -> bool:

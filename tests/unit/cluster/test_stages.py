@@ -34,6 +34,8 @@ def test_states_of_recorded_runs(name, tasks, state, stages):
 def test_times_of_what_has_not_ended_are_none():
     importer, look = view("run get, running", "importer", "look").stages()
     assert (importer.seconds, look.seconds) == (5.0, None)
+    (begun,) = view("run get, terminated", "importer").stages()
+    assert begun.seconds is None
 
 
 def test_the_pods_of_a_stage_that_was_tried_three_times_are_among_its_nodes():
