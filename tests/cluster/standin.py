@@ -144,6 +144,8 @@ class StandIn:
             detail = f"Failed to create a run: InternalServerError: Failed to store run {body['display_name']}"
             raise error(500, 13, failed + detail, "Internal Server Error", wrapped=False)
         spec = body.get("pipeline_spec") or self._referenced(body["pipeline_version_reference"], failed)
+        # With a platform's spec beside it, the client sends both in one.
+        spec = spec.get("pipeline_spec", spec)
         declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
         invalid = f"{failed}Failed to generate the ExecutionSpec: invalid pipeline job inputs: Invalid input error: "
         given = body.get("runtime_config", {}).get("parameters", {})
