@@ -174,6 +174,8 @@ class Run:
         state = "SUCCEEDED" if fate.code == 0 else "FAILED"
         if fate.cached:
             self._end(stage, state, self._node())
+            # Nothing ran: it ended as it began.
+            self.tasks[stage]["end_time"] = self.tasks[stage]["start_time"]
             return
         attempts = (*fate.earlier, fate)
         pods = [self._node() for _ in attempts]

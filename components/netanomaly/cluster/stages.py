@@ -106,7 +106,7 @@ class RunView:
         for executor in self.details:
             if executor.get("display_name") != "executor" or executor.get("state") != "SKIPPED":
                 continue
-            beside = [key for key in succeeded.keys() - found if _began_with(executor, succeeded[key])]
+            beside = [key for key in succeeded if key not in found and _began_with(executor, succeeded[key])]
             if beside:
                 found.add(min(beside, key=lambda key: _seconds(succeeded[key]) or 0.0))
         return found
