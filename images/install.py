@@ -5,9 +5,7 @@ perhaps `lib/` (files to copy as they are). TARGET gets packages without their t
 every file dated the same: two builds of the same input give the same files.
 """
 
-import compileall
 import os
-import py_compile
 import shutil
 import subprocess
 import sys
@@ -29,12 +27,7 @@ def main(layer: Path, target: Path) -> None:
     if (layer / "lib").is_dir():
         shutil.copytree(layer / "lib", target, dirs_exist_ok=True)
     _strip(target)
-    # Checked against nothing at import: the image is read-only, and a source file's date is no part of it.
-    compiled = compileall.compile_dir(
-        target, quiet=1, workers=0, stripdir=None, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
-    )
-    if not compiled:
-        raise SystemExit("error: byte code could not be made of all files; see above")
+    _compile(target)
     for path in (target, *target.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or (os.access(path, os.X_OK) and path.suffix == "") else 0o644)
@@ -61,6 +54,21 @@ def _install(requirements: Path, wheels: Path, target: Path) -> None:
     done = subprocess.run(command, env=environment, check=False)
     if done.returncode:
         raise SystemExit(f"error: pip could not install {requirements}; see above")
+
+
+def _compile(target: Path) -> None:
+    """Make byte code: each package by a process of its own, in one order.
+
+    What is written of a string depends on what its process has compiled before (bpo-34093), so a pool that takes
+    files as they come makes other files each time.
+    """
+    # Checked against nothing at import: the image is read-only, and a source file's date is no part of it.
+    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    begun = [subprocess.Popen([*command, str(path)], env=environment) for path in sorted(target.iterdir())]
+    codes = [process.wait() for process in begun]
+    if any(codes):
+        raise SystemExit("error: byte code could not be made of all files; see above")
 
 
 def _pip() -> list[str]:
