@@ -17,7 +17,7 @@ from typing import Any
 from netanomaly.models.catalogue import CATALOGUE
 
 from tests.bench.quality_measures import MEASURES, Figures
-from tests.bench.quality_page import PROMISE_SEEDS, PROMISE_SETS, SETS, written
+from tests.bench.quality_page import PROMISE_SEEDS, PROMISE_SET, SETS, written
 from tests.bench.quality_results import ROOT, Key, Results
 
 DATA = ROOT.parent / "shared" / "data"
@@ -47,9 +47,8 @@ def wanted(given: argparse.Namespace) -> Iterator[tuple[str, str, int, list[str]
         for name in given.sets:
             yield "quality", name, seed, given.detectors
     for seed in range(given.promise_seeds):
-        for name in PROMISE_SETS:
-            if name in given.sets:
-                yield "promise", name, seed, given.detectors
+        if PROMISE_SET in given.sets:
+            yield "promise", PROMISE_SET, seed, given.detectors
 
 
 def main() -> None:
@@ -73,7 +72,7 @@ def main() -> None:
             continue
         from tests.bench.quality_data import load, load_normal
 
-        data = load(name, given.data, seed) if what == "quality" else load_normal(name, given.data)
+        data = load(name, given.data, seed) if what == "quality" else load_normal(given.data)
         for key in missing:
             if time.monotonic() > deadline:
                 raise SystemExit("time is up; the same command goes on from here")

@@ -25,7 +25,8 @@ def load(name: str, folder: Path, seed: int) -> Split:
         test = "KDDTest-21" if name.endswith("-21") else "KDDTest+"
         return _given(_nsl(folder, "KDDTrain+"), _nsl(folder, test), contamination, seed)
     if name.startswith("kdd99"):
-        return _halved(_kdd99(folder), CATEGORICAL, contamination, seed)
+        table = _csv(folder / "kddcup99" / "kddcup99.csv.xz")
+        return _halved(table.group_by(table.column_names).aggregate([]), CATEGORICAL, contamination, seed)
     if name in ("http", "smtp"):
         arrays = np.load(folder / "adbench" / {"http": "16_http.npz", "smtp": "34_smtp.npz"}[name])
         columns = {f"x{position}": column.astype(np.float64) for position, column in enumerate(arrays["X"].T)}
@@ -34,16 +35,11 @@ def load(name: str, folder: Path, seed: int) -> Split:
     return _halved(*{"beyond": _beyond, "scan": _scan}[name](np.random.default_rng(seed)), 0.0, seed)
 
 
-def load_normal(name: str, folder: Path) -> Rows:
-    """The normal rows of a data set of `quality.PROMISE_SETS`."""
-    table = _nsl(folder, "KDDTrain+") if name == "nsl-kdd" else _kdd99(folder)
+def load_normal(folder: Path) -> Rows:
+    """The normal rows of KDDTrain+."""
+    table = _nsl(folder, "KDDTrain+")
     normal = table.filter(pa.array(~_attacks(table)))
     return learn_schema(normal, [each for each in normal.column_names if each != "label"], CATEGORICAL).rows(normal)
-
-
-def _kdd99(folder: Path) -> pa.Table:
-    table = _csv(folder / "kddcup99" / "kddcup99.csv.xz")
-    return table.group_by(table.column_names).aggregate([])
 
 
 def _nsl(folder: Path, name: str) -> pa.Table:
