@@ -145,12 +145,12 @@ SOAK := $(BIN)/pytest -o faulthandler_timeout=7200
 .PHONY: soak
 soak: soak-registry soak-images ## Every long test
 
-# On each server two minutes of random faults and kills, and an outage of a minute; two thousand random histories.
+# On each server two minutes of random faults and kills, and an outage of a minute; five hundred random histories.
 SOAK_SECONDS ?= 120
 
 .PHONY: soak-registry
 soak-registry: setup ## Long tests of the registry: faults, kills, an outage (SOAK_SECONDS=3600 for more)
-	NETANOMALY_SOAK_SECONDS=$(SOAK_SECONDS) NETANOMALY_SOAK_EXAMPLES=2000 \
+	NETANOMALY_SOAK_SECONDS=$(SOAK_SECONDS) NETANOMALY_SOAK_EXAMPLES=500 \
 	  $(SOAK) -rP tests/store/test_soak.py tests/store/test_states.py
 
 # Half an hour: what `make test` does with forty quick containers and one light image, with two thousand and with all.

@@ -31,6 +31,9 @@ def _nobody_is_signed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     for name in ("NETANOMALY_KFP_TOKEN", "NETANOMALY_KFP_COOKIE", "NETANOMALY_KFP_CA_FILE", "NETANOMALY_KFP_TIMEZONE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("KF_PIPELINES_DEFAULT_EXPERIMENT_NAME", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     # The kfp client keeps cookies below it.
     monkeypatch.setenv("HOME", str(tmp_path))
 

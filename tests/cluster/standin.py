@@ -144,6 +144,8 @@ class StandIn:
             detail = f"Failed to create a run: InternalServerError: Failed to store run {body['display_name']}"
             raise error(500, 13, failed + detail, "Internal Server Error", wrapped=False)
         spec = body.get("pipeline_spec") or self._referenced(body["pipeline_version_reference"], failed)
+        # With a platform's spec beside it, the client sends both in one.
+        spec = spec.get("pipeline_spec", spec)
         declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
         invalid = f"{failed}Failed to generate the ExecutionSpec: invalid pipeline job inputs: Invalid input error: "
         given = body.get("runtime_config", {}).get("parameters", {})
@@ -318,11 +320,11 @@ def upload_error(status: int, message: str) -> Answer:
 def page(query: dict, name: str, items: list[dict], keys: tuple[str, ...]) -> dict:
     """A page of a list: filtered by EQUALS, in the order of making, with the token of the next page."""
     for predicate in json.loads(query.get("filter", '{"predicates": []}'))["predicates"]:
-        if predicate["operation"] != "EQUALS" or predicate["key"] not in keys:
+        # Protocol buffers' JSON has two spellings of a value's name, and of a field's.
+        if predicate["operation"] not in ("EQUALS", 1) or predicate["key"] not in keys:
             raise error(400, 3, "Invalid input error: ", f"No such field {predicate['key']}")
-        items = [
-            item for item in items if item.get(predicate["key"], item["display_name"]) == predicate["string_value"]
-        ]
+        value = predicate.get("string_value", predicate.get("stringValue"))
+        items = [item for item in items if item.get(predicate["key"], item["display_name"]) == value]
     size, begin = int(query.get("page_size", 20)), int(query.get("page_token") or 0)
     answer: dict[str, Any] = {name: items[begin : begin + size]} if items else {}
     if items:

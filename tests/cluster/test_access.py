@@ -6,6 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from netanomaly.cluster import access
 
 from tests.cluster.faults import Fault
 
@@ -83,6 +84,7 @@ def test_being_sent_on_to_sign_in_is_told_as_that(standin, here):
     assert ended.code == 2
     assert "/dex/auth?client_id=kubeflow" in ended.last_line
     assert "a page to sign in on" in ended.last_line
+    assert len(standin.seen) == 1
 
 
 def test_a_page_instead_of_json_is_told_as_that(standin, here):
@@ -114,6 +116,14 @@ def test_a_wrong_address_is_a_clear_error(here, host, code, words):
     assert ended.code == code
     assert words in ended.last_line
     assert "secret" not in ended.last_line
+
+
+def test_a_proxy_of_the_environment_is_used_but_for_those_it_excepts(standin, monkeypatch, here):
+    monkeypatch.setenv("HTTP_PROXY", standin.url)
+    assert here("upload", host="http://kfp.invalid/pipeline").code == 2
+    assert standin.seen[0][1] == "http://kfp.invalid/pipeline/apis/v2beta1/healthz"
+    monkeypatch.setenv("NO_PROXY", "kfp.invalid")
+    assert here("upload", host="http://kfp.invalid/pipeline").code == 3
 
 
 def test_no_address_is_a_clear_error(standin):
@@ -159,6 +169,15 @@ def test_a_server_that_keeps_users_apart_wants_a_namespace(standin, configuratio
     assert here("submit", configuration, "--no-wait", "--namespace", "team").code == 0
     assert standin.experiments[list(standin.experiments)[-1]]["namespace"] == "team"
     assert standin.requests("GET", "namespace=team") >= 2
+
+
+def test_in_a_pod_its_own_token_and_namespace_are_taken(standin, configuration, here, monkeypatch, tmp_path):
+    standin.multi_user, standin.token = True, "of-the-pod"
+    for name, text in (("_POD_TOKEN", "of-the-pod"), ("_POD_NAMESPACE", "team\n")):
+        (tmp_path / name).write_text(text)
+        monkeypatch.setattr(access, name, tmp_path / name)
+    document = here("submit", configuration, "--no-wait", "--json").json
+    assert document["namespace"] == "team"
 
 
 def test_links_go_to_the_pages_of_the_server(standin, monkeypatch, here):

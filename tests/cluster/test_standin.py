@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import kfp
 import pytest
 import urllib3
+from netanomaly.cli.compile import compiled_file
 
 from tests.cluster.standin import StandIn
 from tests.cluster.standin_http import serve
@@ -49,6 +51,32 @@ def test_every_recorded_request_is_answered_as_it_was():
             if found:
                 differences[entry["name"]] = found
     assert not differences
+
+
+@pytest.mark.filterwarnings("ignore:This client only works:FutureWarning")
+def test_the_kfp_client_takes_it_for_a_server(standin):
+    """Its generated classes read every answer; the pipeline of this package runs from a file and by the clock."""
+    client = kfp.Client(host=standin.url)
+    given = {"configuration": {"model_name": "office"}}
+    path = str(compiled_file())
+    submitted = client.create_run_from_pipeline_package(path, given, experiment_name="theirs")
+    ended = client.wait_for_run_completion(submitted.run_id, timeout=30, sleep_duration=0)
+    assert (ended.state, ended.experiment_id) == ("SUCCEEDED", submitted.run_info.experiment_id)
+    assert {detail.display_name for detail in ended.run_details.task_details} >= {"prepare", "register", "root"}
+    pipeline = client.upload_pipeline(path, "theirs")
+    (version,) = client.list_pipeline_versions(pipeline.pipeline_id).pipeline_versions
+    made = client.create_recurring_run(
+        ended.experiment_id,
+        "nightly",
+        cron_expression="0 0 3 * * *",
+        pipeline_id=pipeline.pipeline_id,
+        version_id=version.pipeline_version_id,
+        params=given,
+        no_catchup=True,
+        max_concurrency="1",
+    )
+    (listed,) = client.list_recurring_runs().recurring_runs
+    assert (listed.recurring_run_id, listed.trigger.cron_schedule.cron) == (made.recurring_run_id, "0 0 3 * * *")
 
 
 def test_a_filter_for_an_unknown_field_is_refused():

@@ -131,6 +131,14 @@ def test_a_stage_that_did_not_end_by_itself_is_an_outside_failure(standin, confi
     assert words in ended.last_line
 
 
+@pytest.mark.parametrize("kind", ["gateway", "error", "lost"])
+def test_a_log_that_cannot_be_had_at_once_is_asked_for_again(standin, configuration, here, kind):
+    standin.fates = {"train": Fate(2, ("error: column 'x' is absent",))}
+    standin.faults = [Fault("GET", "/log$", kind, times=2)]
+    ended = here("submit", configuration)
+    assert (ended.code, ended.last_line) == (2, "error: column 'x' is absent")
+
+
 def test_a_succeeded_run_whose_log_is_gone_has_succeeded(standin, configuration, here):
     standin.fates = {"register": Fate(log_kept=False)}
     ended = here("submit", configuration, "--json")

@@ -140,7 +140,7 @@ def _command(name: str, port: int, folder: Path) -> tuple[list[str], dict[str, s
             }
         case "versitygw":
             keys = {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}
-            return [str(binary(name)), "--port", at, "posix", str(data)], keys
+            return [str(binary(name)), "--port", at, "--keep-alive", "posix", str(data)], keys
         case "minio":
             keys = {"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY, "MINIO_BROWSER": "off"}
             return [str(binary(name)), "server", "--quiet", "--address", at, str(data)], keys

@@ -1,5 +1,7 @@
 """How a server is reached: a private authority, a clock that is wrong, a right to read only, on real servers."""
 
+import json
+import secrets
 import ssl
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -9,6 +11,7 @@ import pytest
 from minio import MinioAdmin, time
 from minio.credentials.providers import StaticProvider
 from netanomaly.errors import StoreRefused
+from netanomaly.flows import sources
 from netanomaly.registry import open_registry
 from netanomaly.registry.fsck import fsck
 from netanomaly.registry.location import locate
@@ -66,28 +69,39 @@ def test_a_clock_that_is_wrong_is_told_as_such(make_place, model_file, monkeypat
         place.open().register("m", model_file, METADATA, run_id="run")
 
 
-def test_who_may_only_read_reads_and_is_told_what_is_missing_for_more(make_place, model_file, monkeypatch, tmp_path):
+@pytest.fixture
+def login(make_place, monkeypatch, tmp_path):
+    """A place on MinIO, and how to go on there as somebody with these rights only."""
     if "minio" not in servers.available():
         pytest.skip("only MinIO can be given users by its client, and it is not here")
     place = make_place("minio")
-    place.open().register("m", model_file, METADATA, run_id="run")
     admin = MinioAdmin(
         endpoint=f"127.0.0.1:{place.server.port}",
         credentials=StaticProvider(servers.ACCESS_KEY, servers.SECRET_KEY),
         secure=False,
     )
-    policy = tmp_path / "policy.json"
+
+    def as_one_who_may(*statements: dict) -> None:
+        name, policy = f"user-{secrets.token_hex(4)}", tmp_path / "policy.json"
+        allowed = [{"Effect": "Allow", **statement} for statement in statements]
+        policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": allowed}))
+        admin.policy_add(name, str(policy))
+        admin.user_add(name, f"{name}-secret")
+        admin.attach_policy([name], user=name)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", name)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{name}-secret")
+
+    return place, as_one_who_may
+
+
+BUCKET = f"arn:aws:s3:::{servers.BUCKET}"
+
+
+def test_who_may_only_read_reads_and_is_told_what_is_missing_for_more(login, model_file, tmp_path):
+    place, as_one_who_may = login
+    place.open().register("m", model_file, METADATA, run_id="run")
     # As docs/registry.md says of a reader.
-    policy.write_text(
-        """{"Version": "2012-10-17", "Statement": [
-             {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"],
-              "Resource": ["arn:aws:s3:::registries", "arn:aws:s3:::registries/*"]}]}"""
-    )
-    admin.policy_add("reader", str(policy))
-    admin.user_add("a-reader", "a-readers-secret")
-    admin.attach_policy(["reader"], user="a-reader")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-reader")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-readers-secret")
+    as_one_who_may({"Action": ["s3:ListBucket", "s3:GetObject"], "Resource": [BUCKET, f"{BUCKET}/*"]})
     reader = place.open()
     assert [model.name for model in reader.summaries()] == ["m"]
     assert reader.download("m", tmp_path / "out")[0].read_bytes() == b"model bytes"
@@ -99,3 +113,24 @@ def test_who_may_only_read_reads_and_is_told_what_is_missing_for_more(make_place
         with pytest.raises(StoreRefused, match="the credentials may not write") as told:
             change()
         assert told.value.exit_code == 2
+
+
+def test_data_is_read_with_rights_below_its_folder_only(login):
+    place, as_one_who_may = login
+    place.objects.put("flows/a.csv", b"x")
+    place.objects.put("other/a.csv", b"x")
+    prefix = place.uri.partition(f"{servers.BUCKET}/")[2]
+    # As docs/cluster.md says of what stages need.
+    as_one_who_may(
+        {
+            "Action": "s3:ListBucket",
+            "Resource": BUCKET,
+            "Condition": {"StringLike": {"s3:prefix": f"{prefix}/flows/*"}},
+        },
+        {"Action": "s3:GetObject", "Resource": f"{BUCKET}/{prefix}/flows/*"},
+    )
+    for source in ("flows", "flows/", "flows/a.csv", "flows/*.csv"):
+        assert [file.name for file in sources.resolve([f"{place.uri}/{source}"]).files] == ["a.csv"]
+    for source in ("other", "other/", "other/a.csv", "other/*.csv"):
+        with pytest.raises(StoreRefused, match=r"the credentials may not (read|list)"):
+            sources.resolve([f"{place.uri}/{source}"])

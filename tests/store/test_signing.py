@@ -15,7 +15,7 @@ from netanomaly.registry import open_registry
 from netanomaly.registry.errors import DamagedRegistry, KeyConflict, UnknownSigner, Unsigned, WrongSignature
 from netanomaly.registry.fsck import fsck
 from netanomaly.registry.location import locate
-from netanomaly.registry.signing import SIGN_KEY, TRUSTED_KEYS, Signer
+from netanomaly.registry.signing import SIGN_KEY, TRUSTED_KEYS, Signer, for_containers
 
 from tests.command import netanomaly
 from tests.store.work import METADATA
@@ -166,6 +166,17 @@ def test_keys_come_as_files_as_their_text_or_in_base64_and_from_the_environment(
     monkeypatch.setenv(SIGN_KEY, str(ssh))
     open_registry(folder).register("m", model_file, METADATA, run_id="by ssh")
     assert open_registry(folder).version("m:2").number == 2
+
+
+def test_stages_in_containers_get_the_keys_and_no_paths(keys, monkeypatch):
+    monkeypatch.setenv(SIGN_KEY, keys[0])
+    monkeypatch.setenv(TRUSTED_KEYS, keys[1])
+    given = for_containers()
+    assert given[SIGN_KEY] == Path(keys[0]).read_text()
+    assert given[TRUSTED_KEYS] == Signer(keys[0]).trust().listed()[0]
+    monkeypatch.delenv(SIGN_KEY)
+    monkeypatch.setenv(TRUSTED_KEYS, "")
+    assert for_containers() == {}
 
 
 @pytest.mark.parametrize(

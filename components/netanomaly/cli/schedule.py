@@ -1,6 +1,6 @@
 """`netanomaly schedule`: recurring runs on a Kubeflow Pipelines server, kept under a name."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,9 @@ from netanomaly.errors import InputError
 
 if TYPE_CHECKING:
     from netanomaly.cluster.access import Connection
+    from netanomaly.cluster.pipelines import Package, Version
     from netanomaly.cluster.scheduling import Recurring
+    from netanomaly.cluster.zones import Entry
 
 _FIRINGS_SHOWN = 3
 
@@ -58,18 +60,14 @@ def schedule(
 
     Example: netanomaly schedule nightly.json --cron '0 3 * * *' --timezone Europe/Berlin --host http://localhost:8080
     """
-    from netanomaly.cluster import experiments, pipelines, scheduling
-    from netanomaly.cluster.cron import parse
-    from netanomaly.cluster.pipelines import Version
-    from netanomaly.cluster.zones import entries, zone
+    from netanomaly.cluster import scheduling
 
     compiled = words.package(image_prefix, cache=cache)
+    access = (host, namespace, token_file, ca_file, timeout_seconds)
     if show_list or remove:
         wanted_name = name or _model_name(configuration, required=remove)
-        connection = words.connect(host, namespace, token_file, ca_file, timeout_seconds)
-        pipeline_id = pipelines.find_pipeline(connection.server, compiled.name, connection.namespace)
-        found = scheduling.existing(connection.server, connection.namespace, pipeline_id)
-        found = [recurring for recurring in found if wanted_name in (None, recurring.name)]
+        connection = words.connect(*access)
+        found = _existing(connection, compiled.name, wanted_name)
         if show_list:
             _list(found, as_json)
         else:
@@ -78,36 +76,24 @@ def schedule(
 
     if configuration is None or cron is None:
         raise InputError("give a configuration and --cron, e.g. nightly.json --cron '0 3 * * *'; or --list")
-    times, wanted_zone, server_zone = parse(cron), zone(timezone), zone(server_timezone)
+    times = _times(cron, timezone, server_timezone)
     wanted = words.submission(configuration, assignments, registry, parameters, compiled)
     wanted_name = name or wanted.config.model_name
-    if not wanted_name.strip() or len(wanted_name) > scheduling.LONGEST_NAME:
-        raise InputError(f"--name has {len(wanted_name)} characters; use 1 to {scheduling.LONGEST_NAME}")
-    now = datetime.now(UTC)
-    on_server = entries(times, wanted_zone, server_zone, now)
-
-    connection = words.connect(host, namespace, token_file, ca_file, timeout_seconds)
-    server = connection.server
-    if dry_run:
-        group = experiments.find(server, experiment, connection.namespace) or ""
-        pipeline_id, version = pipelines.find(server, compiled, connection.namespace)
-        version = version or Version(pipeline_id or "", "", compiled.version_name, created=True)
-    else:
-        group = experiments.experiment(server, experiment, connection.namespace, create=create_experiment)
-        version = pipelines.upload(server, compiled, connection.namespace)
-    scheduled = scheduling.Schedule(
-        wanted_name, str(times), timezone, tuple(on_server), group, version, wanted.parameters
-    )
-    plan = scheduling.plan(scheduled, scheduling.existing(server, connection.namespace, version.pipeline_id))
-    kept = list(plan.kept) if dry_run else scheduling.carry_out(server, plan, seconds_between_looks=interval)
-    firings = [moment.astimezone(wanted_zone) for moment in islice(times.firings(wanted_zone, now), _FIRINGS_SHOWN)]
+    _check_name(wanted_name)
+    connection = words.connect(*access)
+    group, version = _place(connection, compiled, experiment, create_experiment=create_experiment, dry_run=dry_run)
+    scheduled = scheduling.Schedule(wanted_name, times.cron, timezone, times.entries, group, version, wanted.parameters)
+    plan = scheduling.plan(scheduled, scheduling.existing(connection.server, connection.namespace, version.pipeline_id))
+    kept = list(plan.kept)
+    if not dry_run:
+        kept = scheduling.carry_out(connection.server, plan, seconds_between_looks=interval)
     summary = {
         "state": plan.word,
         "dry_run": dry_run,
         "name": wanted_name,
-        "cron": str(times),
+        "cron": times.cron,
         "timezone": timezone,
-        "next": [moment.isoformat() for moment in firings],
+        "next": times.next,
         "experiment": experiment,
         "pipeline": compiled.name,
         "pipeline_id": version.pipeline_id,
@@ -119,9 +105,58 @@ def schedule(
     if as_json:
         words.show_json(summary)
     else:
-        _print(summary, len(on_server))
+        _print(summary, len(times.entries))
     if any(not recurring.enabled for recurring in kept):
         typer.echo(f"warning: {wanted_name} is switched off on the server; switch it on there", err=True)
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Five fields, what they are on the server, and when they come next by the clock of their zone."""
+
+    cron: str
+    entries: tuple["Entry", ...]
+    next: list[str]
+
+
+def _times(cron: str, timezone: str, server_timezone: str) -> _Times:
+    from netanomaly.cluster.cron import parse
+    from netanomaly.cluster.zones import entries, zone
+
+    times, wanted, server = parse(cron), zone(timezone), zone(server_timezone)
+    now = datetime.now(UTC)
+    firings = [moment.astimezone(wanted).isoformat() for moment in islice(times.firings(wanted, now), _FIRINGS_SHOWN)]
+    return _Times(str(times), tuple(entries(times, wanted, server, now)), firings)
+
+
+def _check_name(name: str) -> None:
+    from netanomaly.cluster.scheduling import LONGEST_NAME
+
+    if not name.strip() or len(name) > LONGEST_NAME:
+        raise InputError(f"--name has {len(name)} characters; use 1 to {LONGEST_NAME}")
+
+
+def _place(
+    connection: "Connection", compiled: "Package", experiment: str, *, create_experiment: bool, dry_run: bool
+) -> tuple[str, "Version"]:
+    """The experiment's id and the pipeline's version, made where they are not there; of a dry run, as they would be."""
+    from netanomaly.cluster import experiments, pipelines
+
+    server, namespace = connection.server, connection.namespace
+    if not dry_run:
+        group = experiments.experiment(server, experiment, namespace, create=create_experiment)
+        return group, pipelines.upload(server, compiled, namespace)
+    pipeline_id, version = pipelines.find(server, compiled, namespace)
+    version = version or pipelines.Version(pipeline_id or "", "", compiled.version_name, created=True)
+    return experiments.find(server, experiment, namespace) or "", version
+
+
+def _existing(connection: "Connection", pipeline: str, name: str | None) -> list["Recurring"]:
+    from netanomaly.cluster import pipelines, scheduling
+
+    pipeline_id = pipelines.find_pipeline(connection.server, pipeline, connection.namespace)
+    found = scheduling.existing(connection.server, connection.namespace, pipeline_id)
+    return [recurring for recurring in found if name in (None, recurring.name)]
 
 
 def _model_name(configuration: Path | None, *, required: bool) -> str | None:
@@ -134,18 +169,17 @@ def _model_name(configuration: Path | None, *, required: bool) -> str | None:
     return None
 
 
-def _remove(connection: "Connection", name: str, found: Iterable["Recurring"], dry_run: bool, as_json: bool) -> None:
+def _remove(connection: "Connection", name: str, found: list["Recurring"], dry_run: bool, as_json: bool) -> None:
     from netanomaly.cluster import scheduling
 
-    going = list(found)
     if not dry_run:
-        for recurring in going:
+        for recurring in found:
             scheduling.remove(connection.server, recurring)
-    state = "removed" if going else "absent"
+    state = "removed" if found else "absent"
     if as_json:
-        gone = [_document(recurring) for recurring in going]
+        gone = [_document(recurring) for recurring in found]
         words.show_json({"state": state, "dry_run": dry_run, "name": name, "recurring_runs": gone})
-    elif going:
+    elif found:
         typer.echo(f"schedule {name} {'would be ' if dry_run else ''}removed")
     else:
         typer.echo(f"there is no schedule {name}")

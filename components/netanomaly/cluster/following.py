@@ -17,6 +17,7 @@ from netanomaly.runners.result import FAILED, RUNNING, SUCCEEDED, WAITING, Stage
 _LOOKS_THAT_MAY_FAIL = 24
 _REGISTERING = "register"
 _MOST_LOGS_READ = 12
+_LOG_READINGS = 3
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,12 @@ def _result(server: Server, view: RunView) -> Mapping[str, Any] | None:
 
 
 def _log(server: Server, run_id: str, node: str) -> logs.StageLog | None:
-    try:
-        return logs.read(server, run_id, node)
-    except (Unavailable, SignInNeeded):
-        # The run has ended; how does not depend on its log.
-        return None
+    for _ in range(_LOG_READINGS):
+        try:
+            return logs.read(server, run_id, node)
+        except Unavailable:
+            continue
+        except SignInNeeded:
+            break
+    # The run has ended; how does not depend on its log.
+    return None

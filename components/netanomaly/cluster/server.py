@@ -59,9 +59,11 @@ class Server:
                 return
 
     def text(self, path: str) -> str | None:
-        """What the server serves as plain text, e.g. a log; None for an error in its place, whatever the status."""
-        status, _, body = self._send("GET", path, {}, None, None)
+        """What the server serves as plain text, e.g. a log; None where there is none, which it says under any status."""
+        status, headers, body = self._send("GET", path, {}, None, None)
         answer = _object(body)
+        if status >= 500:
+            raise self._refusal(f"GET {path}", status, headers, body, answer)
         if status != 200 or (answer is not None and "error_message" in answer) or _is_page(body):
             return None
         return body.decode("utf-8", "replace")

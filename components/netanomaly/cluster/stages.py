@@ -100,22 +100,26 @@ class RunView:
         return next((detail for detail in self.details if detail.get("display_name") in names), None)
 
     def _cached(self) -> set[str]:
-        """Stages whose executor was left out: of those that began with it, the shortest."""
-        begun: dict[str, int] = {}
-        for detail in self.details:
-            if detail.get("display_name") == "executor" and detail.get("state") == "SKIPPED":
-                begun[str(detail.get("start_time"))] = begun.get(str(detail.get("start_time")), 0) + 1
+        """Stages whose executor was left out: each such executor is of the shortest that began with it."""
+        succeeded = {key: detail for key in self.tasks if (detail := self._succeeded(key)) is not None}
         found: set[str] = set()
-        for moment, count in begun.items():
-            beside = {
-                key: found_here
-                for key in self.tasks
-                if (found_here := self._detail(key)) is not None
-                and found_here.get("state") == "SUCCEEDED"
-                and str(found_here.get("start_time")) == moment
-            }
-            found.update(sorted(beside, key=lambda key: _seconds(beside[key]) or 0.0)[:count])
+        for executor in self.details:
+            if executor.get("display_name") != "executor" or executor.get("state") != "SKIPPED":
+                continue
+            beside = [key for key in succeeded.keys() - found if _began_with(executor, succeeded[key])]
+            if beside:
+                found.add(min(beside, key=lambda key: _seconds(succeeded[key]) or 0.0))
         return found
+
+    def _succeeded(self, key: str) -> Mapping[str, Any] | None:
+        detail = self._detail(key)
+        return detail if detail is not None and detail.get("state") == "SUCCEEDED" else None
+
+
+def _began_with(executor: Mapping[str, Any], stage: Mapping[str, Any]) -> bool:
+    """Whether it began in the second in which the stage did, or in the next: they are noted one after the other."""
+    moments = [_moment(str(detail.get("start_time", ""))) for detail in (stage, executor)]
+    return moments[0] is not None and moments[1] is not None and 0 <= (moments[1] - moments[0]).total_seconds() <= 1
 
 
 def _seconds(detail: Mapping[str, Any]) -> float | None:

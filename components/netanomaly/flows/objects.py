@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 
-from netanomaly.errors import Absent, DataError, Refused, StoreUnavailable
+from netanomaly.errors import Absent, DataError, Refused, StoreRefused, StoreUnavailable
 from netanomaly.s3 import answers, client
 from netanomaly.s3.outage import Outage
 
@@ -196,13 +196,23 @@ def list_objects(item: str, is_data_file: Callable[[str], bool]) -> list[ObjectF
     """
     name, _, key = item.removeprefix("s3://").partition("/")
     bucket = Bucket(client.bucket_name(name, item))
+    refused = None
     if key and not key.endswith("/"):
-        if one := bucket.find(key):
-            return [one]
+        try:
+            if one := bucket.find(key):
+                return [one]
+        except StoreRefused as error:
+            # Who has rights below the key only is refused at the key itself.
+            refused = error
         if any(character in key for character in "*?["):
             return _matching(bucket, item, key)
     folder = key if not key or key.endswith("/") else f"{key}/"
-    keys = bucket.keys(folder)
+    try:
+        keys = bucket.keys(folder)
+    except StoreRefused as error:
+        raise refused or error from None
+    if refused and not keys:
+        raise refused
     data = [key for key in keys if is_data_file(key) and not _hidden(key.removeprefix(folder))]
     if not keys:
         raise DataError(f"data source {item!r} does not exist: no such object, and none below it; check bucket and key")

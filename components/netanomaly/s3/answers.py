@@ -34,6 +34,9 @@ def in_words(error: Exception, uri: str, endpoint: str, key: str, action: str) -
             return _no_xml(error, uri, endpoint, key, action)
         case ParseError() | UnicodeDecodeError():
             return not_s3(endpoint)
+        case ValueError() if "to unpack" in str(error):
+            # minio-py 7.2.20 trips over this answer to a HEAD.
+            return StoreUnavailable(f"{endpoint} answered HTTP 409 to a {action} of {uri}")
         case ValueError() if "fetch credentials" in str(error):
             return StoreRefused(
                 f"no credentials for {endpoint}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile"

@@ -58,7 +58,7 @@ def detail(name, state, start, end):
 def test_of_stages_that_began_together_the_shortest_is_the_cached_one():
     """The server does not say whose executor was left out."""
     details = [
-        detail("executor", "SKIPPED", "01:00", "01:00"),
+        detail("executor", "SKIPPED", "01:01", "01:01"),
         detail("executor", "SUCCEEDED", "01:00", "01:40"),
         detail("slow", "SUCCEEDED", "01:00", "01:40"),
         detail("quick", "SUCCEEDED", "01:00", "01:02"),
