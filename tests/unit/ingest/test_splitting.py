@@ -3,6 +3,8 @@
 import re
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from netanomaly.errors import DataError
 
@@ -132,3 +134,15 @@ def test_rows_without_a_time_are_on_neither_side_and_counted(tmp_path):
     training, evaluation = both(tmp_path, flows(tmp_path / "a.csv", 400, times), split={"gap_seconds": 0})
     assert training.report["split"]["left_out"] == {"without a time": 10}
     assert training.report["rows"] + evaluation.report["rows"] == 390
+
+
+@pytest.mark.parametrize("unit", ["s", "us"])
+def test_timestamps_of_parquet_are_times_and_no_features(tmp_path, unit):
+    seconds = START + np.random.default_rng(1).permutation(500) * 60
+    stamps = pa.array(seconds * (1 if unit == "s" else 10**6)).cast(pa.timestamp(unit, "UTC"))
+    pq.write_table(pa.table({"when": stamps, "bytes": np.arange(500.0)}), tmp_path / "a.parquet")
+    training, evaluation = both(tmp_path, tmp_path / "a.parquet", time_column="when", split={"gap_seconds": 0})
+    assert column(training, "when").max() < column(evaluation, "when").min()
+    assert training.report["rows"] + evaluation.report["rows"] == 500
+    with pytest.raises(DataError, match=r"neither a number nor text; list it in ignore_columns, .* in time_column"):
+        Ingested(tmp_path, tmp_path / "a.parquet")
