@@ -187,12 +187,22 @@ def test_6_a_schedule_is_made_once_replaced_fires_and_is_removed(again, cluster,
         return {each["recurring_run_id"]: each["trigger"].get("cron_schedule", {}).get("cron", "") for each in found}
 
     before = schedules()
-    for cron, sent in (("0 3 * * *", "0 0 3 * * *"), ("0 3 * * *", "0 0 3 * * *"), ("* * * * *", "0 * * * * *")):
-        made = cluster.schedule(config, "--cron", cron, "--timezone", "Europe/Berlin")
+
+    def scheduled(cron: str, zone: str) -> dict[str, str]:
+        made = cluster.schedule(config, "--cron", cron, "--timezone", zone)
         assert made.code == 0, made.stderr
-        new = {key: value for key, value in schedules().items() if key not in before}
-        assert list(new.values()) == [sent]
-    (schedule,) = new
+        return {key: value for key, value in schedules().items() if key not in before}
+
+    once = scheduled("0 3 * * *", "UTC")
+    assert list(once.values()) == ["0 0 3 * * *"]
+    assert scheduled("0 3 * * *", "UTC") == once
+    # The server's clock is UTC: summer and winter of a zone are entries of their own.
+    elsewhere = scheduled("0 3 * * *", "Europe/Berlin")
+    assert set(elsewhere.values()) == {"0 0 1 * * *", "0 0 2 * * *"}
+    assert not once.keys() & elsewhere.keys()
+    every_minute = scheduled("* * * * *", "Europe/Berlin")
+    assert list(every_minute.values()) == ["0 * * * * *"]
+    (schedule,) = every_minute
 
     def fired() -> list[str]:
         runs = cluster.api("runs", namespace=cluster.namespace, page_size="50", sort_by="created_at desc")
