@@ -33,7 +33,7 @@ class Bucket:
         self.name = name
         timeouts = client.Timeouts.from_environment()
         self._endpoint = client.endpoint()
-        self._retry_seconds = timeouts.retry
+        self._timeouts = timeouts
         self._client = client.connect(timeouts)
         self._answered = False
 
@@ -84,7 +84,7 @@ class Bucket:
         return data
 
     def _ask(self, key: str, action: str, request: Callable[[], T]) -> T:
-        outage = Outage(self._retry_seconds)
+        outage = Outage(self._timeouts.retry, self._timeouts.first_contact)
         while True:
             try:
                 answer = request()

@@ -41,11 +41,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds to connect, between two bytes of an answer, and for all attempts at one request together."""
+    """Seconds to connect, between two bytes of an answer, and for all attempts at one request together.
+
+    `first_contact` is for attempts at a server that never answered: it is more likely misspelt than down, unless the
+    environment says how long to try.
+    """
 
     connect: float = 5.0
     read: float = 30.0
     retry: float = 90.0
+    first_contact: float = 10.0
 
     @classmethod
     def from_environment(cls) -> "Timeouts":
@@ -53,6 +58,7 @@ class Timeouts:
             _seconds("S3_CONNECT_SECONDS", cls.connect),
             _seconds("S3_READ_SECONDS", cls.read),
             _seconds("S3_RETRY_SECONDS", cls.retry),
+            _seconds("S3_RETRY_SECONDS", cls.first_contact),
         )
 
 

@@ -7,8 +7,6 @@ from netanomaly.errors import StoreUnavailable, Unreachable
 
 _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 5.0
-# A server that never answered is more likely misspelt than down.
-_FIRST_CONTACT_SECONDS = 10.0
 
 
 class Outage:
@@ -18,10 +16,12 @@ class Outage:
 
     Args:
         seconds: How long it may last.
+        first_contact: How long at most, where the server never answered.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, first_contact: float) -> None:
         self._seconds = seconds
+        self._first_contact = first_contact
         self._began: float | None = None
         self._longest = _FIRST_WAIT_SECONDS
 
@@ -39,7 +39,7 @@ class Outage:
         self._began = now if self._began is None else self._began
         seconds = self._seconds
         if isinstance(error, Unreachable) and not answered:
-            seconds = min(seconds, _FIRST_CONTACT_SECONDS)
+            seconds = min(seconds, self._first_contact)
         wait = self._longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter
         if now - self._began + wait > seconds:
             raise type(error)(f"{error}; given up after {now - self._began:.0f} seconds") from None
