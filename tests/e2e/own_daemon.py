@@ -37,7 +37,8 @@ class OwnDaemon:
             "--pidfile",
             str(self._folder / "pid"),
         ]
-        apart = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs hidden "$0" && exec "$@"', str(self.hidden)]
+        # In a network of its own: without a bridge it would remove that of this machine's daemon.
+        apart = ["unshare", "--mount", "--net", "sh", "-c", 'mount -t tmpfs hidden "$0" && exec "$@"', str(self.hidden)]
         log = self._folder / "log"
         with log.open("ab") as said:
             self._process = subprocess.Popen([*apart, *daemon], stdout=said, stderr=said)
