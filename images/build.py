@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--ca", type=Path, help="certificates (PEM) that pip is to trust inside the build")
     parser.add_argument("--pip-config", type=Path, help="a pip.conf for pip inside the build: its index, its proxy")
     parser.add_argument("--wheelhouse", type=Path, default=ROOT / ".cache" / "wheelhouse", help="where wheels are kept")
+    parser.add_argument("--bills", type=Path, default=ROOT / "build" / "sbom", help="where bills of materials are kept")
     options = parser.parse_args()
     unknown = set(options.stages) - set(images.STAGES)
     if unknown:
@@ -69,7 +70,7 @@ def main() -> None:
         else:
             print(f"there is {reference} already")
         if not options.context_only:
-            _keep_bill(stage, reference)
+            _keep_bill(stage, reference, options.bills)
 
 
 def layout(
@@ -144,11 +145,10 @@ def _exists(reference: str) -> bool:
     return subprocess.run([DOCKER, "image", "inspect", reference], capture_output=True, check=False).returncode == 0
 
 
-def _keep_bill(stage: str, reference: str) -> None:
-    """Copy the image's bill of materials to build/sbom/."""
+def _keep_bill(stage: str, reference: str, folder: Path) -> None:
+    """Copy the image's bill of materials to a folder."""
     made = subprocess.run([DOCKER, "create", reference], capture_output=True, text=True, check=True)
     container = made.stdout.strip()
-    folder = ROOT / "build" / "sbom"
     folder.mkdir(parents=True, exist_ok=True)
     source = f"{container}:/usr/share/netanomaly/sbom.cdx.json"
     try:

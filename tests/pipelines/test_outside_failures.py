@@ -84,7 +84,6 @@ def kill_stage(stage: str, workdir: Path) -> None:
     while not (found := processes(workdir, f"netanomaly.{stage}")):
         assert time.monotonic() < end, f"no process of {stage}"
         time.sleep(0.005)
-    time.sleep(0.15)
     for pid in found:
         os.kill(pid, signal.SIGKILL)
 
