@@ -134,9 +134,9 @@ def test_pip_inside_the_build_uses_the_index_and_trusts_the_authority_it_is_give
     try:
         with private_index(gateway(client), tmp_path) as index:
             (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {index}\nretries = 0\n")
-            options = ("--network", "--pip-config", str(tmp_path / "pip.conf"), "--prefix", "netanomaly-again")
+            options = ["--network", "--pip-config", str(tmp_path / "pip.conf"), "--prefix", "netanomaly-again"]
             # The images that other tests look into keep theirs.
-            options += ("--bills", str(tmp_path / "bills"))
+            options += ["--bills", str(tmp_path / "bills")]
             refused = build(*options, "describe", **places)
             assert refused.returncode != 0
             assert "certificate" in refused.stderr.lower(), refused.stderr
