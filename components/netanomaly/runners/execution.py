@@ -4,14 +4,13 @@ import os
 import queue
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from netanomaly.errors import InputError, NetanomalyError
+from netanomaly.errors import InputError
 from netanomaly.runners import compiled
 from netanomaly.runners.attempt import Outcome, Place, Work, carry_out
 from netanomaly.runners.events import (
@@ -27,16 +26,8 @@ from netanomaly.runners.events import (
 from netanomaly.runners.interruption import interruptions
 from netanomaly.runners.launcher import Launcher
 from netanomaly.runners.placeholders import RunNames
-from netanomaly.runners.result import (
-    CANCELED,
-    FAILED,
-    RUNNING,
-    SKIPPED,
-    SUCCEEDED,
-    WAITING,
-    RunResult,
-    StageResult,
-)
+from netanomaly.runners.record import RunRecord
+from netanomaly.runners.result import CANCELED, FAILED, RUNNING, SKIPPED, SUCCEEDED, RunResult
 from netanomaly.runners.run_folder import RunFolder
 from netanomaly.runners.scope import READY, Scope
 from netanomaly.runners.spec import Container, Dag, Pipeline, Task
@@ -109,9 +100,6 @@ class _End:
 
 _Message = TaskProgress | _Retry | _End | signal.Signals
 
-# Where a failure is noted that is no task's own.
-_THE_PIPELINE = ""
-
 
 class _Execution:
     """One run. All state changes in the thread that called `run`; stages report to it through a queue."""
@@ -122,6 +110,7 @@ class _Execution:
         self._pipeline = pipeline
         self._names = names
         self._place = place
+        self._record = RunRecord(pipeline, names, place.folder)
         self._emit = on_event
         self._side_by_side = side_by_side
         # A SimpleQueue may be put to from a signal handler.
@@ -129,22 +118,13 @@ class _Execution:
         self._ready: list[tuple[Scope, Work]] = []
         self._threads: dict[str, threading.Thread] = {}
         self._signal: signal.Signals | None = None
-        self._started = time.monotonic()
-        self._order = [path for path, _ in _tasks(pipeline.dag)]
-        self._stages = {
-            path: StageResult(name=path, display_name=task.display_name)
-            for path, task in _tasks(pipeline.dag)
-            if not isinstance(task.component.body, Dag)
-        }
-        self._outputs: dict[str, Mapping[str, Any]] = {}
         self._expected: set[str] = set()
-        self._failures: dict[str, tuple[str, int]] = {}
 
     def run(self, arguments: Mapping[str, Any]) -> RunResult:
         root = Scope(self._pipeline.root, arguments)
-        self._write_state(RUNNING)
-        stages = tuple(self._stages.values())
-        self._emit(RunStarted(self._names.id, str(self._place.folder.root), self._pipeline.name, stages))
+        self._record.begin()
+        folder = str(self._place.folder.root)
+        self._emit(RunStarted(self._names.id, folder, self._pipeline.name, self._record.stages))
         try:
             with interruptions(self._messages.put):
                 self._advance(root)
@@ -212,8 +192,8 @@ class _Execution:
             if scope.failed:
                 continue
             scope.settle(work.task, RUNNING)
-            self._change(work.path, state=RUNNING, attempts=1, log=self._place.folder.log(work.path))
-            self._emit(TaskStarted(self._stages[work.path]))
+            self._record.change(work.path, state=RUNNING, attempts=1, log=self._place.folder.log(work.path))
+            self._emit(TaskStarted(self._record.stage(work.path)))
             thread = threading.Thread(target=self._work, args=(scope, work), name=work.path)
             self._threads[work.path] = thread
             thread.start()
@@ -231,10 +211,10 @@ class _Execution:
         if isinstance(message, TaskProgress):
             self._emit(message)
         elif isinstance(message, _Retry):
-            stage = self._stages[message.path]
-            self._change(message.path, attempts=stage.attempts + 1)
+            stage = self._record.stage(message.path)
+            self._record.change(message.path, attempts=stage.attempts + 1)
             error = message.outcome.error or ""
-            self._emit(TaskRetried(self._stages[message.path], error, message.wait_seconds))
+            self._emit(TaskRetried(self._record.stage(message.path), error, message.wait_seconds))
         elif isinstance(message, _End):
             self._end(message.scope, message.work, message.outcome)
         elif self._signal is None:
@@ -253,94 +233,26 @@ class _Execution:
             "exit_code": outcome.exit_code,
         }
         if outcome.error is None:
-            self._outputs[work.path] = outcome.outputs
-            self._change(work.path, state=SUCCEEDED, **ended)
+            self._record.succeed(work.path, outcome.outputs, **ended)
             scope.settle(work.task, SUCCEEDED, outcome.outputs)
         elif self._signal is not None:
-            self._change(work.path, state=CANCELED, error="canceled", **ended)
+            self._record.change(work.path, state=CANCELED, error="canceled", **ended)
             scope.settle(work.task, FAILED)
         else:
-            self._change(work.path, **ended)
-            self._fail(scope, work.task, outcome.error, outcome.run_exit_code)
-        self._emit(TaskFinished(self._stages[work.path]))
+            self._fail(scope, work.task, outcome.error, outcome.run_exit_code, **ended)
+        self._emit(TaskFinished(self._record.stage(work.path)))
         self._advance(scope)
 
-    def _fail(self, scope: Scope, task: Task, error: str, exit_code: int) -> None:
-        path = scope.path(task)
-        self._failures[path] = (error, exit_code)
+    def _fail(self, scope: Scope, task: Task, error: str, run_exit_code: int, **ended: Any) -> None:
         scope.settle(task, FAILED)
-        if path in self._stages:
-            self._change(path, state=FAILED, error=error)
-
-    def _change(self, path: str, **changes: Any) -> None:
-        self._stages[path] = replace(self._stages[path], **changes)
-        self._write_state(RUNNING)
+        self._record.fail(scope.path(task), error, run_exit_code, **ended)
 
     def _finish(self, root: Scope) -> RunResult:
-        pipeline_outputs: Mapping[str, Any] = {}
-        if root.ended and not root.failed:
-            try:
-                pipeline_outputs = root.outputs()
-            except InputError as failure:
-                self._failures[_THE_PIPELINE] = (str(failure), failure.exit_code)
-        for path, stage in self._stages.items():
-            if stage.state == WAITING:
-                self._stages[path] = replace(stage, state=SKIPPED)
-                self._emit(TaskFinished(self._stages[path]))
-        state, exit_code, failed_task, error = self._verdict(root)
-        result = RunResult(
-            state=state,
-            run_id=self._names.id,
-            run_dir=self._place.folder.root,
-            pipeline=self._pipeline.name,
-            seconds=time.monotonic() - self._started,
-            stages=tuple(self._stages.values()),
-            exit_code=exit_code,
-            error=error,
-            failed_task=failed_task,
-            outputs=self._outputs,
-            pipeline_outputs=pipeline_outputs,
-        )
-        self._write_state(state, result)
+        for stage in self._record.skip_waiting():
+            self._emit(TaskFinished(stage))
+        result = self._record.finish(root, self._signal)
         self._emit(RunFinished(result.state, result.seconds))
         return result
-
-    def _verdict(self, root: Scope) -> tuple[str, int, str | None, str | None]:
-        for path in (*self._order, _THE_PIPELINE):
-            if path in self._failures:
-                error, exit_code = self._failures[path]
-                return FAILED, exit_code, path, error
-        if root.ended and not root.failed:
-            return SUCCEEDED, 0, None, None
-        if self._signal is not None:
-            return CANCELED, 128 + self._signal, None, f"canceled by {self._signal.name}"
-        # Fail closed: a run whose tasks did not all end is no success, whatever the reason.
-        left = ", ".join(name for name, state in root.states.items() if state not in (SUCCEEDED, SKIPPED))
-        return FAILED, NetanomalyError.exit_code, None, f"internal error: these tasks were never settled: {left}"
-
-    def _write_state(self, state: str, result: RunResult | None = None) -> None:
-        document = {
-            "format": 1,
-            "state": state,
-            "run_id": self._names.id,
-            "run_name": self._names.name,
-            "pipeline": self._pipeline.name,
-            "created": self._names.created,
-            "process": os.getpid(),
-            "error": None if result is None else result.error,
-            "exit_code": None if result is None else result.exit_code,
-            "seconds": time.monotonic() - self._started,
-            "stages": [stage.document() for stage in self._stages.values()],
-        }
-        self._place.folder.write_state(document)
-
-
-def _tasks(dag: Dag, prefix: str = "") -> Iterator[tuple[str, Task]]:
-    """Every task with its path, those of nested DAGs right after the task they belong to."""
-    for task in dag.tasks.values():
-        yield prefix + task.name, task
-        if isinstance(task.component.body, Dag):
-            yield from _tasks(task.component.body, f"{prefix}{task.name}/")
 
 
 def _new_id() -> str:
