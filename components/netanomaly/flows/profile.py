@@ -127,10 +127,7 @@ class Profile:
     def _number(self, name: str, position: int) -> dict[str, Any]:
         present = int(self._present[position])
         rows, normal = self._sample.rows()
-        sample = rows[position]
-        order = np.argsort(sample)[: np.count_nonzero(~np.isnan(sample))]  # NaN comes last
-        values = sample[order]
-        values_normal = values[normal[order]]
+        values, values_normal = _ascending(rows[position]), _ascending(rows[position, normal])
         labelled = self._contract.label_column is not None
         return {
             "name": name,
@@ -165,6 +162,12 @@ class Profile:
             "categories_normal": {text: normal[text] for text, _ in shown if normal[text]} if labelled else None,
             "other": sum(counted.values()) - sum(count for _, count in shown) + self._uncounted[name],
         }
+
+
+def _ascending(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The values that are not NaN, in order."""
+    ordered = np.sort(values)  # NaN comes last
+    return ordered[: len(ordered) - np.count_nonzero(np.isnan(values))]
 
 
 def _quantiles(ascending: npt.NDArray[np.float64]) -> list[float] | None:

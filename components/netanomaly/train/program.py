@@ -88,8 +88,7 @@ def train(
     resolved = catalogue.check(parameters.model_type, parameters.model_parameters)
     contract = read_contract(file.schema_arrow)
     features = [name for name in contract.features if name != parameters.label_column]
-    # Takes as long as reading and encoding the rows; the detector waits for it where it needs it.
-    Thread(target=import_module, args=("sklearn.ensemble",), daemon=True).start()
+    import_detectors()
     eligible, training_rows = _eligible(file, contract.label_column, parameters)
     rows_per_day = None
     if source_rows_per_day is not None:
@@ -148,6 +147,14 @@ def train(
         "versions": model.versions,
     }
     return Trained(model, summary)
+
+
+def import_detectors() -> None:
+    """Begin to import what detectors are fitted with, which takes as long as reading and encoding the rows.
+
+    A detector that needs it sooner waits for it.
+    """
+    Thread(target=import_module, args=("sklearn.ensemble",), daemon=True).start()
 
 
 def alert_budget(parameters: Parameters, rows_per_day: float | None) -> float:
