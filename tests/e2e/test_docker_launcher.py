@@ -128,14 +128,34 @@ except OSError: raise SystemExit(5)
     assert end.code == 5
 
 
-def test_credentials_reach_the_stage_and_neither_command_nor_label(client, call):
-    launcher = DockerLauncher(client, environment={"AWS_SECRET_ACCESS_KEY": "hush-hush"})
-    container = launcher._create(call("pass"))
+def made(client, call: StageCall) -> dict:
+    """A stage's container as the daemon has it, of a launcher with credentials, a key to sign with and a network."""
+    launcher = DockerLauncher(
+        client,
+        environment={"AWS_SECRET_ACCESS_KEY": "hush-hush"},
+        by_name={"NETANOMALY_SIGN_KEY": "hush-key"},
+        network="host",
+    )
+    container = launcher._create(call)
     seen = client.api.inspect_container(container)
     client.api.remove_container(container)
-    assert "AWS_SECRET_ACCESS_KEY=hush-hush" in seen["Config"]["Env"]
-    seen["Config"].pop("Env")
-    assert "hush-hush" not in str(seen)
+    return seen
+
+
+def test_credentials_reach_the_stage_and_neither_command_nor_label(client, call):
+    seen = made(client, call("pass", outside=frozenset({"AWS_ACCESS_KEY_ID", "NETANOMALY_SIGN_KEY"})))
+    variables = seen["Config"].pop("Env")
+    assert {"AWS_SECRET_ACCESS_KEY=hush-hush", "NETANOMALY_SIGN_KEY=hush-key"} <= set(variables)
+    assert "hush" not in str(seen)
+
+
+@pytest.mark.parametrize(
+    ("outside", "given", "network"), [((), 0, "none"), (("AWS_ACCESS_KEY_ID",), 1, "host")], ids=["none", "store"]
+)
+def test_a_stage_gets_only_what_the_pipeline_takes_from_outside_for_it(client, call, outside, given, network):
+    seen = made(client, call("pass", outside=frozenset(outside)))
+    assert sum("hush" in variable for variable in seen["Config"]["Env"]) == given
+    assert seen["HostConfig"]["NetworkMode"] == network
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

@@ -53,7 +53,7 @@ def launcher(
         OutsideError: The registry's folder cannot be made.
     """
     remote = any("://" in uri and not uri.startswith("file://") for uri in _uris(document))
-    environment = {**(_environment() if remote else {}), **signing.for_containers()}
+    environment = _environment() if remote else {}
     readable = [*_readable(document), *(Path(environment[name]) for name in _FILES if name in environment)]
     registry = _local(document["registry"])
     if registry is not None:
@@ -65,6 +65,7 @@ def launcher(
         yield DockerLauncher(
             client,
             environment=environment,
+            by_name=signing.for_containers(),
             readable=readable,
             writable=[] if registry is None else [registry],
             # The host's own: a store on its loopback is reached under the address that the user gave.

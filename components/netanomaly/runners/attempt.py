@@ -136,6 +136,7 @@ def _call(work: Work, place: Place, attempt: int) -> StageCall:
         run_id=place.run_id,
         run_dir=folder.root,
         log=folder.log(work.path),
+        outside=container.outside,
     )
 
 

@@ -17,7 +17,8 @@ _SCHEMA_VERSIONS = ("2.1.",)
 def read(path: Path | str) -> Pipeline:
     """Read a compiled pipeline file.
 
-    The file's second document (platform settings: secrets, node selectors) concerns a cluster only and is ignored.
+    Of the file's second document (platform settings) one thing counts here: which variables a stage takes from Secrets
+    and ConfigMaps. The rest concerns a cluster only.
 
     Raises:
         InputError: The file is absent, not a compiled pipeline, or uses what the local runner does not execute.
@@ -54,14 +55,18 @@ def parse(text: str) -> Pipeline:
         raise InputError(
             f"holds {len(documents)} YAML documents; a compiled pipeline has one, or two with platform settings"
         )
+    outside = {}
     if len(documents) == 2:
-        Fields(documents[1], "the platform settings").take("platforms", dict)
-    return _Reader(Fields(documents[0], "the pipeline")).pipeline()
+        platforms = Fields(documents[1], "the platform settings").child("platforms")
+        deployment = platforms.child("kubernetes").child("deploymentSpec")
+        outside = {key: declarations.outside(settings) for key, settings in deployment.children("executors").items()}
+    return _Reader(Fields(documents[0], "the pipeline"), outside).pipeline()
 
 
 class _Reader:
-    def __init__(self, document: Fields) -> None:
+    def __init__(self, document: Fields, outside: Mapping[str, frozenset[str]]) -> None:
         self._document = document
+        self._outside = outside
         self._components = document.take("components", dict, {})
         deployment = document.child("deploymentSpec")
         self._executors = deployment.take("executors", dict, {})
@@ -99,7 +104,8 @@ class _Reader:
             label = fields.take("executorLabel", str)
             if label not in self._executors:
                 raise InputError(f"component {name!r} refers to executor {label!r}, which is not there")
-            body = declarations.container(Fields(self._executors[label], f"executor {label!r}"), interface)
+            container = declarations.container(Fields(self._executors[label], f"executor {label!r}"), interface)
+            body = replace(container, outside=self._outside.get(label, frozenset()))
         fields.done()
         return Component(name=name, interface=interface, body=body)
 

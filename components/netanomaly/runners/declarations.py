@@ -127,6 +127,16 @@ def container(fields: Fields, interface: Interface) -> Container:
     return made
 
 
+def outside(settings: Fields) -> frozenset[str]:
+    """The variables that an executor's Kubernetes settings take from Secrets and ConfigMaps; the other settings are left."""
+    names = set()
+    for kind in ("secretAsEnv", "configMapAsEnv"):
+        for source in settings.take(kind, list, []):
+            pairs = Fields(source, f"{settings.where}.{kind}").take("keyToEnv", list, [])
+            names |= {Fields(pair, f"{settings.where}.{kind}.keyToEnv").take("envVar", str) for pair in pairs}
+    return frozenset(names)
+
+
 def _resources(fields: Fields) -> Resources:
     fields.refuse("accelerator", "an accelerator")
     # Requests are for a scheduler; the plain numbers are kfp's older form of the texts beside them.

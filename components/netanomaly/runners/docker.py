@@ -31,8 +31,11 @@ class DockerLauncher:
 
     Args:
         client: As from `docker_daemon.connect`.
-        environment: Variables for every stage, credentials among them; never on a command line or in a label.
-        network: "none", or "host" where stages reach a store, perhaps on this machine's loopback.
+        environment: Variables for the stages that take any from outside, credentials among them; never on a command
+            line or in a label.
+        by_name: Variables for the stages that take these very ones, such as a key to sign with.
+        network: "none", or "host" where stages that take variables from outside reach a store, perhaps on this
+            machine's loopback. No other stage has a network.
         keep: Leave the containers for a look at them.
     """
 
@@ -41,6 +44,7 @@ class DockerLauncher:
         client: docker.DockerClient,
         *,
         environment: Mapping[str, str] | None = None,
+        by_name: Mapping[str, str] | None = None,
         readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
         network: str = "none",
@@ -48,6 +52,7 @@ class DockerLauncher:
     ) -> None:
         self._api = client.api
         self._environment = dict(environment or {})
+        self._by_name = dict(by_name or {})
         self._readable = tuple(readable)
         self._writable = tuple(writable)
         self._network = network
@@ -114,7 +119,7 @@ class DockerLauncher:
         processors = call.resources.cpu_limit
         host = self._api.create_host_config(
             mounts=self._mounts(call.run_dir),
-            network_mode=self._network,
+            network_mode=self._network if call.outside else "none",
             read_only=True,
             tmpfs={"/tmp": "rw,nosuid,nodev,mode=1777"},  # noqa: S108 - the container's own
             cap_drop=["ALL"],
@@ -133,13 +138,17 @@ class DockerLauncher:
             entrypoint=[first],
             command=rest,
             user=self._user,
-            environment={**call.environment, **self._environment},
+            environment={**call.environment, **self._given(call)},
             labels={RUN_LABEL: call.run_id, TASK_LABEL: call.name, RUN_FOLDER_LABEL: str(call.run_dir)},
             # Python ends by SIGINT even as the first process of its container; SIGTERM would be ignored there.
             stop_signal="SIGINT",
             host_config=host,
         )
         return str(made["Id"])
+
+    def _given(self, call: StageCall) -> dict[str, str]:
+        named = {name: value for name, value in self._by_name.items() if name in call.outside}
+        return {**(self._environment if call.outside else {}), **named}
 
     def _mounts(self, run_dir: Path) -> list[Mount]:
         writable = {run_dir, *self._writable}

@@ -17,7 +17,8 @@ class StageCall:
     """One attempt of one task. All paths are absolute and below `run_dir`; the stage sees them under the same names.
 
     `command` is the whole command with its placeholders resolved; `environment` comes on top of what the
-    launcher's place has; `name` is the task's path in the pipeline, such as `train` or `inner/train`.
+    launcher's place has; `name` is the task's path in the pipeline, such as `train` or `inner/train`. `outside` names
+    the variables that the pipeline takes from outside for it, credentials above all.
     """
 
     name: str
@@ -28,6 +29,7 @@ class StageCall:
     run_id: str
     run_dir: Path
     log: Path
+    outside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ class Container:
     args: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     resources: Resources = Resources()
+    outside: frozenset[str] = frozenset()
+    """Variables that come from outside the pipeline: on a cluster from Secrets and ConfigMaps."""
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,18 @@ def test_a_task_is_read_with_all_that_is_known_of_it():
     assert (container.resources.cpu_limit, container.resources.memory_limit_bytes) == (0.5, 2 * 1024**3)
 
 
-def test_platform_settings_in_a_second_document_are_for_clusters_and_ignored():
-    text = yaml.safe_dump_all([document({"a": task("a")}), {"platforms": {"kubernetes": {}}}])
-    assert list(parse(text).dag.tasks) == ["a"]
+def test_platform_settings_in_a_second_document_are_for_clusters_but_for_the_variables_that_a_stage_takes():
+    settings = {
+        "imagePullPolicy": "IfNotPresent",
+        "secretAsEnv": [{"keyToEnv": [{"secretKey": "key", "envVar": "AWS_ACCESS_KEY_ID"}], "optional": True}],
+        "configMapAsEnv": [{"keyToEnv": [{"configMapKey": "url", "envVar": "S3_ENDPOINT_URL"}]}],
+    }
+    first = document({"a": task("a"), "b": task("b")})
+    second = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec-a": settings}}}}}
+    tasks = parse(yaml.safe_dump_all([first, second])).dag.tasks
+    assert tasks["a"].component.body.outside == {"AWS_ACCESS_KEY_ID", "S3_ENDPOINT_URL"}
+    assert tasks["b"].component.body.outside == frozenset()
+    assert list(parse(yaml.safe_dump_all([first, {"platforms": {"kubernetes": {}}}])).dag.tasks) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
