@@ -133,6 +133,7 @@ def made(client, call: StageCall) -> dict:
     launcher = DockerLauncher(
         client,
         environment={"AWS_SECRET_ACCESS_KEY": "hush-hush"},
+        files=[Path("/etc/hostname")],
         by_name={"NETANOMALY_SIGN_KEY": "hush-key"},
         network="host",
     )
@@ -155,6 +156,7 @@ def test_credentials_reach_the_stage_and_neither_command_nor_label(client, call)
 def test_a_stage_gets_only_what_the_pipeline_takes_from_outside_for_it(client, call, outside, given, network):
     seen = made(client, call("pass", outside=frozenset(outside)))
     assert sum("hush" in variable for variable in seen["Config"]["Env"]) == given
+    assert sum(mount["Source"] == "/etc/hostname" for mount in seen["HostConfig"]["Mounts"]) == given
     assert seen["HostConfig"]["NetworkMode"] == network
 
 

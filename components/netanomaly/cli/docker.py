@@ -54,7 +54,6 @@ def launcher(
     """
     remote = any("://" in uri and not uri.startswith("file://") for uri in _uris(document))
     environment = _environment() if remote else {}
-    readable = [*_readable(document), *(Path(environment[name]) for name in _FILES if name in environment)]
     registry = _local(document["registry"])
     if registry is not None:
         try:
@@ -65,8 +64,9 @@ def launcher(
         yield DockerLauncher(
             client,
             environment=environment,
+            files=[Path(environment[name]) for name in _FILES if name in environment],
             by_name=signing.for_containers(),
-            readable=readable,
+            readable=list(_readable(document)),
             writable=[] if registry is None else [registry],
             # The host's own: a store on its loopback is reached under the address that the user gave.
             network="host" if remote else "none",

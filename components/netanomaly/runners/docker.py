@@ -33,6 +33,7 @@ class DockerLauncher:
         client: As from `docker_daemon.connect`.
         environment: Variables for the stages that take any from outside, credentials among them; never on a command
             line or in a label.
+        files: Those that these variables name, there read-only for the same stages.
         by_name: Variables for the stages that take these very ones, such as a key to sign with.
         network: "none", or "host" where stages that take variables from outside reach a store, perhaps on this
             machine's loopback. No other stage has a network.
@@ -44,6 +45,7 @@ class DockerLauncher:
         client: docker.DockerClient,
         *,
         environment: Mapping[str, str] | None = None,
+        files: Sequence[Path] = (),
         by_name: Mapping[str, str] | None = None,
         readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
@@ -52,6 +54,7 @@ class DockerLauncher:
     ) -> None:
         self._api = client.api
         self._environment = dict(environment or {})
+        self._files = tuple(files)
         self._by_name = dict(by_name or {})
         self._readable = tuple(readable)
         self._writable = tuple(writable)
@@ -118,7 +121,7 @@ class DockerLauncher:
         memory = call.resources.memory_limit_bytes
         processors = call.resources.cpu_limit
         host = self._api.create_host_config(
-            mounts=self._mounts(call.run_dir),
+            mounts=self._mounts(call),
             network_mode=self._network if call.outside else "none",
             read_only=True,
             tmpfs={"/tmp": "rw,nosuid,nodev,mode=1777"},  # noqa: S108 - the container's own
@@ -150,9 +153,10 @@ class DockerLauncher:
         named = {name: value for name, value in self._by_name.items() if name in call.outside}
         return {**(self._environment if call.outside else {}), **named}
 
-    def _mounts(self, run_dir: Path) -> list[Mount]:
-        writable = {run_dir, *self._writable}
-        paths = {path: path not in writable for path in (*self._readable, *writable)}
+    def _mounts(self, call: StageCall) -> list[Mount]:
+        writable = {call.run_dir, *self._writable}
+        readable = (*self._readable, *(self._files if call.outside else ()))
+        paths = {path: path not in writable for path in (*readable, *writable)}
         # By source and target instead of one text: a path may hold colons. Outer folders before what is in them.
         return [Mount(str(path), str(path), type="bind", read_only=paths[path]) for path in sorted(paths)]
 
