@@ -36,6 +36,7 @@ def test_counts_by_class_are_those_of_the_rows_however_they_were_batched(rows, b
     above = scores > np.float32(threshold)
     assert counts.rows(4).tolist() == np.bincount(classes, minlength=4).tolist()
     assert counts.above(threshold, 4).tolist() == np.bincount(classes[above], minlength=4).tolist()
+    assert counts.of().upto.tolist() == Distribution.of(scores).upto.tolist()
     for wanted in ([0], [1, 3], []):
         expected = Distribution.of(scores[np.isin(classes, wanted)])
         assert counts.of(wanted).values.tolist() == expected.values.tolist()

@@ -148,8 +148,7 @@ def evaluate(
 
 def _warn_of_advantage(document: dict[str, Any], scored: Scored, champion: Champion) -> None:
     """Say where the champion was trained on more of the evaluation rows than the new model, and so is flattered."""
-    classes = range(max(len(scored.names), 1))
-    theirs = scored.champion.of(classes, marked=True).rows
+    theirs = scored.champion.of(marked=True).rows
     ours = document["repeats"]["rows"] if document["repeats"] else 0
     if theirs - ours > _SOME_SHARE * document["rows"]:
         message = (

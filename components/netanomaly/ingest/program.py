@@ -115,7 +115,7 @@ def _ingest(
             sink = open_sink(contract)
             schema = schema_of(contract)
             profile = Profile(contract, parameters.normal_labels, parameters.random_state)
-            split = _split(parameters, contract)
+            split = _split(parameters, files, contract)
         hashes = row_hash.row_hashes(batch, contract)
         mask = np.ones(batch.rows, dtype=bool)
         if split is not None:
@@ -172,12 +172,12 @@ class ParquetSink:
         self._waiting, self._rows = ([rest] if rest.num_rows else []), rest.num_rows
 
 
-def _split(parameters: Parameters, contract: Contract) -> splitting.Split | None:
+def _split(parameters: Parameters, files: sources.Files, contract: Contract) -> splitting.Split | None:
     if parameters.part == "all":
         return None
 
     def times() -> Iterator[npt.NDArray[np.float64]]:
-        for batch in parameters.reader(sources.resolve(parameters.source), times_only=True).batches():
+        for batch in parameters.reader(files, times_only=True).batches():
             if batch.times is not None:
                 yield batch.times
 

@@ -67,7 +67,7 @@ def measure(
         seed: Of the bootstrap.
     """
     normal, attack = kinds(counts, names, normal_names) if labelled else (_NO_ROWS, _NO_ROWS)
-    everything = None if labelled else counts.of([0])
+    everything = None if labelled else counts.of()
     point = next(point for point in points if point.budget == alert_budget)
     return {
         "rows": everything.rows if everything else normal.rows + attack.rows,

@@ -105,10 +105,12 @@ class ScoreCounts:
         if self._rows_waiting >= self._different:
             self._settle()
 
-    def of(self, classes: Sequence[int], marked: bool | None = None) -> Distribution:
-        """Of the rows of these classes together: all, those that are marked, or the others."""
+    def of(self, classes: Sequence[int] | None = None, marked: bool | None = None) -> Distribution:
+        """Of the rows of these classes (None: of all) together: every one, those that are marked, or the others."""
         self._settle()
-        wanted = np.isin(self._keys & _CLASS, np.asarray(classes, dtype=np.uint64))
+        wanted = np.ones(len(self._keys), dtype=bool)
+        if classes is not None:
+            wanted = np.isin(self._keys & _CLASS, np.asarray(classes, dtype=np.uint64))
         if marked is not None:
             wanted &= ((self._keys & _MARK) != 0) == marked
         scores, rows = _together(self._keys[wanted] >> _CLASS_BITS, self._rows[wanted])

@@ -20,9 +20,8 @@ def repeats(counts: ScoreCounts, labelled: bool, names: Sequence[str], normal_na
         "rows" and their "share", of them "normal" and "attacks" (None without labels), and "without": the metrics of
         the ranking of all other rows, None where those lack normal rows or attacks.
     """
-    everything = range(max(len(names), 1))
-    found = counts.of(everything, marked=True).rows
-    document: dict[str, Any] = {"rows": found, "share": found / counts.of(everything).rows}
+    found = counts.of(marked=True).rows
+    document: dict[str, Any] = {"rows": found, "share": found / counts.of().rows}
     document |= {"normal": None, "attacks": None, "without": None}
     if not labelled:
         return document

@@ -70,20 +70,20 @@ class Retrying:
     def _pieces(self, key: str, size: int) -> Iterator[bytes]:
         """Goes on where an answer was cut off; who reads compares the digest of the whole."""
         done = 0
-        outage = Outage(self._seconds, self._store.timeouts.first_contact)
+        outage = self._outage()
         while done < size:
             try:
                 with self._store.read(key, done) as pieces:
                     for piece in pieces:
                         done += len(piece)
                         yield piece
-                        outage = Outage(self._seconds, self._store.timeouts.first_contact)
+                        outage = self._outage()
                 return
             except StoreUnavailable as error:
                 outage.wait(error, answered=self._answered)
 
     def _conditionally(self, key: str, data: bytes, etag: str | None, write: Callable[[], str]) -> str:
-        outage = Outage(self._seconds, self._store.timeouts.first_contact)
+        outage = self._outage()
         ambiguous = False
         while True:
             try:
@@ -120,8 +120,11 @@ class Retrying:
             raise Refused(key)
         return current.etag
 
+    def _outage(self) -> Outage:
+        return Outage(self._seconds, self._store.timeouts.first_contact)
+
     def _again(self, ask: Callable[[], T]) -> T:
-        outage = Outage(self._seconds, self._store.timeouts.first_contact)
+        outage = self._outage()
         while True:
             try:
                 answer = ask()
