@@ -104,6 +104,11 @@ test-servers: setup ## Build the S3 servers and the container registry that test
 	$(BIN)/python -m tests.store.servers
 	$(BIN)/python -m tests.e2e.container_registry
 
+.PHONY: test-seaweedfs
+test-seaweedfs: setup ## Test the registry on SeaweedFS, the store that Kubeflow Pipelines brings (needs Go)
+	weed=$$($(BIN)/python -m tests.store.seaweedfs) && \
+	  PATH="$$weed:$$PATH" $(BIN)/pytest --numprocesses auto --dist loadgroup tests/store -k weed
+
 # And what checks workflows and manifests, where kubectl is not there.
 .PHONY: test-tools
 test-tools: setup ## Build the commands that tests of workflows and manifests use
