@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 
 from netanomaly.errors import DataError
 from netanomaly.flows import lines, values
-from netanomaly.flows.kinds import Kind
+from netanomaly.flows.kinds import Kind, all_numbers
 from netanomaly.flows.layout import CsvFormat
 from netanomaly.flows.lines import Lines
 from netanomaly.flows.streams import TextStream
@@ -67,6 +67,8 @@ class CsvFile:
             rows = self._rows(block)
             table = pa.table({name: [row[self._columns.index(name)] for _, row in rows] for name in names})
         for name in names:
+            if all_numbers(table.column(name)):
+                continue
             words = {text.strip().lower() for text in table.column(name).unique().to_pylist() if text}
             if words & {"true", "false"}:
                 self._booleans.add(name)

@@ -8,7 +8,7 @@ import numpy as np
 from netanomaly.errors import DataError
 from netanomaly.flows.streams import TextStream
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 2 << 20
 LARGEST_ROW_BYTES = 8 << 20
 _LINE_END = ord("\n")
 
