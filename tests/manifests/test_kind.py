@@ -102,6 +102,15 @@ def test_up_writes_the_stores_credentials_for_the_user_alone_and_again_makes_no_
     assert not [call for call in calls if "kind create" in call]
 
 
+def test_up_again_lets_new_pods_of_kfp_start_before_it_restricts_the_namespace_anew(tree):
+    run(tree, "up")
+    (tree / "calls").unlink()
+    _, calls = run(tree, "up")
+    order = ["enforce-", "env/platform-agnostic", "--for condition=available", "enforce=restricted"]
+    places = [next(place for place, call in enumerate(calls) if part in call) for part in order]
+    assert places == sorted(places)
+
+
 def test_e2e_gives_the_tests_addresses_and_credentials_as_they_are(tree):
     run(tree, "up")
     ended, _ = run(tree, "e2e")
