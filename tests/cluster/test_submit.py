@@ -132,6 +132,10 @@ def test_of_stages_side_by_side_each_has_its_own_error(standin, configuration, h
             Fate(None, (f"{FATAL} failed to create component launcher v2: x",)),
             "KFP's launcher failed: failed to create",
         ),
+        (
+            Fate(None, ("fitted", "I1122 22:43:54.835198      16 launcher_v2.go:206] publish success.")),
+            "Argo's beside it",
+        ),
         (Fate(2, log_kept=False), "there is no log"),
     ],
 )
