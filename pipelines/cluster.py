@@ -31,7 +31,7 @@ class Needs:
     """What one stage needs. Memory and processors: request, then limit.
 
     `hours` is what it may take at the most, image pull included. `again`: started once more when it failed. The back
-    end cannot tell a lost node from a user's error, so that is only for stages that harm nothing by repeating and
+    end cannot tell a memory kill from a user's error, so that is only for stages that harm nothing by repeating and
     that tell a user's error early.
     """
 

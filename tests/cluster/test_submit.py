@@ -13,6 +13,8 @@ from tests.cluster.standin_runs import Fate
 from tests.command import NETANOMALY
 
 TOLD = 'result: {"model_name": "office", "version": 3, "metrics": {"roc_auc": 0.9712, "recall_at_1_percent_fpr": 0.61}}'
+# How the launcher's last line begins where it gives up.
+FATAL = "F1122 22:43:54.842015      16 main.go:59]"
 STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "describe", "register"]
 
 
@@ -122,7 +124,20 @@ def test_of_stages_side_by_side_each_has_its_own_error(standin, configuration, h
 
 @pytest.mark.parametrize(
     ("fate", "words"),
-    [(Fate(None, ("fitting",)), "killed: out of memory"), (Fate(2, log_kept=False), "there is no log")],
+    [
+        (Fate(None, ("fitting",)), "killed: out of memory"),
+        (Fate(None, ("fitting", f"{FATAL} failed to execute component: signal: killed")), "killed: out of memory"),
+        (Fate(None, (f"{FATAL} failed to execute component: no store",)), "error: KFP's launcher failed: no store"),
+        (
+            Fate(None, (f"{FATAL} failed to create component launcher v2: x",)),
+            "KFP's launcher failed: failed to create",
+        ),
+        (
+            Fate(None, ("fitted", "I1122 22:43:54.835198      16 launcher_v2.go:206] publish success.")),
+            "Argo's beside it",
+        ),
+        (Fate(2, log_kept=False), "there is no log"),
+    ],
 )
 def test_a_stage_that_did_not_end_by_itself_is_an_outside_failure(standin, configuration, here, fate, words):
     standin.fates = {"train": fate}

@@ -107,16 +107,21 @@ class Cluster:
     def kill(self, pod: str, module: str) -> bool:
         """SIGKILL to the stage's process in a pod; whether there was one."""
         command = ["python3", "-c", _KILL, module]
-        said = stream(
-            self.core.connect_get_namespaced_pod_exec,
-            pod,
-            self.namespace,
-            container="main",
-            command=command,
-            stdout=True,
-            stderr=True,
-        )
-        return "killed" in str(said)
+        # Asked for the output itself, the client leaves its connection open.
+        asked = self.core.connect_get_namespaced_pod_exec
+        streams = {"stdout": True, "stderr": True, "_preload_content": False}
+        try:
+            connection = stream(asked, pod, self.namespace, container="main", command=command, **streams)
+        except kubernetes.ApiException:
+            # A pod runs when any of its containers does: this one may be still to come.
+            return False
+        try:
+            connection.run_forever(timeout=60)
+            return "killed" in str(connection.read_all())
+        finally:
+            connection.close()
+            # Where the server closed first, that has left the socket open.
+            connection.sock.shutdown()
 
     @contextmanager
     def detour(self, image: str) -> Iterator[Callable[[bool], None]]:

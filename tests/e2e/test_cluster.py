@@ -22,7 +22,11 @@ from tests.command import ROOT, netanomaly
 from tests.e2e import kfp_metadata
 from tests.e2e.cluster import DETOUR, Cluster, environment, until, written
 
-pytestmark = pytest.mark.xdist_group("cluster")
+pytestmark = [
+    pytest.mark.xdist_group("cluster"),
+    # kfp's client says at every start that it knows no server older than 2.0.
+    pytest.mark.filterwarnings("ignore:This client only works with Kubeflow Pipeline:FutureWarning"),
+]
 DATA = ROOT / "configs/data/nsl-kdd"
 NEEDED = ("NETANOMALY_KFP_HOST", "S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 LONG = 1800

@@ -28,7 +28,7 @@ case "$name $*" in
   "kind create cluster"*) touch "$CALLS.cluster" ;;
   *"jsonpath={.data.accesskey}") printf 'key$HOME' | base64 ;;
   *"jsonpath={.data.secretkey}") printf 'se cret' | base64 ;;
-  *port-forward*) echo "Forwarding from 127.0.0.1:4321 -> 1"; sleep 30 ;;
+  *port-forward*) echo $$ >> "$CALLS.forwards"; echo "Forwarding from 127.0.0.1:4321 -> 1"; exec sleep 30 ;;
   *"apply -k build/kind") [ -f build/kind/kustomization.yaml ] || exit 9 ;;
 esac
 """
@@ -102,12 +102,31 @@ def test_up_writes_the_stores_credentials_for_the_user_alone_and_again_makes_no_
     assert not [call for call in calls if "kind create" in call]
 
 
+def test_up_again_lets_new_pods_of_kfp_start_before_it_restricts_the_namespace_anew(tree):
+    run(tree, "up")
+    (tree / "calls").unlink()
+    _, calls = run(tree, "up")
+    order = ["enforce-", "env/platform-agnostic", "--for condition=available", "enforce=restricted"]
+    places = [next(place for place, call in enumerate(calls) if part in call) for part in order]
+    assert places == sorted(places)
+
+
 def test_e2e_gives_the_tests_addresses_and_credentials_as_they_are(tree):
     run(tree, "up")
     ended, _ = run(tree, "e2e")
     assert ended.returncode == 0, ended.stderr
     said = "http://127.0.0.1:4321 http://127.0.0.1:4321 key$HOME se cret -v tests/e2e/test_cluster.py"
     assert ended.stdout.strip() == said
+
+
+def test_e2e_leaves_no_port_forward_running(tree):
+    run(tree, "up")
+    run(tree, "e2e")
+    forwards = (tree / "calls.forwards").read_text().split()
+    assert len(forwards) == 3
+    for forward in forwards:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(forward), 0)
 
 
 def test_a_local_copy_of_kfps_manifests_is_used_where_there_is_one(tree):

@@ -15,6 +15,10 @@ from netanomaly.stage_io import ERROR, RESULT
 # Go's logging: severity and date, time, process, file and line.
 _LAUNCHER_LINE = re.compile(r"[IWEF](\d{4} \d\d:\d\d:\d\d\.\d+) ")
 _EXIT = re.compile(r"failed to execute component: exit status (\d+)")
+# The launcher's own last word where it is not the stage that failed: no store, no metadata, no rights.
+_FATAL = re.compile(r"F\d{4} [^\]]*\] (?!failed to execute component: signal: )(?:failed to execute component: )?(.+)")
+# Its last line of all where nothing failed.
+_END = "] publish success."
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,10 @@ class StageLog:
     exit_code: int | None
     error: str | None
     result: dict[str, Any] | None
+    launcher_error: str | None = None
+    """Why the launcher gave up before the stage ran, or after it: the stage has no exit code then."""
+    finished: bool = False
+    """The launcher came to its end: what failed is not in this container."""
 
     @property
     def run_exit_code(self) -> int:
@@ -39,6 +47,10 @@ class StageLog:
     @property
     def reason(self) -> str:
         """The stage's clear line, or what there is in its place."""
+        if self.exit_code is None and self.launcher_error:
+            return f"KFP's launcher failed: {self.launcher_error}"
+        if self.exit_code is None and self.finished:
+            return "the stage succeeded, and a container of Argo's beside it failed: kubectl describe pod tells which"
         if self.exit_code is None:
             return "killed: out of memory, or its node went away"
         return self.error or f"ended with exit code {self.exit_code} and said nothing"
@@ -53,13 +65,16 @@ def read(server: Server, run_id: str, node: str) -> StageLog | None:
 def parse(text: str, run_id: str) -> StageLog:
     """The log of a pod of a run."""
     ended, exit_code, said, error, result = "", None, "", None, None
+    launcher_error, finished = None, False
     for line in text.splitlines():
         launcher = _LAUNCHER_LINE.match(line)
         if launcher:
             ended = launcher[1]
-            found = _EXIT.search(line)
-            if found:
+            if found := _EXIT.search(line):
                 exit_code = int(found[1])
+            elif found := _FATAL.match(line):
+                launcher_error = found[1]
+            finished = line.endswith(_END)
         elif line.startswith(ERROR):
             error = line.removeprefix(ERROR)
         elif line.startswith(RESULT):
@@ -68,7 +83,9 @@ def parse(text: str, run_id: str) -> StageLog:
             said = line.strip() or said
     # The launcher names the artefacts it writes by run and task.
     task = re.search(rf"/{re.escape(run_id)}/([^/\s\"]+)/", text)
-    return StageLog(task[1] if task else None, ended, exit_code, error or said or None, result)
+    return StageLog(
+        task[1] if task else None, ended, exit_code, error or said or None, result, launcher_error, finished
+    )
 
 
 def _object(text: str) -> dict[str, Any] | None:
