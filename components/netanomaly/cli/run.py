@@ -1,6 +1,8 @@
 """`netanomaly run`: the training pipeline on this machine, from a configuration file to a registered version."""
 
+import glob
 import json
+import os
 import shutil
 import sys
 import uuid
@@ -114,17 +116,24 @@ def _located(source: Any, folder: Path) -> Any:
     """A source with relative paths resolved: against the configuration's folder, then against the working folder."""
     if isinstance(source, list):
         return [_located(item, folder) for item in source]
-    if "://" in source or Path(source).is_absolute():
+    if "://" in source or source.startswith("~") or Path(source).is_absolute():
         return source
     for base in (folder, Path.cwd()):
-        candidate = base / source
-        if candidate.exists() or any(base.glob(source)):
-            return str(candidate)
+        if _is_there(base / source):
+            return str(base / source)
     return str(folder / source)
 
 
+def _is_there(source: Path) -> bool:
+    """Whether a path or a glob names something. What is wrong with one that cannot be looked at, `prepare` says."""
+    try:
+        return source.exists() or bool(glob.glob(str(source), recursive=True))  # noqa: PTH207 - as `flows.sources` does
+    except (OSError, ValueError):
+        return False
+
+
 def _absolute_uri(uri: str) -> str:
-    return uri if "://" in uri else str(Path(uri).expanduser().resolve())
+    return uri if "://" in uri else str(Path(os.path.expanduser(uri)).resolve())  # noqa: PTH111 - Path.expanduser fails for a user that is not known
 
 
 def _new_run_dir(parent: Path, model_version: str) -> Path:

@@ -7,6 +7,7 @@ Light on purpose: `prepare` resolves sources without Arrow. A source is a list o
 import glob
 import hashlib
 import io
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +167,7 @@ def _local_path(item: str) -> Path:
         raise DataError(f"data source {item!r} is not a path; give a file, folder or glob")
     scheme, separator, _ = item.partition("://")
     if not separator:
-        return Path(item).expanduser()
+        return Path(os.path.expanduser(item))  # noqa: PTH111 - Path.expanduser fails for a user that is not known
     if scheme != "file":
         raise DataError(
             f"data source {item!r}: {scheme}:// is not a store that can be read; use a path, file:// or s3://"
