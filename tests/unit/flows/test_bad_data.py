@@ -31,11 +31,21 @@ MANY = HEAD + "1,tcp,normal\n" * 3000
         pytest.param(GOOD.encode() + b"3,\xe9t\xe9,scan\n", ["line 4", "0xe9", "not UTF-8", "iconv"], id="Latin-1"),
         pytest.param(GOOD.encode("utf-16"), ["UTF-16", "iconv"], id="UTF-16"),
         pytest.param(GOOD.encode() + b"3,t\0cp,scan\n", ["line 4", "NUL byte"], id="NUL byte"),
-        pytest.param(GOOD + '3,"tcp\nudp",scan\n', ["line 4", "quote"], id="line break in quotes"),
+        pytest.param(GOOD + '3,"tcp\nudp",scan\n', ["line 4", "does not end on its line"], id="line break in quotes"),
         pytest.param(GOOD + '3,"tcp,scan\n', ["line 4", "quote"], id="quote that does not close"),
         pytest.param(
             "a,b,a\n1,2,3\n", ["line 2", "two columns are called 'a'", "1.0 and 3.0"], id="same name, differs"
         ),
+        pytest.param(
+            "a,b,a\n1,2,3\n2,3,tcp\n", ["line 3", "two columns are called 'a'", "'tcp'"], id="same name, not a number"
+        ),
+        pytest.param(GOOD.replace("\n", "\r"), ["line 1", "carriage return", "tr "], id="line ends of old"),
+        pytest.param('{"duration": 1, "proto": "tcp"}\n', ["is JSON and not CSV"], id="JSON lines"),
+        pytest.param('[\n  {"duration": 1}\n]\n', ["is JSON and not CSV"], id="a JSON list"),
+        pytest.param("#separator \\x09\n#fields\tts\n1\n", ["is a Zeek log"], id="Zeek"),
+        pytest.param("<!DOCTYPE html>\n<html></html>\n", ["is a web page"], id="HTML"),
+        pytest.param(b"PK\x03\x04 and so on", ["is a zip archive"], id="zip"),
+        pytest.param(b"\xd4\xc3\xb2\xa1\x02\0\x04\0", ["is a capture of packets"], id="pcap"),
         pytest.param("a,,b\n1,2,3\n", ["column 2 has no name"], id="name missing"),
         pytest.param("0,tcp,1,5\n1,udp,2,6\n", ["first line is a record", "csv.columns"], id="no header"),
         pytest.param("a;b;label\n1;2;x\n", ["one column only", "';'", "csv.delimiter"], id="other delimiter"),
