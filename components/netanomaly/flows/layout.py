@@ -178,7 +178,7 @@ def _find_label(names: Sequence[str], selection: Selection, where: str) -> str |
     label = selection.label_column
     if not label:
         return None
-    if label in names:
+    if label in names and label not in selection.ignore_columns:
         return label
     same = [name for name in names if name.lower() == label.lower() and name not in selection.ignore_columns]
     if len(same) > 1:

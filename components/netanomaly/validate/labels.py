@@ -65,8 +65,8 @@ def one_class_only(data: Evidence, _: float) -> Iterator[Observation]:
         yield (
             None,
             EVALUATION,
-            f"evaluation data holds only {what}, so no model can be judged on it; add the other class, or remove the "
-            f"label column {data.evaluation['label_column']!r} to evaluate without labels",
+            f"evaluation data holds only {what}, so no model can be judged on it; add the other class, or list "
+            f"{data.evaluation['label_column']!r} in ignore_columns to train and evaluate without labels",
             None,
         )
 

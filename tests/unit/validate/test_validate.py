@@ -145,10 +145,18 @@ def test_attacks_among_the_rows_to_train_on_are_warned_of(judge):
 
 
 def test_values_outside_a_given_range_refuse(judge):
-    report, found = judge(T, ranges={"src_bytes": [0, 1000], "absent": [0, 1]})
+    report, found = judge(T, ranges={"src_bytes": [0, 1000]})
     assert report["verdict"] == "refuse"
     assert "over 1000" in found["out_of_range"]["message"]
     assert not judge(T, ranges={"src_bytes": [0, None]})[1]
+
+
+@pytest.mark.parametrize("column", ["src_bytse", "protocol", "label"])
+def test_a_range_for_what_is_no_column_of_numbers_refuses(judge, column):
+    """Else a slip of the pen would switch off what the range is there for."""
+    report, found = judge(T, ranges={column: [0, 1]})
+    assert report["verdict"] == "refuse"
+    assert f"names {column!r}, which is no feature that holds numbers" in found["out_of_range"]["message"]
 
 
 def test_a_normal_label_that_no_record_has_is_a_warning(judge):
