@@ -95,8 +95,7 @@ class ParquetRecords:
         )
         if not plain:
             raise DataError(
-                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; "
-                "list it in ignore_columns, write it as a number, or name it in time_column if it is the time"
+                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; {_way_out(kind, time=time)}"
             )
 
     def _number(self, column: pa.Array, name: str, row: int) -> pa.Array:
@@ -113,6 +112,14 @@ class ParquetRecords:
                 )
             found.append(number)
         return pa.array(found, type=pa.float64(), from_pandas=True)
+
+
+def _way_out(kind: pa.DataType, *, time: bool) -> str:
+    if time:
+        return "write it as a timestamp, a number or text"
+    if pa.types.is_timestamp(kind):
+        return "list it in ignore_columns, or name it in time_column if it is the time"
+    return "list it in ignore_columns, or write it as a number or text"
 
 
 def _one_line(error: Exception) -> str:

@@ -88,6 +88,24 @@ def test_damage_inside_a_compressed_file_is_refused(tmp_path):
         Read(write(tmp_path / "flows.csv.gz", bytes(content)))
 
 
+@pytest.mark.parametrize(
+    ("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)]
+)
+def test_a_member_that_follows_another_is_read_and_damage_to_it_is_told(tmp_path, suffix, compress):
+    """Half of the rows would be missed by nobody."""
+    first, second = compress(GOOD.encode()), compress(b"3,tcp,normal\n")
+    assert len(Read(write(tmp_path / f"flows.csv{suffix}", first + second)).rows) == 3
+    with pytest.raises(DataError, match="is damaged"):
+        Read(write(tmp_path / f"damaged.csv{suffix}", first + b"?" + second[1:]))
+    with pytest.raises(DataError, match="ends too early"):
+        Read(write(tmp_path / f"cut.csv{suffix}", first + second[:-3]))
+
+
+def test_zeros_between_the_members_of_an_xz_file_are_padding(tmp_path):
+    members = [lzma.compress(GOOD.encode()), bytes(8), lzma.compress(b"3,tcp,normal\n"), bytes(4)]
+    assert len(Read(write(tmp_path / "flows.csv.xz", b"".join(members))).rows) == 3
+
+
 def test_a_file_that_is_not_compressed_as_it_is_named_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"named \.gz but is not compressed"):
         Read(write(tmp_path / "flows.csv.gz", GOOD))
