@@ -179,6 +179,8 @@ def override(document: Mapping[str, Any], assignments: list[str]) -> dict[str, A
                 raise ConfigError(f"{path!r}: {parent!r} is a JSON {_json_kind(target)}, not an object")
         try:
             target[last] = json.loads(text, object_pairs_hook=_object_without_repeats, parse_constant=_refuse_constant)
+            if not parents and last in _TEXTS and isinstance(target[last], int | float):
+                target[last] = text  # model_version=2.0 is no number
         except ValueError:
             target[last] = text
         except RecursionError:
@@ -195,6 +197,9 @@ def suggestion(name: str, known: list[str]) -> str:
 
 
 _FIELDS = [f.name for f in dataclasses.fields(Config) if f.name != "model_parameters"]
+
+
+_TEXTS = [f.name for f in dataclasses.fields(Config) if f.type in (str, str | None)]
 
 
 def _check(config: Config) -> None:

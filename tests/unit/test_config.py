@@ -156,6 +156,12 @@ def test_assignments_reach_into_objects_and_read_json_or_text():
     assert ORIGINAL["isolation_forest_params"]["n_estimators"] == 100
 
 
+def test_what_is_assigned_to_a_field_of_text_is_text_unless_it_is_null():
+    changed = config.override(ORIGINAL, ["model_version=2.0", "description=true", "registry=null", "model_name=7"])
+    assert [changed[name] for name in ("model_version", "description", "model_name")] == ["2.0", "true", "7"]
+    assert changed["registry"] is None
+
+
 @pytest.mark.parametrize("delimiter", ["\t", "\\t", "tab"])
 def test_a_tab_may_be_written_as_people_write_it_on_a_command_line(delimiter):
     assert config.parse({**ORIGINAL, "csv": {"delimiter": delimiter}}).csv.delimiter == delimiter

@@ -119,17 +119,15 @@ def _located(source: Any, folder: Path) -> Any:
     if "://" in source or source.startswith("~") or Path(source).is_absolute():
         return source
     for base in (folder, Path.cwd()):
-        if _is_there(base / source):
-            return str(base / source)
+        # What is wrong with a path that cannot be looked at, `prepare` says.
+        with suppress(OSError, ValueError):
+            if (base / source).exists():
+                return str(base / source)
+            # The folder is no part of the pattern, whatever its name holds.
+            pattern = str(Path(glob.escape(str(base)), source))
+            if glob.glob(pattern, recursive=True):  # noqa: PTH207 - as `flows.sources` does
+                return pattern
     return str(folder / source)
-
-
-def _is_there(source: Path) -> bool:
-    """Whether a path or a glob names something. What is wrong with one that cannot be looked at, `prepare` says."""
-    try:
-        return source.exists() or bool(glob.glob(str(source), recursive=True))  # noqa: PTH207 - as `flows.sources` does
-    except (OSError, ValueError):
-        return False
 
 
 def _absolute_uri(uri: str) -> str:
@@ -144,8 +142,12 @@ def _new_run_dir(parent: Path, model_version: str) -> Path:
             folder.mkdir(parents=True)
         except FileExistsError:
             if not parent.is_dir():
-                raise OutsideError(f"{parent} is a file; choose another --workdir") from None
+                raise InputError(f"{parent} is a file; choose another --workdir") from None
             continue
+        except NotADirectoryError:
+            raise InputError(
+                f"cannot make the run folder {folder}: a file is in its way; choose another --workdir"
+            ) from None
         except OSError as error:
             raise OutsideError(
                 f"cannot make the run folder {folder}: {error.strerror}; choose another --workdir"

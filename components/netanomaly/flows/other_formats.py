@@ -9,6 +9,7 @@ _PACKETS = "a capture of packets; make flow records of it first, with a flow met
 _OTHERS = {
     rb"\xd4\xc3\xb2\xa1|\xa1\xb2\xc3\xd4|\x4d\x3c\xb2\xa1|\xa1\xb2\x3c\x4d|\x0a\x0d\x0d\x0a": _PACKETS,
     rb"PK\x03\x04": "a zip archive (or a spreadsheet); unpack it, or save it as CSV",
+    rb"PAR1": "a Parquet file in a compressed one; decompress it: Parquet is compressed inside",
     rb"ARROW1|FEA1": "an Arrow file; write it as Parquet",
     rb"SQLite format 3": "a database; export the table as CSV",
     rb"\x93NUMPY": "a NumPy array; write it as CSV or Parquet with named columns",

@@ -26,7 +26,9 @@ class ParquetRecords:
             self._file = pq.ParquetFile(self._stream, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as error:
             self._stream.close()
-            raise DataError(f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}") from None
+            raise DataError(
+                f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}; copy or make it again"
+            ) from None
         stored = self._file.schema_arrow.names
         self.names = tuple(name.strip() for name in stored)
         self._stored = dict(zip(self.names, stored, strict=True))
@@ -43,7 +45,9 @@ class ParquetRecords:
         self._stream.close()
 
     def head(self, names: Sequence[str]) -> pa.Table:
-        """The first rows of some columns."""
+        """The first rows of some columns. Raises DataError for a type that is neither number, text nor time."""
+        for name in names:
+            self._refuse_type(name, time=True)
         for batch in self._batches(names):
             return pa.table(batch)
         fields = [(name, self._file.schema_arrow.field(self._stored[name]).type) for name in names]
@@ -95,7 +99,7 @@ class ParquetRecords:
         )
         if not plain:
             raise DataError(
-                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; {_way_out(kind, time=time)}"
+                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; {_way_out(kind)}"
             )
 
     def _number(self, column: pa.Array, name: str, row: int) -> pa.Array:
@@ -114,12 +118,10 @@ class ParquetRecords:
         return pa.array(found, type=pa.float64(), from_pandas=True)
 
 
-def _way_out(kind: pa.DataType, *, time: bool) -> str:
-    if time:
-        return "write it as a timestamp, a number or text"
+def _way_out(kind: pa.DataType) -> str:
     if pa.types.is_timestamp(kind):
         return "list it in ignore_columns, or name it in time_column if it is the time"
-    return "list it in ignore_columns, or write it as a number or text"
+    return "list it in ignore_columns, or write it as a number or text, a time also as a timestamp"
 
 
 def _one_line(error: Exception) -> str:

@@ -117,6 +117,13 @@ def test_a_parquet_file_that_is_not_one_is_refused(tmp_path, content):
         Read(write(tmp_path / "flows.parquet", content))
 
 
+def test_a_parquet_file_that_was_compressed_once_more_is_told(tmp_path):
+    pq.write_table(pa.table({"duration": [1.0, 2.0]}), tmp_path / "flows.parquet")
+    path = write(tmp_path / "flows.parquet.gz", gzip.compress((tmp_path / "flows.parquet").read_bytes()))
+    with pytest.raises(DataError, match="a Parquet file in a compressed one; decompress it"):
+        Read(path)
+
+
 def test_text_in_a_numeric_parquet_column_is_refused_with_its_row(tmp_path):
     path = tmp_path / "flows.parquet"
     pq.write_table(pa.table({"bytes": ["1", "2", "many"]}), path)
@@ -130,6 +137,14 @@ def test_a_parquet_type_that_is_no_feature_is_refused_with_the_way_out(tmp_path)
     with pytest.raises(DataError, match=r"'seen' is of type timestamp.*ignore_columns"):
         Read(path)
     assert Read(path, ignore_columns=["seen"]).rows == [{"bytes": 1.0}]
+
+
+@pytest.mark.parametrize("name", ["label", "seen"])
+def test_a_parquet_type_that_is_no_label_and_no_time_is_refused(tmp_path, name):
+    values = pa.array([["normal"], ["scan"]])
+    pq.write_table(pa.table({"duration": [1.0, 2.0], name: values}), tmp_path / "flows.parquet")
+    with pytest.raises(DataError, match=f"column '{name}' is of type list"):
+        Read(tmp_path / "flows.parquet", time_column="seen" if name == "seen" else "")
 
 
 def test_an_absent_feature_column_is_refused_with_those_that_are_there(tmp_path):
