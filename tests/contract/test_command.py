@@ -2,13 +2,26 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer
 from netanomaly import cli, config
 
-from tests.command import netanomaly
+from tests.command import ROOT, netanomaly
+
+
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _commands(inner, (*path, name))
+
+
+COMMANDS = dict(_commands(typer.main.get_command(cli.app)))
 
 
 @pytest.fixture
@@ -67,3 +80,21 @@ def test_without_arguments_there_is_help():
     assert "Commands" in ended.stdout
     assert ended.code == 2
     assert not ended.stderr
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: " ".join(path) or "netanomaly")
+def test_help_has_an_example_that_can_be_copied_from_a_narrow_terminal(call, monkeypatch, path):
+    """On one line, of a command and with options that exist, and with what the command cannot do without."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    code, out, _ = call(*path, "--help")
+    lines = [line.strip() for line in out.splitlines()]
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("Example: netanomaly ")]
+    assert code == 0
+    assert not lines[at + 1], "the example goes on in the next line"
+    words = shlex.split(lines[at].removeprefix("Example: netanomaly "))
+    length = max(length for length in range(4) if tuple(words[:length]) in COMMANDS)
+    assert tuple(words[:length])[: len(path)] == path
+    command = COMMANDS[tuple(words[:length])]
+    monkeypatch.chdir(ROOT)
+    command.make_parser(typer.Context(command)).parse_args(words[length:])

@@ -20,7 +20,8 @@ from netanomaly.cli import registry, run, schedule, submit, upload
 from netanomaly.errors import InputError, NetanomalyError, OutsideError
 
 app = typer.Typer(
-    help="Turn network traffic into trained, evaluated, registered anomaly detectors.",
+    help="Turn network traffic into trained, evaluated, registered anomaly detectors.\n\n"
+    "Example: netanomaly run configs/nsl-kdd.json",
     epilog="Exit codes: 0 done, 1 defect, 2 your input, 3 an outside failure (try again), 4 a gate said no.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

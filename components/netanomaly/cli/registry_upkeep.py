@@ -87,7 +87,7 @@ def import_registry(
 ) -> None:
     """Take over the models of an original model_registry.json; running it again imports nothing twice.
 
-    Example: netanomaly registry import old/model_registry.json --registry s3://models/registry
+    Example: netanomaly registry import old/model_registry.json
     """
     from netanomaly.registry.importing import import_file
     from netanomaly.registry.location import locate

@@ -102,9 +102,9 @@ def _unseen(
     shared = f"{words.integer(rows)} of its flows ({words.percent(share)})" if rows else words.percent(share)
     if share > _SOME_SHARED_ROWS:
         status: Status = "warning" if share > _MANY_SHARED_ROWS else "note"
-        sentence = f"Mostly. {shared} also occur in the training data, so the figures look better than they are."
+        sentence = f"Mostly. {shared} equal one it was trained on, so the figures look better than they are."
         return Check(status, title, sentence, f"{words.percent(share)} of the evaluation data was seen in training")
-    return Check("good", title, f"{sentence} {shared} also occur in the training data, too few to matter.")
+    return Check("good", title, f"{sentence} {shared} equal one it was trained on, too few to matter.")
 
 
 def _same(training_data: Document, evaluation_data: Document) -> bool:
