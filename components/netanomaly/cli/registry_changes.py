@@ -103,7 +103,7 @@ def remove_alias(
 ) -> None:
     """Take an alias away; the version stays.
 
-    Example: netanomaly registry alias remove nsl_kdd_detector challenger
+    Example: netanomaly registry alias remove nsl_kdd_detector champion
     """
     from netanomaly.registry import open_registry
 
@@ -139,7 +139,7 @@ def deprecate(
 ) -> None:
     """Mark a version as not to be used any more; it stays, and `restore` takes it back.
 
-    Example: netanomaly registry deprecate nsl_kdd_detector:2 --why "wrong labels"
+    Example: netanomaly registry deprecate nsl_kdd_detector:1 --why "wrong labels"
     """
     _set_status(model, "deprecated", why, registry, as_json)
 
@@ -149,7 +149,7 @@ def restore(
 ) -> None:
     """Make a deprecated or deleted version ready again, if its files are still there.
 
-    Example: netanomaly registry restore nsl_kdd_detector:2
+    Example: netanomaly registry restore nsl_kdd_detector:1
     """
     _set_status(model, "ready", why, registry, as_json)
 
@@ -159,7 +159,7 @@ def delete(
 ) -> None:
     """Hide a version; `registry gc` removes its files later. Its number is never used again.
 
-    Example: netanomaly registry delete nsl_kdd_detector:2 --why "personal data"
+    Example: netanomaly registry delete nsl_kdd_detector:1 --why "personal data"
     """
     _set_status(model, "deleted", why, registry, as_json)
 
