@@ -29,7 +29,8 @@ class ParquetRecords:
             raise DataError(
                 f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}; copy or make it again"
             ) from None
-        stored = self._file.schema_arrow.names
+        self._schema = self._file.schema_arrow  # made anew at each look
+        stored = self._schema.names
         self.names = tuple(name.strip() for name in stored)
         self._stored = dict(zip(self.names, stored, strict=True))
         self.repaired: dict[str, int] = {}
@@ -50,7 +51,7 @@ class ParquetRecords:
             self._refuse_type(name, time=True)
         for batch in self._batches(names):
             return pa.table(batch)
-        fields = [(name, self._file.schema_arrow.field(self._stored[name]).type) for name in names]
+        fields = [(name, self._schema.field(self._stored[name]).type) for name in names]
         return pa.schema(fields).empty_table()
 
     def tables(self, kinds: Mapping[str, Kind], texts: Sequence[str]) -> Iterator[pa.Table]:
@@ -82,7 +83,7 @@ class ParquetRecords:
             raise DataError(f"{self.uri} is damaged: {_one_line(error)}; copy or make it again") from None
 
     def _refuse_type(self, name: str, *, time: bool) -> None:
-        kind = self._file.schema_arrow.field(self._stored[name]).type
+        kind = self._schema.field(self._stored[name]).type
         plain = (
             (time and pa.types.is_timestamp(kind))
             or is_text(kind)
