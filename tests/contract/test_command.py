@@ -4,15 +4,17 @@ import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from netanomaly import cli, config
 
-from tests.command import ROOT, netanomaly
+from tests.command import NETANOMALY, ROOT, netanomaly
 
 
 def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -73,6 +75,19 @@ def test_ctrl_c_before_a_run_begins_is_one_document_and_one_line(call, monkeypat
     assert code == 130
     assert json.loads(out) == {"state": "failed", "exit_code": 130, "error": "interrupted"}
     assert err == "error: interrupted\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize(
+    ("streams", "code"), [(">/dev/full", 3), (">/dev/full 2>/dev/full", 3), (">&-", 0), ("2>&-", 0), (">&- 2>&-", 0)]
+)
+def test_streams_that_take_nothing_are_an_outside_failure_and_no_traceback(tmp_path, streams, code):
+    command = [str(NETANOMALY), "registry", "list", "--json", "--registry", str(tmp_path)]
+    ended = subprocess.run(
+        ["sh", "-c", f"{shlex.join(command)} {streams}"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ended.returncode == code
+    assert ended.stderr == ("error: No space left on device\n" if streams == ">/dev/full" else "")
 
 
 def test_without_arguments_there_is_help():

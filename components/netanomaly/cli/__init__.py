@@ -4,11 +4,12 @@ Heavy libraries are imported inside the commands that need them, so that `--help
 """
 
 import json
+import os
 import signal
 import sys
 import traceback
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 from typer.exceptions import TyperException
@@ -43,6 +44,7 @@ class _Interrupted(BaseException):
 def main() -> None:
     """Run the command; however it fails, one line on standard error, the exit code, and with --json one document."""
     signal.signal(signal.SIGINT, _interrupt)
+    _stand_in_for_closed_streams()
     try:
         code = app(standalone_mode=False)
     except NetanomalyError as error:
@@ -75,11 +77,30 @@ def _usage(error: TyperException) -> str:
 def _fail(message: str, code: int, hint: str = "") -> NoReturn:
     message = " ".join(message.split())
     if "--json" in sys.argv:
-        typer.echo(json.dumps({"state": "failed", "exit_code": code, "error": message}, ensure_ascii=False, indent=2))
-    if hint:
-        typer.echo(hint, err=True)
-    typer.echo(f"error: {message}", err=True)
+        document = {"state": "failed", "exit_code": code, "error": message}
+        _say(sys.stdout, json.dumps(document, ensure_ascii=False, indent=2))
+    _say(sys.stderr, f"{hint}\nerror: {message}".strip())
+    for stream in (sys.stdout, sys.stderr):
+        _say(stream)
     raise SystemExit(code)
+
+
+def _say(stream: TextIO, *lines: str) -> None:
+    """Print, and flush what was printed before. Where that fails, as on a full disk, the exit code is to stay."""
+    try:
+        for line in lines:
+            stream.write(f"{line}\n")
+        stream.flush()
+    except OSError:
+        # What is left in the buffer would fail again at the end of the process, with an exit code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Where standard output or error is closed, Python has None in its place, which nothing can be printed to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
 
 
 def _print_version(wanted: bool) -> None:
