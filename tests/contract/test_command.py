@@ -51,6 +51,8 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
         (["run", "--json", "--runner", "cloud", "x.json"], "'cloud' is not one of"),
         (["registry", "show", "--json"], "Missing argument"),
         (["nonesuch", "--json"], "No such command"),
+        (["registry", "gc", "--older-than", "4x", "--json"], "write 12h, 7d or 4w"),
+        (["registry", "gc", "--older-than", "99999999999999w", "--json"], "write 12h, 7d or 4w"),
     ],
 )
 def test_a_wrong_command_line_is_one_document_and_one_line(call, arguments, says):
@@ -67,6 +69,12 @@ def test_a_defect_is_one_document_a_traceback_and_one_line(call, monkeypatch):
     assert json.loads(out)["error"].startswith("internal error: ZeroDivisionError")
     assert "Traceback" in err
     assert err.strip().splitlines()[-1].startswith("error: internal error")
+
+
+def test_a_file_in_the_way_is_the_users_to_mend(call, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    code, _, err = call("compile", "--out", str(tmp_path / "taken"))
+    assert (code, err) == (2, f"error: File exists: '{tmp_path / 'taken'}'\n")
 
 
 def test_ctrl_c_before_a_run_begins_is_one_document_and_one_line(call, monkeypatch):

@@ -51,7 +51,9 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except OSError as error:
         place = f": {error.filename!r}" if error.filename else ""
-        _fail(f"{error.strerror or error}{place}", OutsideError.exit_code)
+        # Something else is in the way, and will be the next time.
+        stays = isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError)
+        _fail(f"{error.strerror or error}{place}", (InputError if stays else OutsideError).exit_code)
     except _Interrupted:
         _fail("interrupted", 130)
     except TyperException as error:
