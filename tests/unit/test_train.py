@@ -135,6 +135,8 @@ def test_parameters_out_of_range_are_refused(values):
 def test_the_reasons_of_the_data_gate_are_one_line():
     report = {"findings": [{"severity": "error", "message": "a"}, {"severity": "warning", "message": "b"}]}
     assert refusal(report) == "the data gate refused the data: a"
+    many = {"findings": [{"severity": "error", "message": str(number)} for number in range(77)]}
+    assert refusal(many) == "the data gate refused the data: 0; 1; 2; 3; 4; and 72 more, all in the data report"
 
 
 def test_the_promised_false_positive_rate_is_kept_on_other_normal_rows(tmp_path):
