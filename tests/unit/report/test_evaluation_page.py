@@ -173,6 +173,42 @@ def test_leaked_rows_weigh_by_their_share(share, status):
 
 
 @pytest.mark.parametrize(
+    ("area", "at", "status", "brief"),
+    [
+        ((0.351, 0.302, 0.399), {}, "bad", "it is no better than chance"),
+        ((0.53, 0.49, 0.57), {}, "warning", "it may be no better than chance"),
+        ((0.874, 0.85, 0.9), {"recall": 0.0}, "bad", "an attack is no likelier to raise an alert than a normal flow"),
+        ((0.955, 0.941, 0.968), {"recall": 0.3}, "warning", "it misses most attacks"),
+        ((0.955, 0.941, 0.968), {}, "good", ""),
+    ],
+)
+def test_a_model_that_tells_nothing_apart_is_not_usable(area, at, status, brief):
+    found = evaluation(
+        roc_auc=dict(zip(("value", "low", "high"), area, strict=True)),
+        at_threshold=at_threshold(**at),
+        classes=run.evaluation()["classes"][:1],
+    )
+    check = answers(found)["Does it tell attacks from normal flows?"]
+    assert (check.status, check.brief) == (status, brief)
+    judged = verdict(found, validation={"verdict": "pass"})
+    assert judged.status == status
+    assert judged.headline.startswith("Not usable") is (status == "bad")
+
+
+def test_of_few_attacks_none_caught_is_no_proof():
+    few = evaluation(attacks=5, at_threshold=at_threshold(recall=0.0))
+    assert answers(few)["Does it tell attacks from normal flows?"].status == "warning"
+
+
+def test_of_attacks_alone_neither_precision_nor_the_alert_rate_says_anything():
+    at = {name: value for name, value in at_threshold().items() if name != "false_positive_rate"}
+    attacks = evaluation(normal=0, attacks=1400, roc_auc=None, recall_at=[], at_threshold=at)
+    text = page(evaluation=attacks).text
+    assert "Precision at the threshold" not in text
+    assert "As many alerts as planned?" not in text
+
+
+@pytest.mark.parametrize(
     ("normal", "attacks", "status"), [(1000, 400, "good"), (1000, 40, "warning"), (1000, 0, "warning")]
 )
 def test_few_rows_are_said_to_be_few(normal, attacks, status):
