@@ -73,11 +73,19 @@ def judge(evaluation: Document, validation: Document, training_data: Document, e
     return Verdict("good", "Passed every check", checks)
 
 
-def off_promise(budget: float | None, achieved: documents.Estimate | None) -> float | None:
-    """How many times its budget an achieved false-positive rate is, where chance does not explain the difference."""
+def off_promise(
+    budget: float | None, achieved: documents.Estimate | None, expected: documents.Estimate | None = None
+) -> float | None:
+    """How many times its budget an achieved false-positive rate is, where chance does not explain the difference.
+
+    Chance is in the rows judged (the interval of what was achieved) and in those that set the threshold (the range that
+    was to be expected).
+    """
     if budget is None or achieved is None or budget <= 0:
         return None
     by_chance = achieved.low is not None and achieved.high is not None and achieved.low <= budget <= achieved.high
+    if expected is not None and expected.low is not None and expected.high is not None:
+        by_chance = by_chance or expected.low <= achieved.value <= expected.high
     return None if by_chance or achieved.value == budget else achieved.value / budget
 
 
@@ -180,11 +188,23 @@ def _promise(evaluation: Document) -> Check | None:
         return Check("good", title, f"Yes. {said}")
     if not broken(ratio):
         return Check("good", title, f"Nearly. {said}")
+    if off_promise(budget, achieved, _expected_rate(evaluation, budget)) is None:
+        sentence = f"As far as can be told. {said} Chance explains it: few rows set the threshold."
+        return Check("note", title, sentence)
     if ratio > 1:
         often = words.times(ratio)
         sentence = f"No. {said} Expect {often} the false alarms planned for."
         return Check("warning", title, sentence, f"it raises {often} the false alarms promised")
     return Check("note", title, f"It stays below. {said} The threshold is stricter than planned and misses more.")
+
+
+def _expected_rate(evaluation: Document, budget: float) -> documents.Estimate | None:
+    """The false-positive rates that the budget lets be expected of the rows judged."""
+    judged = documents.section(documents.section(evaluation, "false_alarms"), "evaluated")
+    rows, low, high = (documents.number(judged, name) for name in ("rows", "low", "high"))
+    return (
+        documents.Estimate(budget, low / rows, high / rows) if rows and low is not None and high is not None else None
+    )
 
 
 def _alert_rate(budget: float, alerts: int | None, rows: int | None) -> Check | None:

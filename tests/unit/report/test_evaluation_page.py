@@ -149,6 +149,16 @@ def test_a_model_judged_on_its_training_rows_is_not_trusted():
     assert found.headline == "Do not trust these figures"
 
 
+def test_what_few_calibration_rows_explain_is_no_broken_promise():
+    """9 false alarms of 251 where 0 to 9 were to be expected: the interval of the 9 alone would say 3.6 times too many."""
+    at = at_threshold(false_positive_rate={"value": 9 / 251, "low": 0.0165, "high": 0.067})
+    expected = {"evaluated": {"rows": 251, "expected": 2.51, "low": 0, "high": 9}}
+    title = "Keeps its promise on false alarms?"
+    assert answers(evaluation(at_threshold=at, false_alarms=expected))[title].status == "note"
+    expected["evaluated"]["high"] = 8
+    assert answers(evaluation(at_threshold=at, false_alarms=expected))[title].status == "warning"
+
+
 def test_parts_of_one_source_that_were_held_apart_are_trusted():
     same = run.ingest_report("train")
     parts = {"training_data": {**same, "part": "training"}, "evaluation_data": {**same, "part": "evaluation"}}
