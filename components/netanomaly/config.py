@@ -23,6 +23,10 @@ SPLITS = ("auto", "time", "random", "host")
 
 _PARAMETERS_SUFFIX = "_params"
 
+# The deepest field there is, validation.ranges.<column>[0], is four levels down.
+_DEEPEST = 16
+_TOO_DEEP = f"objects and lists are nested more than {_DEEPEST} deep; no field goes so far"
+
 # Names become folder and object names: no separators, no leading dot, short enough for any store.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -88,7 +92,7 @@ def read(path: Path) -> dict[str, Any]:
     """The JSON object in a configuration file.
 
     Raises:
-        ConfigError: The file is missing, not UTF-8, not JSON (with line and column), or not an object.
+        ConfigError: The file is missing, cannot be read, is not UTF-8, not JSON (with line and column), or no object.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -96,12 +100,20 @@ def read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"configuration {path} does not exist") from None
     except IsADirectoryError:
         raise ConfigError(f"configuration {path} is a folder; name a JSON file in it") from None
+    except OSError as error:
+        raise ConfigError(f"configuration {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"configuration {path} is not UTF-8 text (byte {error.start})") from None
     try:
         document = json.loads(text, object_pairs_hook=_object_without_repeats, parse_constant=_refuse_constant)
+        _refuse_unwritable(document)
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from None
+    except ValueError:
+        # Python reads no whole number of more digits than sys.get_int_max_str_digits().
+        raise ConfigError(f"{path}: a number in it has thousands of digits; no field takes such a number") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: {_TOO_DEEP}") from None
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     if not isinstance(document, dict):
@@ -117,6 +129,7 @@ def parse(document: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: Unknown or missing field, wrong type, value out of range, label among the features.
     """
+    _refuse_unwritable(document)
     values = dict(document)
     all_parameters = {name: values.pop(name) for name in list(values) if name.endswith(_PARAMETERS_SUFFIX)}
     _refuse_unknown(values, _FIELDS, "field")
@@ -165,9 +178,15 @@ def override(document: Mapping[str, Any], assignments: list[str]) -> dict[str, A
             if not isinstance(target, dict):
                 raise ConfigError(f"{path!r}: {parent!r} is a JSON {_json_kind(target)}, not an object")
         try:
-            target[last] = json.loads(text, parse_constant=_refuse_constant)
-        except json.JSONDecodeError:
+            target[last] = json.loads(text, object_pairs_hook=_object_without_repeats, parse_constant=_refuse_constant)
+            if not parents and last in _TEXTS and isinstance(target[last], int | float):
+                target[last] = text  # model_version=2.0 is no number
+        except ValueError:
             target[last] = text
+        except RecursionError:
+            raise ConfigError(f"{path!r}: {_TOO_DEEP}") from None
+        except ConfigError as error:
+            raise ConfigError(f"{path!r}: {error}") from None
     return result
 
 
@@ -178,6 +197,9 @@ def suggestion(name: str, known: list[str]) -> str:
 
 
 _FIELDS = [f.name for f in dataclasses.fields(Config) if f.name != "model_parameters"]
+
+
+_TEXTS = [f.name for f in dataclasses.fields(Config) if f.type in (str, str | None)]
 
 
 def _check(config: Config) -> None:
@@ -193,6 +215,9 @@ def _check(config: Config) -> None:
     ):
         if source is not None and (not source or any(not item for item in source)):
             raise ConfigError(f"{name} is empty; name a file, a folder, a glob or a list of them")
+    for name in ("registry", "output_base_dir"):
+        if "\0" in (getattr(config, name) or ""):
+            raise ConfigError(f"{name} holds a NUL character; no folder has one in its name")
     if config.feature_columns is not None:
         if not config.feature_columns:
             raise ConfigError("feature_columns is empty; name columns, or leave it out to use all but the label")
@@ -220,8 +245,9 @@ def _check(config: Config) -> None:
         raise ConfigError(
             "host_columns are given and split is not 'host', which alone uses them; set split, or leave them out"
         )
-    if len(config.csv.delimiter) != 1:
-        raise ConfigError(f"csv.delimiter is {config.csv.delimiter!r}; it must be one character")
+    # The last two are how people write a tab on a command line.
+    if len(config.csv.delimiter) != 1 and config.csv.delimiter not in ("\\t", "tab"):
+        raise ConfigError(f"csv.delimiter is {config.csv.delimiter!r}; it must be one character, or tab")
     if config.csv.columns is not None and not config.csv.columns:
         raise ConfigError("csv.columns is empty; name every column of the file in order")
     if config.csv.header is False and config.csv.columns is None:
@@ -286,3 +312,29 @@ def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ConfigError(f"{name} is not a JSON number")
+
+
+def _refuse_unwritable(value: Any, path: str = "", depth: int = 0) -> None:
+    """Refuse what JSON can be read with and later stages could not write again, with the field it is in.
+
+    Half a surrogate pair is no UTF-8 (it comes from `\\ud800` in the file, or from bytes of the command line),
+    1e999 is read as infinity.
+    """
+    if depth > _DEEPEST:
+        raise ConfigError(_TOO_DEEP)
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ConfigError(
+                f"field {path!r} holds {value[error.start]!r}, which is no character; write the text in UTF-8"
+            ) from None
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"field {path!r} is too large for a number")
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            _refuse_unwritable(name, f"{path}.{name!r}".lstrip("."), depth + 1)
+            _refuse_unwritable(item, f"{path}.{name}".lstrip("."), depth + 1)
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            _refuse_unwritable(item, f"{path}[{position}]", depth + 1)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.command import ROOT, netanomaly
@@ -164,6 +166,71 @@ def files_of_one_source_that_differ_in_columns(case: Case):
     case.config["data_source"] = ["training.csv", "other.csv"]
 
 
+@spoilt(2, "description", "no character")
+def half_a_surrogate_pair_in_the_configuration(case: Case):
+    case.config["description"] = "a\ud800"
+
+
+@spoilt(2, "registry", "NUL")
+def a_nul_character_in_a_path(case: Case):
+    case.config["registry"] = "a\0b"
+
+
+@spoilt(2, "**x/*.csv", "matches no file")
+def a_glob_that_can_be_none(case: Case):
+    case.config["data_source"] = "**x/*.csv"
+
+
+@spoilt(2, "cannot be read", "too long")
+def a_source_whose_name_is_too_long(case: Case):
+    case.config["data_source"] = "x" * 300
+
+
+@spoilt(2, "training.csv", "JSON and not CSV")
+def json_lines(case: Case):
+    case.write([json.dumps({"packet_length": row, "label": "normal"}) for row in range(300)])
+
+
+@spoilt(2, "training.csv", "Zeek log")
+def a_zeek_log(case: Case):
+    case.write(["#separator \\x09", "#fields\tts\tuid", "#types\ttime\tstring", "1.5\tC1"])
+
+
+@spoilt(2, "training.csv.xz", "damaged")
+def damage_to_the_second_half_of_an_xz_file_in_two_members(case: Case):
+    first, second = (
+        lzma.compress("\n".join(part).encode() + b"\n") for part in (case.lines()[:300], case.lines()[300:])
+    )
+    (case.folder / "training.csv.xz").write_bytes(first + b"?" + second[1:])
+    case.config["data_source"] = "training.csv.xz"
+
+
+@spoilt(2, "lost.csv", "leads nowhere")
+def a_folder_with_a_link_that_leads_nowhere(case: Case):
+    (case.folder / "data").mkdir()
+    shutil.copyfile(case.training, case.folder / "data/training.csv")
+    (case.folder / "data/lost.csv").symlink_to("elsewhere.csv")
+    case.config["data_source"] = "data"
+
+
+@spoilt(2, "training.parquet", "'label'", "list")
+def parquet_labels_that_are_lists(case: Case):
+    table = pa.table({"packet_length": [1.0, 2.0] * 100, "label": [["normal"], ["scan"]] * 100})
+    pq.write_table(table, case.folder / "training.parquet")
+    case.config["data_source"] = "training.parquet"
+
+
+@spoilt(4, "packet_lenght", "validation.ranges")
+def a_range_for_a_column_that_is_not_there(case: Case):
+    case.config["validation"] = {"ranges": {"packet_lenght": [0, 1500]}}
+
+
+@spoilt(4, "without a label", "ignore_columns")
+def too_many_records_without_a_label(case: Case):
+    lines = case.lines()
+    case.write([lines[0], *(line if row % 3 else line[: line.rindex(",") + 1] for row, line in enumerate(lines[1:]))])
+
+
 def _timed(case: Case, time: Callable[[int], str]) -> None:
     """Gives the training data a column of times, and has part of it held out."""
     case.write([f"{HEADER},ts", *(f"{line},{time(row)}" for row, line in enumerate(case.lines()[1:]))])
@@ -262,6 +329,17 @@ def test_the_unspoilt_case_succeeds(tmp_path: Path):
     config.write_text(json.dumps(case.config))
     ended = netanomaly("run", config, "--workdir", tmp_path / "runs", "--json")
     assert ended.code == 0, ended.stderr
+
+
+def test_the_advice_to_ignore_the_label_column_holds(tmp_path: Path):
+    case = Case(tmp_path)
+    too_many_records_without_a_label(case)
+    case.config["ignore_columns"] = ["label"]
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(case.config))
+    ended = netanomaly("run", config, "--workdir", tmp_path / "runs", "--json")
+    assert ended.code == 0, ended.stderr
+    assert ended.json["metrics"].get("roc_auc") is None
 
 
 @pytest.mark.parametrize("name", ["a_gate_that_the_model_does_not_pass", "labels_that_nobody_knows"])

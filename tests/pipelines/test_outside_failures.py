@@ -153,6 +153,14 @@ def test_a_folder_that_cannot_be_written_is_named(data):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("place", ["taken", "taken/deep"])
+def test_a_file_where_the_run_folder_should_be_is_the_users_to_mend(data, tmp_path, place):
+    (tmp_path / "taken").write_text("a file")
+    ended = netanomaly("run", data / "config.json", "--workdir", tmp_path / place)
+    assert ended.code == 2, ended.stderr
+    assert "choose another --workdir" in ended.last_line
+
+
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
     """A file system of two megabytes."""

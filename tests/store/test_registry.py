@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from netanomaly.errors import InputError, StoreUnavailable
+from netanomaly.errors import InputError, StoreRefused, StoreUnavailable
 from netanomaly.registry import documents, open_registry
 from netanomaly.registry.client import Registry
 from netanomaly.registry.errors import (
@@ -296,6 +296,13 @@ def test_a_reference_that_is_written_is_read_back(name, number):
 def test_a_uri_that_is_no_folder_here_is_refused(uri):
     with pytest.raises(InputError, match=r"write|name"):
         open_registry(uri)
+
+
+@pytest.mark.parametrize("inside", ["", "deep"])
+def test_a_registry_that_is_a_file_is_no_empty_registry(tmp_path, inside):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(StoreRefused, match=r"Not a directory: .*; name a folder"):
+        open_registry(tmp_path / "taken" / inside).models()
 
 
 def test_a_model_that_is_no_file_or_empty_is_refused(folder, tmp_path):

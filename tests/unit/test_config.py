@@ -76,6 +76,11 @@ def test_only_the_parameters_of_the_chosen_detector_are_taken():
         ({"csv": {"delimiter": ""}}, "csv.delimiter is ''; it must be one character"),
         ({"csv": {"header": False}}, "csv.header is false, so csv.columns must name the columns"),
         ({"csv": {"columns": []}}, "csv.columns is empty"),
+        ({"registry": "a\0b"}, "registry holds a NUL character"),
+        ({"output_base_dir": "a\0b"}, "output_base_dir holds a NUL character"),
+        ({"description": "a\ud800"}, "field 'description' holds '\\ud800', which is no character"),
+        ({"gates": {"min_roc_auc": float("inf")}}, "field 'gates.min_roc_auc' is too large for a number"),
+        ({"validation": {"ranges": {"a": [[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}}}, "nested more than 16 deep"),
     ],
 )
 def test_a_mistake_is_named_with_the_way_out(change, message):
@@ -100,6 +105,10 @@ def test_a_required_field_that_is_missing_is_named(name):
         ('{"a": 1, "a": 2}', "field 'a' is given twice"),
         ('{"alert_budget": NaN}', "NaN is not a JSON number"),
         ("", "line 1, column 1: not JSON"),
+        ('{"random_state": ' + "9" * 5000 + "}", "a number in it has thousands of digits"),
+        ('{"gates":' * 100_000, "nested more than 16 deep"),
+        ('{"gates":' * 300 + "1" + "}" * 300, "nested more than 16 deep"),
+        ('{"description": "\\ud800"}', "field 'description' holds"),
     ],
 )
 def test_a_file_that_is_no_json_object_is_refused_with_the_place(tmp_path: Path, text, message):
@@ -121,6 +130,15 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path):
         config.read(tmp_path / "latin.json")
 
 
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def denied(*_: Any, **__: Any) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(ConfigError, match=r"secret\.json cannot be read: Permission denied"):
+        config.read(tmp_path / "secret.json")
+
+
 def test_a_byte_order_mark_does_no_harm(tmp_path: Path):
     (tmp_path / "bom.json").write_text(json.dumps(ORIGINAL), encoding="utf-8-sig")
     assert config.read(tmp_path / "bom.json") == ORIGINAL
@@ -138,7 +156,21 @@ def test_assignments_reach_into_objects_and_read_json_or_text():
     assert ORIGINAL["isolation_forest_params"]["n_estimators"] == 100
 
 
-@pytest.mark.parametrize("assignment", ["alert_budget", "=1", "model_name.x=1"])
+def test_what_is_assigned_to_a_field_of_text_is_text_unless_it_is_null():
+    changed = config.override(ORIGINAL, ["model_version=2.0", "description=true", "registry=null", "model_name=7"])
+    assert [changed[name] for name in ("model_version", "description", "model_name")] == ["2.0", "true", "7"]
+    assert changed["registry"] is None
+
+
+@pytest.mark.parametrize("delimiter", ["\t", "\\t", "tab"])
+def test_a_tab_may_be_written_as_people_write_it_on_a_command_line(delimiter):
+    assert config.parse({**ORIGINAL, "csv": {"delimiter": delimiter}}).csv.delimiter == delimiter
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["alert_budget", "=1", "model_name.x=1", "alert_budget=NaN", 'gates={"a":1,"a":2}', "gates=" + "[" * 100_000],
+)
 def test_an_assignment_that_is_none_is_refused(assignment):
     with pytest.raises(ConfigError):
         config.override(ORIGINAL, [assignment])

@@ -1,5 +1,7 @@
 """What holds for every detector in the catalogue, whatever it is inside."""
 
+from typing import cast
+
 import joblib
 import numpy as np
 import pyarrow as pa
@@ -8,6 +10,8 @@ from netanomaly.errors import DataError, ModelError
 from netanomaly.models import model as model_file
 from netanomaly.models.catalogue import CATALOGUE, check
 from netanomaly.models.detector import make
+from netanomaly.models.encoding import TwoViews
+from netanomaly.models.isolation_forest import Forest
 from netanomaly.models.model import AnomalyModel, versions
 from netanomaly.models.rows import learn_schema
 from sklearn.ensemble import IsolationForest
@@ -133,6 +137,23 @@ def test_forest_scores_are_those_of_scikit_learn():
     ours = model.detector.score(model.schema.rows(MIXED))
     expected = -theirs.score_samples(model.detector.encoding(model.schema.rows(MIXED)))
     np.testing.assert_allclose(ours, expected, rtol=1e-6)
+
+
+def test_a_forest_of_more_columns_than_a_small_integer_counts_scores_as_scikit_learn_does():
+    """A column's number that wraps around would be read from beside the row."""
+
+    class AsItIs:
+        width_of_one_view = 40_000
+
+        def cuts_in_one_view(self, columns, cuts):
+            return columns, cuts
+
+    matrix = np.zeros((60, AsItIs.width_of_one_view), dtype=np.float32)
+    matrix[:, -300:] = np.random.default_rng(1).normal(size=(60, 300))
+    theirs = IsolationForest(n_estimators=10, random_state=7).fit(matrix)
+    ours = Forest.of(theirs, cast(TwoViews, AsItIs()))
+    assert ours.columns.max() > 2**15
+    np.testing.assert_allclose(ours.score(matrix), -theirs.score_samples(matrix), rtol=1e-6)
 
 
 def test_codes_of_one_value_are_one_category_whether_whole_or_not():

@@ -4,19 +4,25 @@ Heavy libraries are imported inside the commands that need them, so that `--help
 """
 
 import json
+import os
+import signal
 import sys
-from typing import Annotated
+import traceback
+from types import FrameType
+from typing import Annotated, NoReturn, TextIO
 
 import typer
+from typer.exceptions import TyperException
 
 from netanomaly import __version__
 from netanomaly.cli import compile as compile_command
 from netanomaly.cli import images as images_command
 from netanomaly.cli import registry, run, schedule, submit, upload
-from netanomaly.errors import NetanomalyError, OutsideError
+from netanomaly.errors import InputError, NetanomalyError, OutsideError
 
 app = typer.Typer(
-    help="Turn network traffic into trained, evaluated, registered anomaly detectors.",
+    help="Turn network traffic into trained, evaluated, registered anomaly detectors.\n\n"
+    "Example: netanomaly run configs/nsl-kdd.json",
     epilog="Exit codes: 0 done, 1 defect, 2 your input, 3 an outside failure (try again), 4 a gate said no.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -31,22 +37,72 @@ app.command("schedule")(schedule.schedule)
 app.add_typer(registry.app, name="registry")
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C: in place of KeyboardInterrupt, of which typer makes an exit that says nothing."""
+
+
 def main() -> None:
-    """Run the command; an error becomes one line on standard error and its exit code."""
+    """Run the command; however it fails, one line on standard error, the exit code, and with --json one document."""
+    signal.signal(signal.SIGINT, _interrupt)
+    _stand_in_for_closed_streams()
     try:
-        app()
+        code = app(standalone_mode=False)
     except NetanomalyError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
         place = f": {error.filename!r}" if error.filename else ""
-        _fail(f"{error.strerror or error}{place}", OutsideError.exit_code)
-
-
-def _fail(message: str, code: int) -> None:
-    if "--json" in sys.argv:
-        typer.echo(json.dumps({"state": "failed", "exit_code": code, "error": message}, ensure_ascii=False, indent=2))
-    typer.echo(f"error: {message}", err=True)
+        # Something else is in the way, and will be the next time.
+        stays = isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError)
+        _fail(f"{error.strerror or error}{place}", (InputError if stays else OutsideError).exit_code)
+    except _Interrupted:
+        _fail("interrupted", 130)
+    except TyperException as error:
+        message = error.format_message()
+        if not message:  # a command that is a group alone printed its help
+            raise SystemExit(InputError.exit_code) from None
+        _fail(message, InputError.exit_code, hint=_usage(error))
+    except Exception as error:  # noqa: BLE001 - the process boundary: a defect becomes a traceback, one line and exit 1
+        traceback.print_exc()
+        _fail(f"internal error: {type(error).__name__}: {error}", NetanomalyError.exit_code)
     raise SystemExit(code)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Interrupted
+
+
+def _usage(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.get_usage()}\n{context.command_path} --help tells more." if context else ""
+
+
+def _fail(message: str, code: int, hint: str = "") -> NoReturn:
+    message = " ".join(message.split())
+    if "--json" in sys.argv:
+        document = {"state": "failed", "exit_code": code, "error": message}
+        _say(sys.stdout, json.dumps(document, ensure_ascii=False, indent=2))
+    _say(sys.stderr, f"{hint}\nerror: {message}".strip())
+    for stream in (sys.stdout, sys.stderr):
+        _say(stream)
+    raise SystemExit(code)
+
+
+def _say(stream: TextIO, *lines: str) -> None:
+    """Print, and flush what was printed before. Where that fails, as on a full disk, the exit code is to stay."""
+    try:
+        for line in lines:
+            stream.write(f"{line}\n")
+        stream.flush()
+    except OSError:
+        # What is left in the buffer would fail again at the end of the process, with an exit code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Where standard output or error is closed, Python has None in its place, which nothing can be printed to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
 
 
 def _print_version(wanted: bool) -> None:

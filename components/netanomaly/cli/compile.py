@@ -22,7 +22,7 @@ def compile_pipeline(
 ) -> None:
     """Write the pipeline as YAML: upload it in the Kubeflow UI, or submit it with kfp.
 
-    Example: netanomaly compile --out build --image-prefix registry.example.org/netanomaly
+    Example: netanomaly compile --out build
     """
     text = images.resolved(compiled_file().read_text(encoding="utf-8"), image_prefix)
     out.mkdir(parents=True, exist_ok=True)

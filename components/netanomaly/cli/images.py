@@ -16,7 +16,7 @@ def show(
 ) -> None:
     """Print each stage and its image; the tag is the version and a digest of what goes into the image.
 
-    Example: netanomaly images --image-prefix registry.example.org/netanomaly
+    Example: netanomaly images --image-prefix registry.example.org/team
     """
     references = {stage: images.reference(stage, image_prefix) for stage in images.STAGES}
     if as_json:

@@ -24,7 +24,10 @@ from netanomaly.cli.registry_words import (
 if TYPE_CHECKING:
     from netanomaly.registry.documents import Record
 
-app = typer.Typer(help="Look into a model registry, get models out of it, and keep it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look into a model registry, get models out of it, and keep it.\n\nExample: netanomaly registry list",
+    no_args_is_help=True,
+)
 
 _SHOWN_METRICS = {"roc_auc": "ROC-AUC", "recall_at_1_percent_fpr": "recall at 1% FPR"}
 
@@ -161,7 +164,7 @@ def compare(
 ) -> None:
     """Show two versions side by side, metric by metric.
 
-    Example: netanomaly registry compare nsl_kdd_detector@champion nsl_kdd_detector:4
+    Example: netanomaly registry compare nsl_kdd_detector:1 nsl_kdd_detector:2
     """
     from netanomaly.registry import open_registry
 

@@ -19,7 +19,11 @@ from netanomaly.cli.registry_words import (
 )
 from netanomaly.errors import InputError
 
-_alias = typer.Typer(help="Point names such as champion at versions.", no_args_is_help=True)
+_alias = typer.Typer(
+    help="Point names such as champion at versions.\n\n"
+    "Example: netanomaly registry alias set nsl_kdd_detector:1 champion",
+    no_args_is_help=True,
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,7 +48,7 @@ def register(
 ) -> None:
     """Make a file or folder a version of a model. Running it again registers nothing twice.
 
-    Example: netanomaly registry register --name office --artifact model.joblib --metadata model_metadata.json
+    Example: netanomaly registry register --name office --artifact model.joblib
     """
     from netanomaly.registry import open_registry
     from netanomaly.registry.artifacts import content_key
@@ -78,7 +82,7 @@ def set_alias(
 ) -> None:
     """Point an alias at a version; later runs record the one called champion as their parent.
 
-    Example: netanomaly registry alias set nsl_kdd_detector:1 champion --why "beat version 3 on June's traffic"
+    Example: netanomaly registry alias set nsl_kdd_detector:1 champion
     """
     from netanomaly.registry import open_registry
 
@@ -99,7 +103,7 @@ def remove_alias(
 ) -> None:
     """Take an alias away; the version stays.
 
-    Example: netanomaly registry alias remove nsl_kdd_detector challenger
+    Example: netanomaly registry alias remove nsl_kdd_detector champion
     """
     from netanomaly.registry import open_registry
 
@@ -119,7 +123,7 @@ def rollback(
 ) -> None:
     """Point an alias at the version it pointed at before; again: one further back.
 
-    Example: netanomaly registry rollback nsl_kdd_detector --why "false alarms since Monday"
+    Example: netanomaly registry rollback nsl_kdd_detector --why "false alarms"
     """
     from netanomaly.registry import open_registry
 
@@ -135,7 +139,7 @@ def deprecate(
 ) -> None:
     """Mark a version as not to be used any more; it stays, and `restore` takes it back.
 
-    Example: netanomaly registry deprecate nsl_kdd_detector:2 --why "trained on mislabelled data"
+    Example: netanomaly registry deprecate nsl_kdd_detector:1 --why "wrong labels"
     """
     _set_status(model, "deprecated", why, registry, as_json)
 
@@ -145,7 +149,7 @@ def restore(
 ) -> None:
     """Make a deprecated or deleted version ready again, if its files are still there.
 
-    Example: netanomaly registry restore nsl_kdd_detector:2
+    Example: netanomaly registry restore nsl_kdd_detector:1
     """
     _set_status(model, "ready", why, registry, as_json)
 
@@ -155,7 +159,7 @@ def delete(
 ) -> None:
     """Hide a version; `registry gc` removes its files later. Its number is never used again.
 
-    Example: netanomaly registry delete nsl_kdd_detector:2 --why "holds personal data"
+    Example: netanomaly registry delete nsl_kdd_detector:1 --why "personal data"
     """
     _set_status(model, "deleted", why, registry, as_json)
 

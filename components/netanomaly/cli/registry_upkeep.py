@@ -1,6 +1,7 @@
 """`netanomaly registry fsck | gc | import | probe`."""
 
 import dataclasses
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -87,7 +88,7 @@ def import_registry(
 ) -> None:
     """Take over the models of an original model_registry.json; running it again imports nothing twice.
 
-    Example: netanomaly registry import old/model_registry.json --registry s3://models/registry
+    Example: netanomaly registry import old/model_registry.json
     """
     from netanomaly.registry.importing import import_file
     from netanomaly.registry.location import locate
@@ -146,6 +147,7 @@ def probe(
 
 def _age(text: str) -> timedelta:
     unit = _UNITS.get(text[-1:])
-    if unit is None or not text[:-1].isdigit() or int(text[:-1]) < 1:
-        raise InputError(f"--older-than is {text!r}; write 12h, 7d or 4w, an hour at least")
+    # Of five digits: no store is older than the weeks they count.
+    if unit is None or not re.fullmatch(r"0*[1-9][0-9]{0,4}", text[:-1], re.ASCII):
+        raise InputError(f"--older-than is {text!r}; write 12h, 7d or 4w, from 1 to 99999")
     return timedelta(**{unit: int(text[:-1])})

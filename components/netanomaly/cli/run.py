@@ -1,6 +1,8 @@
 """`netanomaly run`: the training pipeline on this machine, from a configuration file to a registered version."""
 
+import glob
 import json
+import os
 import shutil
 import sys
 import uuid
@@ -114,17 +116,22 @@ def _located(source: Any, folder: Path) -> Any:
     """A source with relative paths resolved: against the configuration's folder, then against the working folder."""
     if isinstance(source, list):
         return [_located(item, folder) for item in source]
-    if "://" in source or Path(source).is_absolute():
+    if "://" in source or source.startswith("~") or Path(source).is_absolute():
         return source
     for base in (folder, Path.cwd()):
-        candidate = base / source
-        if candidate.exists() or any(base.glob(source)):
-            return str(candidate)
+        # What is wrong with a path that cannot be looked at, `prepare` says.
+        with suppress(OSError, ValueError):
+            if (base / source).exists():
+                return str(base / source)
+            # The folder is no part of the pattern, whatever its name holds.
+            pattern = str(Path(glob.escape(str(base)), source))
+            if glob.glob(pattern, recursive=True):  # noqa: PTH207 - as `flows.sources` does
+                return pattern
     return str(folder / source)
 
 
 def _absolute_uri(uri: str) -> str:
-    return uri if "://" in uri else str(Path(uri).expanduser().resolve())
+    return uri if "://" in uri else str(Path(os.path.expanduser(uri)).resolve())  # noqa: PTH111 - Path.expanduser fails for a user that is not known
 
 
 def _new_run_dir(parent: Path, model_version: str) -> Path:
@@ -135,8 +142,12 @@ def _new_run_dir(parent: Path, model_version: str) -> Path:
             folder.mkdir(parents=True)
         except FileExistsError:
             if not parent.is_dir():
-                raise OutsideError(f"{parent} is a file; choose another --workdir") from None
+                raise InputError(f"{parent} is a file; choose another --workdir") from None
             continue
+        except NotADirectoryError:
+            raise InputError(
+                f"cannot make the run folder {folder}: a file is in its way; choose another --workdir"
+            ) from None
         except OSError as error:
             raise OutsideError(
                 f"cannot make the run folder {folder}: {error.strerror}; choose another --workdir"

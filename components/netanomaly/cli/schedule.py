@@ -58,7 +58,7 @@ def schedule(
 ) -> None:
     """Have the training pipeline run again and again; the same command again changes only what has changed.
 
-    Example: netanomaly schedule nightly.json --cron '0 3 * * *' --timezone Europe/Berlin --host http://localhost:8080
+    Example: netanomaly schedule day.json --cron @daily --host http://kfp:8080
     """
     from netanomaly.cluster import scheduling
 

@@ -43,7 +43,7 @@ def submit(
 
     Data and registry have to be where pods reach them: s3://bucket/... The exit code is the failed stage's own.
 
-    Example: netanomaly submit nightly.json --host http://localhost:8080 --set data_source=s3://flows/office/
+    Example: netanomaly submit nightly.json --host http://localhost:8080
     """
     from netanomaly.cluster import experiments, pipelines, runs
     from netanomaly.runners.interruption import interruptions

@@ -18,7 +18,7 @@ def upload(
 ) -> None:
     """Upload the pipeline to a Kubeflow Pipelines server, unless this very content is there.
 
-    Example: netanomaly upload --host https://kubeflow.example.org/pipeline --image-prefix registry.example.org/team
+    Example: netanomaly upload --host http://localhost:8080
     """
     from netanomaly.cluster import pipelines
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from netanomaly.errors import DataError
-from netanomaly.flows import lines, values
+from netanomaly.flows import lines, other_formats, values
 from netanomaly.flows.kinds import Kind, all_numbers
 from netanomaly.flows.layout import CsvFormat
 from netanomaly.flows.lines import Lines
@@ -128,6 +128,8 @@ class CsvFile:
 
     def _number(self, text: str, name: str, line: int) -> float | None:
         number = values.number(text)
+        if number is None and name in self._twins:
+            raise self._different(self._twins[name], line, f"one of them holds {_shown(text)}")
         if number is None:
             raise DataError(
                 f"{self.uri}, line {line}: column {name!r} holds numbers, and here {_shown(text)}; "
@@ -162,7 +164,7 @@ class CsvFile:
         try:
             return next(csv.reader([text], delimiter=self._delimiter, strict=True))
         except csv.Error as error:
-            raise DataError(f"{self.uri}, line {number}: {error}; correct the quotes in this row") from None
+            raise DataError(f"{self.uri}, line {number}: {_unquoted(text, error)}") from None
 
     def _named(self, fields: list[str]) -> list[str]:
         names = [name.strip() for name in fields]
@@ -199,8 +201,11 @@ class CsvFile:
             return
         row = int(different[0])
         line, _ = self._rows(block)[row]
-        raise DataError(
-            f"{self.uri}, line {line}: two columns are called {name!r} and differ here ({first[row]} and {second[row]}); "
+        raise self._different(name, line, f"{first[row]} and {second[row]}")
+
+    def _different(self, name: str, line: int, values: str) -> DataError:
+        return DataError(
+            f"{self.uri}, line {line}: two columns are called {name!r} and differ here ({values}); "
             "rename one of them in the header, or name all columns in csv.columns"
         )
 
@@ -209,6 +214,8 @@ class CsvFile:
             text = block.text.removeprefix(_UTF8_MARK) if block.first == 1 else block.text
             if block.first == 1 and text.startswith(_UTF16):
                 raise DataError(f"{self.uri} is UTF-16; convert it, e.g. with iconv -f utf-16 -t utf-8")
+            if block.first == 1:
+                other_formats.refuse(text, self.uri)
             leading = len(text) - len(text.lstrip(b"\r\n"))
             if leading < len(text):
                 above = text[:leading].count(b"\n")
@@ -226,6 +233,15 @@ class CsvFile:
             line = block.first + block.text.count(b"\n", 0, at)
             raise DataError(f"{self.uri}, line {line}: a NUL byte; the file is binary or damaged, not CSV text")
         return block
+
+
+def _unquoted(text: str, error: csv.Error) -> str:
+    """What the csv module means, in words: its own are for programmers."""
+    if "\r" in text:
+        return "a carriage return inside the row; end lines with \\n or \\r\\n, e.g. with tr '\\r' '\\n'"
+    if "end of data" in str(error):
+        return "a quoted value does not end on its line; close the quote, or take the line break out of the value"
+    return f"{error}; correct the quotes in this row"
 
 
 def _first_line(block: Lines) -> tuple[Lines, Lines]:

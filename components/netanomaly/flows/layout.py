@@ -126,7 +126,11 @@ def choose(names: Sequence[str], selection: Selection, where: str, *, time_by_na
         DataError: A feature or categorical column that is not there (those that are get listed), or no feature left.
     """
     notes: dict[str, int] = {}
-    label = _find_label(names, selection, where)
+    left_out = set(selection.ignore_columns)
+    if selection.label_column in left_out:
+        # In whatever case the file writes it, as it would have been found in any.
+        left_out |= {name for name in names if name.lower() == selection.label_column.lower()}
+    label = _find_label([name for name in names if name not in left_out], selection.label_column, where)
     if label is not None and label != selection.label_column:
         notes[f"label column {label!r} read as {selection.label_column!r}"] = 1
     time = selection.time_column or (
@@ -149,16 +153,20 @@ def choose(names: Sequence[str], selection: Selection, where: str, *, time_by_na
                 raise DataError(f"{where} has no {kind} column {name!r}; {available(names, name)}")
     if label in selection.feature_columns:
         raise ConfigError(f"{where}: {label!r} is the label and listed in feature_columns; a label is never a feature")
-    kept = set(selection.feature_columns or names) - set(selection.ignore_columns) - {label, time}
+    kept = set(selection.feature_columns or names) - left_out - {label, time}
     features = tuple(name for name in names if name in kept)
     if not features:
-        raise DataError(f"{where} has no feature column left; {available(names)}; shorten ignore_columns")
+        raise DataError(
+            f"{where} has no feature column left: label, time and ignore_columns take all. {available(names)}"
+        )
     ignored = tuple(name for name in names if name not in kept and name not in (label, time))
     return Layout(features, label, ignored, time, hosts or (), notes)
 
 
 def available(names: Sequence[str], wanted: str | None = None) -> str:
     """The columns that are there, for a message; with the nearest to a wanted one first."""
+    if not names:
+        return "It has no columns at all"
     shown = ", ".join(names[:_NAMES_SHOWN]) + (f", and {len(names) - _NAMES_SHOWN} more" * (len(names) > _NAMES_SHOWN))
     near = get_close_matches(wanted, names, n=1, cutoff=0.75) if wanted else []
     return (f"did you mean {near[0]!r}? " if near else "") + f"It has: {shown}"
@@ -174,13 +182,10 @@ def first_duplicate(names: Sequence[str]) -> str | None:
     return None
 
 
-def _find_label(names: Sequence[str], selection: Selection, where: str) -> str | None:
-    label = selection.label_column
-    if not label:
-        return None
-    if label in names:
-        return label
-    same = [name for name in names if name.lower() == label.lower() and name not in selection.ignore_columns]
+def _find_label(names: Sequence[str], label: str, where: str) -> str | None:
+    if not label or label in names:
+        return label or None
+    same = [name for name in names if name.lower() == label.lower()]
     if len(same) > 1:
         raise DataError(f"{where} has {len(same)} columns that could be the label {label!r}: {', '.join(same)}")
     return same[0] if same else None

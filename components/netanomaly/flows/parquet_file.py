@@ -26,8 +26,11 @@ class ParquetRecords:
             self._file = pq.ParquetFile(self._stream, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as error:
             self._stream.close()
-            raise DataError(f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}") from None
-        stored = self._file.schema_arrow.names
+            raise DataError(
+                f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}; copy or make it again"
+            ) from None
+        self._schema = self._file.schema_arrow  # made anew at each look
+        stored = self._schema.names
         self.names = tuple(name.strip() for name in stored)
         self._stored = dict(zip(self.names, stored, strict=True))
         self.repaired: dict[str, int] = {}
@@ -43,10 +46,12 @@ class ParquetRecords:
         self._stream.close()
 
     def head(self, names: Sequence[str]) -> pa.Table:
-        """The first rows of some columns."""
+        """The first rows of some columns. Raises DataError for a type that is neither number, text nor time."""
+        for name in names:
+            self._refuse_type(name, time=True)
         for batch in self._batches(names):
             return pa.table(batch)
-        fields = [(name, self._file.schema_arrow.field(self._stored[name]).type) for name in names]
+        fields = [(name, self._schema.field(self._stored[name]).type) for name in names]
         return pa.schema(fields).empty_table()
 
     def tables(self, kinds: Mapping[str, Kind], texts: Sequence[str]) -> Iterator[pa.Table]:
@@ -78,7 +83,7 @@ class ParquetRecords:
             raise DataError(f"{self.uri} is damaged: {_one_line(error)}; copy or make it again") from None
 
     def _refuse_type(self, name: str, *, time: bool) -> None:
-        kind = self._file.schema_arrow.field(self._stored[name]).type
+        kind = self._schema.field(self._stored[name]).type
         plain = (
             (time and pa.types.is_timestamp(kind))
             or is_text(kind)
@@ -95,8 +100,7 @@ class ParquetRecords:
         )
         if not plain:
             raise DataError(
-                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; "
-                "list it in ignore_columns, write it as a number, or name it in time_column if it is the time"
+                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; {_way_out(kind)}"
             )
 
     def _number(self, column: pa.Array, name: str, row: int) -> pa.Array:
@@ -113,6 +117,12 @@ class ParquetRecords:
                 )
             found.append(number)
         return pa.array(found, type=pa.float64(), from_pandas=True)
+
+
+def _way_out(kind: pa.DataType) -> str:
+    if pa.types.is_timestamp(kind):
+        return "list it in ignore_columns, or name it in time_column if it is the time"
+    return "list it in ignore_columns, or write it as a number or text, a time also as a timestamp"
 
 
 def _one_line(error: Exception) -> str:

@@ -48,7 +48,9 @@ RULES: dict[str, Rule] = {
     "missing_values": Rule(WARNING, 0.2, "a larger share of a column than this is missing"),
     "infinite_values": Rule(WARNING, 0.0, "a larger share of a column than this was infinite or absurdly large"),
     "impossible_values": Rule(WARNING, 0.0, "a larger share than this of a count, size, duration or rate is negative"),
-    "out_of_range": Rule(ERROR, None, "a column leaves the range that `ranges` gives it"),
+    "out_of_range": Rule(
+        ERROR, None, "a column leaves the range that `ranges` gives it, or is no feature that holds numbers"
+    ),
     "duplicate_rows": Rule(WARNING, 0.5, "a larger share of a data set than this repeats an earlier row"),
     "leakage": Rule(WARNING, 0.05, "a larger share of the evaluation rows than this is in the training data"),
     "time_backwards": Rule(WARNING, 0.6, "a larger share of the steps of the time column than this goes back"),

@@ -7,6 +7,7 @@ Light on purpose: `prepare` resolves sources without Arrow. A source is a list o
 import glob
 import hashlib
 import io
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +167,7 @@ def _local_path(item: str) -> Path:
         raise DataError(f"data source {item!r} is not a path; give a file, folder or glob")
     scheme, separator, _ = item.partition("://")
     if not separator:
-        return Path(item).expanduser()
+        return Path(os.path.expanduser(item))  # noqa: PTH111 - Path.expanduser fails for a user that is not known
     if scheme != "file":
         raise DataError(
             f"data source {item!r}: {scheme}:// is not a store that can be read; use a path, file:// or s3://"
@@ -178,7 +179,7 @@ def _local_path(item: str) -> Path:
 
 
 def _list_folder(item: str, folder: Path) -> list[LocalFile]:
-    inside = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
+    inside = _inside(folder)
     data = [path for path in inside if is_data_file(path.name)]
     if not data:
         seen = ", ".join(repr(path.name) for path in inside[:3]) or "nothing"
@@ -189,9 +190,25 @@ def _list_folder(item: str, folder: Path) -> list[LocalFile]:
     return [_describe(path, path.relative_to(folder).as_posix()) for path in data]
 
 
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder, at any depth, and is no folder; hidden things left out.
+
+    A folder below that may not be looked into is an error: what is in it would be missed by nobody.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"folder {error.filename!r} cannot be read: {error.strerror}; allow it, or name the files")
+
+    found: list[Path] = []
+    for root, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not _hidden(name)]
+        found += [Path(root, name) for name in names if not _hidden(name)]
+    return sorted(found)
+
+
 def _list_glob(item: str, pattern: Path) -> list[LocalFile]:
     matches = sorted(Path(match) for match in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - absolute patterns too
-    files = [path for path in matches if path.is_file()]
+    files = [path for path in matches if not path.is_dir()]
     if not files:
         raise DataError(f"data source {item!r} matches no file; check the pattern ({pattern.absolute()})")
     root = _fixed_part(pattern)
@@ -210,9 +227,10 @@ def _fixed_part(pattern: Path) -> Path:
 
 def _describe(path: Path, name: str) -> LocalFile:
     if not path.is_file():
-        raise DataError(f"data source {str(path)!r} is neither a file nor a folder")
+        what = "neither a file nor a folder" if path.exists() else "a link that leads nowhere"
+        raise DataError(f"data source {str(path)!r} is {what}")
     return LocalFile(uri=str(path), name=name, path=path, size=path.stat().st_size)
 
 
-def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "_"))

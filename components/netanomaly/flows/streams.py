@@ -6,6 +6,7 @@ import hashlib
 import io
 import lzma
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -113,13 +114,56 @@ class TextStream:
             case ".gz":
                 return gzip.GzipFile(fileobj=self._stored)  # type: ignore[return-value]
             case ".xz":
-                return lzma.LZMAFile(self._stored)  # type: ignore[return-value, arg-type]
+                return _Members(self._stored, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ), padding=b"\0")  # type: ignore[return-value]
             case ".bz2":
-                return bz2.BZ2File(self._stored)  # type: ignore[return-value]
+                return _Members(self._stored, bz2.BZ2Decompressor)  # type: ignore[return-value]
             case ".zst":
                 # The standard library reads Zstandard from Python 3.14 on only.
                 return pa.CompressedInputStream(pa.PythonFile(self._stored, mode="r"), "zstd")  # type: ignore[no-any-return]
         return self._stored  # type: ignore[return-value]
+
+
+class _Members:
+    """The members of an xz or bzip2 file, one after another.
+
+    `lzma.open` and `bz2.open` end without a word at whatever follows a member and is none: a damaged second member
+    would be rows that nobody misses. Here it is an error of the decompressor.
+    """
+
+    def __init__(
+        self,
+        stored: HashedFile,
+        begin: Callable[[], lzma.LZMADecompressor | bz2.BZ2Decompressor],
+        padding: bytes = b"",
+    ) -> None:
+        """Args: padding: The byte that may lie between members (xz format, 2.2)."""
+        self._stored = stored
+        self._begin = begin
+        self._padding = padding
+        self._member = begin()
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes, none at the end. Raises EOFError, OSError, lzma.LZMAError."""
+        part = b""
+        while not part:
+            data = b""
+            if self._member.eof:
+                data = self._member.unused_data.lstrip(self._padding)
+                while not data:
+                    stored = self._stored.read(_DRAIN_BYTES)
+                    if not stored:
+                        return b""
+                    data = stored.lstrip(self._padding)
+                self._member = self._begin()
+            elif self._member.needs_input:
+                data = self._stored.read(_DRAIN_BYTES)
+                if not data:
+                    raise EOFError("the last member ends too early")
+            part = self._member.decompress(data, size)
+        return part
+
+    def close(self) -> None:
+        """Nothing is open but the stored file."""
 
 
 def _compression(stored: HashedFile, file: SourceFile) -> str | None:

@@ -72,7 +72,7 @@ class Forest:
     """
 
     starts: npt.NDArray[np.int64]
-    columns: npt.NDArray[np.int16]
+    columns: npt.NDArray[np.signedinteger[Any]]
     thresholds: npt.NDArray[np.float32]
     right: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32]
@@ -97,7 +97,8 @@ class Forest:
             sizes.append(tree.node_count)
         return cls(
             starts=np.cumsum(sizes),
-            columns=np.concatenate(columns).astype(np.int16),
+            # Half the bytes where they suffice; one that wrapped around would make scikit-learn read beside the row.
+            columns=np.concatenate(columns).astype(np.int16 if encoding.width_of_one_view < 2**15 else np.int32),
             thresholds=np.concatenate(thresholds).astype(np.float32),
             right=np.concatenate(right).astype(np.int32),
             values=np.concatenate(values).astype(np.float32),

@@ -74,7 +74,9 @@ class FileStore:
     def list(self, prefix: str) -> Iterator[Listed]:
         # The deepest folder that holds everything under the prefix: a prefix may end within a name.
         top = self.root / prefix.rpartition("/")[0]
-        for path in sorted(_files(top), key=lambda path: path.relative_to(self.root).as_posix()):
+        with _in_words(self.root, prefix):
+            found = sorted(_files(top), key=lambda path: path.relative_to(self.root).as_posix())
+        for path in found:
             key = path.relative_to(self.root).as_posix()
             if key.startswith(prefix):
                 with suppress(Absent):
@@ -213,7 +215,7 @@ def _etag(data: bytes) -> str:
 
 
 def _files(top: Path) -> Iterator[Path]:
-    with suppress(FileNotFoundError, NotADirectoryError):
+    with suppress(FileNotFoundError):
         for path in top.iterdir():
             if path.name.startswith("."):
                 continue

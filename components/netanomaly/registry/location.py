@@ -87,7 +87,7 @@ def locate(
 def _folder(text: str) -> Path:
     scheme, separator, _ = text.partition("://")
     if not separator:
-        return Path(text).expanduser()
+        return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser fails for a user that is not known
     if scheme != "file":
         raise InputError(
             f"registry {text!r}: {scheme}:// is not supported; name a folder, file:///folder or s3://bucket/prefix"

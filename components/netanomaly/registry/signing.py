@@ -167,7 +167,7 @@ def _text(value: str, said_by: str) -> str:
         return value
     try:
         return Path(value).expanduser().read_text(encoding="utf-8")
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         # Not shown: it may be a key that lost its first line.
         raise InputError(f"{said_by} names no file that can be read, and is no key itself; give a PEM file") from None
 

@@ -38,7 +38,8 @@ def tiles(evaluation: Document) -> list[Tile]:
             Tile("Recall at 1% false positives", words.percent(recall.value), words.interval(recall, True), meaning)
         )
     attacks = attack_share(evaluation)
-    if attacks != 0 and (precision := _precision(evaluation)):
+    # Of attacks alone every alert is one, of normal flows alone none.
+    if attacks not in (0, 1) and (precision := _precision(evaluation)):
         meaning = "of alerts are attacks" + (
             f", where {words.percent(attacks)} of flows are attacks" if attacks else ""
         )

@@ -93,7 +93,7 @@ def budgets(evaluation: Document) -> list[Row]:
             achieved = wilson(achieved.value * normal, normal, confidence) or achieved
         low, high = documents.number(found, "expected_low"), documents.number(found, "expected_high")
         expected = None if promised is None else Estimate(promised, low, high)
-        ratio = off_promise(promised, achieved)
+        ratio = off_promise(promised, achieved, expected)
         rows.append({
             "budget": promised,
             "in_use": promised is not None and promised == in_use,

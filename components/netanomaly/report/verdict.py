@@ -12,6 +12,8 @@ _BLIND_SPOT_ROWS = 50
 _BLIND_SPOT_RECALL = 0.5
 _SOME_SHARED_ROWS, _MANY_SHARED_ROWS = 0.01, 0.05
 _FEW_ROWS = 100
+_CHANCE = 0.5
+_DETECTION = "Does it tell attacks from normal flows?"
 _STABLE, _SHIFTED = 0.1, 0.25
 """The usual bounds of a population stability index."""
 
@@ -45,6 +47,7 @@ def judge(evaluation: Document, validation: Document, training_data: Document, e
     """Weigh the documents of one run. A question that they do not answer is not asked."""
     found = [
         _unseen(evaluation, validation, training_data, evaluation_data),
+        _detection(evaluation),
         _gates(evaluation),
         _promise(evaluation),
         _stability(evaluation),
@@ -55,7 +58,10 @@ def judge(evaluation: Document, validation: Document, training_data: Document, e
     checks = [check for check in found if check is not None]
     if "refuse" in (documents.text(evaluation, "verdict"), documents.text(validation, "verdict")):
         return Verdict("bad", "Refused: do not use this model", checks)
-    if any(check.status == "bad" for check in checks):
+    bad = [check.title for check in checks if check.status == "bad"]
+    if bad == [_DETECTION]:
+        return Verdict("bad", "Not usable: it does not tell attacks from normal flows", checks)
+    if bad:
         return Verdict("bad", "Do not trust these figures", checks)
     if evaluation.get("labelled") is False:
         return Verdict("note", "Detection quality is not known: the evaluation data has no labels", checks)
@@ -67,11 +73,19 @@ def judge(evaluation: Document, validation: Document, training_data: Document, e
     return Verdict("good", "Passed every check", checks)
 
 
-def off_promise(budget: float | None, achieved: documents.Estimate | None) -> float | None:
-    """How many times its budget an achieved false-positive rate is, where chance does not explain the difference."""
+def off_promise(
+    budget: float | None, achieved: documents.Estimate | None, expected: documents.Estimate | None = None
+) -> float | None:
+    """How many times its budget an achieved false-positive rate is, where chance does not explain the difference.
+
+    Chance is in the rows judged (the interval of what was achieved) and in those that set the threshold (the range that
+    was to be expected).
+    """
     if budget is None or achieved is None or budget <= 0:
         return None
     by_chance = achieved.low is not None and achieved.high is not None and achieved.low <= budget <= achieved.high
+    if expected is not None and expected.low is not None and expected.high is not None:
+        by_chance = by_chance or expected.low <= achieved.value <= expected.high
     return None if by_chance or achieved.value == budget else achieved.value / budget
 
 
@@ -102,15 +116,39 @@ def _unseen(
     shared = f"{words.integer(rows)} of its flows ({words.percent(share)})" if rows else words.percent(share)
     if share > _SOME_SHARED_ROWS:
         status: Status = "warning" if share > _MANY_SHARED_ROWS else "note"
-        sentence = f"Mostly. {shared} also occur in the training data, so the figures look better than they are."
+        sentence = f"Mostly. {shared} equal one it was trained on, so the figures look better than they are."
         return Check(status, title, sentence, f"{words.percent(share)} of the evaluation data was seen in training")
-    return Check("good", title, f"{sentence} {shared} also occur in the training data, too few to matter.")
+    return Check("good", title, f"{sentence} {shared} equal one it was trained on, too few to matter.")
 
 
 def _same(training_data: Document, evaluation_data: Document) -> bool:
     identity = documents.text(training_data, "identity")
     parts = {documents.text(data, "part") for data in (training_data, evaluation_data)}
     return bool(identity) and identity == documents.text(evaluation_data, "identity") and len(parts) == 1
+
+
+def _detection(evaluation: Document) -> Check | None:
+    """Whether the model is better than chance, as a ranking and at its threshold. Not asked without either class."""
+    area = documents.estimate(evaluation, "roc_auc")
+    at = documents.section(evaluation, "at_threshold")
+    recall, false = documents.number(at, "recall"), documents.estimate(at, "false_positive_rate")
+    if area is None or recall is None or false is None:
+        return None
+    ends = words.interval(area)
+    said = f"ROC-AUC is {words.decimal(area.value)}" + (f" ({ends})" if ends else "")
+    if area.value <= _CHANCE:
+        return Check("bad", _DETECTION, f"No. {said}: a coin toss does as well.", "it is no better than chance")
+    if area.low is not None and area.low <= _CHANCE:
+        sentence = f"That is not certain. {said}: it may be no better than a coin toss."
+        return Check("warning", _DETECTION, sentence, "it may be no better than chance")
+    alerts = f"{words.percent(recall)} of attacks raise an alert, and {words.percent(false.value)} of normal flows"
+    if recall <= false.value:
+        few = (documents.count(evaluation, "attacks") or 0) < _BLIND_SPOT_ROWS
+        brief = "an attack is no likelier to raise an alert than a normal flow"
+        return Check("warning" if few else "bad", _DETECTION, f"Not at its threshold: {alerts}. {said}.", brief)
+    if recall < _BLIND_SPOT_RECALL:
+        return Check("warning", _DETECTION, f"Some of them: {alerts}. {said}.", "it misses most attacks")
+    return Check("good", _DETECTION, f"Yes: {alerts}.")
 
 
 def _gates(evaluation: Document) -> Check | None:
@@ -138,6 +176,8 @@ def _promise(evaluation: Document) -> Check | None:
     achieved = documents.estimate(at, "false_positive_rate")
     if budget is None:
         return None
+    if achieved is None and evaluation.get("labelled") is True:
+        return None  # there are attacks alone
     if achieved is None:
         return _alert_rate(budget, documents.count(at, "alerts"), documents.count(evaluation, "rows"))
     said = f"Promised {words.budget(budget)} of normal flows, measured {words.percent(achieved.value)}"
@@ -148,11 +188,23 @@ def _promise(evaluation: Document) -> Check | None:
         return Check("good", title, f"Yes. {said}")
     if not broken(ratio):
         return Check("good", title, f"Nearly. {said}")
+    if off_promise(budget, achieved, _expected_rate(evaluation, budget)) is None:
+        sentence = f"As far as can be told. {said} Chance explains it: few rows set the threshold."
+        return Check("note", title, sentence)
     if ratio > 1:
         often = words.times(ratio)
         sentence = f"No. {said} Expect {often} the false alarms planned for."
         return Check("warning", title, sentence, f"it raises {often} the false alarms promised")
     return Check("note", title, f"It stays below. {said} The threshold is stricter than planned and misses more.")
+
+
+def _expected_rate(evaluation: Document, budget: float) -> documents.Estimate | None:
+    """The false-positive rates that the budget lets be expected of the rows judged."""
+    judged = documents.section(documents.section(evaluation, "false_alarms"), "evaluated")
+    rows, low, high = (documents.number(judged, name) for name in ("rows", "low", "high"))
+    return (
+        documents.Estimate(budget, low / rows, high / rows) if rows and low is not None and high is not None else None
+    )
 
 
 def _alert_rate(budget: float, alerts: int | None, rows: int | None) -> Check | None:

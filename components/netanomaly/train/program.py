@@ -32,6 +32,8 @@ _CALIBRATION_SHARE = 0.25
 # within 0.0007 (one standard deviation).
 _PLENTY_TO_FIT = 5_000
 _PLENTY_TO_CALIBRATE = 20_000
+# Of what the data gate refused for, so many are said.
+_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -194,13 +196,13 @@ def split(
     calibrating = min(wanted, rows // 2)
     if calibrating < needed:
         raise DataError(
-            f"{rows} training rows are too few: an alert budget of {budget:g} needs {2 * needed} of them, half to fit "
+            f"{rows} rows to train on (of labelled data the normal ones) are too few: an alert budget of {budget:g} needs {2 * needed} of them, half to fit "
             f"and half to calibrate (of more than {sampling.SAMPLED_ROWS} that many are drawn); give more rows, or allow "
             "more alerts"
         )
     if rows - calibrating < minimum_rows:
         raise DataError(
-            f"{rows} training rows are too few: the detector is fitted on {rows - calibrating} of them and needs "
+            f"{rows} rows to train on (of labelled data the normal ones) are too few: the detector is fitted on {rows - calibrating} of them and needs "
             f"{minimum_rows}; give at least {2 * max(minimum_rows, needed)} rows"
         )
     shuffled = np.random.default_rng([seed, 1]).permutation(rows)
@@ -221,9 +223,11 @@ def is_clock(column: pa.ChunkedArray) -> bool:
 
 
 def refusal(report: Mapping[str, Any]) -> str:
-    """The data gate's errors in one line."""
+    """The data gate's errors in one line: the first few, and how many more there are."""
     errors = [finding["message"] for finding in report.get("findings", []) if finding.get("severity") == "error"]
-    return "the data gate refused the data: " + ("; ".join(errors) or "no reason was reported")
+    more = len(errors) - _REASONS
+    said = errors[:_REASONS] + ([f"and {more} more, all in the data report"] if more > 0 else [])
+    return "the data gate refused the data: " + ("; ".join(said) or "no reason was reported")
 
 
 def _eligible(file: pq.ParquetFile, label_column: str | None, parameters: Parameters) -> tuple[sampling.Eligible, str]:

@@ -74,4 +74,5 @@ def take(
         passed += len(places)
         read += batch.num_rows
         progress(read)
-    return pa.Table.from_batches(parts, pa.schema([file.schema_arrow.field(name) for name in columns]))
+    schema = file.schema_arrow  # made anew at each look
+    return pa.Table.from_batches(parts, pa.schema([schema.field(name) for name in columns]))

@@ -83,6 +83,16 @@ def impossible_values(data: Evidence, limit: float) -> Iterator[Observation]:
 
 
 def out_of_range(data: Evidence, _: float) -> Iterator[Observation]:
+    numbers = [column["name"] for _, report in data.sides for column in report["columns"] if column["kind"] == "number"]
+    for name in data.ranges:
+        if name not in numbers:
+            yield (
+                name,
+                BOTH,
+                f"validation.ranges names {name!r}, which is no feature that holds numbers; correct the name, or leave "
+                "it out",
+                None,
+            )
     for side, report in data.sides:
         for column in report["columns"]:
             low, high = data.ranges.get(column["name"], (None, None))

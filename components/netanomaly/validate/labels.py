@@ -62,11 +62,14 @@ def one_class_only(data: Evidence, _: float) -> Iterator[Observation]:
     normal = data.evaluation["normal_rows"]
     if normal in (0, rows):
         what = "attacks" if normal == 0 else "normal rows"
+        held_out = data.parameters.held_out == "yes"
+        part = ", a part held out of the training data," if held_out else ""
+        way_out = "name a source with both in evaluation_data_source" if held_out else "add the other class"
         yield (
             None,
             EVALUATION,
-            f"evaluation data holds only {what}, so no model can be judged on it; add the other class, or remove the "
-            f"label column {data.evaluation['label_column']!r} to evaluate without labels",
+            f"evaluation data{part} holds only {what}, so no model can be judged on it; {way_out}, or list "
+            f"{data.evaluation['label_column']!r} in ignore_columns to train and evaluate without labels",
             None,
         )
 

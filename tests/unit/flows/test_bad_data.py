@@ -31,11 +31,21 @@ MANY = HEAD + "1,tcp,normal\n" * 3000
         pytest.param(GOOD.encode() + b"3,\xe9t\xe9,scan\n", ["line 4", "0xe9", "not UTF-8", "iconv"], id="Latin-1"),
         pytest.param(GOOD.encode("utf-16"), ["UTF-16", "iconv"], id="UTF-16"),
         pytest.param(GOOD.encode() + b"3,t\0cp,scan\n", ["line 4", "NUL byte"], id="NUL byte"),
-        pytest.param(GOOD + '3,"tcp\nudp",scan\n', ["line 4", "quote"], id="line break in quotes"),
+        pytest.param(GOOD + '3,"tcp\nudp",scan\n', ["line 4", "does not end on its line"], id="line break in quotes"),
         pytest.param(GOOD + '3,"tcp,scan\n', ["line 4", "quote"], id="quote that does not close"),
         pytest.param(
             "a,b,a\n1,2,3\n", ["line 2", "two columns are called 'a'", "1.0 and 3.0"], id="same name, differs"
         ),
+        pytest.param(
+            "a,b,a\n1,2,3\n2,3,tcp\n", ["line 3", "two columns are called 'a'", "'tcp'"], id="same name, not a number"
+        ),
+        pytest.param(GOOD.replace("\n", "\r"), ["line 1", "carriage return", "tr "], id="line ends of old"),
+        pytest.param('{"duration": 1, "proto": "tcp"}\n', ["is JSON and not CSV"], id="JSON lines"),
+        pytest.param('[\n  {"duration": 1}\n]\n', ["is JSON and not CSV"], id="a JSON list"),
+        pytest.param("#separator \\x09\n#fields\tts\n1\n", ["is a Zeek log"], id="Zeek"),
+        pytest.param("<!DOCTYPE html>\n<html></html>\n", ["is a web page"], id="HTML"),
+        pytest.param(b"PK\x03\x04 and so on", ["is a zip archive"], id="zip"),
+        pytest.param(b"\xd4\xc3\xb2\xa1\x02\0\x04\0", ["is a capture of packets"], id="pcap"),
         pytest.param("a,,b\n1,2,3\n", ["column 2 has no name"], id="name missing"),
         pytest.param("0,tcp,1,5\n1,udp,2,6\n", ["first line is a record", "csv.columns"], id="no header"),
         pytest.param("a;b;label\n1;2;x\n", ["one column only", "';'", "csv.delimiter"], id="other delimiter"),
@@ -78,6 +88,24 @@ def test_damage_inside_a_compressed_file_is_refused(tmp_path):
         Read(write(tmp_path / "flows.csv.gz", bytes(content)))
 
 
+@pytest.mark.parametrize(
+    ("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)]
+)
+def test_a_member_that_follows_another_is_read_and_damage_to_it_is_told(tmp_path, suffix, compress):
+    """Half of the rows would be missed by nobody."""
+    first, second = compress(GOOD.encode()), compress(b"3,tcp,normal\n")
+    assert len(Read(write(tmp_path / f"flows.csv{suffix}", first + second)).rows) == 3
+    with pytest.raises(DataError, match="is damaged"):
+        Read(write(tmp_path / f"damaged.csv{suffix}", first + b"?" + second[1:]))
+    with pytest.raises(DataError, match="ends too early"):
+        Read(write(tmp_path / f"cut.csv{suffix}", first + second[:-3]))
+
+
+def test_zeros_between_the_members_of_an_xz_file_are_padding(tmp_path):
+    members = [lzma.compress(GOOD.encode()), bytes(8), lzma.compress(b"3,tcp,normal\n"), bytes(4)]
+    assert len(Read(write(tmp_path / "flows.csv.xz", b"".join(members))).rows) == 3
+
+
 def test_a_file_that_is_not_compressed_as_it_is_named_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"named \.gz but is not compressed"):
         Read(write(tmp_path / "flows.csv.gz", GOOD))
@@ -87,6 +115,13 @@ def test_a_file_that_is_not_compressed_as_it_is_named_is_refused(tmp_path):
 def test_a_parquet_file_that_is_not_one_is_refused(tmp_path, content):
     with pytest.raises(DataError, match=r"flows\.parquet is not a Parquet file"):
         Read(write(tmp_path / "flows.parquet", content))
+
+
+def test_a_parquet_file_that_was_compressed_once_more_is_told(tmp_path):
+    pq.write_table(pa.table({"duration": [1.0, 2.0]}), tmp_path / "flows.parquet")
+    path = write(tmp_path / "flows.parquet.gz", gzip.compress((tmp_path / "flows.parquet").read_bytes()))
+    with pytest.raises(DataError, match="a Parquet file in a compressed one; decompress it"):
+        Read(path)
 
 
 def test_text_in_a_numeric_parquet_column_is_refused_with_its_row(tmp_path):
@@ -102,6 +137,14 @@ def test_a_parquet_type_that_is_no_feature_is_refused_with_the_way_out(tmp_path)
     with pytest.raises(DataError, match=r"'seen' is of type timestamp.*ignore_columns"):
         Read(path)
     assert Read(path, ignore_columns=["seen"]).rows == [{"bytes": 1.0}]
+
+
+@pytest.mark.parametrize("name", ["label", "seen"])
+def test_a_parquet_type_that_is_no_label_and_no_time_is_refused(tmp_path, name):
+    values = pa.array([["normal"], ["scan"]])
+    pq.write_table(pa.table({"duration": [1.0, 2.0], name: values}), tmp_path / "flows.parquet")
+    with pytest.raises(DataError, match=f"column '{name}' is of type list"):
+        Read(tmp_path / "flows.parquet", time_column="seen" if name == "seen" else "")
 
 
 def test_an_absent_feature_column_is_refused_with_those_that_are_there(tmp_path):

@@ -51,6 +51,12 @@ def test_two_columns_that_could_be_the_label_are_refused():
     assert choose(["a", "Label", "LABEL"], Selection(ignore_columns=("LABEL",)), "f").label_source == "Label"
 
 
+@pytest.mark.parametrize("written", ["label", "Label"])
+def test_a_label_column_that_is_to_be_ignored_is_no_label_and_no_feature(written):
+    found = choose(["a", written], Selection(ignore_columns=("label",)), "f")
+    assert (found.features, found.label_source, found.ignored) == (("a",), None, (written,))
+
+
 @pytest.mark.parametrize(
     ("wishes", "says"),
     [

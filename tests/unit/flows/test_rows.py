@@ -72,8 +72,8 @@ def test_small_whole_numbers_do_not_collide():
 def test_a_held_out_part_is_near_its_size_and_its_complement_is_the_rest(fraction, seed):
     hashes = row_hashes(batch([(float(row), "tcp", 0.0) for row in range(4000)]), CONTRACT)
     held_out = in_fraction(hashes, fraction, seed)
-    # Four standard deviations of 4000 draws.
-    assert abs(held_out.mean() - fraction) < 4 * (fraction * (1 - fraction) / 4000) ** 0.5 + 1 / 4000
+    # Six standard deviations of 4000 draws: of all the examples ever tried, chance takes none further.
+    assert abs(held_out.mean() - fraction) < 6 * (fraction * (1 - fraction) / 4000) ** 0.5 + 1 / 4000
 
 
 def test_parts_of_other_seeds_differ_and_of_the_same_agree():

@@ -1,4 +1,5 @@
 import hashlib
+import os
 
 import pytest
 from netanomaly.errors import DataError
@@ -67,6 +68,26 @@ def test_a_source_that_is_not_there_is_told_with_the_way_out(tmp_path, monkeypat
         sources.resolve([item])
     with pytest.raises(DataError, match="no data source is given"):
         sources.resolve([])
+
+
+@pytest.mark.parametrize("source", ["", "/*.csv"])
+def test_a_link_that_leads_nowhere_is_not_left_out_without_a_word(folder, source):
+    (folder / "lost.csv").symlink_to("elsewhere.csv")
+    with pytest.raises(DataError, match=r"lost\.csv' is a link that leads nowhere"):
+        sources.resolve([f"{folder}{source}"])
+
+
+def test_a_folder_below_that_may_not_be_read_is_not_left_out_without_a_word(folder, monkeypatch):
+    scandir = os.scandir
+
+    def denied(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(DataError, match="deep' cannot be read: Permission denied"):
+        sources.resolve([str(folder)])
 
 
 def test_one_file_is_identified_by_its_bytes_alone(tmp_path):

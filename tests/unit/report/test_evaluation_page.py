@@ -149,6 +149,16 @@ def test_a_model_judged_on_its_training_rows_is_not_trusted():
     assert found.headline == "Do not trust these figures"
 
 
+def test_what_few_calibration_rows_explain_is_no_broken_promise():
+    """9 false alarms of 251 where 0 to 9 were to be expected: the interval of the 9 alone would say 3.6 times too many."""
+    at = at_threshold(false_positive_rate={"value": 9 / 251, "low": 0.0165, "high": 0.067})
+    expected = {"evaluated": {"rows": 251, "expected": 2.51, "low": 0, "high": 9}}
+    title = "Keeps its promise on false alarms?"
+    assert answers(evaluation(at_threshold=at, false_alarms=expected))[title].status == "note"
+    expected["evaluated"]["high"] = 8
+    assert answers(evaluation(at_threshold=at, false_alarms=expected))[title].status == "warning"
+
+
 def test_parts_of_one_source_that_were_held_apart_are_trusted():
     same = run.ingest_report("train")
     parts = {"training_data": {**same, "part": "training"}, "evaluation_data": {**same, "part": "evaluation"}}
@@ -170,6 +180,42 @@ def test_leaked_rows_weigh_by_their_share(share, status):
         answers(evaluation(repeats=seen), validation={**run.validation(), "overlap": {"share": 0.9}})[title].status
         == status
     )
+
+
+@pytest.mark.parametrize(
+    ("area", "at", "status", "brief"),
+    [
+        ((0.351, 0.302, 0.399), {}, "bad", "it is no better than chance"),
+        ((0.53, 0.49, 0.57), {}, "warning", "it may be no better than chance"),
+        ((0.874, 0.85, 0.9), {"recall": 0.0}, "bad", "an attack is no likelier to raise an alert than a normal flow"),
+        ((0.955, 0.941, 0.968), {"recall": 0.3}, "warning", "it misses most attacks"),
+        ((0.955, 0.941, 0.968), {}, "good", ""),
+    ],
+)
+def test_a_model_that_tells_nothing_apart_is_not_usable(area, at, status, brief):
+    found = evaluation(
+        roc_auc=dict(zip(("value", "low", "high"), area, strict=True)),
+        at_threshold=at_threshold(**at),
+        classes=run.evaluation()["classes"][:1],
+    )
+    check = answers(found)["Does it tell attacks from normal flows?"]
+    assert (check.status, check.brief) == (status, brief)
+    judged = verdict(found, validation={"verdict": "pass"})
+    assert judged.status == status
+    assert judged.headline.startswith("Not usable") is (status == "bad")
+
+
+def test_of_few_attacks_none_caught_is_no_proof():
+    few = evaluation(attacks=5, at_threshold=at_threshold(recall=0.0))
+    assert answers(few)["Does it tell attacks from normal flows?"].status == "warning"
+
+
+def test_of_attacks_alone_neither_precision_nor_the_alert_rate_says_anything():
+    at = {name: value for name, value in at_threshold().items() if name != "false_positive_rate"}
+    attacks = evaluation(normal=0, attacks=1400, roc_auc=None, recall_at=[], at_threshold=at)
+    text = page(evaluation=attacks).text
+    assert "Precision at the threshold" not in text
+    assert "As many alerts as planned?" not in text
 
 
 @pytest.mark.parametrize(

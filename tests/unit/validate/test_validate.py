@@ -35,13 +35,15 @@ def records(rows, seed, **wishes):
 
 @pytest.fixture
 def judge(tmp_path):
-    def judge(training, evaluation=None, normal_labels=(), training_rows="auto", wishes=None, **validation: Any):
+    def judge(
+        training, evaluation=None, normal_labels=(), training_rows="auto", wishes=None, held_out="no", **validation: Any
+    ):
         reports = []
         for name, content in (("t", training), ("e", evaluation or records(400, seed=2))):
             path = tmp_path / f"{name}.csv"
             path.write_text(content)
             reports.append(Ingested(tmp_path, path, normal_labels=list(normal_labels), **(wishes or {})).report)
-        report = validate(reports[0], reports[1], Parameters(validation, training_rows, list(normal_labels), "no"))
+        report = validate(reports[0], reports[1], Parameters(validation, training_rows, list(normal_labels), held_out))
         return report, {finding["rule"]: finding for finding in report["findings"]}
 
     return judge
@@ -145,10 +147,18 @@ def test_attacks_among_the_rows_to_train_on_are_warned_of(judge):
 
 
 def test_values_outside_a_given_range_refuse(judge):
-    report, found = judge(T, ranges={"src_bytes": [0, 1000], "absent": [0, 1]})
+    report, found = judge(T, ranges={"src_bytes": [0, 1000]})
     assert report["verdict"] == "refuse"
     assert "over 1000" in found["out_of_range"]["message"]
     assert not judge(T, ranges={"src_bytes": [0, None]})[1]
+
+
+@pytest.mark.parametrize("column", ["src_bytse", "protocol", "label"])
+def test_a_range_for_what_is_no_column_of_numbers_refuses(judge, column):
+    """Else a slip of the pen would switch off what the range is there for."""
+    report, found = judge(T, ranges={column: [0, 1]})
+    assert report["verdict"] == "refuse"
+    assert f"names {column!r}, which is no feature that holds numbers" in found["out_of_range"]["message"]
 
 
 def test_a_normal_label_that_no_record_has_is_a_warning(judge):
@@ -156,6 +166,14 @@ def test_a_normal_label_that_no_record_has_is_a_warning(judge):
     assert "'begnin'" in found["unknown_normal_label"]["message"]
     assert report["verdict"] == "pass"
     assert "no_known_label" in judge(T, normal_labels=["begnin"])[1]
+
+
+def test_of_a_part_held_out_of_normal_rows_alone_the_way_out_is_another_source(judge):
+    only_normal = records(400, 2, label=lambda row: "normal")
+    message = judge(T, only_normal, held_out="yes")[1]["one_class_only"]["message"]
+    assert "a part held out of the training data, holds only normal rows" in message
+    assert "evaluation_data_source" in message
+    assert "ignore_columns" in message
 
 
 def test_unlabelled_evaluation_data_passes_with_a_warning(judge):
