@@ -89,7 +89,7 @@ class Cluster:
         requests.post(f"{self.host}/apis/v2beta1/{path}", timeout=60).raise_for_status()
 
     def tasks(self, run_id: str) -> list[dict[str, Any]]:
-        """Tasks as the API has them; every attempt of every stage is one called `executor`."""
+        """Tasks as the API has them; each stage has one called `executor`, its attempts `executor(0)` and so on."""
         return list(self.api(f"runs/{run_id}").get("run_details", {}).get("task_details", []))
 
     def executed(self, run_id: str) -> int:
