@@ -59,11 +59,13 @@ class Scope:
                 yield task
 
     def soon(self) -> Iterator[Task]:
-        """Tasks that wait for running ones only, and run for certain if those succeed."""
-        for task in self.dag.tasks.values():
-            before = {self.states[name] for name in task.after}
-            if self.states[task.name] == WAITING and task.condition is None and before <= {SUCCEEDED, RUNNING, READY}:
-                yield task
+        """Tasks that are next, or next but one, and run for certain if those before them succeed."""
+        ahead = {name for name, state in self.states.items() if state in (SUCCEEDED, RUNNING, READY)}
+        for _ in range(2):
+            found = [task for task in self.dag.tasks.values() if task.name not in ahead and ahead.issuperset(task.after)]
+            found = [task for task in found if self.states[task.name] == WAITING and task.condition is None]
+            yield from found
+            ahead |= {task.name for task in found}
 
     def settle(self, task: Task, state: str, outputs: Mapping[str, Any] | None = None) -> None:
         """Note a task's last state and what came out of it."""
