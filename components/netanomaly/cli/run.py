@@ -98,7 +98,8 @@ def run(
             run_id=str(uuid.uuid4()),
             launcher=launcher,
             on_event=show,
-            # They are for evicted pods and memory kills. Here a stage that failed would fail again: what may pass is retried inside it.
+            # They are for evicted pods and memory kills. Here a stage that failed would fail again: what may pass is
+            # retried inside it.
             retries=False,
         )
     _keep(result, run_dir)
