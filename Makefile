@@ -16,7 +16,9 @@ UV := $(shell command -v uv || echo .tools/bin/uv)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@if [ -t 1 ]; then bold=$$'\033[1m' plain=$$'\033[0m'; fi; \
+	awk -F ':.*## ' -v bold="$${bold:-}" -v plain="$${plain:-}" \
+	  '/^[a-z][a-z-]*:.*## / {printf "  %s%-16s%s %s\n", bold, $$1, plain, $$2}' $(MAKEFILE_LIST)
 
 .tools/bin/uv:
 	@$(PYTHON) -m venv --help >/dev/null 2>&1 || { echo "error: $(PYTHON) with the venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 2; }
