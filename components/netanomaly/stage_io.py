@@ -50,6 +50,7 @@ class Stage:
         self._output_file = outputs.get("outputFile")
         self._metadata: dict[str, dict[str, Any]] = {}
         self._last_progress = 0.0
+        self._rows = self._rows_told = 0
 
     def parameter(self, name: str) -> Any:
         """One parameter's value; numbers that are whole come as int, however KFP carried them."""
@@ -122,11 +123,17 @@ class Stage:
         self._metadata.setdefault(name, {}).update(metadata)
 
     def progress(self, rows: int) -> None:
-        """Say how many rows are done, at most once a second."""
+        """Say how many rows are done, at most once a second, and in the end."""
+        self._rows = rows
         now = time.monotonic()
         if now - self._last_progress >= _SECONDS_BETWEEN_PROGRESS_LINES:
             self._last_progress = now
-            print(f"progress: {rows} rows", file=sys.stderr, flush=True)  # noqa: T201 - a stage's log is its standard error
+            self._tell_rows()
+
+    def _tell_rows(self) -> None:
+        if self._rows != self._rows_told:
+            self._rows_told = self._rows
+            print(f"progress: {self._rows} rows", file=sys.stderr, flush=True)  # noqa: T201 - a stage's log is its standard error
 
     def tell(self, result: Mapping[str, Any]) -> None:
         """Say what came of it in one line of the log, which is all that a cluster's API serves of a stage."""
@@ -137,6 +144,7 @@ class Stage:
 
         Every artefact that is a file gets its `digest` and its size in `bytes` as metadata.
         """
+        self._tell_rows()
         if self._output_file is None:
             return
         artifacts = {}

@@ -65,6 +65,14 @@ def test_a_stage_that_ends_well_writes_its_outputs_and_their_metadata_with_uncha
     assert (tmp_path / "p/version").read_text() == "7"
 
 
+def test_the_log_tells_how_many_rows_were_done_however_fast(tmp_path, capsys):
+    with stage_io.stage(arguments(executor_input(tmp_path))) as stage:
+        for rows in (5, 7, 9):
+            stage.progress(rows)
+    told = re.findall(r"(?m)^progress: (\d+) rows$", capsys.readouterr().err)
+    assert (told[0], told[-1]) == ("5", "9")
+
+
 def test_parameters_become_a_checked_dataclass_and_whole_doubles_become_integers(tmp_path):
     with stage_io.stage(arguments(executor_input(tmp_path, count=3.0, share=1.0, names=["a"]))) as stage:
         assert stage.parameters(Parameters) == Parameters(count=3, share=1.0, names=["a"])

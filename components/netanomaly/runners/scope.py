@@ -62,7 +62,9 @@ class Scope:
         """Tasks that are next, or next but one, and run for certain if those before them succeed."""
         ahead = {name for name, state in self.states.items() if state in (SUCCEEDED, RUNNING, READY)}
         for _ in range(2):
-            found = [task for task in self.dag.tasks.values() if task.name not in ahead and ahead.issuperset(task.after)]
+            found = [
+                task for task in self.dag.tasks.values() if task.name not in ahead and ahead.issuperset(task.after)
+            ]
             found = [task for task in found if self.states[task.name] == WAITING and task.condition is None]
             yield from found
             ahead |= {task.name for task in found}
