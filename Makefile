@@ -160,7 +160,7 @@ soak-registry: setup ## Long tests of the registry: faults, kills, an outage (SO
 	NETANOMALY_SOAK_SECONDS=$(SOAK_SECONDS) NETANOMALY_SOAK_EXAMPLES=500 \
 	  $(SOAK) -rP tests/store/test_soak.py tests/store/test_states.py
 
-# Half an hour: what `make test` does with forty quick containers and one light image, with two thousand and with all.
+# Some ten minutes: what `make test` does with forty quick containers and one light image, with two thousand and with all.
 .PHONY: soak-images
 soak-images: images ## Long tests of images: two thousand short containers, every image built a second time
 	NETANOMALY_SOAK=1 $(SOAK) --durations 0 --durations-min 1 tests/e2e/test_docker_launcher.py tests/e2e/test_builds.py -k 'under_load or second_build'
