@@ -121,7 +121,8 @@ def test_e2e_gives_the_tests_addresses_and_credentials_as_they_are(tree):
 
 def test_e2e_leaves_no_port_forward_running(tree):
     run(tree, "up")
-    run(tree, "e2e")
+    ended, _ = run(tree, "e2e")
+    assert ended.returncode == 0, ended.stderr
     forwards = (tree / "calls.forwards").read_text().split()
     assert len(forwards) == 3
     for forward in forwards:
