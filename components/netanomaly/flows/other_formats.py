@@ -5,22 +5,24 @@ import re
 from netanomaly.errors import DataError
 
 _AS_RECORDS = "write its records as CSV or Parquet, one row each"
+# What follows such a format's name, and no name of a column: a header may well begin with FEA1.
+_BINARY = rb"[\x00-\x08\x0e-\x1f]"
 _PACKETS = "a capture of packets; make flow records of it first, with a flow meter"
 _OTHERS = {
     rb"\xd4\xc3\xb2\xa1|\xa1\xb2\xc3\xd4|\x4d\x3c\xb2\xa1|\xa1\xb2\x3c\x4d|\x0a\x0d\x0d\x0a": _PACKETS,
     rb"PK\x03\x04": "a zip archive (or a spreadsheet); unpack it, or save it as CSV",
-    rb"PAR1": "a Parquet file in a compressed one; decompress it: Parquet is compressed inside",
-    rb"ARROW1|FEA1": "an Arrow file; write it as Parquet",
-    rb"SQLite format 3": "a database; export the table as CSV",
+    rb"PAR1" + _BINARY: "a Parquet file in a compressed one; decompress it: Parquet is compressed inside",
+    rb"(ARROW1|FEA1)" + _BINARY: "an Arrow file; write it as Parquet",
+    rb"SQLite format 3\x00": "a database; export the table as CSV",
     rb"\x93NUMPY": "a NumPy array; write it as CSV or Parquet with named columns",
     rb"\s*\{\s*(\"|\})|\s*\[\s*(\{|\[|\])": f"JSON and not CSV; {_AS_RECORDS}",
-    rb"\s*#(separator|fields|path)\b": "a Zeek log with its own header; write it as CSV with the names in the first line",
-    rb"\s*<(!doctype|html|\?xml)": "a web page or XML and not CSV; look into it: it may be an error in place of the data",
+    rb"\s*#(separator |(fields|path)\t)": "a Zeek log with its own header; write it as CSV with the names in the first line",
+    rb"\s*<(?i:!doctype|html|\?xml)": "a web page or XML and not CSV; look into it: it may be an error in place of the data",
 }
 
 
 def refuse(start: bytes, uri: str) -> None:
     """Raise DataError where a text file's first bytes are those of another format."""
     for pattern, what in _OTHERS.items():
-        if re.match(pattern, start, re.IGNORECASE):
+        if re.match(pattern, start):
             raise DataError(f"{uri} is {what}")

@@ -194,15 +194,16 @@ def split(
     needed = rows_needed(budget)
     wanted = max(int(rows * _CALIBRATION_SHARE), needed, _PLENTY_TO_CALIBRATE if rows >= 2 * _PLENTY_TO_FIT else 0)
     calibrating = min(wanted, rows // 2)
+    too_few = f"{rows} rows to train on (of labelled data the normal ones) are too few"
     if calibrating < needed:
         raise DataError(
-            f"{rows} rows to train on (of labelled data the normal ones) are too few: an alert budget of {budget:g} needs {2 * needed} of them, half to fit "
+            f"{too_few}: an alert budget of {budget:g} needs {2 * needed} of them, half to fit "
             f"and half to calibrate (of more than {sampling.SAMPLED_ROWS} that many are drawn); give more rows, or allow "
             "more alerts"
         )
     if rows - calibrating < minimum_rows:
         raise DataError(
-            f"{rows} rows to train on (of labelled data the normal ones) are too few: the detector is fitted on {rows - calibrating} of them and needs "
+            f"{too_few}: the detector is fitted on {rows - calibrating} of them and needs "
             f"{minimum_rows}; give at least {2 * max(minimum_rows, needed)} rows"
         )
     shuffled = np.random.default_rng([seed, 1]).permutation(rows)

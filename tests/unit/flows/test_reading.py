@@ -56,6 +56,11 @@ def test_codes_named_as_categories_are_text_and_6_is_6_0(tmp_path):
     assert Read(tmp_path / "b.parquet", categorical_columns=["code"]).column("code") == ["6", None]
 
 
+@pytest.mark.parametrize("name", ["fea1", "FEA1", "par1", "ARROW1", "#path", "SQLite format 3"])
+def test_a_column_may_be_called_as_another_format_begins(tmp_path, name):
+    assert Read(write(tmp_path / "a.csv", f"{name},n\n1,2\n")).column(name) == [1.0]
+
+
 def test_blanks_around_header_names_are_removed_and_counted(tmp_path):
     read = Read(write(tmp_path / "a.csv", " bytes, proto,label \n1,tcp,normal\n"))
     assert read.contract.features == ("bytes", "proto")
