@@ -1,13 +1,13 @@
 """The training pipeline: traffic records in, a registered anomaly detector out."""
 
 from kfp import dsl
-from netanomaly.describe.component import describe
-from netanomaly.evaluate.component import evaluate
-from netanomaly.ingest.component import ingest
-from netanomaly.prepare.component import prepare
-from netanomaly.register.component import register
-from netanomaly.train.component import train
-from netanomaly.validate.component import validate
+from netanomaly.stages.describe.component import describe
+from netanomaly.stages.evaluate.component import evaluate
+from netanomaly.stages.ingest.component import ingest
+from netanomaly.stages.prepare.component import prepare
+from netanomaly.stages.register.component import register
+from netanomaly.stages.train.component import train
+from netanomaly.stages.validate.component import validate
 
 from pipelines.cluster import OBJECT_STORE, settle
 

@@ -26,7 +26,7 @@ _PACKAGE = Path(__file__).resolve().parent
 # Relative to the checkout: what else goes into every image, or decides how it is made.
 _RECIPE = ("images/stage.Dockerfile", "images/install.py", "images/sbom.py", "images/pip.txt", "LICENSE")
 # Of the package: for people's machines, not for images.
-_NOT_IN_IMAGES = ("cli", "cluster", "runners", "compiled", "images.py", "__pycache__")
+_NOT_IN_IMAGES = frozenset({"cli", "cluster", "runners", "compiled", "images.py", "__pycache__"})
 
 
 def image(stage: str) -> str:
@@ -82,10 +82,11 @@ def inputs(stage: str) -> dict[str, Path]:
         raise FileNotFoundError(2, "images are built from a source checkout", str(_PACKAGE))
     files = {Path(name).name: root / name for name in _RECIPE}
     files["requirements.txt"] = root / "requirements" / f"{stage}.txt"
-    others = {folder.parent.name for folder in _PACKAGE.glob("*/component.py")} - {stage}
+    others = {folder.parent.name for folder in _PACKAGE.glob("stages/*/component.py")} - {stage}
     for path in _PACKAGE.rglob("*"):
         parts = path.relative_to(_PACKAGE).parts
-        left_out = parts[0] in others or path.name == "component.py" or set(parts) & set(_NOT_IN_IMAGES)
+        another_stage = parts[0] == "stages" and not others.isdisjoint(parts[1:2])
+        left_out = another_stage or path.name == "component.py" or not _NOT_IN_IMAGES.isdisjoint(parts)
         if path.is_file() and not left_out:
             files["/".join(("lib", "netanomaly", *parts))] = path
     return files

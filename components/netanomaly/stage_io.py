@@ -219,9 +219,9 @@ def stage(argv: list[str]) -> Iterator[Stage]:
 def _parse(argv: list[str]) -> argparse.Namespace:
     name = Path(sys.argv[0]).parent.name if sys.argv[0].endswith("__main__.py") else "stage"
     parser = argparse.ArgumentParser(
-        prog=f"python -m netanomaly.{name}",
+        prog=f"python -m netanomaly.stages.{name}",
         description=f"The {name} stage. Kubeflow Pipelines starts it with the executor input of its task; "
-        f"its inputs and outputs are described in netanomaly/{name}/component.py.",
+        f"its inputs and outputs are described in netanomaly/stages/{name}/component.py.",
         epilog="exit codes: 0 done, 1 defect, 2 the input is wrong, 3 an outside failure, 4 a gate said no",
     )
     parser.add_argument(

@@ -43,7 +43,7 @@ def promise(detector: str, normal: Any, seed: int) -> Figures:
     import numpy as np
     from netanomaly.metrics.thresholds import calibrate
     from netanomaly.models.detector import make
-    from netanomaly.train.program import split
+    from netanomaly.stages.train.program import split
 
     order = np.random.default_rng([seed, 11]).permutation(len(normal))
     judged, training = normal.take(order[: len(order) * 3 // 10]), normal.take(order[len(order) * 3 // 10 :])

@@ -7,8 +7,8 @@ from pathlib import Path
 import netanomaly
 import pytest
 
-PACKAGE = Path(netanomaly.__file__).parent
-STAGES = sorted(path.parent.name for path in PACKAGE.glob("*/component.py"))
+FOLDER = Path(netanomaly.__file__).parent / "stages"
+STAGES = sorted(path.parent.name for path in FOLDER.glob("*/component.py"))
 LIGHT = ["prepare", "validate", "describe", "register"]
 HEAVY_LIBRARIES = {"numpy", "pandas", "pyarrow", "scipy", "sklearn"}
 
@@ -24,24 +24,24 @@ def loaded_after(code: str) -> set[str]:
 def test_there_are_seven_stages_of_three_modules_each():
     assert STAGES == ["describe", "evaluate", "ingest", "prepare", "register", "train", "validate"]
     for stage in STAGES:
-        assert {"component.py", "program.py", "__main__.py"} <= {path.name for path in (PACKAGE / stage).iterdir()}
+        assert {"component.py", "program.py", "__main__.py"} <= {path.name for path in (FOLDER / stage).iterdir()}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_program_never_loads_kfp(stage):
-    assert "kfp" not in loaded_after(f"import netanomaly.{stage}.program, netanomaly.{stage}.__main__")
+    assert "kfp" not in loaded_after(f"import netanomaly.stages.{stage}.program, netanomaly.stages.{stage}.__main__")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_component_never_loads_data_libraries(stage):
-    assert not HEAVY_LIBRARIES & loaded_after(f"import netanomaly.{stage}.component")
+    assert not HEAVY_LIBRARIES & loaded_after(f"import netanomaly.stages.{stage}.component")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_help_answers_without_loading_what_the_work_needs(stage):
     code = (
-        f"import runpy; sys.argv = ['netanomaly.{stage}', '--help']\n"
-        f"try: runpy.run_module('netanomaly.{stage}', run_name='__main__')\n"
+        f"import runpy; sys.argv = ['netanomaly.stages.{stage}', '--help']\n"
+        f"try: runpy.run_module('netanomaly.stages.{stage}', run_name='__main__')\n"
         "except SystemExit as ended: assert ended.code == 0"
     )
     assert not (HEAVY_LIBRARIES | {"kfp", "minio", "jinja2", "joblib"}) & loaded_after(code)
@@ -50,7 +50,7 @@ def test_help_answers_without_loading_what_the_work_needs(stage):
 @pytest.mark.parametrize("stage", LIGHT)
 def test_a_light_stage_works_where_no_data_library_is_installed(stage):
     blocked = "\n".join(f"sys.modules[{name!r}] = None" for name in sorted(HEAVY_LIBRARIES))
-    loaded_after(f"{blocked}\nimport netanomaly.{stage}.program")
+    loaded_after(f"{blocked}\nimport netanomaly.stages.{stage}.program")
 
 
 def test_the_command_line_answers_help_without_loading_what_the_work_needs():
@@ -63,7 +63,7 @@ def test_the_command_line_answers_help_without_loading_what_the_work_needs():
 
 def test_a_stage_started_by_hand_says_what_it_is():
     finished = subprocess.run(
-        [sys.executable, "-m", "netanomaly.describe", "--help"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "netanomaly.stages.describe", "--help"], capture_output=True, text=True, check=False
     )
     assert "describe stage" in finished.stdout
-    assert "netanomaly/describe/component.py" in finished.stdout
+    assert "netanomaly/stages/describe/component.py" in finished.stdout

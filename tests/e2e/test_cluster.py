@@ -163,7 +163,7 @@ def test_4_register_killed_in_the_middle_is_tried_again_and_registers_one_versio
     wanted = {**configuration, "registry": registry}
     with register_without_its_store(cluster, package, wanted) as (run_id, opened):
         (pod,) = cluster.pods(run_id, "register")
-        until(lambda: cluster.kill(pod.metadata.name, "netanomaly.register"), 60)
+        until(lambda: cluster.kill(pod.metadata.name, "netanomaly.stages.register"), 60)
         opened(True)
         assert ended(cluster, run_id) == "SUCCEEDED"
     assert len(cluster.pods(run_id, "register")) == 2

@@ -45,7 +45,7 @@ print(json.dumps({
     "pip": [str(path) for place in ("usr/lib", "usr/local/lib", "opt") for path in (top / place).rglob("pip-*")],
     "tests": [str(path) for path in root.rglob("tests") if path.is_dir()] + [str(path) for path in root.rglob("SelfTest")],
     "left": [str(path) for pattern in left for path in top.glob(pattern)],
-    "stages": sorted(path.parent.name for path in root.glob("netanomaly/*/__main__.py")),
+    "stages": sorted(path.parent.name for path in root.glob("netanomaly/stages/*/__main__.py")),
 }))
 """
 

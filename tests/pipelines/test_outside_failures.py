@@ -81,7 +81,7 @@ def processes(of: Path, module: str = "netanomaly") -> list[int]:
 def kill_stage(stage: str, workdir: Path) -> None:
     """SIGKILL to the stage's own process, as the kernel does when memory runs out."""
     end = time.monotonic() + 10
-    while not (found := processes(workdir, f"netanomaly.{stage}")):
+    while not (found := processes(workdir, f"netanomaly.stages.{stage}")):
         assert time.monotonic() < end, f"no process of {stage}"
         time.sleep(0.005)
     for pid in found:

@@ -8,8 +8,8 @@ import pytest
 from minio.commonconfig import ENABLED, Filter
 from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 from netanomaly.errors import InputError
-from netanomaly.register.bucket import make_ready
 from netanomaly.registry import open_registry
+from netanomaly.stages.register.bucket import make_ready
 
 from tests.store import servers
 
@@ -66,7 +66,7 @@ def test_the_job_ends_with_one_line_and_its_code_where_the_store_does_not_answer
         "AWS_SECRET_ACCESS_KEY": "secret",
         "S3_RETRY_SECONDS": "0.2",
     }
-    command = [sys.executable, "-m", "netanomaly.register.bucket", "s3://netanomaly/registry"]
+    command = [sys.executable, "-m", "netanomaly.stages.register.bucket", "s3://netanomaly/registry"]
     ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ended.returncode, len(ended.stderr.splitlines())) == (3, 1), ended.stderr
     assert "cannot be reached" in ended.stderr

@@ -10,8 +10,8 @@ import pytest
 from Crypto.PublicKey import ECC
 from netanomaly.errors import DataError, StoreRefused, StoreUnavailable
 from netanomaly.flows import objects, sources
-from netanomaly.ingest.program import Parameters, ParquetSink, ingest
 from netanomaly.registry.signing import SIGN_KEY, TRUSTED_KEYS
+from netanomaly.stages.ingest.program import Parameters, ParquetSink, ingest
 
 from tests.command import ROOT, netanomaly
 from tests.store import servers

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from netanomaly.evaluate.program import decide
 from netanomaly.metrics.comparison import Pairs, compare
 from netanomaly.metrics.detection import roc_auc
 from netanomaly.metrics.distribution import Distribution, ScoreCounts
-from netanomaly.register.program import promotion
+from netanomaly.stages.evaluate.program import decide
+from netanomaly.stages.register.program import promotion
 
 ATTACK = np.arange(3000) >= 2000
 CLASSES = np.where(ATTACK, np.where(np.arange(3000) % 5 == 0, 2, 1), 0).astype(np.int32)

@@ -3,7 +3,7 @@
 import copy
 import json
 
-from netanomaly.describe.program import Evidence, describe, headline
+from netanomaly.stages.describe.program import Evidence, describe, headline
 
 METRICS = {
     "rows": 4,

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from netanomaly.errors import ConfigError, DataError, ModelError
-from netanomaly.evaluate.program import Parameters, evaluate
-from netanomaly.evaluate.scoring import Champion
 from netanomaly.models.row_keys import distinct_keys
-from netanomaly.train import program as training
+from netanomaly.stages.evaluate.program import Parameters, evaluate
+from netanomaly.stages.evaluate.scoring import Champion
+from netanomaly.stages.train import program as training
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from tests.unit.models_data import traffic, write

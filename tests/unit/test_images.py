@@ -73,11 +73,11 @@ def test_what_is_in_every_image_changes_every_tag(checkout, path):
 
 
 def test_what_is_in_one_image_changes_its_tag_alone(checkout):
-    assert changed_by(checkout / "components/netanomaly/train/program.py") == {"train"}
+    assert changed_by(checkout / "components/netanomaly/stages/train/program.py") == {"train"}
     assert changed_by(checkout / "requirements/ingest.txt") == {"ingest"}
 
 
-@pytest.mark.parametrize("path", ["cli/run.py", "runners/host.py", "train/component.py", "images.py"])
+@pytest.mark.parametrize("path", ["cli/run.py", "runners/host.py", "stages/train/component.py", "images.py"])
 def test_what_is_in_no_image_changes_no_tag(checkout, path):
     assert changed_by(checkout / "components/netanomaly" / path) == set()
 
@@ -89,7 +89,7 @@ def test_another_base_image_changes_every_tag(checkout, monkeypatch):
 
 
 def test_an_uncommitted_change_shows_in_the_tags_it_concerns(checkout):
-    (checkout / "components/netanomaly/train/new.py").write_text("x = 1\n")
+    (checkout / "components/netanomaly/stages/train/new.py").write_text("x = 1\n")
     assert {stage for stage, tag in tags().items() if tag.endswith("-dirty")} == {"train"}
     (checkout / "README.md").write_text("x\n")
     assert {stage for stage, tag in tags().items() if tag.endswith("-dirty")} == {"train"}
@@ -97,7 +97,7 @@ def test_an_uncommitted_change_shows_in_the_tags_it_concerns(checkout):
 
 def test_byte_code_of_this_machine_is_no_part_of_an_image(checkout):
     before = tags()
-    cache = checkout / "components/netanomaly/train/__pycache__"
+    cache = checkout / "components/netanomaly/stages/train/__pycache__"
     cache.mkdir()
     (cache / "program.cpython-311.pyc").write_bytes(b"x")
     assert [tag.removesuffix("-dirty") for tag in tags().values()] == list(before.values())

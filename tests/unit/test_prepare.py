@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from netanomaly.errors import ConfigError, InputError
-from netanomaly.prepare.program import Overrides, Prepared, prepare, resolved_configuration
+from netanomaly.stages.prepare.program import Overrides, Prepared, prepare, resolved_configuration
 
 DOCUMENT = {"model_name": "m", "data_source": "a.csv", "evaluation_data_source": "b.csv", "registry": "s3://r/x"}
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 from netanomaly.models.catalogue import CATALOGUE
-from netanomaly.train.program import train
+from netanomaly.stages.train.program import train
 
 from tests.unit.models_data import traffic, write
 from tests.unit.test_models_behaviour import SMALL

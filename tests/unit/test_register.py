@@ -2,7 +2,7 @@
 
 import pytest
 from netanomaly.errors import GateRefusal
-from netanomaly.register.program import admit
+from netanomaly.stages.register.program import admit
 
 
 def test_a_model_that_passed_is_admitted():

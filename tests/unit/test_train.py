@@ -12,8 +12,8 @@ import pytest
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.models.row_keys import are_among, distinct_keys
 from netanomaly.models.rows import UNSEEN, Rows
-from netanomaly.train import sampling
-from netanomaly.train.program import Parameters, refusal, split, train
+from netanomaly.stages.train import sampling
+from netanomaly.stages.train.program import Parameters, refusal, split, train
 
 from tests.unit.models_data import traffic, write
 

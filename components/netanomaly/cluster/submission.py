@@ -8,7 +8,7 @@ from typing import Any
 from netanomaly import config
 from netanomaly.cluster.pipelines import Package
 from netanomaly.errors import ConfigError
-from netanomaly.prepare.program import check
+from netanomaly.stages.prepare.program import check
 
 # The pipeline's parameter that holds the configuration.
 _CONFIGURATION = "configuration"

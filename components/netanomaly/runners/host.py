@@ -180,8 +180,8 @@ class _Begun:
 
 
 def _is_stage(module: str) -> bool:
-    package, _, stage = module.partition(".")
-    return package == "netanomaly" and stage.isidentifier()
+    package, _, stage = module.rpartition(".")
+    return package == "netanomaly.stages" and stage.isidentifier()
 
 
 def _pump(output: int, result: int, log: StageLog) -> bytes:

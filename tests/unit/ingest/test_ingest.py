@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows import sources
 from netanomaly.flows.contract import ROW_GROUP_ROWS, read_contract
-from netanomaly.ingest.__main__ import main
-from netanomaly.ingest.program import Parameters, ParquetSink, ingest
+from netanomaly.stages.ingest.__main__ import main
+from netanomaly.stages.ingest.program import Parameters, ParquetSink, ingest
 
 DEFAULTS: dict[str, Any] = {
     "identity": "", "csv": {}, "label_column": "label", "feature_columns": [], "categorical_columns": [],

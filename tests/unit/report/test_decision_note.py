@@ -1,7 +1,7 @@
 """The decision as a note: what was decided, why, and nothing that data could turn into markup."""
 
-from netanomaly.evaluate.program import decide
 from netanomaly.report import decision_note
+from netanomaly.stages.evaluate.program import decide
 
 from tests.unit import report_documents as documents
 

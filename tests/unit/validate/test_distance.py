@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from netanomaly.validate.distance import kolmogorov_smirnov, total_variation
+from netanomaly.stages.validate.distance import kolmogorov_smirnov, total_variation
 
 RANKS = np.linspace(0, 1, 101)
 

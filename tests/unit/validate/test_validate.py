@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from netanomaly.validate.evidence import Parameters
-from netanomaly.validate.program import validate
-from netanomaly.validate.rows import overlap
+from netanomaly.stages.validate.evidence import Parameters
+from netanomaly.stages.validate.program import validate
+from netanomaly.stages.validate.rows import overlap
 
 from tests.unit.ingest.test_ingest import Ingested
 
@@ -245,7 +245,7 @@ def test_nsl_kdd_passes_with_honest_warnings(shared_data, tmp_path):
 def test_the_gate_loads_no_heavy_library():
     """It judges by the reports alone, and starts at once."""
     code = (
-        "import sys, netanomaly.validate.program; "
+        "import sys, netanomaly.stages.validate.program; "
         "print(sorted({'numpy','pandas','pyarrow','sklearn','kfp','jinja2'} & set(sys.modules)))"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

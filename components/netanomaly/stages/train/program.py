@@ -24,7 +24,7 @@ from netanomaly.models.explanation import Typical
 from netanomaly.models.model import AnomalyModel, versions
 from netanomaly.models.row_keys import distinct_keys
 from netanomaly.models.rows import learn_schema
-from netanomaly.train import sampling
+from netanomaly.stages.train import sampling
 
 # Part of the rows that calibrates, unless the budget needs more; never more than half.
 _CALIBRATION_SHARE = 0.25

@@ -44,6 +44,6 @@ def register(
     """
     return dsl.ContainerSpec(
         image=image("register"),
-        command=["python3", "-m", "netanomaly.register"],
+        command=["python3", "-m", "netanomaly.stages.register"],
         args=["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER],
     )

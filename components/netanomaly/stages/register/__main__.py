@@ -9,9 +9,9 @@ from netanomaly import stage_io
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
-        from netanomaly.register.program import admit, promotion
         from netanomaly.registry import open_registry
         from netanomaly.registry.changes import CHAMPION
+        from netanomaly.stages.register.program import admit, promotion
 
         model = stage.input("model")
         metadata = stage.input_json("model_metadata")

@@ -8,8 +8,8 @@ from netanomaly import stage_io
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.report import data_page
-        from netanomaly.validate.evidence import Parameters
-        from netanomaly.validate.program import validate
+        from netanomaly.stages.validate.evidence import Parameters
+        from netanomaly.stages.validate.program import validate
 
         training, evaluation = stage.input_json("training_report"), stage.input_json("evaluation_report")
         report = validate(training, evaluation, stage.parameters(Parameters))

@@ -11,8 +11,8 @@ from netanomaly.errors import ConfigError
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.flows import sources
-        from netanomaly.prepare.program import Overrides, prepare, resolved_configuration
         from netanomaly.registry import open_registry
+        from netanomaly.stages.prepare.program import Overrides, prepare, resolved_configuration
 
         document = stage.parameter("configuration")
         if not isinstance(document, dict):

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from netanomaly.flows import rules
-from netanomaly.validate import columns, labels, rows
-from netanomaly.validate.evidence import Check, Evidence, Parameters, Report
+from netanomaly.stages.validate import columns, labels, rows
+from netanomaly.stages.validate.evidence import Check, Evidence, Parameters, Report
 
 FORMAT = 1
 PASS, REFUSE = "pass", "refuse"

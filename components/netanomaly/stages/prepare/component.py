@@ -93,6 +93,6 @@ def prepare(
     """
     return dsl.ContainerSpec(
         image=image("prepare"),
-        command=["python3", "-m", "netanomaly.prepare"],
+        command=["python3", "-m", "netanomaly.stages.prepare"],
         args=["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER],
     )

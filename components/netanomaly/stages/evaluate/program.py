@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from netanomaly.errors import DataError
-from netanomaly.evaluate.scoring import Champion, Scored, score_file
 from netanomaly.flows.contract import read_contract
 from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import compare
@@ -17,6 +16,7 @@ from netanomaly.metrics.repeats import repeats
 from netanomaly.metrics.stability import stability
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
+from netanomaly.stages.evaluate.scoring import Champion, Scored, score_file
 
 _COIN_TOSS = 0.5
 # Of the evaluation rows: less of an advantage is not told.

@@ -11,14 +11,14 @@ def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
     stage_io.do_without("pandas")
     # The slowest of them on a thread of its own, which goes on while rows are read.
-    import_module("netanomaly.train.program").import_detectors()
+    import_module("netanomaly.stages.train.program").import_detectors()
 
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         # Heavy imports come after the arguments are parsed: --help stays fast.
         from netanomaly.flows.flow_file import open_flows
-        from netanomaly.train.program import Parameters, refusal, train
+        from netanomaly.stages.train.program import Parameters, refusal, train
 
         validation = stage.input_json("validation_report")
         if stage.parameter("data_verdict") == "refuse":

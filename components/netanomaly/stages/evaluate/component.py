@@ -60,6 +60,6 @@ def evaluate(
     """
     return dsl.ContainerSpec(
         image=image("evaluate"),
-        command=["python3", "-m", "netanomaly.evaluate"],
+        command=["python3", "-m", "netanomaly.stages.evaluate"],
         args=["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER],
     )

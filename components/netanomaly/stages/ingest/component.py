@@ -47,6 +47,6 @@ def ingest(
     """
     return dsl.ContainerSpec(
         image=image("ingest"),
-        command=["python3", "-m", "netanomaly.ingest"],
+        command=["python3", "-m", "netanomaly.stages.ingest"],
         args=["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER],
     )

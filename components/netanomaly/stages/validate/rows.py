@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from netanomaly.validate.evidence import BOTH, Evidence, Observation, Report
+from netanomaly.stages.validate.evidence import BOTH, Evidence, Observation, Report
 
 
 def too_few_rows(data: Evidence, limit: float) -> Iterator[Observation]:

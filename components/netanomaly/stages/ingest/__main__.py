@@ -9,14 +9,14 @@ from netanomaly import stage_io
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
     stage_io.do_without("pandas")
-    for module in ("netanomaly.ingest.program",):
+    for module in ("netanomaly.stages.ingest.program",):
         import_module(module)
 
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.flows.contract import Contract
-        from netanomaly.ingest.program import Parameters, ParquetSink, ingest
+        from netanomaly.stages.ingest.program import Parameters, ParquetSink, ingest
 
         sinks: list[ParquetSink] = []
 

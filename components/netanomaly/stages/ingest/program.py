@@ -17,7 +17,7 @@ from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
 from netanomaly.flows.distinct import DistinctRows
 from netanomaly.flows.profile import Profile
 from netanomaly.flows.reader import NO_LABEL, Reader
-from netanomaly.ingest import splitting
+from netanomaly.stages.ingest import splitting
 
 FORMAT = 1
 

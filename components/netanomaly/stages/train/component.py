@@ -44,6 +44,6 @@ def train(
     """
     return dsl.ContainerSpec(
         image=image("train"),
-        command=["python3", "-m", "netanomaly.train"],
+        command=["python3", "-m", "netanomaly.stages.train"],
         args=["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER],
     )

@@ -34,6 +34,6 @@ def validate(
     """
     return dsl.ContainerSpec(
         image=image("validate"),
-        command=["python3", "-m", "netanomaly.validate"],
+        command=["python3", "-m", "netanomaly.stages.validate"],
         args=["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER],
     )

@@ -8,7 +8,7 @@ from netanomaly import stage_io
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
-        from netanomaly.describe.program import Evidence, describe
+        from netanomaly.stages.describe.program import Evidence, describe
 
         model = stage.input("model")
         with model.open("rb") as file:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from netanomaly.flows.labels import clean_label, is_normal
-from netanomaly.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, listed
+from netanomaly.stages.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, listed
 
 # What data sets call the column that tells attacks: CICIDS, UNSW-NB15, KDD99, CTU-13, IoT-23.
 _LABEL_NAMES = {"label", "labels", "class", "attack", "attack_cat", "attack_type", "is_attack", "detailed-label"}

@@ -1,4 +1,4 @@
-"""Make the bucket of a registry ready: `python3 -m netanomaly.register.bucket s3://bucket/prefix`; can be repeated.
+"""Make the bucket of a registry ready: `python3 -m netanomaly.stages.register.bucket s3://bucket/prefix`; can be repeated.
 
 The set-up job of manifests/base runs it in this stage's image; the server and credentials come from the environment.
 """
@@ -22,7 +22,7 @@ _OURS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
 
 def main(argv: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python3 -m netanomaly.register.bucket", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python3 -m netanomaly.stages.register.bucket", description=__doc__)
     parser.add_argument("registry", metavar="s3://BUCKET/PREFIX", help="URI of the registry")
     uri = parser.parse_args(argv).registry
     try:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from netanomaly.validate.distance import kolmogorov_smirnov, total_variation
-from netanomaly.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report
+from netanomaly.stages.validate.distance import kolmogorov_smirnov, total_variation
+from netanomaly.stages.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report
 
 # Words of a column's name: `src_bytes`, `Flow Bytes/s`, `TotBytes` each hold "bytes".
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

@@ -32,6 +32,6 @@ def describe(
     """
     return dsl.ContainerSpec(
         image=image("describe"),
-        command=["python3", "-m", "netanomaly.describe"],
+        command=["python3", "-m", "netanomaly.stages.describe"],
         args=["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER],
     )

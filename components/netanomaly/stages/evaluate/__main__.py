@@ -9,18 +9,18 @@ from netanomaly import stage_io
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
     stage_io.do_without("pandas")
-    for module in ("sklearn.tree", "scipy.stats", "netanomaly.evaluate.program", "netanomaly.report"):
+    for module in ("sklearn.tree", "scipy.stats", "netanomaly.stages.evaluate.program", "netanomaly.report"):
         import_module(module)
 
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         # Heavy imports come after the arguments are parsed: --help stays fast.
-        from netanomaly.evaluate.program import Parameters, evaluate
-        from netanomaly.evaluate.scoring import Champion
         from netanomaly.flows.flow_file import open_flows
         from netanomaly.models.model import load
         from netanomaly.report import decision_note, evaluation_page
+        from netanomaly.stages.evaluate.program import Parameters, evaluate
+        from netanomaly.stages.evaluate.scoring import Champion
 
         parameters = stage.parameters(Parameters)
         model = load(stage.input("model"))

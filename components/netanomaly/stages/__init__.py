@@ -1,0 +1,1 @@
+"""The components: one folder, one container image and one Kubeflow Pipelines component each."""
