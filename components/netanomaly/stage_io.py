@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from netanomaly import output
 from netanomaly.errors import InputError, NetanomalyError, OutsideError
 
 T = TypeVar("T")
@@ -93,8 +94,7 @@ class Stage:
 
     def write_json(self, name: str, document: Any) -> None:
         """Write an output artefact that is one JSON document. NaN and infinity are refused."""
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-        self.output(name).write_text(text + "\n", encoding="utf-8")
+        self.output(name).write_text(output.json_text(document) + "\n", encoding="utf-8")
 
     def set_output_parameter(self, name: str, value: str | float | bool | list[Any] | dict[str, Any]) -> None:
         """Write an output parameter."""
@@ -133,11 +133,11 @@ class Stage:
     def _tell_rows(self) -> None:
         if self._rows != self._rows_told:
             self._rows_told = self._rows
-            print(f"progress: {self._rows} rows", file=sys.stderr, flush=True)  # noqa: T201 - a stage's log is its standard error
+            output.tell(f"progress: {self._rows} rows")
 
     def tell(self, result: Mapping[str, Any]) -> None:
         """Say what came of it in one line of the log, which is all that a cluster's API serves of a stage."""
-        print(f"{RESULT}{json.dumps(result, ensure_ascii=False)}", file=sys.stderr, flush=True)  # noqa: T201
+        output.tell_lines(RESULT + output.json_text(result, indent=None, allow_nan=True))
 
     def finish(self) -> None:
         """Write the executor output. Called last: a stage that wrote it has succeeded.
@@ -195,6 +195,12 @@ def stage(argv: list[str]) -> Iterator[Stage]:
     Raises:
         SystemExit: With the code of `netanomaly.errors` when the block raises, after one clear line on standard error.
     """
+    with output.guarded(), _process(argv) as task:
+        yield task
+
+
+@contextmanager
+def _process(argv: list[str]) -> Iterator[Stage]:
     arguments = _parse(argv)
     try:
         task = Stage(_load(arguments.executor_input))
@@ -205,14 +211,14 @@ def stage(argv: list[str]) -> Iterator[Stage]:
         _fail("interrupted", 130)
     except NetanomalyError as error:
         if error.exit_code == NetanomalyError.exit_code:
-            traceback.print_exc()
+            output.tell_lines(traceback.format_exc().rstrip())
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(_in_words(error), OutsideError.exit_code)
     except MemoryError:
         _fail("out of memory; give the stage more, or lower the batch or sample sizes", OutsideError.exit_code)
     except Exception as error:  # noqa: BLE001 - the process boundary: a defect becomes a traceback, one line and exit 1
-        traceback.print_exc()
+        output.tell_lines(traceback.format_exc().rstrip())
         _fail(f"internal error: {type(error).__name__}: {error}", NetanomalyError.exit_code)
 
 
@@ -287,12 +293,12 @@ def _tell_peak_memory() -> None:
     peak = max(resource.getrusage(whose).ru_maxrss for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     # Linux counts in KiB, macOS in bytes.
     peak *= 1 if sys.platform == "darwin" else 1024
-    print(f"peak memory: {peak} bytes", file=sys.stderr, flush=True)  # noqa: T201
+    output.tell(f"peak memory: {peak} bytes")
 
 
 def _fail(message: str, code: int) -> None:
     # What is wrong is the last line of the log, whatever the stage wrote before: it is what the UI and the runner show.
     sys.stdout.flush()
     _tell_peak_memory()
-    print(f"{ERROR}{' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
+    output.tell(f"{ERROR}{' '.join(message.split())}")
     raise SystemExit(code) from None

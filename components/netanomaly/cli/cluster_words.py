@@ -1,12 +1,11 @@
 """What the commands that talk to a Kubeflow Pipelines server have in common: their options, and how they read them."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import config, images
+from netanomaly import config, images, output
 from netanomaly.cli.compile import compiled_file
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def connect(
 
     connection = reach(Access(host, namespace, token_file, ca_file, timeout_seconds))
     if connection.warning:
-        typer.echo(f"warning: {connection.warning}", err=True)
+        output.tell(f"warning: {connection.warning}")
     return connection
 
 
@@ -111,4 +110,4 @@ def submission(
 
 
 def show_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    output.say_json(document)

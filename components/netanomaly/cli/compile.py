@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from netanomaly import images
+from netanomaly import images, output
 
 
 def compiled_file(pipeline: str = "training") -> Path:
@@ -28,4 +28,4 @@ def compile_pipeline(
     out.mkdir(parents=True, exist_ok=True)
     path = out / "training.yaml"
     path.write_text(text, encoding="utf-8")
-    typer.echo(str(path))
+    output.say(str(path))

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import typer
-
-from netanomaly import images
+from netanomaly import images, output
 from netanomaly.errors import OutsideError
 from netanomaly.registry import signing
 from netanomaly.runners import docker_daemon, docker_leftovers
@@ -39,7 +37,7 @@ def connect(prefix: str, *, keep: bool) -> "DockerClient":
     if not keep:
         removed = docker_leftovers.remove(client)
         if removed:
-            typer.echo(f"removed {len(removed)} container(s) that an earlier run left: {', '.join(removed)}", err=True)
+            output.tell(f"removed {len(removed)} container(s) that an earlier run left: {', '.join(removed)}")
     return client
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from netanomaly import output
 from netanomaly.cli.registry_words import (
     DEFAULT,
     JsonOption,
@@ -69,7 +70,7 @@ def register(
     if as_json:
         show_json({"model_name": name, "version": done.version, "created": done.created})
         return
-    typer.echo(f"{name}:{done.version} {'registered' if done.created else 'was registered before'}")
+    output.say(f"{name}:{done.version} {'registered' if done.created else 'was registered before'}")
 
 
 @_alias.command("set")
@@ -90,7 +91,7 @@ def set_alias(
     if as_json:
         show_json({"model_name": version.model, "alias": alias, "version": version.number})
         return
-    typer.echo(f"{version.model}@{alias} is version {version.number}")
+    output.say(f"{version.model}@{alias} is version {version.number}")
 
 
 @_alias.command("remove")
@@ -111,7 +112,7 @@ def remove_alias(
     if as_json:
         show_json({"model_name": model, "alias": alias, "version": None})
         return
-    typer.echo(f"{model}@{alias} is removed")
+    output.say(f"{model}@{alias} is removed")
 
 
 def rollback(
@@ -131,7 +132,7 @@ def rollback(
     if as_json:
         show_json({"model_name": model, "alias": alias, "previous": before, "version": now})
         return
-    typer.echo(f"{model}@{alias} went back from version {before} to version {now}")
+    output.say(f"{model}@{alias} went back from version {before} to version {now}")
 
 
 def deprecate(
@@ -171,7 +172,7 @@ def _set_status(model: str, status: str, why: str, registry: str, as_json: bool)
     if as_json:
         show_json({"model_name": version.model, "version": version.number, "status": version.status})
         return
-    typer.echo(f"{version.model}:{version.number} is {version.status}")
+    output.say(f"{version.model}:{version.number} is {version.status}")
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from netanomaly import output
 from netanomaly.cli.registry_words import (
     DEFAULT,
     JsonOption,
@@ -48,8 +49,8 @@ def fsck(
         show_json({"sound": result.sound, **dataclasses.asdict(result)})
     else:
         for finding in result.findings:
-            typer.echo(f"{finding.key}: {finding.problem}{' (repaired)' if finding.repaired else ''}")
-        typer.echo(
+            output.say(f"{finding.key}: {finding.problem}{' (repaired)' if finding.repaired else ''}")
+        output.say(
             f"{result.models} models, {result.versions} versions, {result.bytes:,} bytes read; "
             f"{len(result.findings)} problems, {sum(finding.repaired for finding in result.findings)} repaired; "
             f"{result.unfinished} registrations were begun and not finished"
@@ -76,8 +77,8 @@ def gc(
         show_json({"dry_run": dry_run, **dataclasses.asdict(done)})
         return
     for key in done.keys:
-        typer.echo(key)
-    typer.echo(f"{len(done.keys)} objects, {done.bytes:,} bytes {'would be ' if dry_run else ''}removed")
+        output.say(key)
+    output.say(f"{len(done.keys)} objects, {done.bytes:,} bytes {'would be ' if dry_run else ''}removed")
 
 
 def import_registry(
@@ -138,9 +139,9 @@ def probe(
         )
     else:
         for check in result.checks:
-            typer.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.question}: {check.found}")
+            output.say(f"{'ok  ' if check.passed else 'FAIL'}  {check.question}: {check.found}")
         verdict = "can be trusted" if result.passed else "cannot be trusted with more than one writer"
-        typer.echo(f"{bucket.endpoint} {verdict} ({result.seconds:.2f} s)")
+        output.say(f"{bucket.endpoint} {verdict} ({result.seconds:.2f} s)")
     if not result.passed and not single_writer:
         raise typer.Exit(InputError.exit_code)
 

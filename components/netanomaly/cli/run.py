@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import config, images
+from netanomaly import config, images, output
 from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError, OutsideError
 
@@ -105,7 +105,7 @@ def run(
     _keep(result, run_dir)
     summary = _summary(result, wanted, run_dir, registry)
     if as_json:
-        typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+        output.say_json(summary)
     if result.state != "succeeded":
         _print_failure(summary)
     elif not as_json:
@@ -202,9 +202,9 @@ def _print_failure(summary: Mapping[str, Any]) -> None:
     """What there is to look at, and last the one line that says what went wrong."""
     for name in ("data_report", "report"):
         if summary[name]:
-            typer.echo(f"{name.replace('_', ' ')}: {summary[name]}", err=True)
-    typer.echo(f"run folder: {summary['run_dir']}", err=True)
-    typer.echo(f"error: {summary['error']}", err=True)
+            output.tell(f"{name.replace('_', ' ')}: {summary[name]}")
+    output.tell(f"run folder: {summary['run_dir']}")
+    output.tell(f"error: {summary['error']}")
 
 
 def _print(summary: Mapping[str, Any]) -> None:
@@ -219,7 +219,7 @@ def _print(summary: Mapping[str, Any]) -> None:
     }
     for label, value in shown.items():
         if value is not None:
-            typer.echo(f"{label:<30}{value}")
+            output.say(f"{label:<30}{value}")
 
 
 def _rounded(value: float | None) -> str | None:

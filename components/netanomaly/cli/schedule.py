@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images
+from netanomaly import images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.errors import InputError
 
@@ -107,7 +107,7 @@ def schedule(
     else:
         _print(summary, len(times.entries))
     if any(not recurring.enabled for recurring in kept):
-        typer.echo(f"warning: {wanted_name} is switched off on the server; switch it on there", err=True)
+        output.tell(f"warning: {wanted_name} is switched off on the server; switch it on there")
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,9 @@ def _remove(connection: "Connection", name: str, found: list["Recurring"], dry_r
         gone = [_document(recurring) for recurring in found]
         words.show_json({"state": state, "dry_run": dry_run, "name": name, "recurring_runs": gone})
     elif found:
-        typer.echo(f"schedule {name} {'would be ' if dry_run else ''}removed")
+        output.say(f"schedule {name} {'would be ' if dry_run else ''}removed")
     else:
-        typer.echo(f"there is no schedule {name}")
+        output.say(f"there is no schedule {name}")
 
 
 def _list(found: list["Recurring"], as_json: bool) -> None:
@@ -190,7 +190,7 @@ def _list(found: list["Recurring"], as_json: bool) -> None:
         words.show_json([{"name": each.name, **_document(each)} for each in found])
         return
     if not found:
-        typer.echo("there is no schedule yet")
+        output.say("there is no schedule yet")
         return
     from netanomaly.cli.registry_words import show_table, table
 
@@ -231,4 +231,4 @@ def _print(summary: dict[str, Any], entries: int) -> None:
     }
     for label, value in shown.items():
         if value is not None:
-            typer.echo(f"{label:<30}{value}")
+            output.say(f"{label:<30}{value}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images
+from netanomaly import images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.errors import NetanomalyError, OutsideError
 
@@ -63,7 +63,7 @@ def submit(
         with interruptions(_stop):
             run = runs.create(server, name, group, version, wanted.parameters, seconds_between_looks=interval)
     except _Stopped as stopped:
-        typer.echo(f"error: stopped while run {name!r} was being made: look for it by that name", err=True)
+        output.tell(f"error: stopped while run {name!r} was being made: look for it by that name")
         raise typer.Exit(stopped.code) from None
     summary = {
         "state": "waiting",
@@ -90,8 +90,8 @@ def submit(
     if as_json:
         words.show_json(summary)
     if summary["error"]:
-        typer.echo(f"run: {summary['url']}", err=True)
-        typer.echo(f"error: {summary['error']}", err=True)
+        output.tell(f"run: {summary['url']}")
+        output.tell(f"error: {summary['error']}")
     elif not as_json:
         _print(summary)
     raise typer.Exit(summary["exit_code"])
@@ -170,4 +170,4 @@ def _print(summary: Mapping[str, Any]) -> None:
     }
     for label, value in shown.items():
         if value is not None:
-            typer.echo(f"{label:<30}{f'{value:.4f}' if isinstance(value, float) else value}")
+            output.say(f"{label:<30}{f'{value:.4f}' if isinstance(value, float) else value}")

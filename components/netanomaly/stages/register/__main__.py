@@ -4,7 +4,7 @@ import sys
 
 import msgspec
 
-from netanomaly import stage_io
+from netanomaly import output, stage_io
 
 
 def main(argv: list[str]) -> None:
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
             files={"model_metadata.json": stage.input("model_metadata"), "report.html": stage.input("report")},
         )
         if registration.reason:
-            print(f"warning: challenger, not champion: {registration.reason}", file=sys.stderr)  # noqa: T201
+            output.tell(f"warning: challenger, not champion: {registration.reason}")
         stage.write_json(
             "registration",
             {
