@@ -172,7 +172,10 @@ def _local_path(item: str) -> Path:
         raise DataError(
             f"data source {item!r}: {scheme}:// is not a store that can be read; use a path, file:// or s3://"
         )
-    parts = urlsplit(item)
+    try:
+        parts = urlsplit(item)
+    except ValueError:
+        raise DataError(f"data source {item!r} is no URI; write file:///absolute/path") from None
     if parts.netloc not in ("", "localhost"):
         raise DataError(f"data source {item!r} names the host {parts.netloc!r}; write file:///absolute/path")
     return Path(unquote(parts.path))
