@@ -6,6 +6,7 @@ numbers, blanks around a missing value). Values that hold line breaks are refuse
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from netanomaly.errors import DataError
-from netanomaly.flows import lines, other_formats, values
+from netanomaly.flows import bounds, lines, other_formats, values
 from netanomaly.flows.kinds import Kind, all_numbers
 from netanomaly.flows.layout import CsvFormat
 from netanomaly.flows.lines import Lines
@@ -36,6 +37,7 @@ class CsvFile:
         self._blocks = lines.blocks(stream, block_bytes)
         self._first = self._start()
         head, rest = _first_line(self._first)
+        bounds.refuse_many_columns(head.text.count(self._delimiter.encode()) + 1, self.uri)
         fields = self._fields(head.text, head.first)
         self.repaired: dict[str, int] = {}
         self._booleans: set[str] = set()
@@ -45,12 +47,14 @@ class CsvFile:
             self._first = rest
         else:
             found = [f"column_{position}" for position in range(1, len(fields) + 1)]
+        bounds.refuse_long_names(found, self.uri)
         if layout.columns and len(layout.columns) != len(found):
             raise DataError(
                 f"{self.uri}, line {head.first} has {len(found)} fields and csv.columns names {len(layout.columns)}; "
                 "name every column of the file, in order"
             )
         self._columns, self._twins = _apart(layout.columns or tuple(found))
+        self._places = {name: place for place, name in enumerate(self._columns)}
         self.names = tuple(name for name in self._columns if name not in self._twins)
 
     def blocks(self) -> Iterator[Lines]:
@@ -65,7 +69,7 @@ class CsvFile:
             table = self._arrow(block, dict.fromkeys(names, pa.string()), null_values=[])
         except pa.ArrowInvalid:
             rows = self._rows(block)
-            table = pa.table({name: [row[self._columns.index(name)] for _, row in rows] for name in names})
+            table = pa.table({name: [row[self._places[name]] for _, row in rows] for name in names})
         for name in names:
             if all_numbers(table.column(name)):
                 continue
@@ -115,7 +119,7 @@ class CsvFile:
         return table
 
     def _slowly(self, block: Lines, types: Mapping[str, pa.DataType]) -> pa.Table:
-        places = {name: self._columns.index(name) for name in types}
+        places = {name: self._places[name] for name in types}
         columns: dict[str, list[float | str | None]] = {name: [] for name in types}
         for line, row in self._rows(block):
             for name, place in places.items():
@@ -169,8 +173,9 @@ class CsvFile:
     def _named(self, fields: list[str]) -> list[str]:
         names = [name.strip() for name in fields]
         blanks = sum(name != written for name, written in zip(names, fields, strict=True))
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self.repaired[f"column {name!r} repeated with the same values, read once"] = names.count(name) - 1
+        for name, count in sorted(Counter(names).items()):
+            if count > 1:
+                self.repaired[f"column {name!r} repeated with the same values, read once"] = count - 1
         if blanks:
             self.repaired["blank around a column name removed"] = blanks
         for position, name in enumerate(names):
@@ -253,12 +258,14 @@ def _apart(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Names made unique, and for each that had to change what it was: a repeated column is compared, then dropped."""
     columns: list[str] = []
     twins: dict[str, str] = {}
+    seen: set[str] = set()
     for name in names:
-        if name in columns:
+        if name in seen:
             twin = f"{name}\0{len(columns)}"
             twins[twin] = name
             columns.append(twin)
         else:
+            seen.add(name)
             columns.append(name)
     return columns, twins
 

@@ -147,9 +147,10 @@ def choose(names: Sequence[str], selection: Selection, where: str, *, time_by_na
         "time": (selection.time_column,) if selection.time_column else (),
         "host": hosts or (),
     }
+    known = set(names)
     for kind, wanted in wanted_columns.items():
         for name in wanted:
-            if name not in names:
+            if name not in known:
                 raise DataError(f"{where} has no {kind} column {name!r}; {available(names, name)}")
     if label in selection.feature_columns:
         raise ConfigError(f"{where}: {label!r} is the label and listed in feature_columns; a label is never a feature")

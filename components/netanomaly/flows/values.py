@@ -15,7 +15,9 @@ LARGEST = 3.0e38
 """Just under the largest single-precision number, 3.4e38: scikit-learn's trees compute in float32."""
 
 _MISSING = frozenset(MISSING)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(
+    r"[+-]?(\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)", re.IGNORECASE | re.ASCII
+)
 _WHOLE = re.compile(r"[+-]?\d+\.0+", re.ASCII)
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 
