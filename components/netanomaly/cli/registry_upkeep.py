@@ -149,6 +149,6 @@ def probe(
 def _age(text: str) -> timedelta:
     unit = _UNITS.get(text[-1:])
     # Of five digits: no store is older than the weeks they count.
-    if unit is None or not re.fullmatch(r"0*[1-9][0-9]{0,4}", text[:-1], re.ASCII):
+    if unit is None or not re.fullmatch(r"0{0,9}[1-9][0-9]{0,4}", text[:-1], re.ASCII):
         raise InputError(f"--older-than is {text!r}; write 12h, 7d or 4w, from 1 to 99999")
     return timedelta(**{unit: int(text[:-1])})

@@ -14,7 +14,7 @@ from netanomaly.stage_io import ERROR, RESULT
 
 # Go's logging: severity and date, time, process, file and line.
 _LAUNCHER_LINE = re.compile(r"[IWEF](\d{4} \d\d:\d\d:\d\d\.\d+) ")
-_EXIT = re.compile(r"failed to execute component: exit status (\d+)")
+_EXIT = re.compile(r"failed to execute component: exit status (\d{1,9})\b")
 # The launcher's own last word where it is not the stage that failed: no store, no metadata, no rights.
 _FATAL = re.compile(r"F\d{4} [^\]]*\] (?!failed to execute component: signal: )(?:failed to execute component: )?(.+)")
 # Its last line of all where nothing failed.

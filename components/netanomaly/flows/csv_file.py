@@ -93,9 +93,13 @@ class CsvFile:
             table = self._arrow(block, types, null_values=list(values.MISSING))
         except pa.ArrowInvalid:
             table = self._slowly(block, types)
-        for twin, name in twins.items():
-            self._refuse_difference(table, twin, name, block)
-        return table.drop_columns(list(twins))
+        if twins:
+            # By their places: a table looks for a name through all of them.
+            places = {name: place for place, name in enumerate(types)}
+            for twin, name in twins.items():
+                self._refuse_difference(table.column(places[name]), table.column(places[twin]), name, block)
+            table = table.select([place for name, place in places.items() if name not in twins])
+        return table
 
     def _arrow(self, block: Lines, types: Mapping[str, pa.DataType], null_values: list[str]) -> pa.Table:
         booleans = [name for name, kind in types.items() if kind == pa.float64() and name in self._booleans]
@@ -198,8 +202,8 @@ class CsvFile:
                 'name the columns in csv.columns, or set csv to {"header": false}'
             )
 
-    def _refuse_difference(self, table: pa.Table, twin: str, name: str, block: Lines) -> None:
-        first, second = (table.column(column).to_numpy() for column in (name, twin))
+    def _refuse_difference(self, one: pa.ChunkedArray, twin: pa.ChunkedArray, name: str, block: Lines) -> None:
+        first, second = one.to_numpy(), twin.to_numpy()
         # What differs from itself is missing.
         different = np.flatnonzero((first != second) & ((first == first) | (second == second)))
         if not len(different):
@@ -244,6 +248,8 @@ def _unquoted(text: str, error: csv.Error) -> str:
     """What the csv module means, in words: its own are for programmers."""
     if "\r" in text:
         return "a carriage return inside the row; end lines with \\n or \\r\\n, e.g. with tr '\\r' '\\n'"
+    if "field limit" in str(error):
+        return f"a value of more than {csv.field_size_limit():,} bytes; no traffic record has one (is the delimiter right?)"
     if "end of data" in str(error):
         return "a quoted value does not end on its line; close the quote, or take the line break out of the value"
     return f"{error}; correct the quotes in this row"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from netanomaly.errors import DataError
-from netanomaly.flows import columns, kinds, layout, lines, sources, streams, times
+from netanomaly.flows import bounds, columns, kinds, layout, lines, sources, streams, times
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.csv_file import CsvFile
@@ -76,6 +76,7 @@ class Reader:
         self._kinds: dict[str, kinds.Kind] = {}
         self._first_uri = ""
         self._labelled = False
+        self._classes: set[str] = set()
         self._time_by_name = True
         self.tally = Tally()
 
@@ -245,6 +246,8 @@ class Reader:
             encoded, lambda written: None if is_missing(written) else clean_label(written) or None
         )
         if self._labelled:
+            self._classes.update(labels.dictionary.to_pylist())
+            bounds.refuse_odd_classes(self._classes, uri)
             return labels
         if len(labels.dictionary):
             raise DataError(
