@@ -176,4 +176,4 @@ def test_the_pipeline_is_no_deeper_than_the_documentation_says(carried):
     def depth(name: str) -> int:
         return 1 + max(map(depth, tasks[name].get("dependentTasks", ())), default=0)
 
-    assert max(map(depth, tasks)) == 7
+    assert max(map(depth, tasks)) == 6

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from Crypto.PublicKey import ECC
+from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError, StoreRefused, StoreUnavailable
 from netanomaly.flows import objects, sources
 from netanomaly.registry.signing import SIGN_KEY, TRUSTED_KEYS
@@ -122,7 +123,7 @@ def ingested(uri: str, identity: str, folder) -> dict:
         sinks.append(ParquetSink(folder / "flows.parquet", contract))
         return sinks[0]
 
-    settings = Settings([uri], identity, "all", None, {}, "label", [], [], [], [], "", 1)
+    settings = Settings([uri], identity, "all", None, CsvFormat(), "label", [], [], [], [], "", 1)
     return ingest(settings, open_sink, lambda rows: None)
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from netanomaly.config import CsvFormat
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows import sources
 from netanomaly.flows.contract import ROW_GROUP_ROWS, read_contract
@@ -38,6 +39,7 @@ class Ingested:
 
         if wishes.get("part", "all") != "all":
             wishes["split"] = replace(SPLIT, **wishes.get("split", {}))
+        wishes["csv"] = CsvFormat(**wishes.get("csv", {}))
         settings = Settings(source=[str(item) for item in source], **{**DEFAULTS, **wishes})
         self.report = ingest(settings, open_sink, lambda _: None)
         sinks[0].close()

@@ -132,7 +132,7 @@ def _reader(settings: Settings, files: sources.Files, *, times_only: bool = Fals
     by_host = settings.split is not None and settings.split.method == "host"
     return Reader(
         files,
-        layout.CsvFormat.parse(settings.csv),
+        settings.csv,
         layout.Selection(
             settings.label_column,
             tuple(settings.feature_columns),

@@ -1,8 +1,8 @@
 """What prepare tells the ingest stage."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from netanomaly.config import CsvFormat
 from netanomaly.errors import ConfigError
 
 # A part of a source: every row, or one side of the hold-out split.
@@ -35,7 +35,7 @@ class Settings:
         identity: Digest that the source's bytes must have; empty: any.
         part: all rows, or one side of the hold-out split: training or evaluation.
         split: How that side is split off; None where all rows are read.
-        csv: How CSV files are laid out: header, columns, delimiter.
+        csv: How CSV files are laid out.
         label_column: The column that names each row's class, where there is one.
         normal_labels: The classes that are normal traffic; empty: those recognised.
         feature_columns: The columns to keep; empty: all but the label and the ignored ones.
@@ -49,7 +49,7 @@ class Settings:
     identity: str
     part: str
     split: Split | None
-    csv: dict[str, Any]
+    csv: CsvFormat
     label_column: str
     normal_labels: list[str]
     feature_columns: list[str]

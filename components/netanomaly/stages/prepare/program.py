@@ -99,6 +99,7 @@ def prepare(
     }
     resolved = {
         **configuration,
+        "csv": wanted.csv,
         "feature_columns": wanted.feature_columns or [],
         "time_column": wanted.time_column or "",
         "registry": wanted.registry or "",
