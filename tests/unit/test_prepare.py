@@ -122,3 +122,11 @@ def test_a_stage_is_not_told_what_it_does_not_use():
     other = prepared({**DOCUMENT, "alert_budget": 0.001})
     assert other.train != prepared().train
     assert (other.ingest_training, other.validate) == (prepared().ingest_training, prepared().validate)
+
+
+def test_a_long_list_is_handed_on_whole_only_to_the_stage_that_reads_it():
+    files = [f"{number}.csv" for number in range(1000)]
+    result = prepared({**DOCUMENT, "data_source": files}, identities={"0.csv": "sha256:0", "b.csv": "sha256:b"})
+    assert result.ingest_training.source == files
+    assert result.evaluate.configuration["data_source"][-1] == "and 980 more"
+    assert result.configuration["data_source"] == files

@@ -105,7 +105,7 @@ def prepare(
         "registry": wanted.registry or "",
         "run_id": run_id,
         "champion": champion_of(wanted.registry or "", wanted.model_name),
-        "configuration": configuration,
+        "configuration": {name: _in_short(value) for name, value in configuration.items()},
     }
 
     def ingested(dataset: str) -> ingest.Settings:
@@ -165,6 +165,16 @@ def _settings(kind: type[S], resolved: Mapping[str, Any], **own: Any) -> S:
     known = {**resolved, **own}
     names = [field.name for field in dataclasses.fields(kind)]
     return kind(**{name: known[name] for name in names if name in known})
+
+
+# A stage's whole input is one argument, of at most 128 KiB: thousands of files or columns are not repeated for a report.
+_LISTED = 20
+
+
+def _in_short(value: Any) -> Any:
+    if isinstance(value, list) and len(value) > _LISTED:
+        return [*value[:_LISTED], f"and {len(value) - _LISTED} more"]
+    return value
 
 
 def _as_list(source: str | list[str]) -> list[str]:
