@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from netanomaly import output
+from netanomaly import json_input, output
 from netanomaly.errors import InputError, NetanomalyError, OutsideError
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class Stage:
     def input_json(self, name: str) -> Any:
         """The JSON document that an input artefact holds, checked as in `input`."""
         try:
-            return json.loads(self.input_bytes(name))
+            return json_input.parse(self.input_bytes(name))
         except ValueError as error:
             raise InputError(f"input artefact {name!r} is not JSON: {error}") from None
 
@@ -272,7 +272,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 def _load(executor_input: str) -> dict[str, Any]:
     try:
-        document = json.loads(executor_input)
+        document = json_input.parse(executor_input)
     except ValueError as error:
         raise InputError(f"{EXECUTOR_INPUT} is not JSON: {error}") from None
     if not isinstance(document, dict):

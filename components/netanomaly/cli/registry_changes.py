@@ -1,12 +1,11 @@
 """`netanomaly registry register | alias | rollback | deprecate | restore | delete`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from netanomaly import output
+from netanomaly import json_input, output
 from netanomaly.cli.registry_words import (
     DEFAULT,
     JsonOption,
@@ -177,7 +176,7 @@ def _set_status(model: str, status: str, why: str, registry: str, as_json: bool)
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json_input.parse(json_input.read(path))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; give a JSON file") from None
     except ValueError as error:

@@ -3,11 +3,11 @@
 A log is that of one pod. The stage's own lines stand between the launcher's, which ends it with the stage's exit code.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from netanomaly import json_input
 from netanomaly.cluster.server import Server
 from netanomaly.errors import NetanomalyError, OutsideError
 from netanomaly.stage_io import ERROR, RESULT
@@ -90,7 +90,7 @@ def parse(text: str, run_id: str) -> StageLog:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        document = json.loads(text)
+        document = json_input.parse(text)
     except ValueError:
         return None
     return document if isinstance(document, dict) else None

@@ -210,6 +210,13 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _list_glob(item: str, pattern: Path) -> list[LocalFile]:
+    # Of any number of them one after the other finds the same, and takes each folder once.
+    parts = [
+        part
+        for part, before in zip(pattern.parts, ("", *pattern.parts), strict=False)
+        if (part, before) != ("**", "**")
+    ]
+    pattern = Path(*parts)
     matches = sorted(Path(match) for match in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - absolute patterns too
     files = [path for path in matches if not path.is_dir()]
     if not files:

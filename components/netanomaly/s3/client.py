@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import certifi
 import urllib3
@@ -64,8 +64,11 @@ class Timeouts:
 
 def place(uri: str) -> Place:
     """Parse `s3://bucket/prefix`. Raises InputError."""
-    parts = _split(uri)
-    if parts is None or parts.scheme != "s3" or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        raise InputError(f"{uri!r} is no S3 URI; write s3://bucket/prefix") from None
+    if parts.scheme != "s3" or parts.query or parts.fragment:
         raise InputError(f"{uri!r} is no S3 URI; write s3://bucket/prefix")
     prefix = unquote(parts.path).strip("/")
     if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
@@ -86,32 +89,11 @@ def endpoint() -> str:
     """URL of the server that the environment names. Raises InputError."""
     for name in _ENDPOINT_VARIABLES:
         if url := os.environ.get(name):
-            parts = _split(url)
-            if "@" in url:
-                raise InputError(
-                    f"{name} holds a user or a password; write http://host:port or https://host, and give credentials in "
-                    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                )
-            if (
-                parts is None
-                or parts.scheme not in ("http", "https")
-                or not parts.hostname
-                or parts.path.strip("/")
-                or parts.query
-            ):
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
                 raise InputError(f"{name} is {url!r}; write http://host:port or https://host")
             return f"{parts.scheme}://{parts.netloc}"
     return _AWS
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of a URL; None where it has brackets or a port that no URL has."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
 
 
 def connect(timeouts: Timeouts) -> Minio:
