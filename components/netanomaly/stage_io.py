@@ -27,6 +27,7 @@ from netanomaly.errors import InputError, NetanomalyError, OutsideError
 T = TypeVar("T")
 
 EXECUTOR_INPUT = "--executor-input"
+LOCAL_PATHS_VARIABLE = "NETANOMALY_LOCAL_PATHS"
 
 # The two that are nested: what a ClassificationMetrics artefact is made of.
 _NESTED_METADATA = ("confidenceMetrics", "confusionMatrix")
@@ -199,6 +200,23 @@ class Stage:
         if not found:
             raise InputError(f"{direction} artefact {name!r} was not given to this task")
         return found[0]  # type: ignore[no-any-return]
+
+
+def in_a_bucket(uri: str, what: str) -> str:
+    """The URI of a source or registry, where it may be read here.
+
+    On a cluster a path is one of the pod's own: its token, its settings. Only runners on the machine of whoever asked for
+    the run say (NETANOMALY_LOCAL_PATHS=1) that paths are what was meant.
+
+    Raises:
+        InputError: It is a path, and may not be one.
+    """
+    if uri.startswith("s3://") or os.environ.get(LOCAL_PATHS_VARIABLE) == "1":
+        return uri
+    raise InputError(
+        f"{what} {uri!r} is a path, which on a cluster is one inside the pod; write s3://bucket/key (netanomaly run takes "
+        "paths of your machine)"
+    )
 
 
 def do_without(*modules: str) -> None:

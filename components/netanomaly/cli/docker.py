@@ -12,12 +12,11 @@ from netanomaly.errors import OutsideError
 from netanomaly.registry import signing
 from netanomaly.runners import docker_daemon, docker_leftovers
 from netanomaly.runners.docker import DockerLauncher
+from netanomaly.runners.outside import STORE
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# What stages need to reach a store. Given as environment: never in a command, a label or a file.
-_PASSED_ON = ("AWS_", "S3_", "NETANOMALY_SINGLE_WRITER", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 # Of these, what names a file: given read-only under its own path, so that the variable holds inside too.
 _FILES = (
     *("AWS_CA_BUNDLE", "SSL_CERT_FILE"),
@@ -73,8 +72,8 @@ def launcher(
 
 
 def _environment() -> dict[str, str]:
-    """The variables of this process that stages get where they reach a store."""
-    environment = {name: value for name, value in os.environ.items() if name.upper().startswith(_PASSED_ON)}
+    """The variables of this process that stages get where they reach a store: never in a command, a label or a file."""
+    environment = {name: value for name, value in os.environ.items() if name.upper().startswith(STORE)}
     for name in _FILES:
         file = Path(os.environ.get(name) or "/nowhere").absolute()
         environment.pop(name, None)

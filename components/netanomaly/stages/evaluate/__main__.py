@@ -32,7 +32,9 @@ def main(argv: list[str]) -> None:
             from netanomaly.registry import open_registry
 
             reference = f"{settings.model_name}:{settings.champion}"
-            champion = Champion(open_registry(settings.registry).load(reference), settings.champion)
+            champion = Champion(
+                open_registry(stage_io.in_a_bucket(settings.registry, "registry")).load(reference), settings.champion
+            )
         flows = open_flows(stage.input("flows"))
         evaluation = evaluate(model, flows, settings, stage.progress, champion)
         document, decision = evaluation.document, evaluation.decision

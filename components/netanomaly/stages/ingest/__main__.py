@@ -25,7 +25,10 @@ def main(argv: list[str]) -> None:
             sinks.append(ParquetSink(stage.output("flows"), contract))
             return sinks[0]
 
-        report = ingest(stage.settings(Settings), open_sink, stage.progress)
+        settings = stage.settings(Settings)
+        for uri in settings.source:
+            stage_io.in_a_bucket(uri, "data source")
+        report = ingest(settings, open_sink, stage.progress)
         sinks[0].close()
         stage.write_json("ingest_report", report)
         stage.describe("flows", {"rows": report["rows"], "identity": report["identity"], "format": "parquet"})

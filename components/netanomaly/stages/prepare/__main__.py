@@ -22,8 +22,12 @@ def main(argv: list[str]) -> None:
             document,
             Overrides(**overrides),
             run_id=stage.parameter("job_id"),
-            identity_of=lambda source: sources.resolve(source).identity(),
-            champion_of=lambda registry, model: open_registry(registry).champion(model),
+            identity_of=lambda source: sources.resolve(
+                [stage_io.in_a_bucket(uri, "data source") for uri in source]
+            ).identity(),
+            champion_of=lambda registry, model: open_registry(stage_io.in_a_bucket(registry, "registry")).champion(
+                model
+            ),
             now=datetime.now(UTC),
         )
         stage.write_json("resolved_configuration", prepared.configuration)

@@ -22,7 +22,7 @@ def main(argv: list[str]) -> None:
         stage.describe("model_metadata", {"model_digest": metadata["model"]["digest"], **metadata["metrics"]})
         admit(dossier["evaluation"])
         decision = dossier["decision"]
-        registration = open_registry(settings.registry).register(
+        registration = open_registry(stage_io.in_a_bucket(settings.registry, "registry")).register(
             settings.model_name,
             stage.input("model"),
             metadata,
