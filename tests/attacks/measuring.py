@@ -13,8 +13,9 @@ MOST_BYTES = 300 << 20
 _READ = """
 import sys
 from netanomaly.errors import NetanomalyError
-from netanomaly.flows import layout, reader, sources
-from netanomaly.flows.layout import CsvFormat, Selection
+from netanomaly.config import CsvFormat
+from netanomaly.flows import reader, sources
+from netanomaly.flows.layout import Selection
 code = 0
 try:
     if sys.argv[1:]:

@@ -17,7 +17,7 @@ from netanomaly import __version__, output
 from netanomaly.cli import compile as compile_command
 from netanomaly.cli import config as config_command
 from netanomaly.cli import images as images_command
-from netanomaly.cli import registry, run, schedule, submit, upload
+from netanomaly.cli import privacy, registry, run, schedule, submit, upload
 from netanomaly.errors import InputError, NetanomalyError, OutsideError
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ def main() -> None:
 
 def _run() -> NoReturn:
     try:
+        privacy.set_umask()
         code = app(standalone_mode=False)
     except NetanomalyError as error:
         _fail(str(error), error.exit_code)

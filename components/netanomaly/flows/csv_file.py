@@ -8,6 +8,7 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from netanomaly.errors import DataError
 from netanomaly.flows import bounds, lines, other_formats, values
 from netanomaly.flows.kinds import Kind, all_numbers
 from netanomaly.flows.lines import Lines
+from netanomaly.flows.sources import PARQUET_SUFFIXES, TEXT_SUFFIXES, is_data_file
 from netanomaly.flows.streams import TextStream
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -39,6 +41,7 @@ class CsvFile:
         head, rest = _first_line(self._first)
         bounds.refuse_many_columns(head.text.count(self._delimiter.encode()) + 1, self.uri)
         fields = self._fields(head.text, head.first)
+        self._refuse_no_data(fields)
         self.repaired: dict[str, int] = {}
         self._booleans: set[str] = set()
         if layout.has_header:
@@ -186,6 +189,14 @@ class CsvFile:
             if not name:
                 raise DataError(f"{self.uri}: column {position + 1} has no name in the header; give it one")
         return names
+
+    def _refuse_no_data(self, fields: list[str]) -> None:
+        """A key, a token or settings named by mistake: what is in them is not to stand in a message or a report."""
+        if len(fields) == 1 and not is_data_file(Path(self.uri).name):
+            raise DataError(
+                f"{self.uri} is no table: it has one column, and its name is none of a data file "
+                f"({', '.join(TEXT_SUFFIXES + PARQUET_SUFFIXES)}); name the file that holds the records, or rename it"
+            )
 
     def _refuse_odd_header(self, fields: list[str], layout: CsvFormat) -> None:
         """A first line that holds no names would give every column a wrong one."""
