@@ -19,8 +19,8 @@ def main(argv: list[str]) -> None:
         from netanomaly.flows.flow_file import open_flows
         from netanomaly.models.model import load
         from netanomaly.report import decision_note, evaluation_page
-        from netanomaly.stages.evaluate.program import Parameters, evaluate
-        from netanomaly.stages.evaluate.scoring import Champion
+        from netanomaly.stages.evaluate.champion import load_champion
+        from netanomaly.stages.evaluate.program import Known, Parameters, evaluate
 
         parameters = stage.parameters(Parameters)
         model = load(stage.input("model"))
@@ -29,9 +29,14 @@ def main(argv: list[str]) -> None:
             from netanomaly.registry import open_registry
 
             name = stage.parameter("model_name")
-            champion = Champion(open_registry(stage.parameter("registry")).load(f"{name}:{version}"), version)
+            champion = load_champion(open_registry(stage.parameter("registry")), name, version)
         flows = open_flows(stage.input("flows"))
-        evaluation = evaluate(model, flows, parameters, stage.progress, champion)
+        known = Known(
+            validation=stage.input_json("validation_report"),
+            training_data=stage.input_json("training_report"),
+            evaluation_data=stage.input_json("evaluation_report"),
+        )
+        evaluation = evaluate(model, flows, parameters, stage.progress, champion, known)
         document = evaluation.document
         stage.write_json("decision", evaluation.decision)
         in_short = {name: evaluation.decision[name] for name in ("decision", "reason")}
@@ -45,10 +50,10 @@ def main(argv: list[str]) -> None:
         stage.describe("classification_metrics", evaluation.classification)
         page = evaluation_page(
             evaluation=document,
-            validation=stage.input_json("validation_report"),
+            validation=known.validation,
             training=stage.input_json("training_summary"),
-            training_data=stage.input_json("training_report"),
-            evaluation_data=stage.input_json("evaluation_report"),
+            training_data=known.training_data,
+            evaluation_data=known.evaluation_data,
             configuration=stage.input_json("configuration"),
             provenance={"versions": model.versions, "scores_digest": document["scores_digest"]},
         )
