@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netanomaly import config, images
+from netanomaly.cli import summary as terminal
 from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError, OutsideError
+from netanomaly.metrics.outcome import outcome
 
 if TYPE_CHECKING:
     from netanomaly.runners import Launcher, RunResult
@@ -190,8 +192,22 @@ def _summary(result: "RunResult", wanted: config.Config, run_dir: Path, registry
         "report": _if_there(run_dir / _KEPT["evaluate", "report"]),
         "data_report": _if_there(run_dir / _KEPT["validate", "data_report"]),
         "metrics": metadata.get("metrics", {}),
+        **outcome(
+            evaluation=_document(result, "evaluate", "evaluation_metrics"),
+            validation=_document(result, "validate", "validation_report"),
+            decision=_document(result, "evaluate", "decision"),
+            registration=_document(result, "register", "registration"),
+        ),
         "stages": [stage.document() for stage in result.stages],
     }
+
+
+def _document(result: "RunResult", task: str, artefact: str) -> dict[str, Any] | None:
+    """What a stage wrote; None where it did not get so far."""
+    with suppress(InputError):
+        document = json.loads(result.output(task, artefact).path.read_text(encoding="utf-8"))
+        return document if isinstance(document, dict) else None
+    return None
 
 
 def _if_there(path: Path) -> str | None:
@@ -199,28 +215,21 @@ def _if_there(path: Path) -> str | None:
 
 
 def _print_failure(summary: Mapping[str, Any]) -> None:
-    """What there is to look at, and last the one line that says what went wrong."""
+    """What it came to, what there is to look at, and last the one line that says what went wrong."""
+    shown = terminal.lines(summary)
     for name in ("data_report", "report"):
         if summary[name]:
-            typer.echo(f"{name.replace('_', ' ')}: {summary[name]}", err=True)
-    typer.echo(f"run folder: {summary['run_dir']}", err=True)
-    typer.echo(f"error: {summary['error']}", err=True)
+            shown.append(f"{name.replace('_', ' ')}: {summary[name]}")
+    shown += [f"run folder: {summary['run_dir']}", f"error: {summary['error']}"]
+    typer.echo("\n".join(shown), err=True)
 
 
 def _print(summary: Mapping[str, Any]) -> None:
-    metrics = summary["metrics"]
-    shown = {
-        "model": f"{summary['model_name']} {summary['model_version']}",
-        "version": summary["version"],
-        "ROC-AUC": _rounded(metrics.get("roc_auc")),
-        "recall at 1% false positives": _rounded(metrics.get("recall_at_1_percent_fpr")),
-        "registered in": summary["registry"],
-        "report": summary["report"],
-    }
-    for label, value in shown.items():
-        if value is not None:
-            typer.echo(f"{label:<30}{value}")
-
-
-def _rounded(value: float | None) -> str | None:
-    return None if value is None else f"{value:.4f}"
+    shown = [
+        *terminal.row("model", f"{summary['model_name']} {summary['model_version']}, version {summary['version']}"),
+        *terminal.lines(summary, summary["registry"]),
+    ]
+    for label in ("registry", "report"):
+        if summary[label]:
+            shown += terminal.row(label, summary[label])
+    typer.echo("\n".join(shown))

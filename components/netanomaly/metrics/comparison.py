@@ -119,7 +119,7 @@ def _decided(
     if not wins:
         both = f"{_said(recall, sides, caught)}; {_said('roc_auc', sides, ranking)}"
         if not any(rise["low"] or rise["high"] for rise in (caught, ranking)):
-            return KEEP, NO_GAIN, f"it is exactly as good as the champion: {both}"
+            return KEEP, NO_GAIN, f"it is exactly as good as the champion (ROC-AUC {sides[1]['roc_auc']:.4f})"
         asked = f"at least {min_improvement:g} and " if min_improvement else ""
         if caught["high"] < 0:
             return KEEP, NO_GAIN, f"it catches less than the champion: {both}"
