@@ -2,7 +2,6 @@
 
 import pickle
 import platform
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -97,11 +96,6 @@ class AnomalyModel:
         """Which rows equal one that the model was fitted or calibrated on; None where it does not know those."""
         return None if self.seen is None else are_among(rows, self.seen)
 
-    def score_batches(self, batches: Iterable[Any]) -> Iterable[Scores]:
-        """Scores of each batch; memory is that of one batch."""
-        for batch in batches:
-            yield self.score(batch)
-
     def explain(self, data: Any, most: int = 5) -> list[list[Contribution]]:
         """For each row of a pandas frame, Arrow table or record batch the features that make it stand out.
 
@@ -125,7 +119,7 @@ class AnomalyModel:
 
 
 def load(path: Path) -> AnomalyModel:
-    """Read a model file. This runs code that the file holds: verify its digest first (rule 5 of the architecture).
+    """Read a model file. This runs code that the file holds: verify its digest first, as the registry does.
 
     Raises:
         ModelError: It is no model file, of a newer format, or made by a scikit-learn that cannot be used here.
