@@ -87,8 +87,11 @@ def connect(
 
 
 def package(image_prefix: str, *, cache: bool) -> "Package":
-    """The training pipeline with the references of its images."""
+    """The training pipeline with the references of its images; what is worth knowing of these goes to standard error."""
     from netanomaly.cluster.pipelines import Package
+
+    if warning := images.unpushed(image_prefix):
+        typer.echo(f"warning: {warning}", err=True)
 
     text = images.resolved(compiled_file().read_text(encoding="utf-8"), image_prefix)
     return Package.read(text, cache=cache)

@@ -2,7 +2,6 @@
 
 import glob
 import json
-import os
 import shutil
 import sys
 import uuid
@@ -20,6 +19,7 @@ from netanomaly.cli import summary as terminal
 from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.metrics.outcome import outcome
+from netanomaly.paths import expanded
 
 if TYPE_CHECKING:
     from netanomaly.runners import Launcher, RunResult
@@ -72,7 +72,7 @@ def run(
 
     document = config.override(config.read(configuration), assignments or [])
     wanted = config.parse(document)
-    folder = (workdir or Path(wanted.output_base_dir or "runs")).resolve()
+    folder = expanded(workdir or wanted.output_base_dir or "runs").resolve()
     document["registry"] = registry = _absolute_uri(registry or wanted.registry or str(folder / "registry"))
     for name in ("data_source", "evaluation_data_source"):
         if document.get(name) is not None:
@@ -119,8 +119,8 @@ def _located(source: Any, folder: Path) -> Any:
     """A source with relative paths resolved: against the configuration's folder, then against the working folder."""
     if isinstance(source, list):
         return [_located(item, folder) for item in source]
-    if "://" in source or source.startswith("~") or Path(source).is_absolute():
-        return source
+    if "://" in source or (path := expanded(source)).is_absolute():
+        return source if "://" in source else str(path)
     for base in (folder, Path.cwd()):
         # What is wrong with a path that cannot be looked at, `prepare` says.
         with suppress(OSError, ValueError):
@@ -134,7 +134,7 @@ def _located(source: Any, folder: Path) -> Any:
 
 
 def _absolute_uri(uri: str) -> str:
-    return uri if "://" in uri else str(Path(os.path.expanduser(uri)).resolve())  # noqa: PTH111 - Path.expanduser fails for a user that is not known
+    return uri if "://" in uri else str(expanded(uri).resolve())
 
 
 def _new_run_dir(parent: Path, model_version: str) -> Path:

@@ -1,5 +1,6 @@
 """What a run came to, in a few lines that a terminal of 80 columns shows: after `run`, and after `submit`."""
 
+import shlex
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 WIDTH = 80
 _LABEL = 12
 _MOST_FINDINGS, _MOST_REASONS = 4, 3
-_MOST_LINES = 3
+_MOST_LINES, _MOST_OF_A_REASON = 3, 6
 
 
 def lines(summary: Mapping[str, Any], registry: str = "") -> list[str]:
@@ -26,24 +27,22 @@ def lines(summary: Mapping[str, Any], registry: str = "") -> list[str]:
     ]
 
 
-def row(label: str, text: str) -> list[str]:
-    """A label and its text, which goes on below itself."""
-    indent = " " * _LABEL
-    wrapped = textwrap.wrap(" ".join(text.split()), WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False)
-    return [f"{label:<{_LABEL}}{first}" if not place else indent + first for place, first in enumerate(wrapped or [""])]
+def row(label: str, text: str, hang: int = 0, most: int | None = None) -> list[str]:
+    """A label and its text, which goes on below itself, `hang` columns further in, for at most so many lines."""
+    return textwrap.wrap(
+        f"{label:<{_LABEL}}{' '.join(text.split())}",
+        WIDTH,
+        subsequent_indent=" " * (_LABEL + hang),
+        break_long_words=False,
+        break_on_hyphens=False,
+        max_lines=most,
+        placeholder=" ...",
+    )
 
 
 def _items(texts: list[str], most: int, more: str) -> list[str]:
-    shown = []
-    for text in texts[:most]:
-        item = row("", f"- {text}")
-        if len(item) > _MOST_LINES:
-            item = [*item[:_MOST_LINES]]
-            item[-1] = f"{item[-1][: WIDTH - 4]} ..."
-        shown += [item[0], *(f"  {line}"[:WIDTH] for line in item[1:])]
-    if len(texts) > most:
-        shown += row("", f"and {len(texts) - most} more {more}")
-    return shown
+    shown = [line for text in texts[:most] for line in row("", f"- {text}", hang=2, most=_MOST_LINES)]
+    return shown + (row("", f"and {len(texts) - most} more {more}") if len(texts) > most else [])
 
 
 def _verdict(verdict: Mapping[str, Any] | None) -> list[str]:
@@ -63,7 +62,7 @@ def _decision(summary: Mapping[str, Any], registry: str) -> list[str]:
         return row("decision", "rejected: nothing was registered")
     named = {"champion": "champion", "challenger": "challenger, not champion"}
     standing = next((words for alias, words in named.items() if alias in aliases), "registered, not champion")
-    found = row("decision", f"{standing}: {decision['reason']}")
+    found = row("decision", f"{standing}: {decision['reason']}", most=_MOST_OF_A_REASON)
     if "champion" not in aliases and version is not None:
         if champion := decision.get("champion"):
             found += row("", f"The champion is still version {champion}.")
@@ -74,14 +73,8 @@ def _decision(summary: Mapping[str, Any], registry: str) -> list[str]:
 
 def _command(summary: Mapping[str, Any], registry: str) -> list[str]:
     command = f"netanomaly registry alias set {summary['model_name']}:{summary['version']} champion"
-    where = f" --registry {_quoted(registry)}" if registry else ""
+    where = f" --registry {shlex.quote(registry)}" if registry else ""
     return [f"  {command} \\", f"   {where}"] if where else [f"  {command}"]
-
-
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
 
 
 def _quality(metrics: Mapping[str, Any]) -> list[str]:

@@ -11,12 +11,12 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from netanomaly.errors import InputError
+from netanomaly.paths import expanded
 from netanomaly.registry import documents
 from netanomaly.registry.documents import Record, Signature
 from netanomaly.registry.errors import UnknownSigner, Unsigned, WrongSignature
@@ -166,8 +166,8 @@ def _text(value: str, said_by: str) -> str:
     if value.lstrip().startswith(_TEXT_MARKS):
         return value
     try:
-        return Path(value).expanduser().read_text(encoding="utf-8")
-    except (OSError, ValueError, RuntimeError):
+        return expanded(value).read_text(encoding="utf-8")
+    except (OSError, ValueError):
         # Not shown: it may be a key that lost its first line.
         raise InputError(f"{said_by} names no file that can be read, and is no key itself; give a PEM file") from None
 
