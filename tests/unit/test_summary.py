@@ -68,7 +68,7 @@ def test_every_line_fits_but_for_words_that_cannot_be_cut(word):
         {**FIRST, "reason": word}, findings=[{"severity": "warning", "message": word}] * 50, assessment=long
     )
     shown = lines(found)
-    assert len(shown) < 40
+    assert len(shown) < 50
     for line in shown:
         assert len(line) <= WIDTH or " " not in line.strip().removeprefix("- ").removeprefix("verdict").strip()
 
