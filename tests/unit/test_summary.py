@@ -21,7 +21,12 @@ FIRST = {"decision": "promote", "because": "first", "reason": "there is no champ
 
 def summary(decision=FIRST, aliases=("champion",), reason="", version=1, findings=FINDINGS, assessment=ASSESSMENT):
     registration = {"aliases": list(aliases), "reason": reason} if version else None
-    found = outcome({"assessment": assessment, "findings": []}, {"findings": findings}, decision, registration)
+    dossier = {
+        "validation": {"findings": findings},
+        "evaluation": {"assessment": assessment, "findings": []},
+        "decision": decision,
+    }
+    found = outcome(dossier, registration)
     return {"model_name": "office", "version": version, "metrics": {"roc_auc": 0.9731}, **found}
 
 

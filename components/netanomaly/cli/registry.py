@@ -92,6 +92,7 @@ def show(model: Reference, registry: RegistryOption = DEFAULT, as_json: JsonOpti
             ("aliases", ", ".join(version.aliases) or "none"),
             ("registered", f"{when(record.created_at)}{f' by {record.created_by}' if record.created_by else ''}"),
             ("description", record.description),
+            ("verdict", _verdict(record.metadata)),
             ("run", record.run_id),
             ("model file", f"{record.artifact.path or 'not imported'} ({record.artifact.bytes:,} bytes)"),
             ("sha256", short(record.artifact.sha256)),
@@ -197,6 +198,12 @@ def _signature(record: "Record", *, checked: bool) -> str:
     if record.signature is None:
         return "none"
     return f"by key {record.signature.key}, {'verified' if checked else 'not checked (NETANOMALY_TRUSTED_KEYS)'}"
+
+
+def _verdict(metadata: dict[str, Any]) -> str:
+    """What its evaluation came to; empty where the record is older than verdicts, or of another origin."""
+    assessment = (metadata.get("evaluation") or {}).get("assessment") or {}
+    return "; ".join([str(assessment["headline"]), *assessment.get("reasons", [])]) if assessment else ""
 
 
 def _data(data: dict[str, Any]) -> str:

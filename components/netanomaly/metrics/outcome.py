@@ -8,18 +8,11 @@ Document = Mapping[str, Any]
 _GRAVE = ("error", "warning")
 
 
-def outcome(
-    evaluation: Document | None = None,
-    validation: Document | None = None,
-    decision: Document | None = None,
-    registration: Document | None = None,
-) -> dict[str, Any]:
+def outcome(dossier: Document | None = None, registration: Document | None = None) -> dict[str, Any]:
     """The verdict, the decision and the findings that matter, of what there is.
 
     Args:
-        evaluation: The evaluation metrics; None where the run did not get so far.
-        validation: The validation report.
-        decision: What evaluate decided.
+        dossier: As the last stage that wrote it left it; None where none did.
         registration: What register wrote.
 
     Returns:
@@ -29,8 +22,8 @@ def outcome(
         "aliases": those that the new version got.
         "findings": the errors and warnings about the data, then those of the evaluation, as severity and message.
     """
-    evaluation, validation = evaluation or {}, validation or {}
-    assessment = evaluation.get("assessment")
+    dossier = dossier or {}
+    evaluation, validation = dossier.get("evaluation") or {}, dossier.get("validation") or {}
     found = [
         {"severity": finding["severity"], "message": finding["message"]}
         for document in (validation, evaluation)
@@ -38,8 +31,8 @@ def outcome(
         if finding.get("severity") in _GRAVE
     ]
     return {
-        "verdict": _part(assessment, ("word", "status", "headline", "reasons")),
-        "decision": _decision(decision, registration),
+        "verdict": _part(evaluation.get("assessment"), ("word", "status", "headline", "reasons")),
+        "decision": _decision(dossier.get("decision"), registration),
         "aliases": list((registration or {}).get("aliases") or ()),
         "findings": sorted(found, key=lambda finding: _GRAVE.index(finding["severity"])),
     }

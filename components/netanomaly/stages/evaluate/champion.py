@@ -25,7 +25,7 @@ class Champion:
     """The model that is judged beside the new one. Where it could not be loaded, `error` says why and there is none."""
 
     model: AnomalyModel | None
-    version: str
+    version: int
     error: str = ""
 
     def cannot_judge(self, names: Collection[str]) -> str:
@@ -49,7 +49,7 @@ class Champion:
             return f"the champion, version {self.version}, cannot score the evaluation data: {error}"
 
 
-def load_champion(registry: "Registry", name: str, version: str) -> Champion:
+def load_champion(registry: "Registry", name: str, version: int) -> Champion:
     """The champion from the registry, its bytes verified.
 
     One that was made by libraries that cannot be used here, or is no model of netanomaly, is one without a model.

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -20,35 +20,13 @@ from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 from netanomaly.stages.evaluate.champion import Champion
 from netanomaly.stages.evaluate.scoring import Scored, score_file
+from netanomaly.stages.evaluate.settings import Settings
 from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, UNKNOWN, UNTOLD, assess
 
 _COIN_TOSS = 0.5
 # Of the evaluation rows: less of an advantage is not told.
 _SOME_SHARE = 0.01
 _FEATURES_PER_ALERT = 4
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What evaluate is told."""
-
-    label_column: str
-    normal_labels: list[str]
-    gates: dict[str, Any]
-    held_out: str
-    random_state: int
-
-    def __post_init__(self) -> None:
-        quality_gates.check(self.gates)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What earlier stages wrote of the data, which the verdict rests on too."""
-
-    validation: Mapping[str, Any] = field(default_factory=dict)
-    training_data: Mapping[str, Any] = field(default_factory=dict)
-    evaluation_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,10 +72,10 @@ class Evaluation:
 def evaluate(
     model: AnomalyModel,
     file: pq.ParquetFile,
-    parameters: Parameters,
+    settings: Settings,
     progress: Callable[[int], Any] = int,
     champion: Champion | None = None,
-    known: Known = Known(),
+    dossier: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Judge a model on the rows of a file, and against the champion on the same rows where there is one.
 
@@ -112,13 +90,13 @@ def evaluate(
         raise DataError("the evaluation data has no rows")
     label = read_contract(file.schema_arrow).label_column
     label = label if label in file.schema_arrow.names else None
-    scored = score_file(model, file, label, parameters.normal_labels, parameters.random_state, champion, progress)
-    called = spoken(scored.names, parameters.normal_labels)
+    scored = score_file(model, file, label, settings.normal_labels, settings.random_state, champion, progress)
+    called = spoken(scored.names, settings.normal_labels)
     scored.rename(called)
     names, normal_names = scored.names, scored.normal_names
     document = {
         "format": 1,
-        "held_out": parameters.held_out == "yes",
+        "held_out": settings.held_out,
         "model_type": model.model_type,
         **measure(
             scored.counts,
@@ -127,7 +105,7 @@ def evaluate(
             normal_names,
             model.thresholds,
             model.alert_budget,
-            parameters.random_state,
+            settings.random_state,
         ),
         "scores_digest": scored.digest,
     }
@@ -140,16 +118,20 @@ def evaluate(
     document["top_alerts"] = top_alerts(model, scored.strongest)
     for alert in document["top_alerts"]:
         alert["label"] = called.get(alert["label"], alert["label"])
-    results, reasons = quality_gates.judge(_by_label(parameters.gates, called), document)
+    results, reasons = quality_gates.judge(_by_label(settings.gates, called), document)
     document["gates"] = results
     document["findings"] = _findings(document, model)
     document["verdict"] = "refuse" if reasons else "pass"
     document["reasons"] = reasons
-    document["assessment"] = assess(document, known.validation, known.training_data, known.evaluation_data)
+    known = dossier or {}
+    data = known.get("ingest") or {}
+    document["assessment"] = assess(
+        document, known.get("validation") or {}, data.get("training") or {}, data.get("evaluation") or {}
+    )
     comparison = None
     if champion is not None:
-        comparison = _compared(model, scored, parameters)
-        comparison.setdefault("champion", {})["version"] = int(champion.version)
+        comparison = _compared(model, scored, settings)
+        comparison.setdefault("champion", {})["version"] = champion.version
         _warn_of_advantage(document, scored, champion)
     decision = decide(comparison, reasons, document["assessment"])
     if comparison is not None:
@@ -157,7 +139,7 @@ def evaluate(
     return Evaluation(document, decision, points)
 
 
-def _compared(model: AnomalyModel, scored: Scored, parameters: Parameters) -> dict[str, Any]:
+def _compared(model: AnomalyModel, scored: Scored, settings: Settings) -> dict[str, Any]:
     if scored.champion_error:
         return {"decision": KEEP, "because": INCOMPARABLE, "reason": scored.champion_error}
     return compare(
@@ -167,8 +149,8 @@ def _compared(model: AnomalyModel, scored: Scored, parameters: Parameters) -> di
         scored.names,
         scored.normal_names,
         model.alert_budget,
-        float(parameters.gates.get(quality_gates.IMPROVEMENT_GATE, 0.0)),
-        parameters.random_state,
+        float(settings.gates.get(quality_gates.IMPROVEMENT_GATE, 0.0)),
+        settings.random_state,
     )
 
 
