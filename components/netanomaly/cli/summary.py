@@ -22,7 +22,7 @@ def lines(summary: Mapping[str, Any], registry: str = "") -> list[str]:
     return [
         *_verdict(summary.get("verdict")),
         *_decision(summary, registry),
-        *_quality(summary.get("metrics") or {}),
+        *_quality(summary),
         *_findings(summary.get("findings") or []),
     ]
 
@@ -77,7 +77,11 @@ def _command(summary: Mapping[str, Any], registry: str) -> list[str]:
     return [f"  {command} \\", f"   {where}"] if where else [f"  {command}"]
 
 
-def _quality(metrics: Mapping[str, Any]) -> list[str]:
+def _quality(summary: Mapping[str, Any]) -> list[str]:
+    """Two figures; none of rows too few to say anything."""
+    if (summary.get("verdict") or {}).get("word") == "cannot_be_told":
+        return []
+    metrics = summary.get("metrics") or {}
     area, recall = metrics.get("roc_auc"), metrics.get("recall_at_1_percent_fpr")
     if area is None:
         return []
