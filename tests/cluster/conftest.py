@@ -19,8 +19,14 @@ Command = Callable[..., Ended]
 
 
 @pytest.fixture
-def standin() -> Iterator[StandIn]:
-    with serve(StandIn()) as served:
+def through() -> str:
+    """Whose address is given: the API's, or the UI's."""
+    return "api"
+
+
+@pytest.fixture
+def standin(through: str) -> Iterator[StandIn]:
+    with serve(StandIn(), ui=through == "ui") as served:
         yield served
 
 

@@ -59,14 +59,20 @@ class Server:
                 return
 
     def text(self, path: str) -> str | None:
-        """What the server serves as plain text, e.g. a log; None where there is none, which it says under any status."""
+        """What the server serves as plain text, e.g. a log; None where it says, under any status, that there is none.
+
+        Raises:
+            NotFound: There is no such route, as behind the server of the UI.
+        """
         status, headers, body = self._send("GET", path, {}, None, None)
         answer = _object(body)
-        if status >= 500:
-            raise self._refusal(f"GET {path}", status, headers, body, answer)
-        if status != 200 or (answer is not None and "error_message" in answer) or _is_page(body):
+        if status < 500 and answer is not None and "error_message" in answer:
             return None
-        return body.decode("utf-8", "replace")
+        if status == 200 and not _is_page(body):
+            return body.decode("utf-8", "replace")
+        if status in (200, 404):
+            raise NotFound(f"{self.host} has no {path}")
+        raise self._refusal(f"GET {path}", status, headers, body, answer)
 
     def _json(
         self,
