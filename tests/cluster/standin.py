@@ -56,6 +56,8 @@ class StandIn:
     stepping: bool = True
     on_run: Callable[[Run], Any] = lambda _: None
     """Called with a run that is looked at, before the answer."""
+    on_list: Callable[[], Any] = lambda: None
+    """Called before runs are listed."""
 
     def __post_init__(self) -> None:
         about = "All runs created without specifying an experiment will be grouped here."
@@ -204,9 +206,12 @@ class StandIn:
         return run.document()
 
     def list_runs(self, query: dict, body: dict) -> dict:
+        self.on_list()
         found = [run.document() for run in self.runs.values()]
         if "experiment_id" in query:
             found = [run for run in found if run["experiment_id"] == query["experiment_id"]]
+        if query.get("sort_by", "").endswith("desc"):
+            found.reverse()
         return page(query, "runs", found, ("display_name", "name"))
 
     def terminate_run(self, query: dict, body: dict, key: str) -> dict:
