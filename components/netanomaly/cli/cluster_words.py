@@ -107,11 +107,11 @@ def connect(
     return connection
 
 
-def package(image_prefix: str, *, cache: bool) -> "Package":
-    """The training pipeline with the references of its images."""
+def package(image_prefix: str, *, cache: bool, pipeline: str = "training") -> "Package":
+    """A pipeline, the training one unless another is named, with the references of its images."""
     from netanomaly.cluster.pipelines import Package
 
-    text = images.resolved(compiled_file().read_text(encoding="utf-8"), image_prefix)
+    text = images.resolved(compiled_file(pipeline).read_text(encoding="utf-8"), image_prefix)
     return Package.read(text, cache=cache)
 
 

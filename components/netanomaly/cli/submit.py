@@ -66,7 +66,7 @@ def submit(
         raise OutsideError(f"{error}; no run was made") from None
     try:
         with interruptions(_stop):
-            run = runs.create(server, name, group, version, wanted.parameters, seconds_between_looks=interval)
+            run = runs.create(server, name, group, version.of_run, wanted.parameters, seconds_between_looks=interval)
     except _Stopped as stopped:
         typer.echo(f"error: stopped while run {name!r} was being made: look for it by that name", err=True)
         raise typer.Exit(stopped.code) from None

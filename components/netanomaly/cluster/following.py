@@ -22,6 +22,10 @@ _MOST_LOGS_READ = {FAILED: 12, SUCCEEDED: 4}
 _MOST_OTHER_LOGS_READ = 4
 
 
+class TookTooLong(OutsideError):
+    """A run did not end in the time that it was given."""
+
+
 @dataclass(frozen=True)
 class Followed:
     """A run that is watched.
@@ -58,6 +62,7 @@ def follow(
     *,
     seconds_between_looks: float,
     seconds_to_start: float | None = None,
+    seconds_in_all: float | None = None,
     on_event: Callable[[Event], None],
 ) -> End:
     """Watch a run to its end.
@@ -66,10 +71,12 @@ def follow(
         run: The run.
         seconds_between_looks: How long to wait before looking again.
         seconds_to_start: How long a pod may take to start; None: for ever.
+        seconds_in_all: How long the run may take; None: for ever.
         on_event: Called for each event.
 
     Raises:
         NotStarted: A pod did not start in time; the run goes on waiting for it.
+        TookTooLong: The run did not end in time; it goes on.
         OutsideError: The run can no longer be watched; the message says that it goes on, or that it is gone.
     """
     started = time.monotonic()
@@ -97,6 +104,8 @@ def follow(
             watch.look(view)
             if view.ended:
                 break
+        if seconds_in_all is not None and time.monotonic() - started >= seconds_in_all:
+            raise TookTooLong(f"run {run.run_id} has not ended after {seconds_in_all:.0f} s: {run.page}")
         time.sleep(seconds_between_looks)
     end = watch.end(view)
     on_event(RunFinished(end.state, time.monotonic() - started))
