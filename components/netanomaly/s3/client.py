@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import certifi
 import urllib3
@@ -25,6 +25,8 @@ from minio import Minio
 from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
 
 from netanomaly.errors import InputError
+from netanomaly.s3.secrecy import refuse_credentials
+from netanomaly.s3.transfer import BoundedPool
 
 _AWS = "https://s3.amazonaws.com"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -64,6 +66,7 @@ class Timeouts:
 
 def place(uri: str) -> Place:
     """Parse `s3://bucket/prefix`. Raises InputError."""
+    refuse_credentials(uri, "an S3 URI")
     parts = urlsplit(uri)
     if parts.scheme != "s3" or parts.query or parts.fragment:
         raise InputError(f"{uri!r} is no S3 URI; write s3://bucket/prefix")
@@ -75,6 +78,7 @@ def place(uri: str) -> Place:
 
 def bucket_name(name: str, uri: str) -> str:
     """The name itself. Raises InputError where no bucket can have it."""
+    refuse_credentials(uri, "an S3 URI")
     if not _BUCKET.fullmatch(name):
         raise InputError(
             f"{uri!r} names no bucket; write s3://bucket/prefix, the bucket in 3 to 63 of a-z, 0-9, '.' and '-'"
@@ -86,11 +90,21 @@ def endpoint() -> str:
     """URL of the server that the environment names. Raises InputError."""
     for name in _ENDPOINT_VARIABLES:
         if url := os.environ.get(name):
-            parts = urlsplit(url)
+            refuse_credentials(url, name)
+            parts = _split(url, name)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
                 raise InputError(f"{name} is {url!r}; write http://host:port or https://host")
             return f"{parts.scheme}://{parts.netloc}"
     return _AWS
+
+
+def _split(url: str, name: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InputError(f"{name} is no URL: {error}; write http://host:port or https://host") from None
+    return parts
 
 
 def connect(timeouts: Timeouts) -> Minio:
@@ -105,14 +119,14 @@ def connect(timeouts: Timeouts) -> Minio:
     if style not in ("", "path", "virtual"):
         raise InputError(f"S3_ADDRESSING_STYLE is {style!r}; write path or virtual")
     authorities = _authorities()
-    pool = urllib3.PoolManager(
+    pool = BoundedPool(
         timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.read),
         maxsize=16,
         retries=False,
         **authorities,
     )
     # The machine's role is asked for last; where there is none its address answers nothing, ever.
-    quick = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2.0, read=10.0), retries=False, **authorities)
+    quick = BoundedPool(timeout=urllib3.Timeout(connect=2.0, read=10.0), retries=False, **authorities)
     client = Minio(
         endpoint=url.netloc,
         secure=url.scheme == "https",
