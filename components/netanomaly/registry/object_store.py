@@ -22,6 +22,7 @@ from netanomaly.registry.artifacts import open_source
 from netanomaly.registry.errors import WrongDigest
 from netanomaly.registry.store import Listed, Stored, Uploaded
 from netanomaly.s3 import answers, client
+from netanomaly.s3.transfer import read_up_to
 
 # What is lost of an answer that is cut off is less than one piece.
 _PIECE_BYTES = 1 << 16
@@ -148,7 +149,7 @@ class ObjectStore:
         with self._in_words(key, "read"):
             response = self._client.get_object(self._bucket, self._prefix + key, request_headers=condition)
             try:
-                etag, data = response.headers.get("ETag"), response.read(most + 1, decode_content=False)
+                etag, data = response.headers.get("ETag"), read_up_to(response, most + 1)
             finally:
                 response.close()
                 response.release_conn()

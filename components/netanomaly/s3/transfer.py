@@ -18,6 +18,15 @@ _PLAIN = {"", "identity", "aws-chunked"}
 _DATA = {200, 206}
 
 
+def read_up_to(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
+    """What is left of an answer, as it was sent, and no more of it than that. Raises as the connection fails."""
+    data = bytearray()
+    # Until nothing comes: that an answer was cut off is only told then.
+    while len(data) < most and (piece := response.read(most - len(data), decode_content=False)):
+        data += piece
+    return bytes(data)
+
+
 class BoundedPool(urllib3.PoolManager):
     """Connections of an S3 client."""
 
@@ -39,7 +48,7 @@ class BoundedPool(urllib3.PoolManager):
             )
         if not whole and response.status in _DATA:
             return response
-        data = response.read(_MOST_ANSWER_BYTES + 1, decode_content=False)
+        data = read_up_to(response, _MOST_ANSWER_BYTES + 1)
         if len(data) > _MOST_ANSWER_BYTES:
             response.close()
             raise StoreRefused(
