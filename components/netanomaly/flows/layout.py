@@ -22,12 +22,12 @@ class CsvFormat:
     Attributes:
         header: Whether the first line holds names. None: it does, unless `columns` are given.
         columns: Names of the columns, in place of those in the file.
-        delimiter: One character.
+        delimiter: One character; empty: told from the first lines of each file.
     """
 
     header: bool | None = None
     columns: tuple[str, ...] = ()
-    delimiter: str = ","
+    delimiter: str = ""
 
     @property
     def has_header(self) -> bool:
@@ -45,7 +45,7 @@ class CsvFormat:
                 near = get_close_matches(name, _CSV_FIELDS, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(_CSV_FIELDS)}"
                 raise ConfigError(f"csv has no field {name!r}; {hint}")
-        header, columns, delimiter = csv.get("header"), csv.get("columns") or (), csv.get("delimiter") or ","
+        header, columns, delimiter = csv.get("header"), csv.get("columns") or (), csv.get("delimiter") or ""
         if header is not None and not isinstance(header, bool):
             raise ConfigError(f"csv.header is {header!r}; use true or false, or leave it out")
         if isinstance(columns, str) or not all(isinstance(name, str) and name.strip() for name in columns):
@@ -54,7 +54,9 @@ class CsvFormat:
         if twice := first_duplicate(columns):
             raise ConfigError(f"csv.columns names {twice!r} twice; every column needs a name of its own")
         delimiter = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
-        if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0' or ord(delimiter) > 127:
+        if not isinstance(delimiter, str) or (
+            delimiter and (len(delimiter) != 1 or delimiter in '"\r\n\0' or ord(delimiter) > 127)
+        ):
             raise ConfigError(f"csv.delimiter is {delimiter!r}; use one ASCII character, such as ',' ';' or '\\t'")
         return cls(header, columns, delimiter)
 

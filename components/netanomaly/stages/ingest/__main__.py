@@ -18,14 +18,10 @@ def main(argv: list[str]) -> None:
         from netanomaly.flows.contract import Contract
         from netanomaly.stages.ingest.program import Parameters, ParquetSink, ingest
 
-        sinks: list[ParquetSink] = []
-
         def open_sink(contract: Contract) -> ParquetSink:
-            sinks.append(ParquetSink(stage.output("flows"), contract))
-            return sinks[0]
+            return ParquetSink(stage.output("flows"), contract)
 
         report = ingest(stage.parameters(Parameters), open_sink, stage.progress)
-        sinks[0].close()
         stage.write_json("ingest_report", report)
         stage.describe("flows", {"rows": report["rows"], "identity": report["identity"], "format": "parquet"})
         stage.describe("ingest_report", {"rows_read": report["rows_read"], "rows": report["rows"]})

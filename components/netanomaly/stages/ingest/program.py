@@ -1,6 +1,7 @@
 """Read one data source, batch by batch, into flows of the contract and a report on them."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,9 @@ from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows import layout, row_hash, sources
 from netanomaly.flows.batch import schema_of
 from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
+from netanomaly.flows.deciding import Contradiction, Decisions
 from netanomaly.flows.distinct import DistinctRows
+from netanomaly.flows.identity import RECORD
 from netanomaly.flows.profile import Profile
 from netanomaly.flows.reader import NO_LABEL, Reader
 from netanomaly.stages.ingest import splitting
@@ -51,8 +54,8 @@ class Parameters:
             self.split["method"], self.split["gap_seconds"], self.held_out_fraction, self.random_state
         )
 
-    def reader(self, files: sources.Files, *, times_only: bool = False) -> Reader:
-        """Of the source's files, from the beginning."""
+    def reader(self, files: sources.Files, *, times_only: bool = False, decisions: Decisions | None = None) -> Reader:
+        """Of the source's files, from the beginning; `decisions`: what a survey of them found."""
         by_host = self.part != "all" and self.split["method"] == "host"
         return Reader(
             files,
@@ -66,6 +69,7 @@ class Parameters:
                 tuple(self.split["host_columns"]) if by_host else None,
             ),
             times_only=times_only,
+            decisions=decisions,
         )
 
 
@@ -73,6 +77,8 @@ class Sink(Protocol):
     """Where the kept rows go."""
 
     def write(self, table: pa.Table) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def ingest(
@@ -82,7 +88,8 @@ def ingest(
 
     Args:
         parameters: The source, its expected identity, and what to keep.
-        open_sink: Called once, when the columns are known.
+        open_sink: Called when the columns are known; again where later rows contradict what the first ones told of
+            them. A sink is closed before the next is opened, and in the end.
         progress: Called with the number of rows read so far.
 
     Returns:
@@ -107,6 +114,33 @@ def _ingest(
     if files.identity_is_known:
         _refuse_change(parameters, files.identity())
     reader = parameters.reader(files)
+    try:
+        return _read(parameters, files, reader, open_sink, progress)
+    except Contradiction:
+        again = parameters.reader(files, decisions=reader.survey())
+        return _read(parameters, files, again, open_sink, progress)
+
+
+def _read(
+    parameters: Parameters,
+    files: sources.Files,
+    reader: Reader,
+    open_sink: Callable[[Contract], Sink],
+    progress: Callable[[int], None],
+) -> dict[str, Any]:
+    with ExitStack() as sinks:
+        return _into(
+            parameters, files, reader, lambda contract: sinks.enter_context(closing(open_sink(contract))), progress
+        )
+
+
+def _into(
+    parameters: Parameters,
+    files: sources.Files,
+    reader: Reader,
+    open_sink: Callable[[Contract], Sink],
+    progress: Callable[[int], None],
+) -> dict[str, Any]:
     sink, profile, split = None, None, None
     distinct = DistinctRows()
     for batch in reader.batches():
@@ -143,12 +177,15 @@ class ParquetSink:
         self._schema = schema_of(contract)
         # Dictionaries pay for text only; lz4 costs a tenth of what it saves in writing and reading; pages of version 2,
         # which note what is missing apart from the values, are written in four fifths of the time.
+        texts = [name for name in contract.beside if name != RECORD]
         self._writer = pq.ParquetWriter(
             path,
             self._schema,
             compression="lz4",
             data_page_version="2.0",
-            use_dictionary=[*contract.categorical, *([contract.label_column] if contract.label_column else [])],
+            use_dictionary=[*contract.categorical, *([contract.label_column] if contract.label_column else []), *texts],
+            # Numbers in a row take next to no room as the differences between them.
+            column_encoding={RECORD: "DELTA_BINARY_PACKED"} if RECORD in contract.beside else None,
             write_statistics=False,
         )
         self._waiting: list[pa.Table] = []

@@ -108,7 +108,7 @@ def train(
     detector = make(parameters.model_type, resolved)
     fitting, calibrating = split(len(table), budget, detector.minimum_rows, parameters.random_state)
     categorical = [name for name in features if name in {*contract.categorical, *parameters.categorical_columns}]
-    schema = learn_schema(table.select(categorical).take(pa.array(fitting)), features, categorical)
+    schema = learn_schema(table.select(categorical).take(pa.array(fitting)), features, categorical, contract.policy)
     rows = schema.rows(table)
     seed = resolved["random_state"] if resolved.get("random_state") is not None else parameters.random_state
     fitted_rows = rows.take(fitting)
