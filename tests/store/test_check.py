@@ -28,10 +28,9 @@ def test_a_place_that_is_well_is_found_well_and_again_and_holds_no_model(bucket)
 
 @ONE_SERVER
 def test_a_bucket_that_is_absent_is_told_after_what_is_well(bucket):
-    found = []
+    found: list[str] = []
     with pytest.raises(InputError, match="bucket of s3://not-there/registry does not exist"):
-        for check in checks("s3://not-there/registry", STORE):
-            found.append(check.name)
+        found.extend(check.name for check in checks("s3://not-there/registry", STORE))
     assert found == ["pod", "Secret", "ConfigMap"]
 
 
