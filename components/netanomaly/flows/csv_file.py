@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
 from netanomaly.flows import columns, dialect, lines, values
 from netanomaly.flows.columns import shown
 from netanomaly.flows.dialect import Dialect
-from netanomaly.flows.layout import CsvFormat
 from netanomaly.flows.lines import Lines
 from netanomaly.flows.records import Kind, Part
 from netanomaly.flows.streams import TextStream
@@ -46,14 +46,14 @@ class CsvFile:
         if layout.has_header:
             first, header = self._uncommented(first)
         self._dialect = (
-            Dialect(layout.delimiter) if layout.delimiter else dialect.tell(first.text, width=len(layout.columns))
+            Dialect(layout.delimiter) if layout.delimiter else dialect.tell(first.text, width=len(layout.columns or ()))
         )
         head, rest = _first_line(first)
         fields = self._fields(self._dialect.plain(head.text), head.first)
         if layout.has_header:
             self._refuse_odd_header(fields, layout)
         self._first = self._plain(rest if layout.has_header else first)
-        width = len(layout.columns) or len(fields) - (not fields[-1].strip())
+        width = len(layout.columns or ()) or len(fields) - (not fields[-1].strip())
         self._trailing = self._ends_with_a_delimiter(width)
         fields = fields[:width] if self._trailing else fields
         found = self._named(fields) if layout.has_header else [f"column_{each}" for each in range(1, len(fields) + 1)]

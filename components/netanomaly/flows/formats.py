@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from io import SEEK_END
 from pathlib import Path
 
+from netanomaly.config import CsvFormat
 from netanomaly.flows import other_formats, sources
 from netanomaly.flows.arff_file import ArffFile, is_arff
 from netanomaly.flows.csv_file import CsvFile
-from netanomaly.flows.layout import CsvFormat
 from netanomaly.flows.parquet_file import ParquetFile
 from netanomaly.flows.records import Records
 from netanomaly.flows.sources import SourceFile

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
 from netanomaly.flows import columns, formats, identity, layout, lines, partitions, sources, times
 from netanomaly.flows.batch import Batch
@@ -68,7 +69,7 @@ class Reader:
     def __init__(
         self,
         files: sources.Files,
-        csv: layout.CsvFormat,
+        csv: CsvFormat,
         selection: layout.Selection,
         block_bytes: int = lines.BLOCK_BYTES,
         *,

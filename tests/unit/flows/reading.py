@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from netanomaly.config import CsvFormat
 from netanomaly.flows import lines, sources
 from netanomaly.flows.batch import schema_of
 from netanomaly.flows.deciding import Contradiction
-from netanomaly.flows.layout import CsvFormat, Selection
+from netanomaly.flows.layout import Selection
 from netanomaly.flows.reader import Reader
 
 
@@ -19,12 +20,12 @@ class Read:
         plain: dict[str, Any] = {name: tuple(wish) if isinstance(wish, list) else wish for name, wish in wishes.items()}
         selection = Selection(**plain)
         files = sources.resolve([str(item) for item in source])
-        reader = Reader(files, CsvFormat.parse(csv or {}), selection, block_bytes)
+        reader = Reader(files, CsvFormat(**(csv or {})), selection, block_bytes)
         try:
             found = self._all(reader)
         except Contradiction:
             decisions = reader.survey()
-            reader = Reader(files, CsvFormat.parse(csv or {}), selection, block_bytes, decisions=decisions)
+            reader = Reader(files, CsvFormat(**(csv or {})), selection, block_bytes, decisions=decisions)
             found = self._all(reader)
         beside = reader.contract.beside
         self.rows = [{name: value for name, value in row.items() if name not in beside} for row in found]

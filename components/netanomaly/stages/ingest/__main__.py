@@ -16,12 +16,13 @@ def ahead() -> None:
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.flows.contract import Contract
-        from netanomaly.stages.ingest.program import Parameters, ParquetSink, ingest
+        from netanomaly.stages.ingest.program import ParquetSink, ingest
+        from netanomaly.stages.ingest.settings import Settings
 
         def open_sink(contract: Contract) -> ParquetSink:
             return ParquetSink(stage.output("flows"), contract)
 
-        report = ingest(stage.parameters(Parameters), open_sink, stage.progress)
+        report = ingest(stage.settings(Settings), open_sink, stage.progress)
         stage.write_json("ingest_report", report)
         stage.describe("flows", {"rows": report["rows"], "identity": report["identity"], "format": "parquet"})
         stage.describe("ingest_report", {"rows_read": report["rows_read"], "rows": report["rows"]})
