@@ -37,7 +37,7 @@ class CsvFormat:
     ] = None
     columns: Annotated[
         Annotated[list[Text], Meta(min_length=1)] | None,
-        _meta("The column names in order, where the file has none or others are wanted.", "a list of names, or null"),
+        _meta("The column names in order, where the file has none (else column_1 and so on) or others are wanted.", "a list of names, or null"),
     ] = None
     delimiter: Annotated[
         str | None,
@@ -61,8 +61,6 @@ class CsvFormat:
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ConfigError(f"csv.columns names {twice[0]!r} twice; every column needs a name of its own")
             object.__setattr__(self, "columns", names)
-        if self.header is False and self.columns is None:
-            raise ConfigError("csv.header is false, so csv.columns must name the columns")
 
     @property
     def has_header(self) -> bool:
