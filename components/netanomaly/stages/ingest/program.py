@@ -166,7 +166,7 @@ class ParquetSink:
 def _reader(
     settings: Settings, files: sources.Files, *, times_only: bool = False, decisions: Decisions | None = None
 ) -> Reader:
-    """Of the source's files, from the beginning; `decisions`: what a survey of them found."""
+    """Of the source's files, from the beginning."""
     by_host = settings.split is not None and settings.split.method == "host"
     return Reader(
         files,
