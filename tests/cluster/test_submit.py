@@ -210,7 +210,7 @@ def test_what_fails_before_the_run_is_said_to_have_made_none(standin, configurat
     standin.faults = [Fault("GET", path, "error", times=9), Fault("POST", path, "error", times=9)]
     ended = here("submit", configuration)
     assert ended.code == 3
-    assert ended.last_line.endswith("; no run was made")
+    assert ended.last_line.startswith("error: no run was made: ")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from netanomaly.errors import ConfigError, InputError
 from netanomaly.stages.ingest.settings import Split
-from netanomaly.stages.prepare.program import Overrides, Prepared, prepare
+from netanomaly.stages.prepare.program import Champion, Overrides, Prepared, prepare
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DOCUMENT = {"model_name": "m", "data_source": "a.csv", "evaluation_data_source": "b.csv", "registry": "s3://r/x"}
@@ -18,7 +18,7 @@ def prepared(document=DOCUMENT, overrides=None, identities=None, champion=None) 
         overrides or Overrides(),
         run_id="run-1",
         identity_of=lambda source: identities[source[0]],
-        champion_of=lambda registry, model: champion,
+        champion_of=lambda registry, model: None if champion is None else Champion(champion, ["bytes"]),
         now=NOW,
     )
 
@@ -122,3 +122,11 @@ def test_a_stage_is_not_told_what_it_does_not_use():
     other = prepared({**DOCUMENT, "alert_budget": 0.001})
     assert other.train != prepared().train
     assert (other.ingest_training, other.validate) == (prepared().ingest_training, prepared().validate)
+
+
+def test_a_long_list_is_handed_on_whole_only_to_the_stage_that_reads_it():
+    files = [f"{number}.csv" for number in range(1000)]
+    result = prepared({**DOCUMENT, "data_source": files}, identities={"0.csv": "sha256:0", "b.csv": "sha256:b"})
+    assert result.ingest_training.source == files
+    assert result.evaluate.configuration["data_source"][-1] == "and 980 more"
+    assert result.configuration["data_source"] == files

@@ -108,9 +108,14 @@ def connect(
 
 
 def package(image_prefix: str, *, cache: bool, pipeline: str = "training") -> "Package":
-    """A pipeline, the training one unless another is named, with the references of its images."""
+    """A pipeline, the training one unless another is named, with the references of its images.
+
+    What is worth knowing of these goes to standard error.
+    """
     from netanomaly.cluster.pipelines import Package
 
+    if warning := images.unpushed(image_prefix):
+        typer.echo(f"warning: {warning}", err=True)
     text = images.resolved(compiled_file(pipeline).read_text(encoding="utf-8"), image_prefix)
     return Package.read(text, cache=cache)
 

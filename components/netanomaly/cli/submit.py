@@ -63,7 +63,7 @@ def submit(
         group = experiments.experiment(server, experiment, connection.namespace, create=create_experiment)
         version = pipelines.upload(server, compiled, connection.namespace)
     except OutsideError as error:
-        raise OutsideError(f"{error}; no run was made") from None
+        raise OutsideError(f"no run was made: {error}") from None
     try:
         with interruptions(_stop):
             run = runs.create(server, name, group, version.of_run, wanted.parameters, seconds_between_looks=interval)

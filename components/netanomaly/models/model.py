@@ -2,7 +2,6 @@
 
 import pickle
 import platform
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -96,11 +95,6 @@ class AnomalyModel:
     def has_seen(self, rows: Rows) -> npt.NDArray[np.bool_] | None:
         """Which rows equal one that the model was fitted or calibrated on; None where it does not know those."""
         return None if self.seen is None else are_among(rows, self.seen)
-
-    def score_batches(self, batches: Iterable[Any]) -> Iterable[Scores]:
-        """Scores of each batch; memory is that of one batch."""
-        for batch in batches:
-            yield self.score(batch)
 
     def explain(self, data: Any, most: int = 5) -> list[list[Contribution]]:
         """For each row of a pandas frame, Arrow table or record batch the features that make it stand out.

@@ -9,6 +9,7 @@ Never standard output: that belongs to the result.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from netanomaly.runners.events import (
@@ -61,6 +62,7 @@ class PlainView:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._rows_told: dict[str, float] = {}
+        self._errors_of: dict[str, str] = {}
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -79,11 +81,16 @@ class PlainView:
             case TaskRetried():
                 self._say(f"{event.stage.name}: {event.error}; again in {event.wait_seconds:g} s")
             case TaskFinished():
-                self._say(_last_line(event.stage))
+                self._say(_last_line(self._told_once(event.stage)))
             case RunStopping():
                 self._say(f"{event.signal_name}: stopping; once more to kill")
             case RunFinished():
                 self._say(f"run {event.state} after {event.seconds:.1f} s")
+
+    def _told_once(self, stage: StageResult) -> StageResult:
+        """The stage; where another failed with the same words, which is named in their place."""
+        first = self._errors_of.setdefault(stage.error, stage.name) if stage.error else stage.name
+        return stage if first == stage.name else replace(stage, error=f"as {first}")
 
     def _say(self, text: str) -> None:
         print(text, file=self._stream, flush=True)

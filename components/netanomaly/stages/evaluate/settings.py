@@ -18,7 +18,7 @@ class Settings:
         registry: URI of the registry that has the champion.
         model_name: The model's name in the registry.
         champion: The champion's version, scored on the same rows; None: there is none.
-        configuration: The configuration with its defaults, for the report.
+        configuration: The configuration with its defaults, long lists cut short, for the report.
     """
 
     normal_labels: list[str]
