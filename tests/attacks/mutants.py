@@ -192,7 +192,7 @@ class Mutants:
 
     def make(self, kind: str, seed: int) -> None:
         """Alter one document; what depends on its digest fits again, more often than not."""
-        draw = random.Random(f"{kind} {seed}")  # noqa: S311 - to be repeated, not to be secret
+        draw = random.Random(f"{kind} {seed}")
         fits = draw.random() < 0.8
         match kind:
             case "head":
@@ -219,12 +219,12 @@ class Mutants:
         if kind == "import":
             file = self._folder / "original.json"
             known = json.dumps(json.loads(self._read("model_registry.json"))).encode()
-            file.write_bytes(mutated(known, random.Random(seed)))  # noqa: S311
+            file.write_bytes(mutated(known, random.Random(seed)))
             target = self._folder / "imported"
             shutil.rmtree(target, ignore_errors=True)
             return [lambda: import_file(locate(target), file, self.root), lambda: fsck(locate(target))]
         if kind == "probe":
-            data = mutated(_PROBE, random.Random(seed))  # noqa: S311
+            data = mutated(_PROBE, random.Random(seed))
             return [lambda: parsing.decode(probe._Remembered, data, probe.KEY)]
         registry = open_registry(self.root)
         reading: list[Callable[[], object]] = [
@@ -246,6 +246,7 @@ class Mutants:
             lambda: registry.set_alias("m:2", "champion"),
             lambda: registry.rollback("m"),
             lambda: registry.delete("m:9"),
+            registry.flush,
             registry.publish,
             lambda: fsck(locate(self.root), repair=True),
             lambda: collect(locate(self.root)),
