@@ -18,15 +18,23 @@ from functools import lru_cache
 from pathlib import Path
 
 from netanomaly import __version__
+from netanomaly.errors import InputError
 
 DEFAULT_PREFIX = "netanomaly"
-STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "describe", "register")
+STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "register")
+
+# https://github.com/distribution/reference: a host with an optional port, and names in small letters.
+_NAME = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_HOST = r"(?:localhost|(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+|[A-Za-z0-9-]+(?=:)|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_PREFIX = re.compile(rf"(?:{_HOST}|{_NAME})(?:/{_NAME})*")
 
 _PACKAGE = Path(__file__).resolve().parent
 # Relative to the checkout: what else goes into every image, or decides how it is made.
 _RECIPE = ("images/stage.Dockerfile", "images/install.py", "images/sbom.py", "images/pip.txt", "LICENSE")
 # Of the package: for people's machines, not for images.
-_NOT_IN_IMAGES = frozenset({"cli", "cluster", "runners", "compiled", "images.py", "__pycache__"})
+# Of another stage's folder, in the image of prepare: what it is told.
+_TOLD = frozenset({"__init__.py", "settings.py"})
+_NOT_IN_IMAGES = frozenset({"cli", "cluster", "command.py", "runners", "compiled", "images.py", "__pycache__"})
 
 
 def image(stage: str) -> str:
@@ -44,9 +52,28 @@ def reference(stage: str, prefix: str = DEFAULT_PREFIX) -> str:
     """The image of a stage as it can be pulled, e.g. `registry.example.org/team/train:0.1.0-3f9c2e1b7a04`.
 
     With its digest where `make push` has noted one. Outside a checkout the tag is the version alone.
+
+    Raises:
+        InputError: The prefix cannot be part of an image's name.
     """
-    name = f"{prefix.rstrip('/')}/{stage}:{tag(stage)}"
+    prefix = prefix.rstrip("/")
+    if not _PREFIX.fullmatch(prefix):
+        raise InputError(
+            f"image prefix {prefix!r} cannot begin an image's name; write a registry and a repository in small letters, "
+            "e.g. registry.example.org/team"
+        )
+    name = f"{prefix}/{stage}:{tag(stage)}"
     return pushed().get(name, name)
+
+
+def unpushed(prefix: str) -> str:
+    """What a person should know who names images by this prefix on a cluster; empty where there is nothing to say."""
+    if prefix.rstrip("/") != DEFAULT_PREFIX:
+        return ""
+    return (
+        f"images are called {DEFAULT_PREFIX}/..., which no registry has: a cluster runs them only where they were loaded "
+        "into it (make kind-load); make push and --image-prefix (NETANOMALY_IMAGE_PREFIX) name a registry"
+    )
 
 
 def resolved(pipeline: str, prefix: str = DEFAULT_PREFIX) -> str:
@@ -75,7 +102,8 @@ def tag(stage: str) -> str:
 def inputs(stage: str) -> dict[str, Path]:
     """The files of a checkout that decide what is in a stage's image: name in the build context, and file.
 
-    Modules of the package are below `lib/`: what stages share and the stage's own folder, less its `component.py`.
+    Modules of the package are below `lib/`: what stages share and the stage's own folder, less its `component.py`;
+    of other stages, their settings, for prepare, which writes them.
     """
     root = checkout()
     if root is None:
@@ -86,6 +114,8 @@ def inputs(stage: str) -> dict[str, Path]:
     for path in _PACKAGE.rglob("*"):
         parts = path.relative_to(_PACKAGE).parts
         another_stage = parts[0] == "stages" and not others.isdisjoint(parts[1:2])
+        if stage == "prepare" and path.name in _TOLD:
+            another_stage = False
         left_out = another_stage or path.name == "component.py" or not _NOT_IN_IMAGES.isdisjoint(parts)
         if path.is_file() and not left_out:
             files["/".join(("lib", "netanomaly", *parts))] = path

@@ -13,6 +13,7 @@ from netanomaly.cli.registry_words import (
     JsonOption,
     RegistryOption,
     SignKeyOption,
+    counted,
     show_json,
     show_table,
     table,
@@ -51,9 +52,10 @@ def fsck(
         for finding in result.findings:
             typer.echo(f"{finding.key}: {finding.problem}{' (repaired)' if finding.repaired else ''}")
         typer.echo(
-            f"{result.models} models, {result.versions} versions, {result.bytes:,} bytes read; "
-            f"{len(result.findings)} problems, {sum(finding.repaired for finding in result.findings)} repaired; "
-            f"{result.unfinished} registrations were begun and not finished"
+            f"{counted(result.models, 'model')}, {counted(result.versions, 'version')}, "
+            f"{counted(result.bytes, 'byte')} read; {counted(len(result.findings), 'problem')}, "
+            f"{sum(finding.repaired for finding in result.findings)} repaired; "
+            f"{counted(result.unfinished, 'registration')} begun and not finished"
         )
         for line in result.unprotected:
             typer.echo(f"note: {line}")
@@ -82,7 +84,8 @@ def gc(
         typer.echo(key)
     for key in done.strangers:
         typer.echo(f"{key}: is a link, pipe or device, and no object of the registry; left as it is")
-    typer.echo(f"{len(done.keys)} objects, {done.bytes:,} bytes {'would be ' if dry_run else ''}removed")
+    removed = "would be removed" if dry_run else "removed"
+    typer.echo(f"{counted(len(done.keys), 'object')}, {counted(done.bytes, 'byte')} {removed}")
 
 
 def import_registry(
@@ -105,6 +108,9 @@ def import_registry(
     done = import_file(locate(registry, sign_key=str(sign_key or "")), file, files_below)
     if as_json:
         show_json([dataclasses.asdict(entry) for entry in done])
+        return
+    if not done:
+        typer.echo(f"{file} holds no version of any model; nothing was imported")
         return
     shown = table("model", "was", "is version", "")
     for entry in done:

@@ -60,6 +60,7 @@ RULES: dict[str, Rule] = {
     "unseen_categories": Rule(
         WARNING, 0.05, "a larger share of evaluation rows than this has a category unseen in training"
     ),
+    "other_champion": Rule(WARNING, None, "the champion learnt from columns that the evaluation data does not have"),
 }
 
 
@@ -85,6 +86,24 @@ def check(validation: Mapping[str, Any]) -> Checks:
             raise ConfigError(f"validation has no rule {name!r}{suggestion(name, [*RULES, RANGES])}")
         rules[name] = _changed(name, wanted)
     return Checks(rules, _ranges(validation.get(RANGES, {})))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of `validation`."""
+    severity = {"enum": list(SEVERITIES)}
+
+    def rule(name: str) -> dict[str, Any]:
+        known = RULES[name]
+        fields: dict[str, Any] = {"severity": {**severity, "default": known.severity}}
+        if known.limit is not None:
+            fields["limit"] = {"type": "number", "minimum": 0, "default": known.limit}
+        changed = {"type": "object", "properties": fields, "additionalProperties": False}
+        return {"description": known.meaning, "anyOf": [severity, changed]}
+
+    bound = {"type": ["number", "null"]}
+    bounds = {"type": "array", "prefixItems": [bound, bound], "minItems": 2, "maxItems": 2}
+    ranges = {"description": "Lowest and highest value of a column.", "type": "object", "additionalProperties": bounds}
+    return {"properties": {**{name: rule(name) for name in RULES}, RANGES: ranges}, "additionalProperties": False}
 
 
 def _changed(name: str, wanted: Any) -> Rule:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from netanomaly.errors import DataError
+from netanomaly.paths import expanded
 
 TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -167,7 +168,7 @@ def _local_path(item: str) -> Path:
         raise DataError(f"data source {item!r} is not a path; give a file, folder or glob")
     scheme, separator, _ = item.partition("://")
     if not separator:
-        return Path(os.path.expanduser(item))  # noqa: PTH111 - Path.expanduser fails for a user that is not known
+        return expanded(item)
     if scheme != "file":
         raise DataError(
             f"data source {item!r}: {scheme}:// is not a store that can be read; use a path, file:// or s3://"

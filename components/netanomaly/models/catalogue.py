@@ -107,26 +107,7 @@ COMMON = {
     "n_jobs": whole(None, -1, 1024, words=(None,)),
 }
 
-CATALOGUE: dict[str, Entry] = {
-    "ensemble": Entry(
-        "netanomaly.models.ensemble:EnsembleDetector",
-        {
-            "members": Parameter(
-                ["isolation_forest", "gaussian_mixture", "pca", "knn", "autoencoder"],
-                (list,),
-                items=(
-                    "isolation_forest",
-                    "gaussian_mixture",
-                    "pca",
-                    "knn",
-                    "lof",
-                    "one_class_svm",
-                    "autoencoder",
-                ),
-            ),
-            **COMMON,
-        },
-    ),
+_DETECTORS: dict[str, Entry] = {
     # 200 trees of 4096 rows: docs/detectors.md has the comparison with scikit-learn's 100 of 256.
     "isolation_forest": Entry(
         "netanomaly.models.isolation_forest:IsolationForestDetector",
@@ -181,6 +162,21 @@ CATALOGUE: dict[str, Entry] = {
     ),
 }
 
+CATALOGUE: dict[str, Entry] = {
+    "ensemble": Entry(
+        "netanomaly.models.ensemble:EnsembleDetector",
+        {
+            "members": Parameter(
+                ["isolation_forest", "gaussian_mixture", "pca", "knn", "autoencoder"],
+                (list,),
+                items=tuple(_DETECTORS),
+            ),
+            **COMMON,
+        },
+    ),
+    **_DETECTORS,
+}
+
 
 def check(model_type: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The detector's parameters with every default filled in.
@@ -204,6 +200,21 @@ def check(model_type: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as allowed:
             raise ConfigError(f"{model_type}_params: {name} is {value!r}; give {allowed}") from None
     return resolved
+
+
+def schema() -> dict[str, Any]:
+    """Of each detector, the JSON Schema of its parameters."""
+    return {
+        detector: {
+            "type": "object",
+            "properties": {
+                name: {"description": parameter.allowed, "default": parameter.default}
+                for name, parameter in entry.parameters.items()
+            },
+            "additionalProperties": False,
+        }
+        for detector, entry in CATALOGUE.items()
+    }
 
 
 def _instead(name: str, known: Mapping[str, Any]) -> str:

@@ -2,11 +2,10 @@
 
 import pickle
 import platform
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import joblib
 import numpy as np
@@ -97,11 +96,6 @@ class AnomalyModel:
         """Which rows equal one that the model was fitted or calibrated on; None where it does not know those."""
         return None if self.seen is None else are_among(rows, self.seen)
 
-    def score_batches(self, batches: Iterable[Any]) -> Iterable[Scores]:
-        """Scores of each batch; memory is that of one batch."""
-        for batch in batches:
-            yield self.score(batch)
-
     def explain(self, data: Any, most: int = 5) -> list[list[Contribution]]:
         """For each row of a pandas frame, Arrow table or record batch the features that make it stand out.
 
@@ -124,14 +118,15 @@ class AnomalyModel:
         joblib.dump(self, path, compress=("zlib", 1))
 
 
-def load(path: Path) -> AnomalyModel:
-    """Read a model file. This runs code that the file holds: verify its digest first (rule 5 of the architecture).
+def load(file: Path | BinaryIO) -> AnomalyModel:
+    """Read a model file, or its bytes. This runs code that they hold: verify their digest first, and load those bytes.
 
     Raises:
         ModelError: It is no model file, of a newer format, or made by a scikit-learn that cannot be used here.
     """
+    named = file if isinstance(file, Path) else "the model file"
     try:
-        model = joblib.load(path)
+        model = joblib.load(file)
     except (
         pickle.UnpicklingError,
         ImportError,
@@ -142,11 +137,13 @@ def load(path: Path) -> AnomalyModel:
         ValueError,
         TypeError,
     ) as error:
-        raise ModelError(f"{path} cannot be read as a model file: {type(error).__name__}: {error}") from None
+        raise ModelError(f"{named} cannot be read as a model file: {type(error).__name__}: {error}") from None
     if not isinstance(model, AnomalyModel):
-        raise ModelError(f"{path} holds a {type(model).__name__}, not a model of netanomaly")
+        raise ModelError(f"{named} holds a {type(model).__name__}, not a model of netanomaly")
     if model.format > FORMAT:
-        raise ModelError(f"{path} has format {model.format}; this netanomaly reads up to {FORMAT}: install a newer one")
+        raise ModelError(
+            f"{named} has format {model.format}; this netanomaly reads up to {FORMAT}: install a newer one"
+        )
     check_versions(model.versions)
     return model
 

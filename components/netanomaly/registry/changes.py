@@ -90,7 +90,10 @@ def previous_targets(head: Head, alias: str) -> list[int]:
     known = _alias(head, alias)
     targets = [version for version in reversed(known.previous) if version != known.version]
     if not targets:
-        raise NotInRegistry(f"{head.model}@{alias} has pointed at version {known.version} only; there is no way back")
+        raise NotInRegistry(
+            f"{head.model}@{alias} is version {known.version}, and no earlier version is left to go back to; "
+            "netanomaly registry history shows where it pointed, registry alias set moves it"
+        )
     return targets
 
 

@@ -99,9 +99,13 @@ def load_verified(store: Store, record: Record) -> Any:
         raise ModelError(f"model {record.model!r} is a folder; download it, and load it with what it was made with")
     buffer = io.BytesIO()
     _read(store, record.artifact, buffer.write)
-    _check_libraries(record)
-    import joblib
-
+    try:
+        _check_libraries(record)
+        import joblib
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"loading a model takes {error.name}, which is not installed here: pip install 'netanomaly[evaluate]'"
+        ) from None
     buffer.seek(0)
     try:
         return joblib.load(buffer)

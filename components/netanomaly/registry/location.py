@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from netanomaly.errors import InputError
+from netanomaly.paths import expanded
 from netanomaly.registry.belief import Belief
 from netanomaly.registry.file_store import FileStore
 from netanomaly.registry.memory import Memory
@@ -85,7 +86,7 @@ def locate(
 def _folder(text: str) -> Path:
     scheme, separator, _ = text.partition("://")
     if not separator:
-        return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser fails for a user that is not known
+        return expanded(text)
     if scheme != "file":
         raise InputError(
             f"registry {text!r}: {scheme}:// is not supported; name a folder, file:///folder or s3://bucket/prefix"

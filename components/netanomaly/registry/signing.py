@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from netanomaly.errors import InputError
+from netanomaly.paths import expanded
 from netanomaly.registry import bounds, documents, names
 from netanomaly.registry.documents import Record, Signature
 from netanomaly.registry.errors import UnknownSigner, Unsigned, WithdrawnSigner, WrongSignature
@@ -241,11 +242,11 @@ def _text(value: str, said_by: str) -> str:
     if value.lstrip().startswith(_TEXT_MARKS):
         return value
     try:
-        path = Path(value).expanduser()
+        path = expanded(value)
         if not path.is_file() or path.stat().st_size > _MOST_KEY_BYTES:
             raise ValueError(value)
         return path.read_text(encoding="utf-8")
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError):
         # Not shown: it may be a key that lost its first line.
         raise InputError(f"{said_by} names no file that can be read, and is no key itself; give a PEM file") from None
 

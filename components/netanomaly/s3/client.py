@@ -6,6 +6,7 @@
 | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | credentials |
 | `AWS_PROFILE`, `AWS_SHARED_CREDENTIALS_FILE` | credentials in `~/.aws/credentials` |
 | `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN` | a service account's role; else that of the machine |
+| `AWS_EC2_METADATA_DISABLED` | `true`: the machine is not asked for a role |
 | `AWS_REGION`, `AWS_DEFAULT_REGION` | default `us-east-1` |
 | `AWS_CA_BUNDLE`, `SSL_CERT_FILE` | certificates of a private authority |
 | `S3_ADDRESSING_STYLE` | `path` or `virtual`; default: by the host |
@@ -22,9 +23,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import certifi
 import urllib3
 from minio import Minio
-from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
 
 from netanomaly.errors import InputError
+from netanomaly.s3 import credentials
 from netanomaly.s3.secrecy import refuse_credentials
 from netanomaly.s3.transfer import BoundedPool
 
@@ -125,13 +126,12 @@ def connect(timeouts: Timeouts) -> Minio:
         retries=False,
         **authorities,
     )
-    # The machine's role is asked for last; where there is none its address answers nothing, ever.
-    quick = BoundedPool(timeout=urllib3.Timeout(connect=2.0, read=10.0), retries=False, **authorities)
+    quick = BoundedPool(retries=False, **authorities)
     client = Minio(
         endpoint=url.netloc,
         secure=url.scheme == "https",
         region=region,
-        credentials=ChainedProvider([EnvAWSProvider(), AWSConfigProvider(), IamAwsProvider(http_client=quick)]),
+        credentials=credentials.provider(pool, quick),
         http_client=pool,
     )
     if style == "virtual":

@@ -5,7 +5,7 @@ from typing import Any
 
 from netanomaly.errors import GateRefusal
 from netanomaly.registry import Promotion
-from netanomaly.registry.changes import CHAMPION
+from netanomaly.registry.changes import CHALLENGER, CHAMPION
 
 _GO_AHEAD = "pass"
 
@@ -13,25 +13,28 @@ _GO_AHEAD = "pass"
 def promotion(decision: Mapping[str, Any], further: Sequence[str] = ()) -> Promotion:
     """What the decision asks for: the alias champion, if the champion is still the one that was compared.
 
+    Where a person has to choose, it asks for the alias challenger.
+
     Args:
         decision: From evaluate.
         further: Other aliases, which the new version gets whatever was decided.
     """
     champion = (decision.get("champion") or {}).get("version")
     aliases = [CHAMPION] if decision["decision"] == "promote" else []
+    if decision.get("challenger_alias"):
+        aliases = [CHALLENGER]
     return Promotion((*aliases, *further), compared=True, champion=champion)
 
 
-def admit(verdict: str, metrics: Mapping[str, Any]) -> None:
+def admit(evaluation: Mapping[str, Any]) -> None:
     """Return where the model may be registered; raise where not.
 
     Args:
-        verdict: What evaluate decided.
-        metrics: The evaluation document; its reasons are repeated to the reader.
+        evaluation: What evaluate measured and decided; its reasons are repeated to the reader.
 
     Raises:
         GateRefusal: The verdict is anything but a pass.
     """
-    if verdict != _GO_AHEAD:
-        reasons = "; ".join(metrics.get("reasons") or ["no reason was given"])
+    if evaluation["verdict"] != _GO_AHEAD:
+        reasons = "; ".join(evaluation.get("reasons") or ["no reason was given"])
         raise GateRefusal(f"the quality gate refused, nothing is registered: {reasons}")
