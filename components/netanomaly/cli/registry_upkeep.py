@@ -33,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
 
 def fsck(
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be known.")] = False,
+    sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,7 +44,7 @@ def fsck(
     from netanomaly.registry.fsck import fsck as check
     from netanomaly.registry.location import locate
 
-    location = locate(registry)
+    location = locate(registry, sign_key=str(sign_key or ""))
     result = check(location, repair=repair)
     if as_json:
         show_json({"sound": result.sound, **dataclasses.asdict(result)})
@@ -56,6 +57,8 @@ def fsck(
             f"{sum(finding.repaired for finding in result.findings)} repaired; "
             f"{counted(result.unfinished, 'registration')} begun and not finished"
         )
+        for line in result.unprotected:
+            typer.echo(f"note: {line}")
     if not result.sound:
         raise typer.Exit(InputError.exit_code)
 
@@ -79,12 +82,18 @@ def gc(
         return
     for key in done.keys:
         typer.echo(key)
+    for key in done.strangers:
+        typer.echo(f"{key}: is a link, pipe or device, and no object of the registry; left as it is")
     removed = "would be removed" if dry_run else "removed"
     typer.echo(f"{counted(len(done.keys), 'object')}, {counted(done.bytes, 'byte')} {removed}")
 
 
 def import_registry(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A model_registry.json of the original workflow.")],
+    files_below: Annotated[
+        Path | None,
+        typer.Option("--files-below", help="The folder of all model files; none outside is taken. Default: FILE's."),
+    ] = None,
     sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
@@ -96,7 +105,7 @@ def import_registry(
     from netanomaly.registry.importing import import_file
     from netanomaly.registry.location import locate
 
-    done = import_file(locate(registry, sign_key=str(sign_key or "")), file)
+    done = import_file(locate(registry, sign_key=str(sign_key or "")), file, files_below)
     if as_json:
         show_json([dataclasses.asdict(entry) for entry in done])
         return

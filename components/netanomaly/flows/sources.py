@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from netanomaly.errors import DataError
 from netanomaly.paths import expanded
 
-TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data")
+TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data", ".arff")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".zst", ".bz2")
 
@@ -136,7 +136,7 @@ def combined_identity(digests: Iterable[tuple[str, str]]) -> str:
 
 
 def is_data_file(name: str) -> bool:
-    """Whether a folder's file is read as data: .csv .txt .tsv .data, each also compressed, and .parquet."""
+    """Whether a folder's file is read as data: .csv .txt .tsv .data .arff, each also compressed, and .parquet."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     if suffixes and suffixes[-1] in COMPRESSED_SUFFIXES:
         suffixes.pop()

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from netanomaly.errors import DataError
 from netanomaly.flows.contract import read_contract
+from netanomaly.flows.flow_file import identities
 from netanomaly.flows.labels import spoken
 from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import CLASS_LOSS, KEEP, PROMOTE, compare
@@ -115,7 +116,7 @@ def evaluate(
         document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
     document["stability"] = stability(document)
     document["false_alarms"] = false_alarms(model, document["normal"])
-    document["top_alerts"] = top_alerts(model, scored.strongest)
+    document["top_alerts"] = top_alerts(model, scored.strongest, file)
     for alert in document["top_alerts"]:
         alert["label"] = called.get(alert["label"], alert["label"])
     results, reasons = quality_gates.judge(_by_label(settings.gates, called), document)
@@ -220,17 +221,24 @@ def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
     return {"evaluated": expected(normal), "per_day": expected(model.rows_per_day)}
 
 
-def top_alerts(model: AnomalyModel, strongest: Strongest) -> list[dict[str, Any]]:
-    """Those of the rows of highest score that alert, with the features that made them stand out; counted from 1."""
+def top_alerts(model: AnomalyModel, strongest: Strongest, file: pq.ParquetFile) -> list[dict[str, Any]]:
+    """Those of the rows of highest score that alert, with the features that made them stand out.
+
+    `flow` tells how a row is found again, as far as the source says (`netanomaly.flows.identity`); `row` is the number of
+    its record in the source's file, or else in the flow file, from 1.
+    """
     if strongest.rows is None or model.typical is None:
         return []
     alerts = []
     explained = model.explain_rows(strongest.rows, _FEATURES_PER_ALERT)
+    flows = identities(file, strongest.places.tolist())
     for position, (place, score) in enumerate(zip(strongest.places, strongest.scores, strict=True)):
         if score > model.threshold:
+            flow = flows[position]
             alerts.append(
                 {
-                    "row": int(place) + 1,
+                    "row": flow.get("record", int(place) + 1),
+                    "flow": flow,
                     "score": float(score),
                     "label": strongest.labels[position],
                     "features": [dataclasses.asdict(each) for each in explained[position]],
