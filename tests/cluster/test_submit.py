@@ -1,10 +1,12 @@
 """`netanomaly submit` against a server that behaves, and runs that do not."""
 
+import json
 import os
 import signal
 import subprocess
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from netanomaly.cluster import waiting
@@ -36,6 +38,45 @@ def test_a_run_is_submitted_followed_and_its_result_printed(standin, configurati
     lines = ended.stderr.splitlines()
     assert [line.partition(":")[0] for line in lines if line.endswith(": started")] == STAGES
     assert lines[-1].startswith("run succeeded after ")
+
+
+CAME_TO: dict[str, Any] = {
+    "verdict": {
+        "word": "usable",
+        "status": "good",
+        "headline": "Usable: it catches most attacks",
+        "reasons": ["recall is 61%"],
+    },
+    "decision": {"decision": "promote", "because": "first", "reason": "there is no champion yet", "champion": None},
+    "aliases": ["champion"],
+    "findings": [{"severity": "warning", "message": "12% of rows are duplicates"}],
+}
+
+
+@BOTH
+def test_what_the_run_came_to_is_printed_as_run_does(standin, configuration, here):
+    told = {"model_name": "office", "version": 3, "metrics": {"roc_auc": 0.9712}, **CAME_TO}
+    standin.fates = {"register": Fate(lines=(f"result: {json.dumps(told)}",))}
+    ended = here("submit", configuration)
+    assert ended.code == 0
+    for text in ("Usable: it catches most attacks", "recall is 61%", "champion: there is no champion yet", "1 warning"):
+        assert text in ended.stdout
+    assert ended.stdout.splitlines()[-1].endswith(f"/#/runs/details/{next(iter(standin.runs))}")
+    document = here("submit", configuration, "--json").json
+    assert {name: document[name] for name in CAME_TO} == CAME_TO
+
+
+@BOTH
+@pytest.mark.parametrize("stage", ["train", "register"])
+def test_what_a_refused_run_came_to_is_printed_before_its_error(standin, configuration, here, stage):
+    """The data gate's refusal shows in train, the quality gate's in register."""
+    refused = {**CAME_TO, "decision": {**CAME_TO["decision"], "decision": "reject"}, "aliases": []}
+    lines = (f"result: {json.dumps(refused)}", "error: a gate refused, nothing is registered: x")
+    standin.fates = {stage: Fate(4, lines)}
+    ended = here("submit", configuration)
+    assert (ended.code, ended.last_line) == (4, "error: a gate refused, nothing is registered: x")
+    assert "rejected: nothing was registered" in ended.stderr
+    assert "12% of rows are duplicates" in ended.stderr
 
 
 def test_the_document_has_what_a_machine_asks_for(standin, configuration, command):
