@@ -9,7 +9,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -72,6 +72,18 @@ def tell(text: str) -> None:
 def tell_lines(text: str) -> None:
     """Lines on standard error that a program laid out, such as a traceback."""
     print(visible_lines(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the place
+
+
+def say_each(lines: Iterable[str]) -> None:
+    """Lines on standard output."""
+    for line in lines:
+        say(line)
+
+
+def tell_each(lines: Iterable[str]) -> None:
+    """Lines on standard error."""
+    for line in lines:
+        tell(line)
 
 
 @contextmanager

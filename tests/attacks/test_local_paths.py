@@ -11,7 +11,7 @@ from tests.attacks.measuring import read
 from tests.command import ROOT
 
 TOKEN = "eyJhbGciOiJSUzI1NiIsImtpZCI6InNlY3JldC1vZi10aGUtcG9kIn0"
-SETTINGS = {
+SETTINGS: dict[str, dict] = {
     "ingest": {
         "source": ["@"], "identity": "", "part": "all", "split": None, "csv": {}, "label_column": "label",
         "normal_labels": [], "feature_columns": [], "categorical_columns": [], "ignore_columns": [], "time_column": "",
@@ -61,7 +61,7 @@ def test_prepare_takes_no_path(token, tmp_path, form, field):
         S3_ENDPOINT_URL="http://127.0.0.1:9",
         S3_RETRY_SECONDS="0.1",
         AWS_ACCESS_KEY_ID="a",
-        AWS_SECRET_ACCESS_KEY="b",
+        AWS_SECRET_ACCESS_KEY="b",  # noqa: S106 - of nobody
     )
     assert ended.returncode in (2, 3), ended.stderr
     assert "Traceback" not in ended.stderr

@@ -14,6 +14,7 @@ from netanomaly.cli.registry_words import (
     JsonOption,
     RegistryOption,
     SignKeyOption,
+    counted,
     show_json,
     show_table,
     table,
@@ -33,6 +34,7 @@ def add_to(app: typer.Typer) -> None:
 
 def fsck(
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be known.")] = False,
+    sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,7 +45,7 @@ def fsck(
     from netanomaly.registry.fsck import fsck as check
     from netanomaly.registry.location import locate
 
-    location = locate(registry)
+    location = locate(registry, sign_key=str(sign_key or ""))
     result = check(location, repair=repair)
     if as_json:
         show_json({"sound": result.sound, **dataclasses.asdict(result)})
@@ -51,10 +53,13 @@ def fsck(
         for finding in result.findings:
             output.say(f"{finding.key}: {finding.problem}{' (repaired)' if finding.repaired else ''}")
         output.say(
-            f"{result.models} models, {result.versions} versions, {result.bytes:,} bytes read; "
-            f"{len(result.findings)} problems, {sum(finding.repaired for finding in result.findings)} repaired; "
-            f"{result.unfinished} registrations were begun and not finished"
+            f"{counted(result.models, 'model')}, {counted(result.versions, 'version')}, "
+            f"{counted(result.bytes, 'byte')} read; {counted(len(result.findings), 'problem')}, "
+            f"{sum(finding.repaired for finding in result.findings)} repaired; "
+            f"{counted(result.unfinished, 'registration')} begun and not finished"
         )
+        for line in result.unprotected:
+            output.say(f"note: {line}")
     if not result.sound:
         raise typer.Exit(InputError.exit_code)
 
@@ -78,11 +83,18 @@ def gc(
         return
     for key in done.keys:
         output.say(key)
-    output.say(f"{len(done.keys)} objects, {done.bytes:,} bytes {'would be ' if dry_run else ''}removed")
+    for key in done.strangers:
+        output.say(f"{key}: is a link, pipe or device, and no object of the registry; left as it is")
+    removed = "would be removed" if dry_run else "removed"
+    output.say(f"{counted(len(done.keys), 'object')}, {counted(done.bytes, 'byte')} {removed}")
 
 
 def import_registry(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A model_registry.json of the original workflow.")],
+    files_below: Annotated[
+        Path | None,
+        typer.Option("--files-below", help="The folder of all model files; none outside is taken. Default: FILE's."),
+    ] = None,
     sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
@@ -94,9 +106,12 @@ def import_registry(
     from netanomaly.registry.importing import import_file
     from netanomaly.registry.location import locate
 
-    done = import_file(locate(registry, sign_key=str(sign_key or "")), file)
+    done = import_file(locate(registry, sign_key=str(sign_key or "")), file, files_below)
     if as_json:
         show_json([dataclasses.asdict(entry) for entry in done])
+        return
+    if not done:
+        output.say(f"{file} holds no version of any model; nothing was imported")
         return
     shown = table("model", "was", "is version", "")
     for entry in done:
@@ -149,6 +164,6 @@ def probe(
 def _age(text: str) -> timedelta:
     unit = _UNITS.get(text[-1:])
     # Of five digits: no store is older than the weeks they count.
-    if unit is None or not re.fullmatch(r"0{0,9}[1-9][0-9]{0,4}", text[:-1], re.ASCII):
+    if unit is None or not re.fullmatch(r"0*[1-9][0-9]{0,4}", text[:-1], re.ASCII):
         raise InputError(f"--older-than is {text!r}; write 12h, 7d or 4w, from 1 to 99999")
     return timedelta(**{unit: int(text[:-1])})

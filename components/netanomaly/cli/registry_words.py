@@ -1,5 +1,6 @@
 """How the registry's answers look to people: tables, ages, short digests."""
 
+import shutil
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ ModelName = Annotated[str, typer.Argument(metavar="MODEL")]
 DEFAULT = "runs/registry"
 
 _SHORT_DIGEST = 12
+_NARROW = 110
 
 
 @dataclass
@@ -58,6 +60,11 @@ def show_table(made: Table) -> None:
     Console(highlight=False, markup=False, emoji=False, width=width).print(drawn)
 
 
+def is_narrow() -> bool:
+    """Whether tables are shown on a terminal too narrow for times in full beside other columns."""
+    return sys.stdout.isatty() and shutil.get_terminal_size().columns < _NARROW
+
+
 def show_json(document: Any) -> None:
     output.say_json(document)
 
@@ -66,6 +73,11 @@ def show_rows(rows: list[tuple[str, str]]) -> None:
     for name, value in rows:
         if value:
             output.say(f"{name:<28}{value}")
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 model`, `2 models`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def number(value: float | None) -> str:
@@ -77,7 +89,7 @@ def short(digest: str) -> str:
 
 
 def when(timestamp: str) -> str:
-    """Absolute and relative: `2026-03-01 12:00 UTC, 2 hours ago`."""
+    """Absolute and relative: `2026-03-01 12:00 UTC, 2 hours ago`; on a narrow terminal how long ago alone."""
     try:
         moment = datetime.fromisoformat(timestamp)
     except ValueError:
@@ -85,7 +97,7 @@ def when(timestamp: str) -> str:
         return timestamp
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {_ago(moment)}"
+    return _ago(moment) if is_narrow() else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {_ago(moment)}"
 
 
 def _ago(moment: datetime) -> str:
