@@ -68,7 +68,7 @@ def every_call(server: Server):
     return [
         lambda: pipelines.upload(server, package, ""),
         lambda: experiments.find(server, "x", ""),
-        lambda: runs.create(server, "n", "e", version, {}, seconds_between_looks=0),
+        lambda: runs.create(server, "n", "e", version.of_run, {}, seconds_between_looks=0),
         lambda: scheduling.existing(server, "", "p"),
         lambda: server.text("/log"),
     ]

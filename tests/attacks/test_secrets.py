@@ -9,7 +9,7 @@ import pytest
 from netanomaly.runners import HostLauncher, compiled
 from netanomaly.runners.launcher import StageCall
 from netanomaly.runners.outside import given
-from netanomaly.runners.spec import Resources
+from netanomaly.runners.spec import Container, Resources
 
 from tests.command import ROOT, netanomaly
 
@@ -29,7 +29,9 @@ STORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 def outside_of(stage):
     tasks = compiled.read(PIPELINE).dag.tasks.values()
-    return next(task.component.body.outside for task in tasks if task.name == stage)
+    body = next(task.component.body for task in tasks if task.name == stage)
+    assert isinstance(body, Container)
+    return body.outside
 
 
 @pytest.mark.parametrize(

@@ -118,10 +118,9 @@ def schedule(
     else:
         _print(summary, len(times.entries))
     for each in outcome.left:
-        output.say(
+        output.tell(
             f"note: run {each.runs[0]} of the old schedule goes on to its end; the old schedule is switched off, and the "
-            "next call of this command deletes it",
-            err=True,
+            "next call of this command deletes it"
         )
     if any(not recurring.enabled for recurring in kept):
         output.tell(f"warning: {wanted_name} is switched off on the server; switch it on there")
