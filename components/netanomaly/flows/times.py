@@ -63,7 +63,11 @@ class Clock:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
         if pa.types.is_timestamp(column.type):
-            found = self._stamps(column)
+            try:
+                found = self._stamps(column)
+            except pa.ArrowInvalid:
+                self._refuse_far(column, where, row)
+                raise  # every single one can be counted in nanoseconds
         elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             found = self._texts(column.cast(pa.string()), where, row)
         else:
@@ -160,6 +164,15 @@ class Clock:
         for offset, text in enumerate(column.to_pylist()):
             if text is not None and wrong(text):
                 self._say_no(repr(original[offset].as_py()[:40]), where, row + offset)
+
+    def _refuse_far(self, column: pa.Array, where: str, row: int) -> None:
+        """Raise DataError for the first timestamp that lies centuries away."""
+        for offset in range(len(column)):
+            try:
+                column.slice(offset, 1).cast(pa.timestamp("ns", column.type.tz))
+            except pa.ArrowInvalid:
+                units = column.slice(offset, 1).cast(pa.int64())[0].as_py()
+                self._say_no(f"{units} {column.type.unit} since 1970", where, row + offset)
 
     def _say_no(self, value: str, where: str, row: int) -> None:
         raise DataError(
