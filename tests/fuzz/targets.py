@@ -73,7 +73,7 @@ def _parquet() -> list[bytes]:
             "rate": pa.array(random.random(rows), mask=random.random(rows) < 0.1),
             "proto": random.choice(["tcp", "udp", "icmp"], rows),
             "flag": random.random(rows) < 0.5,
-            "ts": pa.array(random.integers(1.7e9, 1.8e9, rows), pa.timestamp("s", "UTC")),
+            "ts": pa.array(random.integers(1_700_000_000, 1_800_000_000, rows), pa.timestamp("s", "UTC")),
             "label": random.choice(["normal", "scan"], rows),
         }
     )
@@ -265,10 +265,10 @@ def _answer(data: bytes) -> None:
         server.host = "http://server"
         server._send = lambda *_, status=status: (status, {}, data)  # type: ignore[method-assign]
         for call in (
-            lambda server=server: RunView.of(server.get("/run"), {"register": "Register"}).stages(),  # type: ignore[misc]
-            lambda server=server: pipelines.upload(server, package, ""),  # type: ignore[misc]
-            lambda server=server: experiments.find(server, "x", ""),  # type: ignore[misc]
-            lambda server=server: [scheduling.Recurring.of(each) for each in server.each("/r", "recurringRuns")],  # type: ignore[misc]
+            lambda server=server: RunView.of(server.get("/run"), {"register": "Register"}).stages(),
+            lambda server=server: pipelines.upload(server, package, ""),
+            lambda server=server: experiments.find(server, "x", ""),
+            lambda server=server: [scheduling.Recurring.of(each) for each in server.each("/r", "recurringRuns")],
         ):
             _ours(call)
     logs.parse(data.decode("utf-8", "replace"), "1")
@@ -305,7 +305,7 @@ def _list(data: bytes) -> None:
         return urllib3.HTTPResponse(body=data, headers=headers, status=status, request_method="GET")
 
     bucket = objects.Bucket(client.bucket_name("bucket", "s3://bucket"))
-    bucket._client._http.urlopen = answer
+    bucket._client._http.urlopen = answer  # type: ignore[method-assign]
     bucket.keys("")
     bucket.find("in/a.csv")
 

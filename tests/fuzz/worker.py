@@ -47,7 +47,8 @@ def main() -> None:
     for sound in seeds:
         _one(target.run, sound)
     idle = peak = _peak()
-    done, found, ends = 0, [], time.monotonic() + seconds
+    found: list[dict[str, str]] = []
+    done, ends = 0, time.monotonic() + seconds
     while done < count and time.monotonic() < ends and len(found) < _MOST_FOUND:
         data = mutant(random.choice(seeds), random)
         # Where the interpreter itself dies, this is what it died of.
