@@ -48,7 +48,7 @@ class ParquetRecords:
     def head(self, names: Sequence[str]) -> pa.Table:
         """The first rows of some columns. Raises DataError for a type that is neither number, text nor time."""
         for name in names:
-            self._refuse_type(name, time=True)
+            self._refuse_type(name)
         for batch in self._batches(names):
             return pa.table(batch)
         fields = [(name, self._schema.field(self._stored[name]).type) for name in names]
@@ -61,7 +61,7 @@ class ParquetRecords:
             DataError: Text in a column of numbers, with the row; a column type that is neither number nor text.
         """
         for name in (*kinds, *texts):
-            self._refuse_type(name, time=name in texts)
+            self._refuse_type(name)
         row = 0
         for batch in self._batches([*kinds, *texts]):
             columns = {
@@ -82,11 +82,10 @@ class ParquetRecords:
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError(f"{self.uri} is damaged: {_one_line(error)}; copy or make it again") from None
 
-    def _refuse_type(self, name: str, *, time: bool) -> None:
+    def _refuse_type(self, name: str) -> None:
         kind = self._schema.field(self._stored[name]).type
         plain = (
-            (time and pa.types.is_timestamp(kind))
-            or is_text(kind)
+            is_text(kind)
             or any(
                 test(kind)
                 for test in (
@@ -95,15 +94,21 @@ class ParquetRecords:
                     pa.types.is_boolean,
                     pa.types.is_decimal,
                     pa.types.is_null,
+                    pa.types.is_timestamp,
+                    pa.types.is_date,
+                    pa.types.is_time,
                 )
             )
         )
         if not plain:
             raise DataError(
-                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; {_way_out(kind)}"
+                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; list it in "
+                "ignore_columns, or write it as a number or text, a time also as a timestamp"
             )
 
     def _number(self, column: pa.Array, name: str, row: int) -> pa.Array:
+        if pa.types.is_temporal(column.type):
+            return _seconds(column)
         if not is_text(column.type):
             return pc.cast(column, pa.float64(), safe=False)
         texts = column.cast(pa.string()).to_pylist()
@@ -119,10 +124,12 @@ class ParquetRecords:
         return pa.array(found, type=pa.float64(), from_pandas=True)
 
 
-def _way_out(kind: pa.DataType) -> str:
-    if pa.types.is_timestamp(kind):
-        return "list it in ignore_columns, or name it in time_column if it is the time"
-    return "list it in ignore_columns, or write it as a number or text, a time also as a timestamp"
+def _seconds(column: pa.Array) -> pa.Array:
+    """Points in time, or times of day, as seconds since 1970 or since midnight."""
+    whole = pa.time64("ns") if pa.types.is_time(column.type) else pa.timestamp("ns")
+    if pa.types.is_timestamp(column.type):
+        whole = pa.timestamp("ns", column.type.tz)
+    return pc.divide(column.cast(whole).cast(pa.int64()).cast(pa.float64(), safe=False), 1e9)
 
 
 def _one_line(error: Exception) -> str:

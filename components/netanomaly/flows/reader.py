@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from netanomaly.errors import DataError
-from netanomaly.flows import columns, kinds, layout, lines, sources, streams, times
+from netanomaly.flows import columns, kinds, layout, lines, sources, streams, time_choice, time_names
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.csv_file import CsvFile
 from netanomaly.flows.labels import clean_label
 from netanomaly.flows.parquet_file import ParquetRecords
-from netanomaly.flows.times import Clock
+from netanomaly.flows.times import Clock, DateOrder, as_texts, joined
 from netanomaly.flows.values import is_missing
 
 NO_LABEL = "record without a label"
@@ -67,6 +67,7 @@ class Reader:
     ) -> None:
         """Args: times_only: Batches have rows and times and nothing else, which is faster."""
         self._times_only = times_only
+        self._order_only: DateOrder | None = None
         self._clock: Clock | None = None
         self._files = files
         self._csv = csv
@@ -76,7 +77,7 @@ class Reader:
         self._kinds: dict[str, kinds.Kind] = {}
         self._first_uri = ""
         self._labelled = False
-        self._time_by_name = True
+        self._time: time_choice.TimeColumn | None = None
         self.tally = Tally()
 
     @property
@@ -165,12 +166,19 @@ class Reader:
         """Fix the columns by the first file, and hold every later one to them. What the file's own columns are."""
         for reason, count in records.repaired.items():
             self.tally.repair(reason, count)
-        found = layout.choose(records.names, self._selection, records.uri, time_by_name=self._time_by_name)
         if self._layout is None:
-            if found.time_source and not self._selection.time_column:
-                self._time_by_name = times.are_times(head([found.time_source]).column(0))
-                found = layout.choose(records.names, self._selection, records.uri, time_by_name=self._time_by_name)
-            self._clock = Clock(found.time_source) if found.time_source else None
+            self._time = self._time_of(records, head)
+        found = layout.choose(
+            records.names,
+            self._selection,
+            records.uri,
+            time=self._time and self._time.name,
+            of_day=self._time and self._time.of_day,
+        )
+        if self._layout is None:
+            self._clock = None
+            if self._time is not None:
+                self._clock = Clock(self._time.name, self._time.of_day, self._order(head))
             self._layout, self._first_uri = found, records.uri
             for reason, count in found.notes.items():
                 self.tally.repair(reason, count)
@@ -191,11 +199,40 @@ class Reader:
             head(list(found.features))
         return found
 
+    def _time_of(
+        self, records: CsvFile | ParquetRecords, head: Callable[[list[str]], pa.Table]
+    ) -> time_choice.TimeColumn | None:
+        """The column of times, of the source's first rows."""
+        plain = layout.choose(records.names, self._selection, records.uri)
+        # One that is ignored as a feature may still be the time.
+        asked = [*plain.features, *(name for name in plain.ignored if time_names.rank(name) is not None)]
+        wanted = self._selection.time_column
+        if wanted:
+            return time_choice.with_date(wanted, head([wanted, *asked]), asked)
+        return time_choice.choose(head(asked), asked)
+
+    def _order(self, head: Callable[[list[str]], pa.Table]) -> DateOrder | None:
+        """The dates that tell whether days or months come first: of the first rows where they do, else of all."""
+        assert self._time is not None  # noqa: S101 - called where there is one
+        column = head([self._time.name]).column(0)
+        if not kinds.is_text(column.type):
+            return None
+        order = DateOrder()
+        order.add(as_texts(column))
+        if self._order_only is not None or not order.is_met or order.by_number is not None:
+            return order
+        survey = Reader(self._files, self._csv, self._selection, self._block_bytes, times_only=True)
+        survey._order_only = order  # noqa: SLF001 - one of ours
+        for _ in survey.batches():
+            pass
+        return order
+
     def _texts(self, found: layout.Layout) -> list[str]:
         """Columns of a file that are read beside the features."""
+        times_of = [name for name in (found.time_source, found.of_day_source) if name]
         if self._times_only:
-            return [found.time_source] if found.time_source else []
-        beside = (found.label_source, found.time_source, *(name for name in found.hosts if name not in self._kinds))
+            return times_of
+        beside = (found.label_source, *times_of, *(name for name in found.hosts if name not in self._kinds))
         return [name for name in beside if name]
 
     def _batch(self, table: pa.Table, found: layout.Layout, uri: str, read: int) -> Batch:
@@ -216,7 +253,13 @@ class Reader:
         labels = None if label is None else self._labels(column(label), uri)
         seconds = None
         if self._clock is not None and found.time_source:
-            seconds = self._clock.seconds(column(found.time_source), uri, read - table.num_rows + 1)
+            written = column(found.time_source)
+            if found.of_day_source:
+                written = joined(written, column(found.of_day_source))
+            if self._order_only is not None:
+                self._order_only.add(as_texts(written))
+            else:
+                seconds = self._clock.seconds(written, uri, read - table.num_rows + 1)
         batch = Batch(
             numbers=matrix,
             categories={
@@ -262,7 +305,7 @@ def _alike(found: layout.Layout, expected: layout.Layout) -> bool:
     return (
         set(found.features) == set(expected.features)
         and (found.label_source is None) == (expected.label_source is None)
-        and found.time_source == expected.time_source
+        and (found.time_source, found.of_day_source) == (expected.time_source, expected.of_day_source)
     )
 
 
