@@ -35,6 +35,18 @@ class Batch:
     times: npt.NDArray[np.float64] | None = None
     hosts: Sequence[pa.DictionaryArray] = ()
 
+    @classmethod
+    def features_of(cls, table: pa.Table, contract: Contract) -> "Batch":
+        """The features of rows of a flow file, without times and labels."""
+        numbers = np.empty((len(contract.numeric), table.num_rows))
+        for position, name in enumerate(contract.numeric):
+            numbers[position] = table.column(name).to_numpy()
+        categories = {}
+        for name in contract.categorical:
+            encoded = table.column(name).dictionary_encode().combine_chunks()
+            categories[name] = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+        return cls(numbers, categories, None, {}, ~np.isnan(numbers).any(axis=1))
+
     @property
     def rows(self) -> int:
         return int(self.numbers.shape[1])

@@ -125,9 +125,21 @@ def _partner(date: str, of_day: Sequence[str]) -> str:
 
 
 def _spread(column: pa.ChunkedArray) -> pa.Array:
-    present = column.drop_null()
-    if not len(present):
-        return pa.array([], type=column.type)
-    places = np.unique(np.linspace(0, len(present) - 1, _LOOKED_AT).astype(np.int64))
-    taken = present.take(pa.array(places))
-    return pa.concat_arrays(taken.chunks)
+    """Some of a column's values that are not missing, evenly spread over it; texts trimmed."""
+    found = _some(column)
+    if not len(found):
+        # Rarely any: look through all of it.
+        return _some(pa.chunked_array([_present(column)]))
+    return found
+
+
+def _some(column: pa.ChunkedArray) -> pa.Array:
+    places = np.unique(np.linspace(0, max(len(column) - 1, 0), min(_LOOKED_AT, len(column))).astype(np.int64))
+    return _present(column.take(pa.array(places)))
+
+
+def _present(column: pa.ChunkedArray) -> pa.Array:
+    if is_text(column.type):
+        return times.as_texts(column).drop_null()
+    chunks = column.drop_null().chunks
+    return pa.concat_arrays(chunks) if chunks else pa.array([], type=column.type)

@@ -39,6 +39,11 @@ def unit_of(low: float, high: float) -> float | None:
     return next((unit for unit in UNITS if FIRST * unit <= low and high <= LAST * unit), None)
 
 
+def is_file_time(low: float, high: float) -> bool:
+    """Whether all numbers from low to high are Windows file times between 1990 and 2100."""
+    return FIRST <= low / _FILETIME - _FILETIME_ZERO and high / _FILETIME - _FILETIME_ZERO <= LAST
+
+
 def as_texts(column: Any) -> pa.Array:
     """A column of any plain type as trimmed texts, null where missing."""
     if isinstance(column, pa.ChunkedArray):
@@ -280,7 +285,7 @@ def _scale(present: Seconds) -> tuple[float, float]:
     """What to divide by and then to take away, so that the middle one of these numbers is seconds since 1970."""
     middle = float(np.sort(present)[len(present) // 2])
     unit = unit_of(middle, middle)
-    if unit is None and FIRST <= middle / _FILETIME - _FILETIME_ZERO <= LAST:
+    if unit is None and is_file_time(middle, middle):
         return _FILETIME, _FILETIME_ZERO
     return unit or 1.0, 0.0
 
