@@ -23,7 +23,6 @@ from netanomaly.flows.batch import Batch
 from netanomaly.flows.row_sample import RowSample
 
 METHODS = ("auto", "time", "random", "host")
-PARTS = ("all", "training", "evaluation")
 
 # What a gap is where none is asked for: this share of the time that the source spans, at most an hour, and never more than
 # this share of the rows: a burst at the cut would else be thrown away.
