@@ -95,7 +95,18 @@ class Config:
         Names, _meta("Columns of codes that look like numbers and are not (ports, protocol numbers).")
     ] = field(default_factory=list)
     ignore_columns: Annotated[Names, _meta("Columns to leave out.")] = field(default_factory=list)
-    label_column: Annotated[str, _meta("The column that names each row's class.")] = "label"
+    columns: Annotated[
+        dict[str, Literal["number", "category", "time", "label", "ignored"]],
+        _meta(
+            "Roles of columns, by name, in place of those that the data tells.",
+            'an object of roles by column, such as {"dst_port": "category", "flow_id": "ignored"}; the roles are number, '
+            "category, time, label and ignored",
+        ),
+    ] = field(default_factory=dict)
+    label_column: Annotated[
+        str | None,
+        _meta("The column that names each row's class; null: 'label', where there is one.", "text, or null"),
+    ] = None
     normal_labels: Annotated[
         Names, _meta("The classes that are normal traffic; empty: normal, benign, background, 0 and false.")
     ] = field(default_factory=list)

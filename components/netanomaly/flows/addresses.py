@@ -10,7 +10,9 @@ _NAMES = frozenset({
     "destinationhost", "sa", "da",
 })  # fmt: skip
 
-_ADDRESS = re.compile(r"(\d{1,3}\.){3}\d{1,3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}(%\w+)?|([0-9a-f]{2}[:-]){5}[0-9a-f]{2}", re.I)
+_ADDRESS = re.compile(
+    r"(\d{1,3}\.){3}\d{1,3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}(%\w+)?|([0-9a-f]{2}[:-]){5}[0-9a-f]{2}", re.I
+)
 _LOOKED_AT = 100
 
 

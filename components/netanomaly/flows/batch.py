@@ -45,7 +45,7 @@ class Batch:
         for name in contract.categorical:
             encoded = table.column(name).dictionary_encode().combine_chunks()
             categories[name] = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-        return cls(numbers, categories, None, {}, ~np.isnan(numbers).any(axis=1))
+        return cls(numbers, categories, None, {}, np.asarray(~np.isnan(numbers).any(axis=1)))
 
     @property
     def rows(self) -> int:

@@ -105,7 +105,13 @@ def _first_sight(batch: Batch, contract: Contract) -> Iterable[Mapping[str, Any]
     for name, numbers in zip(contract.numeric, batch.numbers, strict=True):
         some = numbers[:_FIRST_LOOK]
         some = np.sort(some[~np.isnan(some)])
-        column: dict[str, Any] = {"name": name, "kind": "number", "rows": batch.rows, "missing": batch.rows, "own": None}
+        column: dict[str, Any] = {
+            "name": name,
+            "kind": "number",
+            "rows": batch.rows,
+            "missing": batch.rows,
+            "own": None,
+        }
         if len(some):
             column["missing"] = int(np.isnan(numbers).sum())
             column["time"] = time_shapes.of_numbers(name, some)

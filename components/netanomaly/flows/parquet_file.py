@@ -84,20 +84,17 @@ class ParquetRecords:
 
     def _refuse_type(self, name: str) -> None:
         kind = self._schema.field(self._stored[name]).type
-        plain = (
-            is_text(kind)
-            or any(
-                test(kind)
-                for test in (
-                    pa.types.is_integer,
-                    pa.types.is_floating,
-                    pa.types.is_boolean,
-                    pa.types.is_decimal,
-                    pa.types.is_null,
-                    pa.types.is_timestamp,
-                    pa.types.is_date,
-                    pa.types.is_time,
-                )
+        plain = is_text(kind) or any(
+            test(kind)
+            for test in (
+                pa.types.is_integer,
+                pa.types.is_floating,
+                pa.types.is_boolean,
+                pa.types.is_decimal,
+                pa.types.is_null,
+                pa.types.is_timestamp,
+                pa.types.is_date,
+                pa.types.is_time,
             )
         )
         if not plain:

@@ -191,7 +191,6 @@ class Profile:
             "other": sum(counted.values()) - sum(count for _, count in shown) + self._uncounted[name],
         }
 
-
     def _distinct(self, ascending: npt.NDArray[np.float64], present: int) -> tuple[int, bool]:
         """How many values a column of numbers has, and whether that is exact or estimated from the sample.
 

@@ -16,8 +16,9 @@ from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.csv_file import CsvFile
 from netanomaly.flows.labels import clean_label
+from netanomaly.flows.notations import DateOrder
 from netanomaly.flows.parquet_file import ParquetRecords
-from netanomaly.flows.times import Clock, DateOrder, as_texts, joined
+from netanomaly.flows.times import Clock, as_texts, joined
 from netanomaly.flows.values import is_missing
 
 NO_LABEL = "record without a label"
@@ -173,8 +174,8 @@ class Reader:
             records.names,
             self._selection,
             records.uri,
-            time=self._time and self._time.name,
-            of_day=self._time and self._time.of_day,
+            time=self._time.name if self._time else None,
+            of_day=self._time.of_day if self._time else None,
         )
         if self._layout is None:
             self._clock = None
@@ -223,7 +224,7 @@ class Reader:
         if self._order_only is not None or not order.is_met or order.by_number is not None:
             return order
         survey = Reader(self._files, self._csv, self._selection, self._block_bytes, times_only=True)
-        survey._order_only = order  # noqa: SLF001 - one of ours
+        survey._order_only = order
         for _ in survey.batches():
             pass
         return order

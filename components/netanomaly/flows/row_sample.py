@@ -25,9 +25,7 @@ class RowSample:
         self._normal: list[npt.NDArray[np.bool_]] = [np.empty(0, dtype=bool)]
         self._places: list[npt.NDArray[np.float64]] = [np.empty(0)]
 
-    def add(
-        self, numbers: Numbers, normal: npt.NDArray[np.bool_], among: npt.NDArray[np.intp] | None = None
-    ) -> None:
+    def add(self, numbers: Numbers, normal: npt.NDArray[np.bool_], among: npt.NDArray[np.intp] | None = None) -> None:
         """Offer more rows: one column of `numbers` each, and whether it is normal. `among`: only those columns of it."""
         offered = numbers.shape[1] if among is None else len(among)
         places: npt.NDArray[np.float64] = self._random.random((offered,))

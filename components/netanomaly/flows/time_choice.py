@@ -35,7 +35,11 @@ def choose(table: pa.Table, names: Sequence[str]) -> TimeColumn | None:
     named = sorted(
         (name for name in names if time_names.rank(name) is not None), key=lambda name: time_names.rank(name) or 0
     )
-    dates, of_day, full, other, empty = [], [], [], [], []
+    dates: list[str] = []
+    of_day: list[str] = []
+    full: list[str] = []
+    other: list[str] = []
+    empty: list[str] = []
     for name in (*named, *(name for name in names if name not in named)):
         column = looked_at[name]
         if not len(column):

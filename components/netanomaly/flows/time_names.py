@@ -14,7 +14,9 @@ _TIME_WORDS = frozenset({
     "stime", "starttime", "created", "received", "logged", "end", "ended", "last", "stop", "stopped", "ltime", "endtime",
     "lasttime", "utc", "clock",
 })  # fmt: skip
-_END_WORDS = frozenset({"end", "ended", "last", "stop", "stopped", "ltime", "endtime", "lasttime", "finish", "finished"})
+_END_WORDS = frozenset(
+    {"end", "ended", "last", "stop", "stopped", "ltime", "endtime", "lasttime", "finish", "finished"}
+)
 
 
 def likely(names: Sequence[str]) -> str | None:

@@ -41,7 +41,7 @@ def unit_of(low: float, high: float) -> float | None:
 
 def is_file_time(low: float, high: float) -> bool:
     """Whether all numbers from low to high are Windows file times between 1990 and 2100."""
-    return FIRST <= low / _FILETIME - _FILETIME_ZERO and high / _FILETIME - _FILETIME_ZERO <= LAST
+    return low / _FILETIME - _FILETIME_ZERO >= FIRST and high / _FILETIME - _FILETIME_ZERO <= LAST
 
 
 def as_texts(column: Any) -> pa.Array:
@@ -133,7 +133,7 @@ class Clock:
             "zones": sorted(self.zones),
             "order": self._order_in_words(),
             "order_assumed": self._order is not None and self._order.is_met and self._order.day_first is None,
-            "twelve_hours": bool(self._half_days_back) and 1 <= self._hours[0] and self._hours[1] == 12,
+            "twelve_hours": bool(self._half_days_back) and self._hours[0] >= 1 and self._hours[1] == 12,
         }
 
     def _order_in_words(self) -> str | None:
@@ -171,7 +171,8 @@ class Clock:
                 # ISO 8601 throughout, which Arrow reads fastest.
                 zones = pc.unique(pc.extract_regex(column, _ZONE).field("zone")).to_pylist() if every else []
                 self._zoned({"Z" if zone in ("z", "Z") else zone for zone in zones if zone}, column, not every, where)
-                self._hours = self._hours if column.null_count == len(column) else (0, 24)
+                if not every:
+                    self._note_hours(found[~np.isnan(found)] % 86_400 // 3600)
                 return found
         if self._order is None:
             self._order = DateOrder()
@@ -182,10 +183,13 @@ class Clock:
         if len(wrong):
             self._say_no(repr(column[int(wrong[0])].as_py()[:40]), where, row + int(wrong[0]))
         self._zoned(read.zones, column.filter(pa.array(read.bare)), bool(read.bare.any()), where)
-        hours = read.hours[read.hours >= 0]
+        self._note_hours(read.hours[read.hours >= 0])
+        return np.where(present, read.ns.astype(np.float64) / 1e9, np.nan)
+
+    def _note_hours(self, hours: npt.NDArray[Any]) -> None:
+        """Of times without AM or PM, as they are written."""
         if len(hours):
             self._hours = min(self._hours[0], int(hours.min())), max(self._hours[1], int(hours.max()))
-        return np.where(present, read.ns.astype(np.float64) / 1e9, np.nan)
 
     def _zoned(self, zones: set[str], column: pa.Array, bare: bool, where: str) -> None:
         self.zones |= zones
@@ -251,7 +255,7 @@ def are_times(column: Any) -> bool:
     if pa.types.is_boolean(column.type) or pa.types.is_null(column.type):
         return False
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return column.null_count < len(column)
+        return bool(column.null_count < len(column))
     if pa.types.is_time(column.type):
         return False
     try:

@@ -108,7 +108,11 @@ def test_without_times_or_if_asked_rows_are_split_at_random(tmp_path):
     [
         (["2024-05-01T12:00:00Z", "2024-05-01T12:00:01"] * 200, {"time_column": "ts"}, "has zones mixed"),
         ([1e6] * 400, {"time_column": "ts"}, "record 1: time column 'ts' holds '1000000.0', which is no point in time"),
-        ([START] * 400, {"split": {"method": "time"}}, "cannot be split by time: all of it is of 2024-05-01T12:00:00+00:00"),
+        (
+            [START] * 400,
+            {"split": {"method": "time"}},
+            "cannot be split by time: all of it is of 2024-05-01T12:00:00+00:00",
+        ),
         (["-"] * 400, {"split": {"method": "time"}}, "cannot be split by time: no record has a time"),
         (range(400), {"split": {"method": "time"}}, "split is 'time' and the data has no column of times"),
         (range(400), {"time_column": "when"}, "has no time column 'when'"),

@@ -132,7 +132,9 @@ class ByTime:
         gap = wish.gap_seconds
         if gap is None:
             after = np.sort(sampled[sampled >= cut])
-            within = float(after[min(max(int(_GAP_ROWS * len(sampled)), 1), len(after) - 1)]) - cut if len(after) else 0.0
+            within = (
+                float(after[min(max(int(_GAP_ROWS * len(sampled)), 1), len(after) - 1)]) - cut if len(after) else 0.0
+            )
             gap = min(_GAP_SHARE * (last - first), _GAP_AT_MOST, within)
         return cls(cut, gap)
 
