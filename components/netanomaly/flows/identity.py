@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netanomaly.flows import time_shapes
+from netanomaly.flows import addresses, time_shapes
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.time_names import words
@@ -63,6 +63,9 @@ def reason(column: Mapping[str, Any]) -> str | None:
         return None
     name = column["name"].strip()
     share = f"{own:.0%} of its values are its row's own" if own < 1 else "each row has a value of its own"
+    if column.get("addresses"):
+        # They name hosts, of which a scan meets a new one with each record.
+        return None
     if column["kind"] == "category" and not column.get("codes"):
         return share if own >= OWN_TEXTS else None
     if _INDEX.fullmatch(name) and own >= OWN_TEXTS and column.get("whole"):
@@ -132,4 +135,5 @@ def _first_sight(batch: Batch, contract: Contract) -> Iterable[Mapping[str, Any]
             "own": len(texts) / max(batch.rows - missing, 1),
             "codes": all(text.lstrip("+-").isdigit() for text in texts),
             "time": time_shapes.of_texts(name, texts),
+            "addresses": addresses.are(texts),
         }

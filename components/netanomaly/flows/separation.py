@@ -2,7 +2,7 @@
 
 A few values are taken each by itself: its rows are as suspicious as the other rows with that value are attacks. A row
 has no part in its own judgement (leave one out), so a value of its own in each row tells nothing. Numbers of many values
-are taken by their order, in either direction, and by ranges of equal size, since attacks may lie in the middle. A missing
+are taken by their order, in either direction, and by ranges of as many rows each, since attacks may lie in the middle. A missing
 value is a value.
 """
 
@@ -29,7 +29,10 @@ def of_counts(attacks: Counts, normal: Counts) -> dict[str, Any] | None:
 
 
 def of_numbers(attacks: Values, normal: Values) -> dict[str, Any] | None:
-    """By numbers, NaN where missing. None where there are too few rows."""
+    """By numbers, NaN where missing. None where there are too few rows.
+
+    Of many values `in_order` is told beside: that by a single cut, without looking at ranges.
+    """
     if min(len(attacks), len(normal)) < ROWS_AT_LEAST:
         return None
     attacks, normal = (np.sort(np.nan_to_num(rows, nan=-np.inf)) for rows in (attacks, normal))
@@ -40,11 +43,12 @@ def of_numbers(attacks: Values, normal: Values) -> dict[str, Any] | None:
     before, upto = (np.searchsorted(normal, attacks, side=side) for side in ("left", "right"))
     in_order = float((before + upto).sum()) / 2 / len(attacks) / len(normal)
     in_order = max(in_order, 1 - in_order)
-    edges = np.unique(values[np.linspace(0, len(values) - 1, _RANGES, dtype=np.intp)])
+    together = np.sort(np.concatenate([attacks, normal]))
+    edges = np.unique(together[np.linspace(0, len(together) - 1, _RANGES, dtype=np.intp)])
     counted = [np.bincount(np.searchsorted(edges, rows), minlength=len(edges)) for rows in (attacks, normal)]
     by_range = _leave_one_out(*map(_doubles, counted))
     by, found = ("order", in_order) if in_order >= by_range else ("range", by_range)
-    return _document(found, by, len(values), len(attacks), len(normal))
+    return {**_document(found, by, len(values), len(attacks), len(normal)), "in_order": in_order}
 
 
 def _doubles(counts: Any) -> Counts:

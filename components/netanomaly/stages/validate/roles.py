@@ -119,7 +119,7 @@ def value_of(column: Report) -> str | None:
     """The value of a constant column in words; None where it has none."""
     if column["missing"] == column["rows"]:
         return None
-    return f"{column['min']:g}" if column["kind"] == "number" else repr(next(iter(column["categories"])))
+    return f"{column['min']:.12g}" if column["kind"] == "number" else repr(next(iter(column["categories"])))
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,8 @@ class _Decision:
     def column(self, name: str, training: Report | None, evaluation: Report | None) -> Column:
         known = [side for side in (training, evaluation) if side is not None]
         kind = known[0]["kind"]
-        separates = max((side["separates"]["auc"] for side in known if side.get("separates")), default=None)
+        measured = _separation(known)
+        separates = None if measured is None else measured["auc"]
         evidence = next(self._evidence(name, training, known), None)
         wanted = self.settings.columns.get(name)
         if wanted in (NUMBER, CATEGORY):
@@ -151,37 +152,35 @@ class _Decision:
         shape = next((side["time"] for side in known if side.get("time")), None)
         if shape and shape != "unclear":
             yield (END if time_names.is_end(name) else TIME), _TIMES[shape]
-        yield from self._answer(name, known)
+        plain = "".join(filter(str.isalnum, name)).lower()
+        if plain in _ANSWERS:
+            yield ANSWER, "its name is known for that"
+        # What the training data does not tell of a column is asked of the other.
+        if (why := identity.reason(known[0])) is not None:
+            yield IDENTIFIER, why
+        yield from self._answer(name, plain, known)
         if shape == "unclear":
             yield TIME, "it is called a time, and its values are not understood"
         if training is not None and is_constant(training):
             value = value_of(training)
             yield CONSTANT, "empty in the training data" if value is None else f"always {value} in the training data"
-        for side in known:
-            if (why := identity.reason(side)) is not None:
-                yield IDENTIFIER, why
 
-    def _answer(self, name: str, known: Sequence[Report]) -> Iterator[tuple[str, str]]:
-        plain = "".join(filter(str.isalnum, name)).lower()
+    def _answer(self, name: str, plain: str, known: Sequence[Report]) -> Iterator[tuple[str, str]]:
         labelled = any(report["label_column"] is not None for report in (self.training, self.evaluation))
         classes = {clean_label(text).lower() for side in known for text in side.get("categories") or ()}
         told = {
             clean_label(text).lower() for report in (self.training, self.evaluation) for text in report["labels"] or ()
         }
         told = {text for text in told if not text.replace(".", "").isdigit()}
-        measured = max(
-            (side["separates"] for side in known if side.get("separates")), key=lambda found: found["auc"], default=None
-        )
-        if plain in _ANSWERS:
-            yield ANSWER, "its name is known for that"
+        measured = _separation(known)
         if self.answer_limit is not None and measured is not None:
-            limit = self.answer_limit
+            limit, auc = self.answer_limit, measured.get("in_order", measured["auc"])
             at_most = max(CODES_AT_MOST, CODES_PER_CLASS * max(len(report["labels"] or ()) for report in self._sides))
-            measurement = bool(time_names.words(name) & _MEASURED) or any(side.get("addresses") for side in known)
             if measured["by"] == "value" and measured["values"] <= at_most:
                 limit = min(limit, CODES_LIMIT)
-            if measured["auc"] >= limit and not measurement:
-                yield ANSWER, f"alone it tells attacks from normal rows with a ROC-AUC of {measured['auc']:.3f}"
+            measurement = bool(time_names.words(name) & _MEASURED) or any(side.get("addresses") for side in known)
+            if auc >= limit and not measurement:
+                yield ANSWER, f"alone it tells attacks from normal rows with a ROC-AUC of {auc:.3f}"
         if labelled and len(classes & told) > 1:
             yield ANSWER, f"it holds the classes of the label ({', '.join(sorted(classes & told)[:3])}, ...)"
         if labelled and plain in _LABELS:
@@ -198,6 +197,12 @@ class _Decision:
     def _nearly_the_label(self, name: str) -> bool:
         label = self.settings.label_column.lower()
         return bool(label) and bool(get_close_matches(name.lower(), [label], cutoff=0.75))
+
+
+def _separation(known: Sequence[Report]) -> Mapping[str, Any] | None:
+    """How well a column alone tells attacks, of the data set that has more rows of the rarer kind."""
+    found = [side["separates"] for side in known if side.get("separates")]
+    return max(found, key=lambda each: min(each["attacks"], each["normal"]), default=None)
 
 
 _TIMES = {
