@@ -51,6 +51,7 @@ _PATTERNS = {
     ),
     "compact date": rf"^(?P<year>[0-9]{{4}})(?P<month>[0-9]{{2}})(?P<day>[0-9]{{2}}) +{_CLOCK}{_ZONE}$",
 }
+_DIGITS = r"[0-9].*[0-9].*[0-9].*[0-9]"
 _OF_DAY = rf"^{_CLOCK}{_ZONE}$"
 _DATE_ONLY = r"^[^:]*$"
 
@@ -155,7 +156,8 @@ def read(column: pa.Array, day_first: bool) -> Written:
     """
     rows = len(column)
     found = Written(np.zeros(rows, np.int64), np.zeros(rows, bool), np.zeros(rows, bool), set(), np.full(rows, -1))
-    left = np.asarray(column.is_valid())
+    # No notation does without four digits, and most words have none.
+    left = np.asarray(pc.fill_null(pc.match_substring_regex(column, _DIGITS), False))
     for name, pattern in _PATTERNS.items():
         places = np.flatnonzero(left)
         if not len(places):

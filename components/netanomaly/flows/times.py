@@ -30,6 +30,7 @@ _ZONE = r"[0-9](?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})$"
 _KINDS = (pa.timestamp("ns"), pa.timestamp("ns", "UTC"))
 _HOW = "write seconds since 1970, or ISO 8601 such as 2024-05-01T12:00:00Z"
 _DIGITS = re.compile("[0-9]{12,17}|[0-9]{8}")
+_FEW = 10
 # From noon a 12-hour clock falls from 12:59 to 1:00.
 _HALF_DAY, _SLACK = 43_200, 7_200
 
@@ -268,17 +269,29 @@ def _mostly_times(texts: pa.Array) -> bool:
     present = texts.drop_null()
     if not len(present):
         return False
-    numbers = np.array([values.number(text) for text in present.to_pylist()], dtype=np.float64)
+    try:
+        numbers = np.asarray(present.cast(pa.float64()))
+    except pa.ArrowInvalid:
+        return _mostly_written(present)
     known = numbers[~np.isnan(numbers)]
-    if 2 * len(known) > len(present):
-        unit, zero = _scale(known)
-        if 2 * np.count_nonzero(_within(known / unit - zero)) >= len(present):
-            return True
-    found = np.zeros(len(present), bool)
-    for day_first in (True, False):
-        written = notations.read(present, day_first)
-        found |= written.read & _within(written.ns / 1e9)
-    return bool(2 * np.count_nonzero(found) >= len(present))
+    if not len(known):
+        return False
+    unit, zero = _scale(known)
+    if 2 * np.count_nonzero(_within(known / unit - zero)) >= len(present):
+        return True
+    return bool(_DIGITS.fullmatch(present[0].as_py())) and _mostly_written(present)
+
+
+def _mostly_written(present: pa.Array) -> bool:
+    # A few of them rule nearly every column out.
+    for some in (present[:: max(len(present) // _FEW, 1)], present):
+        found = np.zeros(len(some), bool)
+        for day_first in (True, False):
+            written = notations.read(some, day_first)
+            found |= written.read & _within(written.ns / 1e9)
+        if 2 * np.count_nonzero(found) < len(some) and (len(some) == len(present) or not found.any()):
+            return False
+    return True
 
 
 def _within(seconds: Seconds) -> npt.NDArray[np.bool_]:
