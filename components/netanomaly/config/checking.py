@@ -113,7 +113,7 @@ def _check(config: Config) -> None:
         if repeated:
             raise ConfigError(f"feature_columns lists {sorted(repeated)[0]!r} more than once")
     _refuse(config.categorical_columns, config.ignore_columns, "is both in categorical_columns and in ignore_columns")
-    if config.time_column is not None and config.time_column in (config.label_column, ""):
+    if config.time_column is not None and config.time_column in (label, ""):
         raise ConfigError(f"time_column is {config.time_column!r}; name the column that holds points in time")
     if config.host_columns and config.split != "host":
         raise ConfigError(

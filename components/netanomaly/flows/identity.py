@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from netanomaly.flows import addresses, time_shapes
 from netanomaly.flows.batch import Batch
+from netanomaly.flows.column_names import QUANTITIES, words
 from netanomaly.flows.contract import Contract
-from netanomaly.flows.time_names import words
 
 OWN_TEXTS, OWN_NUMBERS = 0.5, 0.9
 """Share of rows with a value of their own: of texts half is enough, as tomorrow's rows would be as new."""
@@ -78,6 +78,8 @@ def reason(column: Mapping[str, Any]) -> str | None:
         return None
     if words(name) & _NAMES:
         return f"{share}, and its name says so"
+    if words(name) & QUANTITIES:
+        return None
     if (column.get("rises") or 0.0) >= _RISES:
         return f"{share}, and it rises with the row"
     if (column.get("ascends") or 0.0) >= _RISES:
@@ -95,7 +97,7 @@ def apart(columns: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     None where that would be all of them.
     """
     columns = list(columns)
-    found = sorted(column["name"] for column in columns if reason(column) or column.get("time"))
+    found = sorted(column["name"] for column in columns if column["identifier"] or column.get("time"))
     return tuple(found) if len(found) < len(columns) else ()
 
 
@@ -124,10 +126,10 @@ def _first_sight(batch: Batch, contract: Contract) -> Iterable[Mapping[str, Any]
                 values = numbers[places]
                 column |= of_numbers(values, places) | {"own": len(np.unique(values)) / len(values)}
                 column |= {"min": float(values.min()), "max": float(values.max())}
-        yield column
+        yield {**column, "identifier": reason(column)}
     for name in contract.categorical:
         texts, missing = batch.categories[name].dictionary.to_pylist(), batch.categories[name].null_count
-        yield {
+        column = {
             "name": name,
             "kind": "category",
             "rows": batch.rows,
@@ -137,3 +139,4 @@ def _first_sight(batch: Batch, contract: Contract) -> Iterable[Mapping[str, Any]
             "time": time_shapes.of_texts(name, texts),
             "addresses": addresses.are(texts),
         }
+        yield {**column, "identifier": reason(column)}

@@ -75,10 +75,11 @@ class Profile:
     def columns(self) -> list[dict[str, Any]]:
         """One document per feature, in the contract's order."""
         numeric = {name: position for position, name in enumerate(self._contract.numeric)}
-        return [
+        found = [
             self._number(name, numeric[name]) if name in numeric else self._category(name)
             for name in self._contract.features
         ]
+        return [{**column, "identifier": identity.reason(column)} for column in found]
 
     def _count_labels(self, batch: Batch) -> npt.NDArray[np.bool_]:
         """Counts class names; which rows are normal (all of them, without labels)."""

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from netanomaly.flows import notations, time_names, times
+from netanomaly.flows.column_names import words
 from netanomaly.flows.kinds import is_text
 
 # Of the values at hand so many are looked at, spread evenly.
@@ -125,7 +126,7 @@ def _are_numbers(column: pa.Array) -> bool:
 
 def _partner(date: str, of_day: Sequence[str]) -> str:
     """The column of times of day whose name shares most words with that of the dates; the first of them."""
-    return max(of_day, key=lambda name: (len(time_names.words(name) & time_names.words(date)), -of_day.index(name)))
+    return max(of_day, key=lambda name: (len(words(name) & words(date)), -of_day.index(name)))
 
 
 def _spread(column: pa.ChunkedArray) -> pa.Array:

@@ -1,14 +1,14 @@
 """Which column of a source holds points in time, by what columns are called. Loads nothing heavy."""
 
-import re
 from collections.abc import Sequence
+
+from netanomaly.flows.column_names import words
 
 # What sensors and data sets call it, without case and punctuation: Zeek, Suricata, Argus, CICFlowMeter, UNSW-NB15, nfdump.
 _NAMES = (
     "ts", "timestamp", "starttime", "stime", "flowstarttime", "flowstart", "datefirstseen", "firstseen", "eventtime",
     "datetime", "time",
 )  # fmt: skip
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _TIME_WORDS = frozenset({
     "ts", "timestamp", "time", "date", "datetime", "start", "begin", "began", "first", "seen", "when", "epoch", "stamp",
     "stime", "starttime", "created", "received", "logged", "end", "ended", "last", "stop", "stopped", "ltime", "endtime",
@@ -39,8 +39,3 @@ def is_end(name: str) -> bool:
 def mentions_time(name: str) -> bool:
     """Whether a word of the name is one of time."""
     return bool(words(name) & _TIME_WORDS)
-
-
-def words(name: str) -> set[str]:
-    """The words of a column's name: `src_bytes`, `Flow Bytes/s`, `TotBytes` each hold "bytes"."""
-    return {word.lower() for word in _WORD.findall(name)}

@@ -2,16 +2,11 @@
 
 from collections.abc import Iterator
 
-from netanomaly.flows import time_names
+from netanomaly.flows.column_names import QUANTITIES, words
 from netanomaly.stages.validate.distance import kolmogorov_smirnov, total_variation
 from netanomaly.stages.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report
 from netanomaly.stages.validate.roles import CONSTANT, is_constant, value_of
 
-# Of such a quantity a negative value cannot be; matched as whole words of the column's name.
-_NEVER_NEGATIVE = {
-    "bytes", "byte", "octets", "pkts", "packets", "packet", "length", "len", "size", "count", "duration", "dur", "rate",
-    "port", "ttl",
-}  # fmt: skip
 # Of two samples of one distribution, 1 in 1000 is further apart than this over the root of their size.
 _CHANCE = 1.95
 
@@ -94,7 +89,7 @@ def infinite_values(data: Evidence, limit: float) -> Iterator[Observation]:
 
 def impossible_values(data: Evidence, limit: float) -> Iterator[Observation]:
     for side, column, share in _shares(data, "negative"):
-        if share > limit and time_names.words(column) & _NEVER_NEGATIVE:
+        if share > limit and words(column) & QUANTITIES:
             yield (
                 column,
                 side,
