@@ -10,12 +10,17 @@ import typer
 
 from netanomaly import images
 from netanomaly.cli import cluster_words as words
+from netanomaly.cli import summary as terminal
 from netanomaly.errors import NetanomalyError, OutsideError
+from netanomaly.metrics.outcome import outcome
 
 if TYPE_CHECKING:
     from netanomaly.cluster.access import Connection
     from netanomaly.cluster.following import End
     from netanomaly.cluster.pipelines import Package
+
+# The stages that say what came of the run: register, or train where the data was refused.
+_TELLING = ("register", "train")
 
 
 def submit(
@@ -32,6 +37,7 @@ def submit(
     parameters: words.ParameterOption = None,
     image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
+    wait_start: words.WaitStartOption = None,
     cache: words.CacheOption = True,
     interval: words.IntervalOption = 5,
     token_file: words.TokenFileOption = None,
@@ -48,6 +54,7 @@ def submit(
     from netanomaly.cluster import experiments, pipelines, runs
     from netanomaly.runners.interruption import interruptions
 
+    seconds_to_start = words.seconds(wait_start, "--wait-start")
     compiled = words.package(image_prefix, cache=cache)
     wanted = words.submission(configuration, assignments, registry, parameters, compiled)
     model = wanted.config
@@ -58,10 +65,10 @@ def submit(
         group = experiments.experiment(server, experiment, connection.namespace, create=create_experiment)
         version = pipelines.upload(server, compiled, connection.namespace)
     except OutsideError as error:
-        raise OutsideError(f"{error}; no run was made") from None
+        raise OutsideError(f"no run was made: {error}") from None
     try:
         with interruptions(_stop):
-            run = runs.create(server, name, group, version, wanted.parameters, seconds_between_looks=interval)
+            run = runs.create(server, name, group, version.of_run, wanted.parameters, seconds_between_looks=interval)
     except _Stopped as stopped:
         typer.echo(f"error: stopped while run {name!r} was being made: look for it by that name", err=True)
         raise typer.Exit(stopped.code) from None
@@ -83,15 +90,16 @@ def submit(
         "version": None,
         "registry": wanted.registry,
         "metrics": {},
+        **outcome(),
         "stages": [],
     }
     if wait:
-        summary |= _followed(connection, summary, compiled, interval)
+        summary |= _followed(connection, summary, compiled, interval, seconds_to_start)
     if as_json:
         words.show_json(summary)
     if summary["error"]:
-        typer.echo(f"run: {summary['url']}", err=True)
-        typer.echo(f"error: {summary['error']}", err=True)
+        last = [f"run: {summary['url']}", f"error: {summary['error']}"]
+        typer.echo("\n".join([*terminal.lines(summary), *last]), err=True)
     elif not as_json:
         _print(summary)
     raise typer.Exit(summary["exit_code"])
@@ -110,46 +118,51 @@ def _stop(number: signal.Signals) -> None:
 
 
 def _followed(
-    connection: "Connection", summary: Mapping[str, Any], compiled: "Package", interval: float
+    connection: "Connection",
+    summary: Mapping[str, Any],
+    compiled: "Package",
+    interval: float,
+    seconds_to_start: float | None,
 ) -> dict[str, Any]:
     """What following the run adds to the summary; that it cannot be followed is one of the ends."""
-    from netanomaly.cluster.following import follow
+    from netanomaly.cluster.following import Followed, follow
+    from netanomaly.cluster.waiting import NotStarted
     from netanomaly.runners import console
     from netanomaly.runners.interruption import interruptions
 
     try:
         with interruptions(_stop), console.view(sys.stderr) as show:
-            end = follow(
-                connection.server,
-                summary["run_id"],
-                compiled.name,
-                compiled.tasks,
-                summary["url"],
-                seconds_between_looks=interval,
-                on_event=show,
+            run = Followed(
+                connection.server, summary["run_id"], compiled.name, compiled.tasks, summary["url"], connection.pods
             )
+            end = follow(run, seconds_between_looks=interval, seconds_to_start=seconds_to_start, on_event=show)
     except _Stopped as stopped:
         error = f"no longer followed ({stopped.name}); run {summary['run_id']} goes on, and can be ended on its page"
         return {"state": "running", "exit_code": stopped.code, "error": error}
+    except NotStarted as late:
+        error = f"{late}; run {summary['run_id']} goes on waiting, and can be ended on its page"
+        return {"state": "waiting", "exit_code": late.exit_code, "error": error}
     except NetanomalyError as error:
         return {"state": "unknown", "exit_code": error.exit_code, "error": str(error)}
     return _ended(end)
 
 
 def _ended(end: "End") -> dict[str, Any]:
-    result = end.result or {}
+    result = next((end.results[stage] for stage in _TELLING if stage in end.results), {})
     return {
         "state": end.state,
         "exit_code": end.exit_code,
         "error": end.error,
         "version": result.get("version"),
         "metrics": result.get("metrics", {}),
+        **{name: result.get(name, nothing) for name, nothing in outcome().items()},
         "stages": [
             {
                 "name": stage.name,
                 "display_name": stage.display_name,
                 "state": stage.state,
                 "seconds": stage.seconds,
+                "rows": stage.rows,
                 "exit_code": stage.exit_code,
                 "error": stage.error,
             }
@@ -159,15 +172,12 @@ def _ended(end: "End") -> dict[str, Any]:
 
 
 def _print(summary: Mapping[str, Any]) -> None:
-    metrics = summary["metrics"]
-    shown = {
-        "model": f"{summary['model_name']} {summary['model_version']}",
-        "version": summary["version"],
-        "ROC-AUC": metrics.get("roc_auc"),
-        "recall at 1% false positives": metrics.get("recall_at_1_percent_fpr"),
-        "registered in" if summary["state"] == "succeeded" else "registers in": summary["registry"],
-        "run": summary["url"],
-    }
-    for label, value in shown.items():
-        if value is not None:
-            typer.echo(f"{label:<30}{f'{value:.4f}' if isinstance(value, float) else value}")
+    version = f", version {summary['version']}" if summary["version"] is not None else ""
+    shown = [
+        *terminal.row("model", f"{summary['model_name']} {summary['model_version']}{version}"),
+        *terminal.lines(summary, summary["registry"]),
+        *terminal.row("registry", summary["registry"]),
+        # In one piece: a terminal opens it.
+        f"{'run':<12}{summary['url']}",
+    ]
+    typer.echo("\n".join(shown))

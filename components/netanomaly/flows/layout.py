@@ -65,7 +65,13 @@ class Layout:
 
 
 def choose(
-    names: Sequence[str], selection: Selection, where: str, *, time: str | None = None, of_day: str | None = None
+    names: Sequence[str],
+    selection: Selection,
+    where: str,
+    *,
+    time: str | None = None,
+    of_day: str | None = None,
+    times_beside: Sequence[str] = (),
 ) -> Layout:
     """Choose features and label among a source's column names.
 
@@ -76,6 +82,7 @@ def choose(
         selection: What the configuration wants.
         where: The file, for messages.
         time: The column of times, and `of_day` that of times of day, as `time_choice` found them.
+        times_beside: Columns stored as times beside those; never features.
 
     Raises:
         DataError: A feature or categorical column that is not there (those that are get listed), or no feature left.
@@ -106,7 +113,7 @@ def choose(
                 raise DataError(f"{where} has no {kind} column {name!r}; {available(names, name)}")
     if label in selection.feature_columns:
         raise ConfigError(f"{where}: {label!r} is the label and listed in feature_columns; a label is never a feature")
-    beside = {label, time, of_day}
+    beside = {label, time, of_day, *times_beside}
     kept = set(selection.feature_columns or names) - left_out - beside
     features = tuple(name for name in names if name in kept)
     if not features:

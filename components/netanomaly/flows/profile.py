@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netanomaly.flows import addresses, identity, separation, time_names, time_shapes
+from netanomaly.flows import addresses, identifiers, separation, time_names, time_shapes
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.labels import is_normal
@@ -79,7 +79,7 @@ class Profile:
             self._number(name, numeric[name]) if name in numeric else self._category(name)
             for name in self._contract.features
         ]
-        return [{**column, "identifier": identity.reason(column)} for column in found]
+        return [{**column, "identifier": identifiers.reason(column)} for column in found]
 
     def _count_labels(self, batch: Batch) -> npt.NDArray[np.bool_]:
         """Counts class names; which rows are normal (all of them, without labels)."""
@@ -208,15 +208,15 @@ class Profile:
         return min(drawn + round(unseen), present), False
 
     def _identity(self, sampled: npt.NDArray[np.float64], own: float | None) -> dict[str, Any]:
-        if own is None or own < identity.OWN_TEXTS:
+        if own is None or own < identifiers.OWN_TEXTS:
             return {}
         known = ~np.isnan(sampled)
-        return identity.of_numbers(sampled[known], self._sample.positions()[known])
+        return identifiers.of_numbers(sampled[known], self._sample.positions()[known])
 
     def _rising(self, name: str, sampled: npt.NDArray[np.float64]) -> str | None:
         """ "rising" where a column called a time rises from row to row: seconds since something began."""
         known = ~np.isnan(sampled)
-        if time_names.rank(name) is None or np.count_nonzero(known) < identity.ROWS_AT_LEAST:
+        if time_names.rank(name) is None or np.count_nonzero(known) < identifiers.ROWS_AT_LEAST:
             return None
         steps = np.diff(sampled[known][np.argsort(self._sample.positions()[known])])
         moving = np.count_nonzero(steps)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from netanomaly.flows import notations, time_names, times
+from netanomaly.flows import time_names, time_notations, times
 from netanomaly.flows.column_names import words
-from netanomaly.flows.kinds import is_text
+from netanomaly.flows.columns import is_text
 
 # Of the values at hand so many are looked at, spread evenly.
 _LOOKED_AT = 400
@@ -78,7 +78,7 @@ def with_date(name: str, table: pa.Table, others: Sequence[str]) -> TimeColumn:
 
 
 def _is_of_day(column: pa.Array) -> bool:
-    return pa.types.is_time(column.type) or (is_text(column.type) and notations.are_of_day(times.as_texts(column)))
+    return pa.types.is_time(column.type) or (is_text(column.type) and time_notations.are_of_day(times.as_texts(column)))
 
 
 def _holds_times(name: str, column: pa.Array) -> bool:
@@ -113,7 +113,7 @@ def plausible_epochs(low: float, high: float) -> bool:
 
 def _are_dates(column: pa.Array) -> bool:
     texts = times.as_texts(column)
-    return notations.are_dates(texts)
+    return time_notations.are_dates(texts)
 
 
 def _are_numbers(column: pa.Array) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from netanomaly.flows import notations, time_choice, time_names, times
+from netanomaly.flows import time_choice, time_names, time_notations, times
 
 _LOOKED_AT = 400
 # A date of digits such as 20240501 could be a quantity, were not nearly all of them days of a calendar.
@@ -26,7 +26,7 @@ def of_numbers(name: str, ascending: npt.NDArray[np.float64]) -> str | None:
     if 1e7 < low <= high < 1e17 and bool((ascending == np.floor(ascending)).all()):
         some = ascending[:: max(len(ascending) // _LOOKED_AT, 1)]
         texts = pa.array([f"{number:.0f}" for number in some])
-        read = notations.read(texts, day_first=True)
+        read = time_notations.read(texts, day_first=True)
         seconds = read.ns / 1e9
         if np.mean(read.read & (seconds >= times.FIRST) & (seconds <= times.LAST)) >= _NEARLY:
             return "date"
@@ -39,10 +39,10 @@ def of_texts(name: str, texts: Sequence[str]) -> str | None:
     if not some:
         return None
     column = pa.array(some)
-    if notations.are_of_day(column):
+    if time_notations.are_of_day(column):
         return "time of day"
     if all(text.replace(".", "", 1).isdigit() for text in some) and not time_names.mentions_time(name):
         return "time" if time_choice.rising_epochs(pa.array(texts[:_LOOKED_AT])) and len(some) > 2 else None
     if times.are_times(column):
-        return "date" if notations.are_dates(column) else "time"
+        return "date" if time_notations.are_dates(column) else "time"
     return "unclear" if time_names.rank(name) is not None else None

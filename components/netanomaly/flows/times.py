@@ -1,7 +1,7 @@
 """Points in time as traffic records write them, to seconds since 1970 (UTC).
 
 Read are numbers (seconds, milli-, micro- or nanoseconds since 1970, Windows file times), Arrow timestamps, and texts in
-the notations of `netanomaly.flows.notations`; a date and a time of day may stand in two columns. What lies outside 1990 to
+the notations of `netanomaly.flows.time_notations`; a date and a time of day may stand in two columns. What lies outside 1990 to
 2100 is a clock that was not set: it counts as missing, and is counted.
 """
 
@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netanomaly.errors import DataError
-from netanomaly.flows import notations, values
-from netanomaly.flows.notations import DateOrder
+from netanomaly.flows import time_notations, values
+from netanomaly.flows.time_notations import DateOrder
 
 Seconds = npt.NDArray[np.float64]
 
@@ -178,7 +178,7 @@ class Clock:
         if self._order is None:
             self._order = DateOrder()
             self._order.add(column)
-        read = notations.read(column, self._order.day_first is not False)
+        read = time_notations.read(column, self._order.day_first is not False)
         present = np.asarray(column.is_valid())
         wrong = np.flatnonzero(present & ~read.read)
         if len(wrong):
@@ -287,7 +287,7 @@ def _mostly_written(present: pa.Array) -> bool:
     for some in (present[:: max(len(present) // _FEW, 1)], present):
         found = np.zeros(len(some), bool)
         for day_first in (True, False):
-            written = notations.read(some, day_first)
+            written = time_notations.read(some, day_first)
             found |= written.read & _within(written.ns / 1e9)
         if 2 * np.count_nonzero(found) < len(some) and (len(some) == len(present) or not found.any()):
             return False
@@ -312,4 +312,4 @@ def _is_compact(text: str) -> bool:
     if not _DIGITS.fullmatch(text):
         return False
     number = float(text)
-    return unit_of(number, number) is None and bool(notations.read(pa.array([text]), day_first=True).read[0])
+    return unit_of(number, number) is None and bool(time_notations.read(pa.array([text]), day_first=True).read[0])

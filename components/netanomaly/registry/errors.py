@@ -13,9 +13,13 @@
     |- WrongSize                           fewer or more bytes than registered
     |- Unsigned                            a reader that trusts certain keys met a record without a signature
     |- UnknownSigner                       it is signed, by a key that this reader does not trust
-    |- WrongSignature                      the record is not what that key signed
+    |- WithdrawnSigner                     it is signed, by a key that was withdrawn
+    |- WrongSignature                      the record or head is not what that key signed
+    |- WrongRegistry                       a head was signed for another registry
+    |- RolledBack                          a head is older than one that was seen here before
     |- MissingArtifact                     the record is there, the model file is not
     |- LibraryVersionsMissing              the record does not say what the model was made with
+    |- NotAModel                           the bytes are those that were registered, and no model that can be loaded
     `- UnsupportedLibraryVersions          it does, and that cannot be loaded here
 
 Beside these: StoreRefused, StoreUnavailable and Unreachable of netanomaly.errors.
@@ -78,8 +82,20 @@ class UnknownSigner(ModelError):
     """A record is signed by a key that this reader does not trust."""
 
 
+class WithdrawnSigner(ModelError):
+    """A record or head is signed by a key that was withdrawn."""
+
+
 class WrongSignature(ModelError):
-    """A record is not what its key signed."""
+    """A record or head is not what its key signed."""
+
+
+class WrongRegistry(ModelError):
+    """A head was signed as part of another registry: it was copied here."""
+
+
+class RolledBack(ModelError):
+    """A head is gone, or older than one that this process's memory has seen."""
 
 
 class MissingArtifact(ModelError):
@@ -88,6 +104,10 @@ class MissingArtifact(ModelError):
 
 class LibraryVersionsMissing(ModelError):
     """The record does not say which library versions the model was made with."""
+
+
+class NotAModel(ModelError):
+    """The bytes are those that were registered, and nothing that can be unpickled here."""
 
 
 class UnsupportedLibraryVersions(ModelError):

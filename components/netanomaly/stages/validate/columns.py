@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from netanomaly.flows.column_names import QUANTITIES, words
 from netanomaly.stages.validate.distance import kolmogorov_smirnov, total_variation
-from netanomaly.stages.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report
+from netanomaly.stages.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report, listed
 from netanomaly.stages.validate.roles import CONSTANT, is_constant, value_of
 
 # Of two samples of one distribution, 1 in 1000 is further apart than this over the root of their size.
@@ -186,3 +186,17 @@ def _pairs(data: Evidence) -> Iterator[tuple[Report, Report]]:
 
 def _range_message(column: str, side: str, value: float, what: str) -> str:
     return f"column {column!r} of the {side} data reaches {value:g}, {what}, the bound that validation.ranges sets"
+
+
+def other_champion(data: Evidence, _: float) -> Iterator[Observation]:
+    """Told before anything is trained: the new version will not be compared, and does not become champion by itself."""
+    there = {column["name"] for column in data.evaluation["columns"]}
+    absent = [name for name in data.settings.champion_columns if name not in there]
+    if absent:
+        yield (
+            None,
+            EVALUATION,
+            f"the champion, version {data.settings.champion}, needs {listed(absent)}, which the evaluation data does not have "
+            "as a feature: they cannot be compared, and the new version is registered as challenger",
+            None,
+        )

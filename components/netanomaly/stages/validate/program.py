@@ -52,6 +52,7 @@ _CHECKS: dict[str, Check] = {
     "not_split_by_time": times.not_split_by_time,
     "shift": columns.shift,
     "unseen_categories": columns.unseen_categories,
+    "other_champion": columns.other_champion,
 }
 
 

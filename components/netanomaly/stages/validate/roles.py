@@ -214,6 +214,8 @@ def _beside(report: Report, settings: Settings) -> Iterator[Column]:
         yield Column(time["column"], TIME, None, f"{because}: the records' times", bool(settings.time_column))
         if time.get("of_day"):
             yield Column(time["of_day"], TIME, None, f"times of day, read together with {time['column']!r}")
+    for name in report.get("times_beside") or ():
+        yield Column(name, END if time_names.is_end(name) else TIME, None, "it is stored as a time")
     if report["label_column"]:
         yield Column(report["label_column"], LABEL, None, _label_in_words(report, settings), settings.label_named)
     for name in report["ignored"]:
