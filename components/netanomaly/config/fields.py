@@ -1,6 +1,7 @@
 """The fields of a configuration: type, range, default and meaning, from which checks and the JSON Schema are made."""
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -61,7 +62,7 @@ class CsvFormat:
             names = [name.strip() for name in self.columns]
             if not all(names):
                 raise ConfigError("csv.columns holds a blank name; write the name of every column, in order")
-            if twice := sorted({name for name in names if names.count(name) > 1}):
+            if twice := sorted(name for name, count in Counter(names).items() if count > 1):
                 raise ConfigError(f"csv.columns names {twice[0]!r} twice; every column needs a name of its own")
             object.__setattr__(self, "columns", names)
 

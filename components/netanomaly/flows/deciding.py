@@ -9,8 +9,8 @@ import pyarrow as pa
 from netanomaly.errors import DataError
 from netanomaly.flows import evidence
 from netanomaly.flows.evidence import Evidence
-from netanomaly.flows.notations import Notation
 from netanomaly.flows.labels import is_no_class
+from netanomaly.flows.notations import Notation
 
 # Of each column of categories, the values of which it is remembered whether they are numbers.
 _REMEMBERED = 50_000
