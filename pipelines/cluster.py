@@ -58,7 +58,6 @@ NEEDS = {
     "train": Needs(("768Mi", "4Gi"), _TWO, hours=24, again=True),
     # Reads the champion.
     "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, again=True, store=True),
-    "describe": Needs(_SMALL, _ONE, hours=1, again=True),
     # The same run and task register once, however often.
     "register": Needs(_SMALL, _ONE, hours=1, again=True, store=True, signs=True),
 }

@@ -20,12 +20,14 @@ from pathlib import Path
 from netanomaly import __version__
 
 DEFAULT_PREFIX = "netanomaly"
-STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "describe", "register")
+STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "register")
 
 _PACKAGE = Path(__file__).resolve().parent
 # Relative to the checkout: what else goes into every image, or decides how it is made.
 _RECIPE = ("images/stage.Dockerfile", "images/install.py", "images/sbom.py", "images/pip.txt", "LICENSE")
 # Of the package: for people's machines, not for images.
+# Of another stage's folder, in the image of prepare: what it is told.
+_TOLD = frozenset({"__init__.py", "settings.py"})
 _NOT_IN_IMAGES = frozenset({"cli", "cluster", "runners", "compiled", "images.py", "__pycache__"})
 
 
@@ -75,7 +77,8 @@ def tag(stage: str) -> str:
 def inputs(stage: str) -> dict[str, Path]:
     """The files of a checkout that decide what is in a stage's image: name in the build context, and file.
 
-    Modules of the package are below `lib/`: what stages share and the stage's own folder, less its `component.py`.
+    Modules of the package are below `lib/`: what stages share and the stage's own folder, less its `component.py`;
+    of other stages, their settings, for prepare, which writes them.
     """
     root = checkout()
     if root is None:
@@ -86,6 +89,8 @@ def inputs(stage: str) -> dict[str, Path]:
     for path in _PACKAGE.rglob("*"):
         parts = path.relative_to(_PACKAGE).parts
         another_stage = parts[0] == "stages" and not others.isdisjoint(parts[1:2])
+        if stage == "prepare" and path.name in _TOLD:
+            another_stage = False
         left_out = another_stage or path.name == "component.py" or not _NOT_IN_IMAGES.isdisjoint(parts)
         if path.is_file() and not left_out:
             files["/".join(("lib", "netanomaly", *parts))] = path

@@ -5,6 +5,7 @@ writing the executor output. https://www.kubeflow.org/docs/components/pipelines/
 """
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -36,6 +37,11 @@ _MOUNTS = {"s3://": "/s3/", "minio://": "/minio/", "gs://": "/gcs/"}
 
 _SECONDS_BETWEEN_PROGRESS_LINES = 1.0
 
+_CHANGED = (
+    "input artefact {name!r} is not what the stage before wrote: it was {was} and is {now}; somebody changed it in the "
+    "artefact store, so nothing was done with it"
+)
+
 
 class Stage:
     """The inputs, parameters and outputs of one task, by the names its component declares."""
@@ -58,36 +64,60 @@ class Stage:
             raise InputError(f"parameter {name!r} was not given to this task; pass every parameter of the component")
         return _whole_numbers_as_int(self._parameters[name])
 
-    def parameters(self, kind: type[T], *, given: Mapping[str, Any] | None = None) -> T:
-        """The parameters as a dataclass, checked against its field types.
+    def settings(self, kind: type[T]) -> T:
+        """What prepare told this stage, as the dataclass that the stage owns, checked against its field types.
 
-        Fields are taken from `given` first, then from the task's parameters of the same name.
+        Raises:
+            InputError: A field is missing, unknown, or of another type: pipeline and image are of two versions.
         """
         import dataclasses
 
-        given = given or {}
-        names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-        values = {name: given[name] if name in given else self.parameter(name) for name in names}
+        values = self.parameter("settings")
+        known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+        another = "; the compiled pipeline and this image are of different versions: compile and submit it again"
+        if unknown := sorted(set(values) - known):
+            raise InputError(f"settings has the field {unknown[0]!r}, which this stage does not know{another}")
         try:
             return msgspec.convert(values, kind)
         except msgspec.ValidationError as error:
-            raise InputError(f"a parameter of this task has the wrong type: {error}") from None
+            raise InputError(f"settings cannot be read: {error}{another}") from None
 
     def input(self, name: str) -> Path:
-        """The file of an input artefact."""
-        return _path(self._first(self._inputs, name, "input"))
+        """The file of an input artefact, whose bytes are those that the stage before wrote.
+
+        Raises:
+            InputError: They are not, or the artefact carries no digest to tell by.
+        """
+        artifact = self._first(self._inputs, name, "input")
+        path = path_of(artifact)
+        _refuse_other(name, artifact, content(path)["digest"])
+        return path
+
+    def input_bytes(self, name: str, digest: str | None = None) -> bytes:
+        """The bytes of an input artefact, read once and checked as in `input`; for what is run or believed.
+
+        Args:
+            name: The artefact.
+            digest: What they must hash to beside what the artefact itself carries.
+        """
+        artifact = self._first(self._inputs, name, "input")
+        data = path_of(artifact).read_bytes()
+        found = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        _refuse_other(name, artifact, found)
+        if digest is not None and found != digest:
+            raise InputError(_CHANGED.format(name=name, was=digest, now=found))
+        return data
 
     def input_json(self, name: str) -> Any:
-        """The JSON document that an input artefact holds."""
-        path = self.input(name)
+        """The JSON document that an input artefact holds, checked as in `input`."""
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(self.input_bytes(name))
         except ValueError as error:
-            raise InputError(f"input artefact {name!r} ({path}) is not JSON: {error}") from None
+            raise InputError(f"input artefact {name!r} is not JSON: {error}") from None
 
     def output(self, name: str) -> Path:
         """Where an output artefact's file goes; its folder exists."""
-        path = _path(self._first(self._outputs, name, "output"))
+        path = path_of(self._first(self._outputs, name, "output"))
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -150,7 +180,11 @@ class Stage:
         artifacts = {}
         for name, value in self._outputs.items():
             for artifact in value.get("artifacts", ())[:1]:
-                metadata = {**artifact.get("metadata", {}), **self._metadata.get(name, {}), **_content(_path(artifact))}
+                metadata = {
+                    **artifact.get("metadata", {}),
+                    **self._metadata.get(name, {}),
+                    **_content(path_of(artifact)),
+                }
                 artifacts[name] = {"artifacts": [{"name": artifact.get("name", name), "uri": artifact["uri"]}]}
                 if metadata:
                     artifacts[name]["artifacts"][0]["metadata"] = metadata
@@ -240,7 +274,8 @@ def _load(executor_input: str) -> dict[str, Any]:
     return document
 
 
-def _path(artifact: Mapping[str, Any]) -> Path:
+def path_of(artifact: Mapping[str, Any]) -> Path:
+    """Where an artefact's file is, by its URI: where KFP's launcher puts it."""
     if artifact.get("customPath"):
         return Path(artifact["customPath"])
     uri = str(artifact["uri"])
@@ -256,14 +291,27 @@ def _can_be_shown(value: Any) -> bool:
     return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
-def _content(path: Path) -> dict[str, Any]:
-    import hashlib
-
-    if not path.is_file():
-        return {}
+def content(path: Path) -> dict[str, Any]:
+    """`digest` (`sha256:<hex>`) and size in `bytes` of a file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"digest": f"sha256:{digest}", "bytes": path.stat().st_size}
+
+
+def _content(path: Path) -> dict[str, Any]:
+    return content(path) if path.is_file() else {}
+
+
+def _refuse_other(name: str, artifact: Mapping[str, Any], found: str) -> None:
+    """Refuse an artefact whose bytes are not those that its stage noted when it ended."""
+    noted = (artifact.get("metadata") or {}).get("digest")
+    if not noted:
+        raise InputError(
+            f"input artefact {name!r} carries no digest, so nothing tells whether it is what the stage before wrote; "
+            "run the pipeline again from the start"
+        )
+    if found != noted:
+        raise InputError(_CHANGED.format(name=name, was=noted, now=found))
 
 
 def _whole_numbers_as_int(value: Any) -> Any:

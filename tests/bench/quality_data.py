@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 from netanomaly.models.rows import Rows, learn_schema
-from netanomaly.stages.train.sampling import SAMPLED_ROWS
+from netanomaly.stages.train.settings import SAMPLED_ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 CATEGORICAL = ["protocol_type", "service", "flag"]

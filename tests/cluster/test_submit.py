@@ -15,7 +15,7 @@ from tests.command import NETANOMALY
 TOLD = 'result: {"model_name": "office", "version": 3, "metrics": {"roc_auc": 0.9712, "recall_at_1_percent_fpr": 0.61}}'
 # How the launcher's last line begins where it gives up.
 FATAL = "F1122 22:43:54.842015      16 main.go:59]"
-STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "describe", "register"]
+STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register"]
 
 
 def test_a_run_is_submitted_followed_and_its_result_printed(standin, configuration, command):
@@ -89,7 +89,7 @@ def test_a_run_without_caching_is_of_a_version_without_caching(standin, configur
         return {key for key, task in tasks.items() if task["cachingOptions"].get("enableCache")}
 
     assert caching(fresh) == set()
-    assert caching(cached) == {"ingest", "ingest-2", "validate", "train", "evaluate", "describe"}
+    assert caching(cached) == {"ingest", "ingest-2", "validate", "train", "evaluate"}
 
 
 @pytest.mark.parametrize(("code", "taken_over"), [(2, 2), (3, 3), (4, 4), (1, 1), (77, 1)])

@@ -16,7 +16,7 @@ DIGEST_OF_M = "sha256:62c66a7a5dd70c3146618063c344e531e6d4b59e379808443ce962b3ab
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Settings:
     count: int
     share: float
     names: list[str]
@@ -26,7 +26,9 @@ def executor_input(folder: Path, **parameters):
     return {
         "inputs": {
             "parameterValues": parameters,
-            "artifacts": {"flows": {"artifacts": [{"name": "17", "uri": f"{folder}/in.parquet"}]}},
+            "artifacts": {
+                "flows": {"artifacts": [{"name": "17", "uri": f"{folder}/in", "metadata": {"digest": DIGEST_OF_M}}]}
+            },
         },
         "outputs": {
             "artifacts": {
@@ -73,23 +75,27 @@ def test_the_log_tells_how_many_rows_were_done_however_fast(tmp_path, capsys):
     assert (told[0], told[-1]) == ("5", "9")
 
 
-def test_parameters_become_a_checked_dataclass_and_whole_doubles_become_integers(tmp_path):
-    with stage_io.stage(arguments(executor_input(tmp_path, count=3.0, share=1.0, names=["a"]))) as stage:
-        assert stage.parameters(Parameters) == Parameters(count=3, share=1.0, names=["a"])
-        assert stage.parameters(Parameters, given={"count": 9}).count == 9
+def test_settings_become_a_checked_dataclass_and_whole_doubles_become_integers(tmp_path):
+    settings = {"count": 3.0, "share": 1.0, "names": ["a"]}
+    with stage_io.stage(arguments(executor_input(tmp_path, settings=settings))) as stage:
+        assert stage.settings(Settings) == Settings(count=3, share=1.0, names=["a"])
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"count": 1.5, "share": 1, "names": []}, {"count": 1, "share": 1, "names": [2]}]
+    "settings",
+    [
+        {"count": 1.5, "share": 1, "names": []},
+        {"count": 1, "share": 1, "names": [2]},
+        {"count": 1, "share": 1},
+        {"count": 1, "share": 1, "names": [], "more": 1},
+    ],
 )
-def test_a_parameter_of_the_wrong_type_is_the_users_error(tmp_path, capsys, parameters):
-    with (
-        pytest.raises(SystemExit) as ended,
-        stage_io.stage(arguments(executor_input(tmp_path, **parameters))) as stage,
-    ):
-        stage.parameters(Parameters)
+def test_settings_of_another_version_are_refused(tmp_path, capsys, settings):
+    document = executor_input(tmp_path, settings=settings)
+    with pytest.raises(SystemExit) as ended, stage_io.stage(arguments(document)) as stage:
+        stage.settings(Settings)
     assert ended.value.code == 2
-    assert "wrong type" in capsys.readouterr().err
+    assert "of different versions" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -142,13 +148,44 @@ def test_an_executor_input_that_is_none_is_told(capsys, text):
     ],
 )
 def test_a_uri_is_read_where_the_launcher_mounts_it(uri, path):
-    document = {"inputs": {"artifacts": {"x": {"artifacts": [{"uri": uri}]}}}}
-    assert stage_io.Stage(document).input("x") == Path(path)
+    assert stage_io.path_of({"uri": uri}) == Path(path)
 
 
 def test_a_custom_path_wins_over_the_uri():
-    document = {"inputs": {"artifacts": {"x": {"artifacts": [{"uri": "s3://b/a", "customPath": "/c"}]}}}}
-    assert stage_io.Stage(document).input("x") == Path("/c")
+    assert stage_io.path_of({"uri": "s3://b/a", "customPath": "/c"}) == Path("/c")
+
+
+def reading(folder: Path, metadata: dict[str, str] | None, written: bytes = b"m", how: str = "input"):
+    """The outcome of a stage that reads an input artefact of these bytes and this metadata."""
+    (folder / "in").write_bytes(written)
+    document = executor_input(folder)
+    document["inputs"]["artifacts"]["flows"]["artifacts"][0]["metadata"] = metadata
+    with stage_io.stage(arguments(document)) as stage:
+        return getattr(stage, how)("flows")
+
+
+@pytest.mark.parametrize("how", ["input", "input_bytes", "input_json"])
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        ({"digest": "sha256:00"}, "is not what the stage before wrote: it was sha256:00 and is sha256:62c66a7a"),
+        ({"display_name": "flows"}, "carries no digest"),
+        (None, "carries no digest"),
+    ],
+)
+def test_an_input_that_somebody_changed_is_refused_before_it_is_used(tmp_path, capsys, how, metadata, says):
+    with pytest.raises(SystemExit) as ended:
+        reading(tmp_path, metadata, how=how)
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_what_is_run_must_be_what_the_dossier_names_too(tmp_path, capsys):
+    assert reading(tmp_path, {"digest": DIGEST_OF_M}, how="input_bytes") == b"m"
+    document = executor_input(tmp_path)
+    with pytest.raises(SystemExit), stage_io.stage(arguments(document)) as stage:
+        stage.input_bytes("flows", "sha256:of another model")
+    assert "it was sha256:of another model" in capsys.readouterr().err
 
 
 def test_what_was_not_given_is_named(tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 
 FOLDER = Path(netanomaly.__file__).parent / "stages"
 STAGES = sorted(path.parent.name for path in FOLDER.glob("*/component.py"))
-LIGHT = ["prepare", "validate", "describe", "register"]
+LIGHT = ["prepare", "validate", "register"]
 HEAVY_LIBRARIES = {"numpy", "pandas", "pyarrow", "scipy", "sklearn"}
 
 
@@ -21,8 +21,8 @@ def loaded_after(code: str) -> set[str]:
     return set(finished.stdout.split())
 
 
-def test_there_are_seven_stages_of_three_modules_each():
-    assert STAGES == ["describe", "evaluate", "ingest", "prepare", "register", "train", "validate"]
+def test_there_are_six_stages_of_three_modules_each():
+    assert STAGES == ["evaluate", "ingest", "prepare", "register", "train", "validate"]
     for stage in STAGES:
         assert {"component.py", "program.py", "__main__.py"} <= {path.name for path in (FOLDER / stage).iterdir()}
 
@@ -63,7 +63,7 @@ def test_the_command_line_answers_help_without_loading_what_the_work_needs():
 
 def test_a_stage_started_by_hand_says_what_it_is():
     finished = subprocess.run(
-        [sys.executable, "-m", "netanomaly.stages.describe", "--help"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "netanomaly.stages.validate", "--help"], capture_output=True, text=True, check=False
     )
-    assert "describe stage" in finished.stdout
-    assert "netanomaly/stages/describe/component.py" in finished.stdout
+    assert "validate stage" in finished.stdout
+    assert "netanomaly/stages/validate/component.py" in finished.stdout

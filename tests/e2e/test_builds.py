@@ -74,11 +74,11 @@ def test_a_second_build_without_cache_or_network_gives_the_same_files(
 
 
 def test_another_builder_makes_the_same_of_the_context_alone(client, again):
-    name = again("describe")
-    laid_out = build("--context-only", "describe", DOCKER="/no/docker/is/needed")
+    name = again("validate")
+    laid_out = build("--context-only", "validate", DOCKER="/no/docker/is/needed")
     assert laid_out.returncode == 0, laid_out.stderr
     context = Path(laid_out.stdout.strip())
-    arguments = {"STAGE": "describe", "VERSION": images.tag("describe"), "REVISION": "0" * 40}
+    arguments = {"STAGE": "validate", "VERSION": images.tag("validate"), "REVISION": "0" * 40}
     arguments["BASE_IMAGE"] = images.base_image()
     command = [image_build.DOCKER, "build", "--quiet", "--network", "none", "--tag", name]
     command += [f"--build-arg={key}={value}" for key, value in arguments.items()]
@@ -89,7 +89,7 @@ def test_another_builder_makes_the_same_of_the_context_alone(client, again):
         check=False,
     )
     assert made.returncode == 0, made.stderr
-    assert files(client, name) == files(client, images.reference("describe"))
+    assert files(client, name) == files(client, images.reference("validate"))
 
 
 @contextmanager
@@ -130,21 +130,21 @@ def test_pip_inside_the_build_uses_the_index_and_trusts_the_authority_it_is_give
     (tmp_path / "Dockerfile").write_text(DOCKERS_PIP.format(base=images.base_image()))
     client.images.build(path=str(tmp_path), tag="netanomaly-again/base:with-pip", network_mode="none")
     places = {"BASE_IMAGE": "netanomaly-again/base:with-pip"}
-    built = f"netanomaly-again/describe:{build_tag(places)}"
+    built = f"netanomaly-again/validate:{build_tag(places)}"
     try:
         with private_index(gateway(client), tmp_path) as index:
             (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {index}\nretries = 0\n")
             options = ["--network", "--pip-config", str(tmp_path / "pip.conf"), "--prefix", "netanomaly-again"]
             # The images that other tests look into keep theirs.
             options += ["--bills", str(tmp_path / "bills")]
-            refused = build(*options, "describe", **places)
+            refused = build(*options, "validate", **places)
             assert refused.returncode != 0
             assert "certificate" in refused.stderr.lower(), refused.stderr
             assert refused.stderr.splitlines()[-1].startswith(f"error: image {built} could not be built on")
-            made = build(*options, "--ca", str(tmp_path / "ca.pem"), "describe", **places)
+            made = build(*options, "--ca", str(tmp_path / "ca.pem"), "validate", **places)
             assert made.returncode == 0, made.stderr
         ours = [line for line in files(client, built) if line.startswith("/opt/")]
-        assert ours == [line for line in files(client, images.reference("describe")) if line.startswith("/opt/")]
+        assert ours == [line for line in files(client, images.reference("validate")) if line.startswith("/opt/")]
     finally:
         for one in (built, "netanomaly-again/base:with-pip"):
             if client.images.list(one):
@@ -153,14 +153,14 @@ def test_pip_inside_the_build_uses_the_index_and_trusts_the_authority_it_is_give
 
 def gateway(client: DockerClient) -> str:
     """This machine's address as a container has it, in the network that builds get."""
-    routes = run(client, images.reference("describe"), "print(open('/proc/net/route').read())", network_mode="bridge")
+    routes = run(client, images.reference("validate"), "print(open('/proc/net/route').read())", network_mode="bridge")
     default = next(line.split() for line in routes.decode().splitlines() if line.split()[1:2] == ["00000000"])
     return str(ipaddress.IPv4Address(bytes.fromhex(default[2])[::-1]))
 
 
 def build_tag(environment: dict[str, str]) -> str:
-    """The tag of the describe image in another environment."""
-    program = "from netanomaly import images; print(images.tag('describe'))"
+    """The tag of the validate image in another environment."""
+    program = "from netanomaly import images; print(images.tag('validate'))"
     asked = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, **environment}, capture_output=True, text=True, check=True
     )

@@ -149,8 +149,8 @@ def register_without_its_store(
     """A run whose register stage runs while its store is away: its id, and what opens the way to the store again."""
     with cluster.detour(register_image()) as opened:
         run_id = by_client(cluster, package, configuration, arguments={"object_store": DETOUR})
-        # describe asks no store, and comes just before.
-        until(lambda: cluster.pods(run_id, "describe"), LONG)
+        # What comes just before has asked the store for the champion by then.
+        until(lambda: any(pod.status.phase == "Succeeded" for pod in cluster.pods(run_id, "evaluate")), LONG)
         opened(False)
         until(lambda: any(pod.status.phase == "Running" for pod in cluster.pods(run_id, "register")), 300)
         yield run_id, opened

@@ -14,7 +14,7 @@ from netanomaly.runners.docker import DockerLauncher
 from netanomaly.runners.launcher import StageCall
 from netanomaly.runners.spec import Resources
 
-IMAGE = images.reference("describe")
+IMAGE = images.reference("validate")
 # Half of them fail. `make soak` starts them all.
 QUICK_STAGES = 2000 if os.environ.get("NETANOMALY_SOAK") else 40
 

@@ -105,8 +105,8 @@ def test_a_full_daemon_is_one_clear_line_until_there_is_room(client, tmp_path):
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "small", str(data)], check=False)
     if mounted.returncode:
         pytest.skip("not proven: only root can make a small disk")
-    image = images.reference("describe")
-    call = StageCall("describe", image, ("python3", "-V"), {}, Resources(), "run", tmp_path, tmp_path / "log")
+    image = images.reference("validate")
+    call = StageCall("validate", image, ("python3", "-V"), {}, Resources(), "run", tmp_path, tmp_path / "log")
     try:
         with own_daemon.daemon(Path(tempfile.mkdtemp(prefix="netanomaly-own.")), data) as own:
             own.load([image])

@@ -24,7 +24,7 @@ from tests.command import ROOT, Ended
 from tests.e2e import container_registry
 
 # Two light ones, that share all but one layer: pushing is one thing for every stage.
-STAGES = ("validate", "describe")
+STAGES = ("validate", "register")
 pytestmark = [
     pytest.mark.xdist_group("container registry"),
     pytest.mark.skipif(

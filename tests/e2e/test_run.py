@@ -76,7 +76,7 @@ def test_a_users_error_in_a_container_is_the_one_clear_line_with_its_code(client
 
 
 def test_ctrl_c_in_each_stage_leaves_no_container_and_no_half_registration(client, tmp_path):
-    for task in ("prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "describe", "register"):
+    for task in ("prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register"):
         process = started(tmp_path)
         assert process.stderr
         for line in process.stderr:

@@ -86,7 +86,7 @@ def test_compile_writes_the_yaml_with_the_wanted_image_prefix(tmp_path: Path):
     images = {executor["container"]["image"] for executor in written["deploymentSpec"]["executors"].values()}
     complete = re.compile(r"registry\.example\.org/team/[a-z]+:[0-9.]+-[0-9a-f]{12}(-dirty)?(@sha256:[0-9a-f]{64})?")
     assert all(complete.fullmatch(image) for image in images), images
-    assert len(images) == 7
+    assert len(images) == 6
     assert len(list(yaml.safe_load_all(text))) == 2
 
 
@@ -155,7 +155,7 @@ def test_no_secret_of_the_environment_reaches_the_yaml(tmp_path):
 def test_a_second_attempt_is_for_stages_that_harm_nothing_and_tell_a_users_error_early(carried, on_kubernetes):
     tasks = carried["root"]["dag"]["tasks"]
     again = {name: task["retryPolicy"] for name, task in tasks.items() if "retryPolicy" in task}
-    assert set(again) == {"validate", "train", "evaluate", "describe", "register"}
+    assert set(again) == {"validate", "train", "evaluate", "register"}
     for name, policy in again.items():
         assert (policy["maxRetryCount"], policy["backoffDuration"]) == (1, "60s")
         # Argo counts from the start of the first attempt.
@@ -176,4 +176,4 @@ def test_the_pipeline_is_no_deeper_than_the_documentation_says(carried):
     def depth(name: str) -> int:
         return 1 + max(map(depth, tasks[name].get("dependentTasks", ())), default=0)
 
-    assert max(map(depth, tasks)) == 7
+    assert max(map(depth, tasks)) == 6

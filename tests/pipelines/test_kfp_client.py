@@ -54,6 +54,6 @@ def test_a_run_is_started_from_the_file_with_no_special_arguments(server):
     assert run.run_id == "r"
     sent = posted[-1]
     assert sent["runtime_config"]["parameters"] == {"configuration": configuration}
-    assert len(sent["pipeline_spec"]["pipeline_spec"]["deploymentSpec"]["executors"]) == 8
+    assert len(sent["pipeline_spec"]["pipeline_spec"]["deploymentSpec"]["executors"]) == 7
     on_kubernetes = sent["pipeline_spec"]["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert all(stage["securityContext"] == {"runAsNonRoot": True} for stage in on_kubernetes.values())

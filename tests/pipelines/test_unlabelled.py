@@ -39,7 +39,7 @@ def found(run: Ended, name: str) -> dict:
 def test_a_model_is_registered_whose_threshold_allows_so_many_alerts_a_day(run):
     assert run.code == 0, run.stderr
     assert run.json["version"] == 1
-    summary = found(run, "training_summary")
+    summary = found(run, "model_metadata.json")["training"]
     assert summary["alert_budget"] == pytest.approx(30 / summary["rows_per_day"])
     assert summary["rows_per_day"] == pytest.approx(2880, rel=0.01)
     assert "StartTime" not in summary["features"]

@@ -8,10 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from Crypto.PublicKey import ECC
+from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError, StoreRefused, StoreUnavailable
 from netanomaly.flows import objects, sources
 from netanomaly.registry.signing import SIGN_KEY, TRUSTED_KEYS
-from netanomaly.stages.ingest.program import Parameters, ParquetSink, ingest
+from netanomaly.stages.ingest.program import ParquetSink, ingest
+from netanomaly.stages.ingest.settings import Settings
 
 from tests.command import ROOT, netanomaly
 from tests.store import servers
@@ -121,22 +123,8 @@ def ingested(uri: str, identity: str, folder) -> dict:
         sinks.append(ParquetSink(folder / "flows.parquet", contract))
         return sinks[0]
 
-    parameters = Parameters(
-        [uri],
-        identity,
-        {},
-        "label",
-        [],
-        [],
-        [],
-        [],
-        "all",
-        0.3,
-        1,
-        {"method": "auto", "gap_seconds": None, "host_columns": []},
-        "",
-    )
-    return ingest(parameters, open_sink, lambda rows: None)
+    settings = Settings([uri], identity, "all", None, CsvFormat(), "label", [], [], [], [], "", 1)
+    return ingest(settings, open_sink, lambda rows: None)
 
 
 def test_an_object_that_changed_since_the_run_was_prepared_is_refused_unread(bucket, put, tmp_path):

@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from netanomaly import config
+from netanomaly.config import fields
+from netanomaly.config.schema import schema
 from netanomaly.errors import ConfigError
+from netanomaly.flows import rules
 from netanomaly.flows.rules import RULES
+from netanomaly.metrics import gates
+from netanomaly.models import catalogue
 
 from tests.command import ROOT
 
@@ -44,40 +50,55 @@ def test_only_the_parameters_of_the_chosen_detector_are_taken():
         ({"data_sorce": "x.csv"}, "unknown field 'data_sorce'; did you mean 'data_source'?"),
         ({"zzz": 1}, "unknown field 'zzz'; known: alert_budget"),
         ({"csv": {"heder": True}}, "unknown field 'csv.heder'; did you mean 'header'?"),
-        ({"alert_budget": "low"}, "field 'alert_budget' is \"low\"; it must be a number"),
-        ({"feature_columns": ["a", 3]}, "field 'feature_columns[1]' is 3; it must be text"),
+        (
+            {"alert_budget": "low"},
+            "field 'alert_budget' is \"low\"; it must be a rate over 0 and under 1, e.g. 0.01 for 1%",
+        ),
+        (
+            {"feature_columns": ["a", 3]},
+            "field 'feature_columns' is [\"a\", 3]; it must be a list of names that is not empty",
+        ),
         ({"csv": {"header": "no"}}, "field 'csv.header' is \"no\"; it must be true or false or null"),
         ({"isolation_forest_params": [1]}, "field 'isolation_forest_params' is a JSON list; it must be an object"),
-        ({"model_name": "a/b"}, "model_name is 'a/b'; use 1 to 128 letters"),
-        ({"model_name": ".."}, "model_name is '..'; use 1 to 128 letters"),
-        ({"model_name": "a..b"}, "model_name is 'a..b'; use 1 to 128 letters"),
-        ({"model_name": ""}, "model_name is ''; use 1 to 128 letters"),
-        ({"model_version": "1/2"}, "model_version is '1/2'; use 1 to 128 letters"),
-        ({"feature_columns": []}, "feature_columns is empty"),
+        ({"model_name": "a/b"}, "field 'model_name' is \"a/b\"; it must be 1 to 128 letters"),
+        ({"model_name": ".."}, "field 'model_name' is \"..\"; it must be 1 to 128 letters"),
+        ({"model_name": "a..b"}, "field 'model_name' is \"a..b\"; it must be 1 to 128 letters"),
+        ({"model_name": ""}, "field 'model_name' is \"\"; it must be 1 to 128 letters"),
+        ({"model_version": "1/2"}, "field 'model_version' is \"1/2\"; it must be 1 to 128 letters"),
+        ({"feature_columns": []}, "field 'feature_columns' is []; it must be a list of names that is not empty"),
         ({"feature_columns": ["a", "a"]}, "feature_columns lists 'a' more than once"),
         ({"feature_columns": ["a", "label"]}, "feature_columns lists the label column 'label'"),
         ({"feature_columns": ["a", "y"], "label_column": "y"}, "feature_columns lists the label column 'y'"),
         ({"ignore_columns": ["src_port"]}, "column 'src_port' is both in feature_columns and in ignore_columns"),
-        ({"data_source": ""}, "data_source is empty"),
-        ({"data_source": []}, "data_source is empty"),
-        ({"evaluation_data_source": [""]}, "evaluation_data_source is empty"),
-        ({"alert_budget": 0}, "alert_budget is 0.0; choose a rate over 0 and under 1"),
-        ({"alert_budget": 1}, "alert_budget is 1.0; choose a rate over 0 and under 1"),
-        ({"held_out_fraction": 1.5}, "held_out_fraction is 1.5; choose a part over 0"),
-        ({"random_state": -1}, "random_state is -1; choose a whole number from 0"),
+        ({"data_source": ""}, "field 'data_source' is \"\"; it must be a file, a folder, a glob or a list of them"),
+        ({"data_source": []}, "field 'data_source' is []; it must be a file"),
+        (
+            {"evaluation_data_source": [""]},
+            "field 'evaluation_data_source' is [\"\"]; it must be a file, a folder, a glob or a list of them or null",
+        ),
+        ({"alert_budget": 0}, "field 'alert_budget' is 0; it must be a rate over 0 and under 1"),
+        ({"alert_budget": 1}, "field 'alert_budget' is 1; it must be a rate over 0 and under 1"),
+        ({"held_out_fraction": 1.5}, "field 'held_out_fraction' is 1.5; it must be a part over 0"),
+        ({"random_state": -1}, "field 'random_state' is -1; it must be a whole number from 0"),
         ({"random_state": True}, "field 'random_state' is true; it must be a whole number"),
-        ({"training_rows": "some"}, "training_rows is 'some'; choose one of auto, normal, all"),
-        ({"split": "hour"}, "split is 'hour'; choose one of auto, time, random, host"),
-        ({"split_gap_seconds": -1}, "split_gap_seconds is -1.0; choose seconds from 0 on"),
+        ({"training_rows": "some"}, "field 'training_rows' is \"some\"; it must be one of all, auto, normal"),
+        ({"split": "hour"}, "field 'split' is \"hour\"; it must be one of auto, host, random, time"),
+        ({"split_gap_seconds": -1}, "field 'split_gap_seconds' is -1; it must be seconds from 0 on"),
         ({"time_column": "label"}, "time_column is 'label'; name the column that holds points in time"),
         ({"host_columns": ["a"]}, "host_columns are given and split is not 'host'"),
-        ({"alerts_per_day": 0}, "alerts_per_day is 0.0; choose a number over 0"),
+        ({"alerts_per_day": 0}, "field 'alerts_per_day' is 0; it must be a number over 0"),
         ({"alerts_per_day": 5, "alert_budget": 0.01}, "alert_budget and alerts_per_day are both given"),
-        ({"csv": {"delimiter": ""}}, "csv.delimiter is ''; it must be one character"),
+        ({"csv": {"delimiter": ""}}, "csv.delimiter is ''; use one ASCII character"),
         ({"csv": {"header": False}}, "csv.header is false, so csv.columns must name the columns"),
-        ({"csv": {"columns": []}}, "csv.columns is empty"),
-        ({"registry": "a\0b"}, "registry holds a NUL character"),
-        ({"output_base_dir": "a\0b"}, "output_base_dir holds a NUL character"),
+        ({"csv": {"columns": []}}, "field 'csv.columns' is []; it must be a list of names, or null"),
+        ({"csv": {"columns": "a,b"}}, "field 'csv.columns' is \"a,b\"; it must be a list of names"),
+        ({"csv": {"columns": ["a", " "]}}, "csv.columns holds a blank name"),
+        ({"csv": {"columns": ["a", "b", " a"]}}, "csv.columns names 'a' twice"),
+        ({"csv": {"delimiter": "::"}}, "csv.delimiter is '::'; use one ASCII character"),
+        ({"csv": {"delimiter": '"'}}, "use one ASCII character"),
+        ({"csv": {"delimiter": 5}}, "field 'csv.delimiter' is 5; it must be one ASCII character"),
+        ({"registry": "a\0b"}, "field 'registry' is \"a\\u0000b\"; it must be a path or URI without NUL characters"),
+        ({"output_base_dir": "a\0b"}, "field 'output_base_dir' is \"a\\u0000b\"; it must be a path"),
         ({"description": "a\ud800"}, "field 'description' holds '\\ud800', which is no character"),
         ({"gates": {"min_roc_auc": float("inf")}}, "field 'gates.min_roc_auc' is too large for a number"),
         ({"validation": {"ranges": {"a": [[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}}}, "nested more than 16 deep"),
@@ -164,7 +185,7 @@ def test_what_is_assigned_to_a_field_of_text_is_text_unless_it_is_null():
 
 @pytest.mark.parametrize("delimiter", ["\t", "\\t", "tab"])
 def test_a_tab_may_be_written_as_people_write_it_on_a_command_line(delimiter):
-    assert config.parse({**ORIGINAL, "csv": {"delimiter": delimiter}}).csv.delimiter == delimiter
+    assert config.parse({**ORIGINAL, "csv": {"delimiter": delimiter}}).csv.delimiter == "\t"
 
 
 @pytest.mark.parametrize(
@@ -205,3 +226,26 @@ def test_every_field_and_every_rule_of_the_data_gate_is_documented():
     fields = [field.name for field in dataclasses.fields(config.Config) if field.name != "model_parameters"]
     for name in (*fields, *RULES):
         assert f"| `{name}` |" in documented, name
+
+
+@pytest.mark.parametrize(
+    ("csv", "has_header"),
+    [({}, True), ({"columns": ["a"]}, False), ({"columns": ["a"], "header": True}, True)],
+)
+def test_a_header_is_expected_unless_columns_are_given(csv, has_header):
+    assert config.CsvFormat(**csv).has_header is has_header
+
+
+def test_an_editors_line_is_no_field_and_the_schema_knows_every_field():
+    assert config.parse({**ORIGINAL, "$schema": "netanomaly.schema.json"}) == config.parse(ORIGINAL)
+    made = schema(catalogue.schema(), {"gates": gates.schema(), "validation": rules.schema()})
+    assert set(made["required"]) == {"model_name", "data_source"}
+    assert set(fields.FIELDS) < set(made["properties"])
+    assert all(field.get("description") for name, field in made["properties"].items() if name != "$schema")
+    assert made["properties"]["csv"]["default"]["delimiter"] == ","
+    assert "n_estimators" in made["properties"]["isolation_forest_params"]["properties"]
+    Draft202012Validator.check_schema(made)
+    validator = Draft202012Validator(made)
+    assert validator.is_valid(ORIGINAL)
+    for wrong in ({"alert_budget": 2}, {"splt": "time"}, {"csv": {"heder": True}}, {"gates": {"min_auc": 1}}):
+        assert not validator.is_valid({**ORIGINAL, **wrong}), wrong

@@ -8,23 +8,28 @@ import pyarrow as pa
 import pytest
 from netanomaly.errors import ConfigError, DataError, ModelError
 from netanomaly.models.row_keys import distinct_keys
-from netanomaly.stages.evaluate.program import Parameters, evaluate
+from netanomaly.stages.evaluate.program import evaluate
 from netanomaly.stages.evaluate.scoring import Champion
+from netanomaly.stages.evaluate.settings import Settings as EvaluateSettings
 from netanomaly.stages.train import program as training
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from tests.unit.models_data import traffic, write
-from tests.unit.test_train import PARAMETERS
+from tests.unit.test_train import SETTINGS
+
+
+def settings(gates=None, random_state=0) -> EvaluateSettings:
+    return EvaluateSettings([], gates or {}, False, random_state, "registry", "m", None, {})
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     file = write(traffic(1000, 50), tmp_path_factory.mktemp("training") / "flows.parquet")
-    return training.train(file, PARAMETERS).model
+    return training.train(file, SETTINGS).model
 
 
 def judged(model, table, path, gates=None, rows_per_group=65_536):
-    return evaluate(model, write(table, path, rows_per_group), Parameters("label", [], gates or {}, "no", 3))
+    return evaluate(model, write(table, path, rows_per_group), settings(gates, random_state=3))
 
 
 def test_figures_are_those_of_the_scores(model, tmp_path):
@@ -103,7 +108,7 @@ def test_no_rows_are_refused(model, tmp_path):
 
 def test_an_unknown_gate_is_refused():
     with pytest.raises(ConfigError, match="min_roc_auc"):
-        Parameters("label", [], {"min_rocauc": 0.5}, "no", 0)
+        settings({"min_rocauc": 0.5})
 
 
 def test_the_loudest_alerts_are_explained_with_their_row_and_class(model, tmp_path):
@@ -122,7 +127,7 @@ def test_the_loudest_alerts_are_explained_with_their_row_and_class(model, tmp_pa
 
 def test_a_champion_is_scored_on_the_same_rows_and_its_version_is_in_the_decision(model, tmp_path):
     file = write(traffic(400, 200), tmp_path / "flows.parquet")
-    evaluation = evaluate(model, file, Parameters("label", [], {}, "no", 0), champion=Champion(model, "4"))
+    evaluation = evaluate(model, file, settings(), champion=Champion(model, 4))
     decision = evaluation.decision
     assert decision["champion"]["version"] == 4
     assert (
@@ -137,7 +142,7 @@ def test_a_champion_of_another_schema_is_an_error_that_names_its_columns(model, 
     schema = dataclasses.replace(model.schema, features=(*model.schema.features, "port"))
     other = dataclasses.replace(model, schema=schema)
     with pytest.raises(ModelError, match="version 4, needs the columns port"):
-        evaluate(model, file, Parameters("label", [], {}, "no", 0), champion=Champion(other, "4"))
+        evaluate(model, file, settings(), champion=Champion(other, 4))
 
 
 def test_rows_that_the_model_was_trained_on_are_counted_and_left_out_beside(model, tmp_path):
@@ -166,7 +171,7 @@ def test_false_alarms_are_foretold_for_the_rows_judged_and_for_a_day(model, tmp_
 
 def test_a_model_trained_on_attacks_is_found_out(tmp_path):
     mostly = training.train(
-        write(traffic(100, 2000), tmp_path / "training.parquet"), dataclasses.replace(PARAMETERS, training_rows="all")
+        write(traffic(100, 2000), tmp_path / "training.parquet"), dataclasses.replace(SETTINGS, training_rows="all")
     )
     document = judged(mostly.model, traffic(400, 200, seed=9), tmp_path / "flows.parquet").document
     assert any("its training data is probably mostly attacks" in each["message"] for each in document["findings"])
@@ -177,7 +182,7 @@ def test_a_champion_that_was_trained_on_what_it_is_judged_on_is_told(model, tmp_
     file = write(judged_on, tmp_path / "flows.parquet")
     theirs = dataclasses.replace(model, seen=distinct_keys(model.schema.rows(judged_on.slice(0, 60))))
     for champion, told in ((theirs, True), (model, False)):
-        evaluation = evaluate(model, file, Parameters("label", [], {}, "no", 0), champion=Champion(champion, "4"))
+        evaluation = evaluate(model, file, settings(), champion=Champion(champion, 4))
         said = [finding["message"] for finding in evaluation.document["findings"]]
         assert (
             any("version 4, was trained on 60 of the evaluation rows and this model on 0" in each for each in said)

@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 from netanomaly.errors import ConfigError, InputError
-from netanomaly.stages.prepare.program import Overrides, Prepared, prepare, resolved_configuration
+from netanomaly.stages.ingest.settings import Split
+from netanomaly.stages.prepare.program import Overrides, Prepared, prepare
 
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DOCUMENT = {"model_name": "m", "data_source": "a.csv", "evaluation_data_source": "b.csv", "registry": "s3://r/x"}
 
 
@@ -17,51 +19,54 @@ def prepared(document=DOCUMENT, overrides=None, identities=None, champion=None) 
         run_id="run-1",
         identity_of=lambda source: identities[source[0]],
         champion_of=lambda registry, model: champion,
+        now=NOW,
     )
 
 
 def test_two_sources_are_trained_on_and_judged_on_whole():
     result = prepared()
-    assert (result.training_source, result.training_identity, result.training_part) == (["a.csv"], "sha256:a", "all")
-    assert (result.evaluation_source, result.evaluation_identity) == (["b.csv"], "sha256:b")
-    assert (result.evaluation_part, result.held_out) == ("all", "no")
+    training, evaluation = result.ingest_training, result.ingest_evaluation
+    assert (training.source, training.identity, training.part) == (["a.csv"], "sha256:a", "all")
+    assert (evaluation.source, evaluation.identity, evaluation.part) == (["b.csv"], "sha256:b", "all")
+    assert (training.split, result.validate.held_out, result.evaluate.held_out) == (None, False, False)
 
 
 def test_without_evaluation_data_a_part_is_held_out():
     document = {name: value for name, value in DOCUMENT.items() if name != "evaluation_data_source"}
     result = prepared(document)
-    assert (result.training_part, result.evaluation_part, result.held_out) == ("training", "evaluation", "yes")
-    assert result.evaluation_source == ["a.csv"]
-    assert result.evaluation_identity == result.training_identity
+    training, evaluation = result.ingest_training, result.ingest_evaluation
+    assert (training.part, evaluation.part, result.evaluate.held_out) == ("training", "evaluation", True)
+    assert (evaluation.source, evaluation.identity) == (["a.csv"], training.identity)
+    assert training.split == evaluation.split == Split("auto", 0.3, None, [])
 
 
 def test_the_same_bytes_under_two_names_are_split_too():
     """A model is never judged on the rows it was fitted on, whatever the files are called."""
     result = prepared(identities={"a.csv": "sha256:same", "b.csv": "sha256:same"})
-    assert result.held_out == "yes"
-    assert (result.training_part, result.evaluation_part) == ("training", "evaluation")
+    assert (result.ingest_training.part, result.ingest_evaluation.part) == ("training", "evaluation")
+    assert result.configuration["held_out"] is True
 
 
 def test_an_override_wins_and_an_empty_one_does_not():
     result = prepared(overrides=Overrides(data_source="c.csv", model_name="n", model_version="", registry="s3://other"))
-    assert (result.training_identity, result.model_name, result.model_version) == ("sha256:c", "n", "1.0.0")
-    assert result.registry == "s3://other"
+    assert (result.ingest_training.identity, result.register.model_name) == ("sha256:c", "n")
+    assert (result.configuration["model_version"], result.register.registry) == ("1.0.0", "s3://other")
 
 
 def test_an_override_may_be_a_json_list_of_sources():
-    assert prepared(overrides=Overrides(data_source='["c.csv", "a.csv"]')).training_source == ["c.csv", "a.csv"]
+    assert prepared(overrides=Overrides(data_source='["c.csv", "a.csv"]')).ingest_training.source == ["c.csv", "a.csv"]
 
 
-@pytest.mark.parametrize(("version", "text"), [(None, ""), (7, "7")])
-def test_the_champion_is_resolved_to_a_number(version, text):
-    assert prepared(champion=version).champion == text
+@pytest.mark.parametrize("version", [None, 7])
+def test_the_champion_is_resolved_to_a_number(version):
+    assert prepared(champion=version).evaluate.champion == version
 
 
 def test_defaults_become_values():
-    result = prepared()
-    assert result.model_type == "ensemble"
-    assert "knn" in result.model_parameters["members"]
-    assert result.alert_budget == 0.01
+    told = prepared().train
+    assert told.model_type == "ensemble"
+    assert "knn" in told.model_parameters["members"]
+    assert told.alert_budget == 0.01
 
 
 @pytest.mark.parametrize(
@@ -80,8 +85,7 @@ def test_what_only_a_detector_gate_or_rule_can_know_is_checked_before_anything_r
 
 
 def test_the_kept_document_holds_every_value_and_the_time():
-    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    document = resolved_configuration(prepared(champion=3), now)
+    document = prepared(champion=3).configuration
     assert document["prepared_at"] == "2026-01-02T03:04:05+00:00"
     assert (document["champion"], document["held_out"], document["run_id"]) == (3, False, "run-1")
     assert document["model_parameters"]
@@ -95,3 +99,34 @@ def test_an_alias_that_looks_like_a_version_is_refused_before_anything_is_traine
 def test_champion_is_for_the_comparison_to_decide():
     with pytest.raises(ConfigError, match="comparison with the present champion decides"):
         prepared({**DOCUMENT, "aliases": ["champion"]})
+
+
+def test_nothing_that_changes_from_run_to_run_alone_reaches_a_stage_that_may_be_cached():
+    first, second = (
+        prepared(),
+        prepare(
+            DOCUMENT,
+            Overrides(),
+            run_id="run-2",
+            identity_of=lambda source: {"a.csv": "sha256:a", "b.csv": "sha256:b"}[source[0]],
+            champion_of=lambda registry, model: None,
+            now=datetime(2027, 1, 1, tzinfo=UTC),
+        ),
+    )
+    for stage in ("ingest_training", "ingest_evaluation", "validate", "train", "evaluate"):
+        assert getattr(first, stage) == getattr(second, stage)
+    assert first.register != second.register
+
+
+def test_a_stage_is_not_told_what_it_does_not_use():
+    other = prepared({**DOCUMENT, "alert_budget": 0.001})
+    assert other.train != prepared().train
+    assert (other.ingest_training, other.validate) == (prepared().ingest_training, prepared().validate)
+
+
+def test_a_long_list_is_handed_on_whole_only_to_the_stage_that_reads_it():
+    files = [f"{number}.csv" for number in range(1000)]
+    result = prepared({**DOCUMENT, "data_source": files}, identities={"0.csv": "sha256:0", "b.csv": "sha256:b"})
+    assert result.ingest_training.source == files
+    assert result.evaluate.configuration["data_source"][-1] == "and 980 more"
+    assert result.configuration["data_source"] == files

@@ -13,11 +13,12 @@ from netanomaly.errors import ConfigError, DataError
 from netanomaly.models.row_keys import are_among, distinct_keys
 from netanomaly.models.rows import UNSEEN, Rows
 from netanomaly.stages.train import sampling
-from netanomaly.stages.train.program import Parameters, refusal, split, train
+from netanomaly.stages.train.program import refusal, split, train
+from netanomaly.stages.train.settings import Settings
 
 from tests.unit.models_data import traffic, write
 
-PARAMETERS = Parameters(
+SETTINGS = Settings(
     model_type="isolation_forest",
     model_parameters={"n_estimators": 20, "max_samples": 256},
     label_column="label",
@@ -25,13 +26,13 @@ PARAMETERS = Parameters(
     training_rows="auto",
     categorical_columns=[],
     alert_budget=0.01,
-    alerts_per_day=0.0,
+    alerts_per_day=None,
     random_state=5,
 )
 
 
 def changed(**values):
-    return dataclasses.replace(PARAMETERS, **values)
+    return dataclasses.replace(SETTINGS, **values)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def flows(tmp_path):
 
 
 def test_the_summary_says_what_was_fitted_on_what(flows):
-    summary = train(flows, PARAMETERS).summary
+    summary = train(flows, SETTINGS).summary
     assert (summary["rows"], summary["rows_used"], summary["training_rows"]) == (900, 800, "normal")
     assert (summary["rows_fitted"], summary["rows_calibrated"]) == (600, 200)
     assert summary["categorical"] == ["service", "state"]
@@ -55,7 +56,7 @@ def test_labelled_data_is_trained_on_its_normal_rows_unless_told_otherwise(flows
 
 def test_unlabelled_data_is_trained_on_all_rows(tmp_path):
     file = write(traffic(500, label=None), tmp_path / "flows.parquet")
-    assert train(file, PARAMETERS).summary["training_rows"] == "all"
+    assert train(file, SETTINGS).summary["training_rows"] == "all"
     with pytest.raises(DataError, match="no label column 'label'"):
         train(file, changed(training_rows="normal"))
 
@@ -96,7 +97,7 @@ def test_the_schema_of_a_file_is_not_made_anew_for_each_column(flows, monkeypatc
     made: Any = pq.ParquetFile.schema_arrow.fget
     look = Mock(side_effect=made)
     monkeypatch.setattr(pq.ParquetFile, "schema_arrow", property(lambda file: look(file)))
-    train(flows, PARAMETERS)
+    train(flows, SETTINGS)
     assert look.call_count < 7, "as often as the file has columns"
 
 
@@ -123,7 +124,7 @@ def test_data_without_a_normal_row_is_refused_with_the_names_there_are(flows):
 def test_constant_data_is_refused(tmp_path):
     table = pa.concat_tables([traffic(1)] * 300)
     with pytest.raises(DataError, match=r"every feature column \(.*\) has one value in all 300"):
-        train(write(table, tmp_path / "flows.parquet"), PARAMETERS)
+        train(write(table, tmp_path / "flows.parquet"), SETTINGS)
 
 
 @pytest.mark.parametrize("values", [{"alert_budget": 0.0}, {"alert_budget": 1.0}, {"training_rows": "some"}])
@@ -170,7 +171,7 @@ def with_column(name, values):
 @pytest.mark.parametrize("unit", [1, 1000, 10**9])
 def test_points_in_time_are_no_feature_since_every_later_row_would_be_odd(tmp_path, unit):
     times = (1_700_000_000 + np.arange(900.0)) * unit
-    trained = train(write(with_column("ts", times), tmp_path / "flows.parquet"), PARAMETERS)
+    trained = train(write(with_column("ts", times), tmp_path / "flows.parquet"), SETTINGS)
     assert trained.summary["left_out_as_time"] == ["ts"]
     assert "ts" not in trained.model.schema.features
     later = with_column("ts", times + 86_400 * unit).slice(0, 100)
@@ -179,7 +180,7 @@ def test_points_in_time_are_no_feature_since_every_later_row_would_be_odd(tmp_pa
 
 @pytest.mark.parametrize("values", [np.arange(900.0) * 1e7, np.full(900, 1.7e9), np.arange(900.0)])
 def test_other_numbers_stay_features(tmp_path, values):
-    trained = train(write(with_column("amount", values), tmp_path / "flows.parquet"), PARAMETERS)
+    trained = train(write(with_column("amount", values), tmp_path / "flows.parquet"), SETTINGS)
     assert trained.summary["left_out_as_time"] == []
     assert "amount" in trained.model.schema.features
 
@@ -212,7 +213,7 @@ def test_alerts_a_day_that_cannot_be_kept_are_refused(flows, rows_per_day, alert
 
 
 def test_the_model_knows_the_rows_it_was_trained_on(flows):
-    model = train(flows, PARAMETERS).model
+    model = train(flows, SETTINGS).model
     assert model.seen is not None
     table = traffic(800, 100)
     seen = are_among(model.schema.rows(table), model.seen)

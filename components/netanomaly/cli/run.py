@@ -29,7 +29,7 @@ _KEPT = {
     ("train", "model"): "model.joblib",
     ("evaluate", "evaluation_metrics"): "evaluation_metrics.json",
     ("evaluate", "report"): "report.html",
-    ("describe", "model_metadata"): "model_metadata.json",
+    ("register", "model_metadata"): "model_metadata.json",
 }
 
 
@@ -102,7 +102,7 @@ def run(
             # retried inside it.
             retries=False,
         )
-    _keep(result, run_dir)
+    _keep(run_dir)
     summary = _summary(result, wanted, run_dir, registry)
     if as_json:
         typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
@@ -157,13 +157,15 @@ def _new_run_dir(parent: Path, model_version: str) -> Path:
     raise OutsideError(f"{parent} holds a thousand runs of this second; something is starting runs in a loop")
 
 
-def _keep(result: "RunResult", run_dir: Path) -> None:
+def _keep(run_dir: Path) -> None:
     """Give the artefacts that people look for their names at the top of the run folder; links where possible."""
+    from netanomaly.runners.run_folder import RunFolder
+
     for (task, artefact), name in _KEPT.items():
-        with suppress(InputError):
-            source = result.output(task, artefact).path
-            if source.is_file():
-                _link(source, run_dir / name)
+        # Where a gate refused, the stage that says so has written what it refuses.
+        source = RunFolder(run_dir).output(task, artefact)
+        if source.is_file():
+            _link(source, run_dir / name)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -175,7 +177,7 @@ def _link(source: Path, target: Path) -> None:
 
 def _summary(result: "RunResult", wanted: config.Config, run_dir: Path, registry: str) -> dict[str, Any]:
     registered = result.state == "succeeded"
-    metadata_file = run_dir / _KEPT["describe", "model_metadata"]
+    metadata_file = run_dir / _KEPT["register", "model_metadata"]
     metadata = json.loads(metadata_file.read_text(encoding="utf-8")) if metadata_file.exists() else {}
     return {
         "state": result.state,

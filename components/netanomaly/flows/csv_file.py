@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
 from netanomaly.flows import lines, other_formats, values
 from netanomaly.flows.kinds import Kind, all_numbers
-from netanomaly.flows.layout import CsvFormat
 from netanomaly.flows.lines import Lines
 from netanomaly.flows.streams import TextStream
 

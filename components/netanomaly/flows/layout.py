@@ -1,62 +1,13 @@
-"""Which columns of a source are features, which is the label, and how its CSV is written.
+"""Which columns of a source are features, which is the label."""
 
-Light: `prepare` checks a configuration's `csv` with `CsvFormat.parse` before anything is read.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
 
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows import addresses, time_names
 
-_CSV_FIELDS = ("header", "columns", "delimiter")
 _NAMES_SHOWN = 40
-
-
-@dataclass(frozen=True)
-class CsvFormat:
-    """How the text files of a source are written.
-
-    Attributes:
-        header: Whether the first line holds names. None: it does, unless `columns` are given.
-        columns: Names of the columns, in place of those in the file.
-        delimiter: One character.
-    """
-
-    header: bool | None = None
-    columns: tuple[str, ...] = ()
-    delimiter: str = ","
-
-    @property
-    def has_header(self) -> bool:
-        return not self.columns if self.header is None else self.header
-
-    @classmethod
-    def parse(cls, csv: Mapping[str, Any]) -> "CsvFormat":
-        """Check the configuration's `csv`.
-
-        Raises:
-            ConfigError: An unknown field, a wrong type, names given twice, a delimiter that cannot be one.
-        """
-        for name in csv:
-            if name not in _CSV_FIELDS:
-                near = get_close_matches(name, _CSV_FIELDS, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(_CSV_FIELDS)}"
-                raise ConfigError(f"csv has no field {name!r}; {hint}")
-        header, columns, delimiter = csv.get("header"), csv.get("columns") or (), csv.get("delimiter") or ","
-        if header is not None and not isinstance(header, bool):
-            raise ConfigError(f"csv.header is {header!r}; use true or false, or leave it out")
-        if isinstance(columns, str) or not all(isinstance(name, str) and name.strip() for name in columns):
-            raise ConfigError("csv.columns is not a list of names; write the name of every column, in order")
-        columns = tuple(name.strip() for name in columns)
-        if twice := first_duplicate(columns):
-            raise ConfigError(f"csv.columns names {twice!r} twice; every column needs a name of its own")
-        delimiter = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
-        if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0' or ord(delimiter) > 127:
-            raise ConfigError(f"csv.delimiter is {delimiter!r}; use one ASCII character, such as ',' ';' or '\\t'")
-        return cls(header, columns, delimiter)
 
 
 @dataclass(frozen=True)

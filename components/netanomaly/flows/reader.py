@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
 from netanomaly.flows import columns, kinds, layout, lines, sources, streams, times
 from netanomaly.flows.batch import Batch
@@ -59,7 +60,7 @@ class Reader:
     def __init__(
         self,
         files: sources.Files,
-        csv: layout.CsvFormat,
+        csv: CsvFormat,
         selection: layout.Selection,
         block_bytes: int = lines.BLOCK_BYTES,
         *,

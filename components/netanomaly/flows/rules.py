@@ -87,6 +87,24 @@ def check(validation: Mapping[str, Any]) -> Checks:
     return Checks(rules, _ranges(validation.get(RANGES, {})))
 
 
+def schema() -> dict[str, Any]:
+    """The JSON Schema of `validation`."""
+    severity = {"enum": list(SEVERITIES)}
+
+    def rule(name: str) -> dict[str, Any]:
+        known = RULES[name]
+        fields: dict[str, Any] = {"severity": {**severity, "default": known.severity}}
+        if known.limit is not None:
+            fields["limit"] = {"type": "number", "minimum": 0, "default": known.limit}
+        changed = {"type": "object", "properties": fields, "additionalProperties": False}
+        return {"description": known.meaning, "anyOf": [severity, changed]}
+
+    bound = {"type": ["number", "null"]}
+    bounds = {"type": "array", "prefixItems": [bound, bound], "minItems": 2, "maxItems": 2}
+    ranges = {"description": "Lowest and highest value of a column.", "type": "object", "additionalProperties": bounds}
+    return {"properties": {**{name: rule(name) for name in RULES}, RANGES: ranges}, "additionalProperties": False}
+
+
 def _changed(name: str, wanted: Any) -> Rule:
     rule = RULES[name]
     if isinstance(wanted, str):

@@ -66,6 +66,16 @@ def check(gates: Mapping[str, Any]) -> None:
             _check_limit(name, limit)
 
 
+def schema() -> dict[str, Any]:
+    """The JSON Schema of `gates`."""
+    limit = {"type": "number", "minimum": 0, "maximum": 1}
+    named = dict.fromkeys((*GATES, IMPROVEMENT_GATE), limit)
+    return {
+        "properties": {**named, CLASS_GATE: {"type": "object", "additionalProperties": limit}},
+        "additionalProperties": False,
+    }
+
+
 def judge(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[dict[str, Any]], list[str]]:
     """Each gate's result, and a sentence for each that failed.
 

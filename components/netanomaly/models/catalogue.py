@@ -206,6 +206,21 @@ def check(model_type: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return resolved
 
 
+def schema() -> dict[str, Any]:
+    """Of each detector, the JSON Schema of its parameters."""
+    return {
+        detector: {
+            "type": "object",
+            "properties": {
+                name: {"description": parameter.allowed, "default": parameter.default}
+                for name, parameter in entry.parameters.items()
+            },
+            "additionalProperties": False,
+        }
+        for detector, entry in CATALOGUE.items()
+    }
+
+
 def _instead(name: str, known: Mapping[str, Any]) -> str:
     nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     listed = ", ".join(sorted(known))

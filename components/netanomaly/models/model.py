@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import joblib
 import numpy as np
@@ -124,14 +124,15 @@ class AnomalyModel:
         joblib.dump(self, path, compress=("zlib", 1))
 
 
-def load(path: Path) -> AnomalyModel:
-    """Read a model file. This runs code that the file holds: verify its digest first (rule 5 of the architecture).
+def load(file: Path | BinaryIO) -> AnomalyModel:
+    """Read a model file, or its bytes. This runs code that they hold: verify their digest first, and load those bytes.
 
     Raises:
         ModelError: It is no model file, of a newer format, or made by a scikit-learn that cannot be used here.
     """
+    named = file if isinstance(file, Path) else "the model file"
     try:
-        model = joblib.load(path)
+        model = joblib.load(file)
     except (
         pickle.UnpicklingError,
         ImportError,
@@ -142,11 +143,13 @@ def load(path: Path) -> AnomalyModel:
         ValueError,
         TypeError,
     ) as error:
-        raise ModelError(f"{path} cannot be read as a model file: {type(error).__name__}: {error}") from None
+        raise ModelError(f"{named} cannot be read as a model file: {type(error).__name__}: {error}") from None
     if not isinstance(model, AnomalyModel):
-        raise ModelError(f"{path} holds a {type(model).__name__}, not a model of netanomaly")
+        raise ModelError(f"{named} holds a {type(model).__name__}, not a model of netanomaly")
     if model.format > FORMAT:
-        raise ModelError(f"{path} has format {model.format}; this netanomaly reads up to {FORMAT}: install a newer one")
+        raise ModelError(
+            f"{named} has format {model.format}; this netanomaly reads up to {FORMAT}: install a newer one"
+        )
     check_versions(model.versions)
     return model
 

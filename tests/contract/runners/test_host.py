@@ -288,7 +288,7 @@ def test_a_killed_runner_leaves_no_process(runner, tmp_path):
     assert '"state": "running"' in (tmp_path / "run/run.json").read_text()
 
 
-HELP = ("python3", "-m", "netanomaly.stages.describe")
+HELP = ("python3", "-m", "netanomaly.stages.validate")
 
 
 def in_folder(folder: Path) -> list[str]:
@@ -314,7 +314,7 @@ def test_an_expected_stage_is_told_its_arguments_in_the_process_that_waits(tmp_p
     log = tmp_path / "log"
     call = StageCall("a", "image", (*HELP, "--help"), {}, Resources(), "run", tmp_path, log)
     assert launcher.run(call, lambda _: None).code == 0
-    assert "usage: python -m netanomaly.stages.describe" in log.read_text()
+    assert "usage: python -m netanomaly.stages.validate" in log.read_text()
     assert in_folder(tmp_path) == []
     # Another one starts as if nothing had been expected, and ends alike.
     assert launcher.run(call, lambda _: None).code == 0

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from netanomaly.config import CsvFormat
 from netanomaly.flows import lines, sources
 from netanomaly.flows.batch import schema_of
-from netanomaly.flows.layout import CsvFormat, Selection
+from netanomaly.flows.layout import Selection
 from netanomaly.flows.reader import Reader
 
 
@@ -18,7 +19,7 @@ class Read:
         plain: dict[str, Any] = {name: tuple(wish) if isinstance(wish, list) else wish for name, wish in wishes.items()}
         selection = Selection(**plain)
         files = sources.resolve([str(item) for item in source])
-        reader = Reader(files, CsvFormat.parse(csv or {}), selection, block_bytes)
+        reader = Reader(files, CsvFormat(**(csv or {})), selection, block_bytes)
         self.rows: list[dict] = []
         for batch in reader.batches():
             self.rows += batch.table(reader.contract, schema_of(reader.contract)).to_pylist()

@@ -1,38 +1,7 @@
 import pytest
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows.labels import clean_label, is_normal
-from netanomaly.flows.layout import CsvFormat, Selection, choose
-
-
-@pytest.mark.parametrize(
-    ("csv", "says"),
-    [
-        ({"colums": ["a"]}, "no field 'colums'; did you mean 'columns'"),
-        ({"header": "yes"}, "csv.header is 'yes'; use true or false"),
-        ({"columns": "a,b"}, "not a list of names"),
-        ({"columns": ["a", ""]}, "not a list of names"),
-        ({"columns": ["a", "b", " a"]}, "names 'a' twice"),
-        ({"delimiter": "::"}, "use one ASCII character"),
-        ({"delimiter": '"'}, "use one ASCII character"),
-        ({"delimiter": 5}, "use one ASCII character"),
-    ],
-)
-def test_a_csv_format_that_cannot_be_is_refused(csv, says):
-    with pytest.raises(ConfigError, match=says):
-        CsvFormat.parse(csv)
-
-
-@pytest.mark.parametrize(
-    ("csv", "has_header"),
-    [({}, True), ({"columns": ["a"]}, False), ({"columns": ["a"], "header": True}, True), ({"header": False}, False)],
-)
-def test_a_header_is_expected_unless_columns_are_given(csv, has_header):
-    assert CsvFormat.parse(csv).has_header is has_header
-
-
-@pytest.mark.parametrize("written", ["\t", "\\t", "tab"])
-def test_a_tab_may_be_written_in_words(written):
-    assert CsvFormat.parse({"delimiter": written}).delimiter == "\t"
+from netanomaly.flows.layout import Selection, choose
 
 
 def test_features_are_all_but_label_and_ignored_in_the_source_order():

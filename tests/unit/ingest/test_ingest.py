@@ -2,6 +2,7 @@
 
 import json
 import lzma
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,19 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from netanomaly.config import CsvFormat
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows import sources
 from netanomaly.flows.contract import ROW_GROUP_ROWS, read_contract
 from netanomaly.stages.ingest.__main__ import main
-from netanomaly.stages.ingest.program import Parameters, ParquetSink, ingest
+from netanomaly.stages.ingest.program import ParquetSink, ingest
+from netanomaly.stages.ingest.settings import Settings, Split
 
 DEFAULTS: dict[str, Any] = {
     "identity": "", "csv": {}, "label_column": "label", "feature_columns": [], "categorical_columns": [],
-    "ignore_columns": [], "normal_labels": [], "part": "all", "held_out_fraction": 0.3, "random_state": 42,
-    "split": {"method": "auto", "gap_seconds": None, "host_columns": []}, "time_column": "",
+    "ignore_columns": [], "normal_labels": [], "part": "all", "random_state": 42, "split": None, "time_column": "",
 }  # fmt: skip
+SPLIT = Split("auto", 0.3, None, [])
 
 
 class Ingested:
@@ -34,8 +37,11 @@ class Ingested:
             sinks.append(ParquetSink(self.path, contract))
             return sinks[0]
 
-        parameters = Parameters(source=[str(item) for item in source], **{**DEFAULTS, **wishes})
-        self.report = ingest(parameters, open_sink, lambda _: None)
+        if wishes.get("part", "all") != "all":
+            wishes["split"] = replace(SPLIT, **wishes.get("split", {}))
+        wishes["csv"] = CsvFormat(**wishes.get("csv", {}))
+        settings = Settings(source=[str(item) for item in source], **{**DEFAULTS, **wishes})
+        self.report = ingest(settings, open_sink, lambda _: None)
         sinks[0].close()
         self.file = pq.ParquetFile(self.path)
         self.table = self.file.read()
@@ -95,7 +101,7 @@ def test_the_same_source_gives_the_same_bytes_and_report(tmp_path):
 @given(fraction=st.floats(0.05, 0.95), seed=st.integers(0, 2**31))
 def test_the_parts_of_a_source_are_all_of_it_and_equal_rows_never_straddle(tmp_path, fraction, seed):
     source = csv_of(tmp_path / "a.csv", 6000, distinct=3000)
-    wishes = {"held_out_fraction": fraction, "random_state": seed}
+    wishes = {"split": {"fraction": fraction}, "random_state": seed}
     training = Ingested(tmp_path, source, part="training", **wishes)
     evaluation = Ingested(tmp_path, source, part="evaluation", **wishes)
     assert sorted(training.rows() + evaluation.rows()) == sorted(Ingested(tmp_path, source).rows())
@@ -138,21 +144,21 @@ def test_a_file_that_is_being_replaced_is_told_as_changed_and_not_as_malformed(t
 def test_a_part_without_rows_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("bytes\n" + "1\n" * 50)
     with pytest.raises(DataError, match="leaves no rows for the evaluation part; it has 50"):
-        Ingested(tmp_path, tmp_path / "a.csv", part="evaluation", held_out_fraction=1e-12)
+        Ingested(tmp_path, tmp_path / "a.csv", part="evaluation", split={"fraction": 1e-12})
 
 
 def test_an_unknown_part_is_refused():
     with pytest.raises(ConfigError, match="choose one of all, training, evaluation"):
-        Parameters(source=["a"], **{**DEFAULTS, "part": "half"})
+        Settings(source=["a"], **{**DEFAULTS, "part": "half"})
 
 
-def executor_input(folder: Path, **parameters: Any) -> str:
+def executor_input(folder: Path, **settings: Any) -> str:
     def artifact(name):
         return {"artifacts": [{"name": name, "uri": str(folder / "out" / name)}]}
 
     return json.dumps(
         {
-            "inputs": {"parameterValues": {**DEFAULTS, **parameters}},
+            "inputs": {"parameterValues": {"settings": {**DEFAULTS, **settings}}},
             "outputs": {
                 "artifacts": {name: artifact(name) for name in ("flows", "ingest_report")},
                 "outputFile": str(folder / "out" / "executor.json"),

@@ -27,7 +27,6 @@ def flows(path, rows=4000, times=None, hosts=40):
 
 
 def both(tmp_path, source, **wishes):
-    wishes = {"split": {"method": "auto", "gap_seconds": None, "host_columns": [], **wishes.pop("split", {})}, **wishes}
     parts = []
     for part in ("training", "evaluation"):
         (tmp_path / part).mkdir()

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from netanomaly.stages.validate.evidence import Parameters
 from netanomaly.stages.validate.program import validate
 from netanomaly.stages.validate.rows import overlap
+from netanomaly.stages.validate.settings import Settings
 
 from tests.unit.ingest.test_ingest import Ingested
 
@@ -43,7 +43,7 @@ def judge(tmp_path):
             path = tmp_path / f"{name}.csv"
             path.write_text(content)
             reports.append(Ingested(tmp_path, path, normal_labels=list(normal_labels), **(wishes or {})).report)
-        report = validate(reports[0], reports[1], Parameters(validation, training_rows, list(normal_labels), held_out))
+        report = validate(reports[0], reports[1], Settings(validation, training_rows, list(normal_labels), held_out))
         return report, {finding["rule"]: finding for finding in report["findings"]}
 
     return judge
@@ -228,7 +228,7 @@ def test_no_report_is_changed_by_judging_it(judge, tmp_path):
     (tmp_path / "a.csv").write_text(T)
     report = Ingested(tmp_path, tmp_path / "a.csv").report
     before = copy.deepcopy(report)
-    validate(report, report, Parameters({}, "auto", [], "no"))
+    validate(report, report, Settings({}, "auto", [], False))
     assert report == before
 
 
@@ -237,7 +237,7 @@ def test_nsl_kdd_passes_with_honest_warnings(shared_data, tmp_path):
     wishes = {"csv": document["csv"], "ignore_columns": ["difficulty"]}
     training = Ingested(tmp_path, shared_data / "nsl-kdd" / "KDDTrain+_20Percent.txt.xz", **wishes).report
     evaluation = Ingested(tmp_path, shared_data / "nsl-kdd" / "KDDTest+.txt.xz", **wishes).report
-    report = validate(training, evaluation, Parameters({}, "auto", [], "no"))
+    report = validate(training, evaluation, Settings({}, "auto", [], False))
     assert report["verdict"] == "pass"
     assert {finding["column"] for finding in report["findings"]} >= {"num_outbound_cmds", "is_host_login"}
 

@@ -1,5 +1,6 @@
 """Container entry point of the evaluate stage."""
 
+import io
 import sys
 from importlib import import_module
 
@@ -19,43 +20,48 @@ def main(argv: list[str]) -> None:
         from netanomaly.flows.flow_file import open_flows
         from netanomaly.models.model import load
         from netanomaly.report import decision_note, evaluation_page
-        from netanomaly.stages.evaluate.program import Parameters, evaluate
+        from netanomaly.stages.evaluate.program import evaluate
         from netanomaly.stages.evaluate.scoring import Champion
+        from netanomaly.stages.evaluate.settings import Settings
 
-        parameters = stage.parameters(Parameters)
-        model = load(stage.input("model"))
+        settings = stage.settings(Settings)
+        dossier = stage.input_json("dossier_before")
+        model = load(io.BytesIO(stage.input_bytes("model", dossier["model"]["digest"])))
         champion = None
-        if version := stage.parameter("champion"):
+        if settings.champion is not None:
             from netanomaly.registry import open_registry
 
-            name = stage.parameter("model_name")
-            champion = Champion(open_registry(stage.parameter("registry")).load(f"{name}:{version}"), version)
+            reference = f"{settings.model_name}:{settings.champion}"
+            champion = Champion(open_registry(settings.registry).load(reference), settings.champion)
         flows = open_flows(stage.input("flows"))
-        evaluation = evaluate(model, flows, parameters, stage.progress, champion)
-        document = evaluation.document
-        stage.write_json("decision", evaluation.decision)
-        in_short = {name: evaluation.decision[name] for name in ("decision", "reason")}
-        stage.describe("decision", in_short)
-        stage.output("decision_note").write_text(
-            decision_note(evaluation.decision, document, stage.parameter("model_name")), encoding="utf-8"
-        )
+        evaluation = evaluate(model, flows, settings, stage.progress, champion)
+        document, decision = evaluation.document, evaluation.decision
+        stage.write_json("dossier", {**dossier, "evaluation": document, "decision": decision})
+        in_short = {"verdict": document["verdict"], "decision": decision["decision"], "reason": decision["reason"]}
+        stage.describe("dossier", in_short)
+        note = decision_note(decision, document, settings.model_name)
+        stage.output("decision_note").write_text(note, encoding="utf-8")
         stage.describe("decision_note", in_short)
         stage.write_json("evaluation_metrics", document)
+        stage.describe("evaluation_metrics", {"verdict": document["verdict"], "rows": document["rows"]})
         stage.describe("metrics", evaluation.headline)
         stage.describe("classification_metrics", evaluation.classification)
         page = evaluation_page(
             evaluation=document,
-            validation=stage.input_json("validation_report"),
-            training=stage.input_json("training_summary"),
-            training_data=stage.input_json("training_report"),
-            evaluation_data=stage.input_json("evaluation_report"),
-            configuration=stage.input_json("configuration"),
-            provenance={"versions": model.versions, "scores_digest": document["scores_digest"]},
+            validation=dossier["validation"],
+            training=dossier["training"],
+            training_data=dossier["ingest"]["training"],
+            evaluation_data=dossier["ingest"]["evaluation"],
+            configuration=settings.configuration,
+            provenance={
+                "trained_at": dossier["training"]["trained_at"],
+                "champion": settings.champion,
+                "versions": model.versions,
+                "scores_digest": document["scores_digest"],
+            },
         )
         stage.output("report").write_text(page, encoding="utf-8")
         stage.describe("report", {"verdict": document["verdict"], "rows": document["rows"]})
-        stage.describe("evaluation_metrics", {"verdict": document["verdict"], "rows": document["rows"]})
-        stage.set_output_parameter("verdict", document["verdict"])
 
 
 if __name__ == "__main__":

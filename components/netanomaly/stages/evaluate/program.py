@@ -17,25 +17,12 @@ from netanomaly.metrics.stability import stability
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 from netanomaly.stages.evaluate.scoring import Champion, Scored, score_file
+from netanomaly.stages.evaluate.settings import Settings
 
 _COIN_TOSS = 0.5
 # Of the evaluation rows: less of an advantage is not told.
 _SOME_SHARE = 0.01
 _FEATURES_PER_ALERT = 4
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What evaluate is told."""
-
-    label_column: str
-    normal_labels: list[str]
-    gates: dict[str, Any]
-    held_out: str
-    random_state: int
-
-    def __post_init__(self) -> None:
-        quality_gates.check(self.gates)
 
 
 @dataclass(frozen=True)
@@ -81,7 +68,7 @@ class Evaluation:
 def evaluate(
     model: AnomalyModel,
     file: pq.ParquetFile,
-    parameters: Parameters,
+    settings: Settings,
     progress: Callable[[int], Any] = int,
     champion: Champion | None = None,
 ) -> Evaluation:
@@ -97,11 +84,11 @@ def evaluate(
         raise DataError("the evaluation data has no rows")
     label = read_contract(file.schema_arrow).label_column
     label = label if label in file.schema_arrow.names else None
-    scored = score_file(model, file, label, parameters.normal_labels, parameters.random_state, champion, progress)
+    scored = score_file(model, file, label, settings.normal_labels, settings.random_state, champion, progress)
     names, normal_names = scored.names, scored.normal_names
     document = {
         "format": 1,
-        "held_out": parameters.held_out == "yes",
+        "held_out": settings.held_out,
         "model_type": model.model_type,
         **measure(
             scored.counts,
@@ -110,7 +97,7 @@ def evaluate(
             normal_names,
             model.thresholds,
             model.alert_budget,
-            parameters.random_state,
+            settings.random_state,
         ),
         "scores_digest": scored.digest,
     }
@@ -121,7 +108,7 @@ def evaluate(
     document["stability"] = stability(document)
     document["false_alarms"] = false_alarms(model, document["normal"])
     document["top_alerts"] = top_alerts(model, scored.strongest)
-    results, reasons = quality_gates.judge(parameters.gates, document)
+    results, reasons = quality_gates.judge(settings.gates, document)
     document["gates"] = results
     document["findings"] = _findings(document, model)
     document["verdict"] = "refuse" if reasons else "pass"
@@ -135,10 +122,10 @@ def evaluate(
             names,
             normal_names,
             model.alert_budget,
-            float(parameters.gates.get(quality_gates.IMPROVEMENT_GATE, 0.0)),
-            parameters.random_state,
+            float(settings.gates.get(quality_gates.IMPROVEMENT_GATE, 0.0)),
+            settings.random_state,
         )
-        comparison.setdefault("champion", {})["version"] = int(champion.version)
+        comparison.setdefault("champion", {})["version"] = champion.version
         _warn_of_advantage(document, scored, champion)
     decision = decide(comparison, reasons)
     if comparison is not None:

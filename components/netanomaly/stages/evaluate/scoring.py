@@ -35,7 +35,7 @@ class Champion:
     """The model that is judged beside the new one."""
 
     model: AnomalyModel
-    version: str
+    version: int
 
     def refuse_other_columns(self, names: list[str]) -> None:
         """Raises: ModelError: Columns that it needs are not among these."""

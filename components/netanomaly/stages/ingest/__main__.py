@@ -16,7 +16,8 @@ def ahead() -> None:
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.flows.contract import Contract
-        from netanomaly.stages.ingest.program import Parameters, ParquetSink, ingest
+        from netanomaly.stages.ingest.program import ParquetSink, ingest
+        from netanomaly.stages.ingest.settings import Settings
 
         sinks: list[ParquetSink] = []
 
@@ -24,7 +25,7 @@ def main(argv: list[str]) -> None:
             sinks.append(ParquetSink(stage.output("flows"), contract))
             return sinks[0]
 
-        report = ingest(stage.parameters(Parameters), open_sink, stage.progress)
+        report = ingest(stage.settings(Settings), open_sink, stage.progress)
         sinks[0].close()
         stage.write_json("ingest_report", report)
         stage.describe("flows", {"rows": report["rows"], "identity": report["identity"], "format": "parquet"})

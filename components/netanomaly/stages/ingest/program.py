@@ -1,7 +1,6 @@
 """Read one data source, batch by batch, into flows of the contract and a report on them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from netanomaly.errors import ConfigError, DataError
+from netanomaly.errors import DataError
 from netanomaly.flows import layout, row_hash, sources
 from netanomaly.flows.batch import schema_of
 from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
@@ -18,55 +17,9 @@ from netanomaly.flows.distinct import DistinctRows
 from netanomaly.flows.profile import Profile
 from netanomaly.flows.reader import NO_LABEL, Reader
 from netanomaly.stages.ingest import splitting
+from netanomaly.stages.ingest.settings import TRAINING_PART, Settings
 
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What to read, and which of its columns and rows to keep."""
-
-    source: list[str]
-    identity: str
-    csv: dict[str, Any]
-    label_column: str
-    feature_columns: list[str]
-    categorical_columns: list[str]
-    ignore_columns: list[str]
-    normal_labels: list[str]
-    part: str
-    held_out_fraction: float
-    random_state: int
-    split: dict[str, Any]
-    time_column: str
-
-    def __post_init__(self) -> None:
-        if self.part not in splitting.PARTS:
-            raise ConfigError(f"part is {self.part!r}; choose one of {', '.join(splitting.PARTS)}")
-
-    @property
-    def wish(self) -> splitting.Wish:
-        """How the source is to be split."""
-        return splitting.Wish(
-            self.split["method"], self.split["gap_seconds"], self.held_out_fraction, self.random_state
-        )
-
-    def reader(self, files: sources.Files, *, times_only: bool = False) -> Reader:
-        """Of the source's files, from the beginning."""
-        by_host = self.part != "all" and self.split["method"] == "host"
-        return Reader(
-            files,
-            layout.CsvFormat.parse(self.csv),
-            layout.Selection(
-                self.label_column,
-                tuple(self.feature_columns),
-                tuple(self.categorical_columns),
-                tuple(self.ignore_columns),
-                self.time_column,
-                tuple(self.split["host_columns"]) if by_host else None,
-            ),
-            times_only=times_only,
-        )
 
 
 class Sink(Protocol):
@@ -76,12 +29,12 @@ class Sink(Protocol):
 
 
 def ingest(
-    parameters: Parameters, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
+    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
 ) -> dict[str, Any]:
     """Read a source into a sink and report on it. Memory is that of a few batches, whatever the source's size.
 
     Args:
-        parameters: The source, its expected identity, and what to keep.
+        settings: The source, its expected identity, and what to keep.
         open_sink: Called once, when the columns are known.
         progress: Called with the number of rows read so far.
 
@@ -92,21 +45,21 @@ def ingest(
         DataError: A file that cannot be read as records, or that changed since `identity` was taken.
     """
     try:
-        return _ingest(parameters, open_sink, progress)
+        return _ingest(settings, open_sink, progress)
     except DataError:
         # A file that is being replaced looks malformed for a while: then the change is what there is to tell.
-        if parameters.identity:
-            _refuse_change(parameters, sources.resolve(parameters.source).identity())
+        if settings.identity:
+            _refuse_change(settings, sources.resolve(settings.source).identity())
         raise
 
 
 def _ingest(
-    parameters: Parameters, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
+    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
 ) -> dict[str, Any]:
-    files = sources.resolve(parameters.source)
+    files = sources.resolve(settings.source)
     if files.identity_is_known:
-        _refuse_change(parameters, files.identity())
-    reader = parameters.reader(files)
+        _refuse_change(settings, files.identity())
+    reader = _reader(settings, files)
     sink, profile, split = None, None, None
     distinct = DistinctRows()
     for batch in reader.batches():
@@ -114,26 +67,26 @@ def _ingest(
         if sink is None or profile is None:
             sink = open_sink(contract)
             schema = schema_of(contract)
-            profile = Profile(contract, parameters.normal_labels, parameters.random_state)
-            split = _split(parameters, files, contract)
+            profile = Profile(contract, settings.normal_labels, settings.random_state)
+            split = _split(settings, files, contract)
         hashes = row_hash.row_hashes(batch, contract)
         mask = np.ones(batch.rows, dtype=bool)
         if split is not None:
             training, evaluation = split.sides(batch, hashes)
-            mask = training if parameters.part == "training" else evaluation
+            mask = training if settings.part == TRAINING_PART else evaluation
         kept = batch.keep(mask)
         distinct.add(hashes[mask])
         profile.add(kept)
         sink.write(kept.table(contract, schema))
         progress(reader.rows)
     identity = reader.identity()
-    _refuse_change(parameters, identity)
+    _refuse_change(settings, identity)
     if profile is None or not profile.rows:
         raise DataError(
-            f"data source {', '.join(parameters.source)} leaves no rows"
-            + (f" for the {parameters.part} part; it has {reader.rows}" if reader.rows else "; it has none")
+            f"data source {', '.join(settings.source)} leaves no rows"
+            + (f" for the {settings.part} part; it has {reader.rows}" if reader.rows else "; it has none")
         )
-    return _report(parameters, reader, identity, profile, distinct, split)
+    return _report(settings, reader, identity, profile, distinct, split)
 
 
 class ParquetSink:
@@ -174,28 +127,49 @@ class ParquetSink:
         self._waiting, self._rows = ([rest] if rest.num_rows else []), rest.num_rows
 
 
-def _split(parameters: Parameters, files: sources.Files, contract: Contract) -> splitting.Split | None:
-    if parameters.part == "all":
+def _reader(settings: Settings, files: sources.Files, *, times_only: bool = False) -> Reader:
+    """Of the source's files, from the beginning."""
+    by_host = settings.split is not None and settings.split.method == "host"
+    return Reader(
+        files,
+        settings.csv,
+        layout.Selection(
+            settings.label_column,
+            tuple(settings.feature_columns),
+            tuple(settings.categorical_columns),
+            tuple(settings.ignore_columns),
+            settings.time_column,
+            tuple(settings.split.host_columns) if settings.split and by_host else None,
+        ),
+        times_only=times_only,
+    )
+
+
+def _split(settings: Settings, files: sources.Files, contract: Contract) -> splitting.Split | None:
+    if settings.split is None:
         return None
+    wish = splitting.Wish(
+        settings.split.method, settings.split.gap_seconds, settings.split.fraction, settings.random_state
+    )
 
     def times() -> Iterator[npt.NDArray[np.float64]]:
-        for batch in parameters.reader(files, times_only=True).batches():
+        for batch in _reader(settings, files, times_only=True).batches():
             if batch.times is not None:
                 yield batch.times
 
-    return splitting.choose(parameters.wish, contract.time_column is not None, times)
+    return splitting.choose(wish, contract.time_column is not None, times)
 
 
-def _refuse_change(parameters: Parameters, identity: str) -> None:
-    if parameters.identity and identity != parameters.identity:
+def _refuse_change(settings: Settings, identity: str) -> None:
+    if settings.identity and identity != settings.identity:
         raise DataError(
-            f"data source {', '.join(parameters.source)} changed while the pipeline ran: it was {parameters.identity} "
+            f"data source {', '.join(settings.source)} changed while the pipeline ran: it was {settings.identity} "
             f"when the run was prepared and is {identity} now; start the run again once the files are complete"
         )
 
 
 def _report(
-    parameters: Parameters,
+    settings: Settings,
     reader: Reader,
     identity: str,
     profile: Profile,
@@ -205,10 +179,10 @@ def _report(
     contract = reader.contract
     return {
         "format": FORMAT,
-        "source": parameters.source,
+        "source": settings.source,
         "identity": identity,
         "files": _files(reader.tally.files),
-        "part": parameters.part,
+        "part": settings.part,
         "split": None if split is None else split.report(),
         "time": reader.times,
         "rows_read": reader.rows,

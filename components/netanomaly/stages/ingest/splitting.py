@@ -23,7 +23,6 @@ from netanomaly.flows.batch import Batch
 from netanomaly.flows.row_sample import RowSample
 
 METHODS = ("auto", "time", "random", "host")
-PARTS = ("all", "training", "evaluation")
 
 # What a gap is where none is asked for: this share of the time that the source spans, at most an hour.
 _GAP_SHARE, _GAP_AT_MOST = 0.01, 3600.0

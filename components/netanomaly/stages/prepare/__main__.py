@@ -12,28 +12,28 @@ def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.flows import sources
         from netanomaly.registry import open_registry
-        from netanomaly.stages.prepare.program import Overrides, prepare, resolved_configuration
+        from netanomaly.stages.prepare.program import Overrides, prepare
 
         document = stage.parameter("configuration")
         if not isinstance(document, dict):
             raise ConfigError("the configuration is not a JSON object: {...}")
+        overrides = {field.name: stage.parameter(field.name) for field in dataclasses.fields(Overrides)}
         prepared = prepare(
             document,
-            Overrides(
-                data_source=stage.parameter("data_source"),
-                evaluation_data_source=stage.parameter("evaluation_data_source"),
-                model_name=stage.parameter("model_name_override"),
-                model_version=stage.parameter("model_version"),
-                registry=stage.parameter("registry_uri"),
-            ),
+            Overrides(**overrides),
             run_id=stage.parameter("job_id"),
             identity_of=lambda source: sources.resolve(source).identity(),
             champion_of=lambda registry, model: open_registry(registry).champion(model),
+            now=datetime.now(UTC),
         )
-        stage.write_json("resolved_configuration", resolved_configuration(prepared, datetime.now(UTC)))
+        stage.write_json("resolved_configuration", prepared.configuration)
+        champion = prepared.configuration["champion"]
+        stage.describe(
+            "resolved_configuration",
+            {"run_id": prepared.configuration["run_id"], "champion": "none" if champion is None else champion},
+        )
         for name in stage.output_parameters:
-            stage.set_output_parameter(name, dataclasses.asdict(prepared)[name])
-        stage.describe("resolved_configuration", {"run_id": prepared.run_id, "champion": prepared.champion or "none"})
+            stage.set_output_parameter(name, dataclasses.asdict(getattr(prepared, name)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from netanomaly import __version__, config
 from netanomaly.errors import ConfigError
@@ -14,11 +14,18 @@ from netanomaly.flows import rules
 from netanomaly.metrics import gates
 from netanomaly.models import catalogue
 from netanomaly.registry.names import alias_name
+from netanomaly.stages.evaluate import settings as evaluate
+from netanomaly.stages.ingest import settings as ingest
+from netanomaly.stages.register import settings as register
+from netanomaly.stages.train import settings as train
+from netanomaly.stages.validate import settings as validate
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+S = TypeVar("S", bound="DataclassInstance")
 
 FORMAT = 1
-
-# A part of a source: every row, or one side of the hold-out split.
-ALL_ROWS, TRAINING_PART, EVALUATION_PART = "all", "training", "evaluation"
 
 
 @dataclass(frozen=True)
@@ -34,39 +41,19 @@ class Overrides:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Every value that a later stage is given; nothing in it changes when the world does."""
+    """What each later stage is told; nothing in it changes when the world does.
 
-    run_id: str
-    model_name: str
-    model_version: str
-    description: str
-    training_source: list[str]
-    training_identity: str
-    training_part: str
-    evaluation_source: list[str]
-    evaluation_identity: str
-    evaluation_part: str
-    held_out: str
-    held_out_fraction: float
-    split: dict[str, Any]
-    time_column: str
-    csv: dict[str, Any]
-    label_column: str
-    normal_labels: list[str]
-    feature_columns: list[str]
-    categorical_columns: list[str]
-    ignore_columns: list[str]
-    validation: dict[str, Any]
-    model_type: str
-    model_parameters: dict[str, Any]
-    training_rows: str
-    alert_budget: float
-    alerts_per_day: float
-    gates: dict[str, Any]
-    random_state: int
-    registry: str
-    aliases: list[str]
-    champion: str
+    Attributes:
+        configuration: The configuration with its defaults, and every digest and id: what is kept with the run.
+    """
+
+    configuration: dict[str, Any]
+    ingest_training: ingest.Settings
+    ingest_evaluation: ingest.Settings
+    validate: validate.Settings
+    train: train.Settings
+    evaluate: evaluate.Settings
+    register: register.Settings
 
 
 def prepare(
@@ -75,6 +62,7 @@ def prepare(
     run_id: str,
     identity_of: Callable[[list[str]], str],
     champion_of: Callable[[str, str], int | None],
+    now: datetime,
 ) -> Prepared:
     """Resolve a configuration.
 
@@ -84,6 +72,7 @@ def prepare(
         run_id: The run's id, which makes its registration unrepeatable.
         identity_of: Digest of what a list of source URIs holds now.
         champion_of: Version number of a model's champion in a registry (URI, model name), or None.
+        now: The time that is kept with the run.
 
     Raises:
         ConfigError: A field is wrong, by itself or against the others.
@@ -92,52 +81,60 @@ def prepare(
     """
     merged = {**document, **{name: value for name, value in dataclasses.asdict(overrides).items() if value}}
     wanted, parameters = check(merged)
-    registry = wanted.registry or ""
-    training_source = _as_list(wanted.data_source)
-    evaluation_source = _as_list(wanted.evaluation_data_source or wanted.data_source)
+    sources = {"training": _as_list(wanted.data_source)}
+    sources["evaluation"] = _as_list(wanted.evaluation_data_source or wanted.data_source)
     with ThreadPoolExecutor(2) as threads:  # hashing lets go of the interpreter lock
-        sources = [training_source] if evaluation_source == training_source else [training_source, evaluation_source]
-        identities = list(threads.map(identity_of, sources))
-    training_identity, evaluation_identity = identities[0], identities[-1]
+        different = [sources["training"]] if sources["evaluation"] == sources["training"] else [*sources.values()]
+        identities = list(threads.map(identity_of, different))
     # The same bytes under two names are one data set: a model is never judged on rows it was fitted on.
-    held_out = evaluation_identity == training_identity
-    champion = champion_of(registry, wanted.model_name)
+    held_out = identities[0] == identities[-1]
+    configuration = {
+        **dataclasses.asdict(wanted),
+        "model_parameters": parameters,
+        "training_source": sources["training"],
+        "training_identity": identities[0],
+        "evaluation_source": sources["evaluation"],
+        "evaluation_identity": identities[-1],
+        "held_out": held_out,
+    }
+    resolved = {
+        **configuration,
+        "csv": wanted.csv,
+        "feature_columns": wanted.feature_columns or [],
+        "time_column": wanted.time_column or "",
+        "registry": wanted.registry or "",
+        "run_id": run_id,
+        "champion": champion_of(wanted.registry or "", wanted.model_name),
+        "configuration": {name: _in_short(value) for name, value in configuration.items()},
+    }
+
+    def ingested(dataset: str) -> ingest.Settings:
+        return _settings(
+            ingest.Settings,
+            resolved,
+            source=sources[dataset],
+            identity=configuration[f"{dataset}_identity"],
+            part=dataset if held_out else ingest.ALL_ROWS,
+            split=ingest.Split(wanted.split, wanted.held_out_fraction, wanted.split_gap_seconds, wanted.host_columns)
+            if held_out
+            else None,
+        )
+
     return Prepared(
-        run_id=run_id,
-        model_name=wanted.model_name,
-        model_version=wanted.model_version,
-        description=wanted.description,
-        training_source=training_source,
-        training_identity=training_identity,
-        training_part=TRAINING_PART if held_out else ALL_ROWS,
-        evaluation_source=evaluation_source,
-        evaluation_identity=evaluation_identity,
-        evaluation_part=EVALUATION_PART if held_out else ALL_ROWS,
-        held_out="yes" if held_out else "no",
-        held_out_fraction=wanted.held_out_fraction,
-        split={
-            "method": wanted.split,
-            "gap_seconds": wanted.split_gap_seconds,
-            "host_columns": wanted.host_columns,
+        configuration={
+            "format": FORMAT,
+            "netanomaly": __version__,
+            "prepared_at": now.astimezone(UTC).isoformat(timespec="seconds"),
+            "run_id": run_id,
+            **configuration,
+            "champion": resolved["champion"],
         },
-        time_column=wanted.time_column or "",
-        csv=dataclasses.asdict(wanted.csv),
-        label_column=wanted.label_column,
-        normal_labels=wanted.normal_labels,
-        feature_columns=wanted.feature_columns or [],
-        categorical_columns=wanted.categorical_columns,
-        ignore_columns=wanted.ignore_columns,
-        validation=wanted.validation,
-        model_type=wanted.model_type,
-        model_parameters=parameters,
-        training_rows=wanted.training_rows,
-        alert_budget=wanted.alert_budget,
-        alerts_per_day=wanted.alerts_per_day or 0.0,
-        gates=wanted.gates,
-        random_state=wanted.random_state,
-        registry=registry,
-        aliases=wanted.aliases,
-        champion="" if champion is None else str(champion),
+        ingest_training=ingested(ingest.TRAINING_PART),
+        ingest_evaluation=ingested(ingest.EVALUATION_PART),
+        validate=_settings(validate.Settings, resolved),
+        train=_settings(train.Settings, resolved),
+        evaluate=_settings(evaluate.Settings, resolved),
+        register=_settings(register.Settings, resolved),
     )
 
 
@@ -163,16 +160,21 @@ def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
     return wanted, parameters
 
 
-def resolved_configuration(prepared: Prepared, now: datetime) -> dict[str, Any]:
-    """The document that is kept with the run: the configuration with every default, digest and id in it."""
-    return {
-        "format": FORMAT,
-        "netanomaly": __version__,
-        "prepared_at": now.astimezone(UTC).isoformat(timespec="seconds"),
-        **dataclasses.asdict(prepared),
-        "held_out": prepared.held_out == "yes",
-        "champion": int(prepared.champion) if prepared.champion else None,
-    }
+def _settings(kind: type[S], resolved: Mapping[str, Any], **own: Any) -> S:
+    """A stage's settings: each field from `own`, else what was resolved under its name, else its default."""
+    known = {**resolved, **own}
+    names = [field.name for field in dataclasses.fields(kind)]
+    return kind(**{name: known[name] for name in names if name in known})
+
+
+# A stage's whole input is one argument, of at most 128 KiB: thousands of files or columns are not repeated for a report.
+_LISTED = 20
+
+
+def _in_short(value: Any) -> Any:
+    if isinstance(value, list) and len(value) > _LISTED:
+        return [*value[:_LISTED], f"and {len(value) - _LISTED} more"]
+    return value
 
 
 def _as_list(source: str | list[str]) -> list[str]:

@@ -11,18 +11,22 @@ def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.registry import open_registry
         from netanomaly.registry.changes import CHAMPION
+        from netanomaly.stages.register.metadata import describe
         from netanomaly.stages.register.program import admit, promotion
+        from netanomaly.stages.register.settings import Settings
 
-        model = stage.input("model")
-        metadata = stage.input_json("model_metadata")
-        admit(stage.parameter("quality_verdict"), stage.input_json("evaluation_metrics"))
-        decision = stage.input_json("decision")
-        uri, name = stage.parameter("registry"), stage.parameter("model_name")
-        registration = open_registry(uri).register(
-            name,
-            model,
+        settings = stage.settings(Settings)
+        dossier = stage.input_json("dossier")
+        metadata = describe(stage.input_json("configuration"), dossier)
+        stage.write_json("model_metadata", metadata)
+        stage.describe("model_metadata", {"model_digest": metadata["model"]["digest"], **metadata["metrics"]})
+        admit(dossier["evaluation"])
+        decision = dossier["decision"]
+        registration = open_registry(settings.registry).register(
+            settings.model_name,
+            stage.input("model"),
             metadata,
-            run_id=stage.parameter("run_id"),
+            run_id=settings.run_id,
             task_name=stage.parameter("task_name"),
             model_version=metadata["model_version"],
             description=metadata["description"],
@@ -30,9 +34,9 @@ def main(argv: list[str]) -> None:
             artifact_name="model.joblib",
             # That of the model that was evaluated: it is checked as the file is sent, which is read once.
             sha256=metadata["model"]["digest"].removeprefix("sha256:"),
-            promotion=promotion(decision, stage.parameter("aliases")),
+            promotion=promotion(decision, settings.aliases),
             why=decision["reason"],
-            files={"model_metadata.json": stage.input("model_metadata"), "report.html": stage.input("report")},
+            files={"model_metadata.json": stage.output("model_metadata"), "report.html": stage.input("report")},
         )
         if registration.reason:
             print(f"warning: challenger, not champion: {registration.reason}", file=sys.stderr)  # noqa: T201
@@ -49,13 +53,18 @@ def main(argv: list[str]) -> None:
         aliases = ", ".join(registration.aliases)
         stage.describe(
             "registration",
-            {"model_name": name, "version": registration.version, "registry": uri, "aliases": aliases},
+            {
+                "model_name": settings.model_name,
+                "version": registration.version,
+                "registry": settings.registry,
+                "aliases": aliases,
+            },
         )
         stage.describe(
             "registered",
             {"registered_version": registration.version, "became_champion": int(CHAMPION in registration.aliases)},
         )
-        stage.tell({"model_name": name, "version": registration.version, "metrics": metadata["metrics"]})
+        stage.tell({"model_name": settings.model_name, "version": registration.version, "metrics": metadata["metrics"]})
 
 
 if __name__ == "__main__":

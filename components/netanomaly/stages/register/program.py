@@ -22,16 +22,15 @@ def promotion(decision: Mapping[str, Any], further: Sequence[str] = ()) -> Promo
     return Promotion((*aliases, *further), compared=True, champion=champion)
 
 
-def admit(verdict: str, metrics: Mapping[str, Any]) -> None:
+def admit(evaluation: Mapping[str, Any]) -> None:
     """Return where the model may be registered; raise where not.
 
     Args:
-        verdict: What evaluate decided.
-        metrics: The evaluation document; its reasons are repeated to the reader.
+        evaluation: What evaluate measured and decided; its reasons are repeated to the reader.
 
     Raises:
         GateRefusal: The verdict is anything but a pass.
     """
-    if verdict != _GO_AHEAD:
-        reasons = "; ".join(metrics.get("reasons") or ["no reason was given"])
+    if evaluation["verdict"] != _GO_AHEAD:
+        reasons = "; ".join(evaluation.get("reasons") or ["no reason was given"])
         raise GateRefusal(f"the quality gate refused, nothing is registered: {reasons}")

@@ -18,20 +18,22 @@ def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         # Heavy imports come after the arguments are parsed: --help stays fast.
         from netanomaly.flows.flow_file import open_flows
-        from netanomaly.stages.train.program import Parameters, refusal, train
+        from netanomaly.stages.train.program import refusal, train
+        from netanomaly.stages.train.settings import Settings
 
-        validation = stage.input_json("validation_report")
-        if stage.parameter("data_verdict") == "refuse":
+        dossier = stage.input_json("dossier_before")
+        validation = dossier["validation"]
+        if validation["verdict"] != "pass":
             raise GateRefusal(refusal(validation))
-        parameters = stage.parameters(Parameters, given={"rows_at_most": Parameters.rows_at_most})
         flows = open_flows(stage.input("flows"))
-        trained = train(flows, parameters, stage.progress, validation["training"]["rows_per_day"])
-        trained.model.save(stage.output("model"))
-        stage.write_json("training_summary", trained.summary)
+        trained = train(flows, stage.settings(Settings), stage.progress, validation["training"]["rows_per_day"])
+        model = stage.output("model")
+        trained.model.save(model)
         summary = trained.summary
+        stage.write_json("dossier", {**dossier, "training": summary, "model": stage_io.content(model)})
         rows = {name: summary[name] for name in ("rows_fitted", "rows_calibrated")}
         stage.describe("model", {"framework": "scikit-learn", "model_type": summary["model_type"], **rows})
-        stage.describe("training_summary", rows)
+        stage.describe("dossier", rows)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import import_module
 from threading import Thread
 from typing import Any
@@ -25,6 +26,7 @@ from netanomaly.models.model import AnomalyModel, versions
 from netanomaly.models.row_keys import distinct_keys
 from netanomaly.models.rows import learn_schema
 from netanomaly.stages.train import sampling
+from netanomaly.stages.train.settings import SAMPLED_ROWS, Settings
 
 # Part of the rows that calibrates, unless the budget needs more; never more than half.
 _CALIBRATION_SHARE = 0.25
@@ -37,28 +39,6 @@ _REASONS = 5
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """What train is told; `model_parameters` may leave out what has a default."""
-
-    model_type: str
-    model_parameters: dict[str, Any]
-    label_column: str
-    normal_labels: list[str]
-    training_rows: str
-    categorical_columns: list[str]
-    alert_budget: float
-    alerts_per_day: float
-    random_state: int
-    rows_at_most: int = field(default=sampling.SAMPLED_ROWS)
-
-    def __post_init__(self) -> None:
-        if not 0 < self.alert_budget < 1:
-            raise ConfigError(f"alert_budget is {self.alert_budget}; give a false-positive rate over 0 and under 1")
-        if self.training_rows not in ("auto", "normal", "all"):
-            raise ConfigError(f"training_rows is {self.training_rows!r}; give 'normal', 'all' or 'auto'")
-
-
-@dataclass(frozen=True)
 class Trained:
     """A model, and the training summary."""
 
@@ -68,7 +48,7 @@ class Trained:
 
 def train(
     file: pq.ParquetFile,
-    parameters: Parameters,
+    settings: Settings,
     progress: Callable[[int], Any] = int,
     source_rows_per_day: float | None = None,
 ) -> Trained:
@@ -78,7 +58,7 @@ def train(
 
     Args:
         file: The training data, of the flow contract.
-        parameters: What to fit, and how.
+        settings: What to fit, and how.
         progress: Called with the number of rows read so far.
         source_rows_per_day: Rows a day in the source that the file is of; None where it has no times.
 
@@ -87,16 +67,16 @@ def train(
         DataError: No normal rows, too few rows, or columns that are all constant.
     """
     began = time.monotonic()
-    resolved = catalogue.check(parameters.model_type, parameters.model_parameters)
+    resolved = catalogue.check(settings.model_type, settings.model_parameters)
     contract = read_contract(file.schema_arrow)
-    features = [name for name in contract.features if name != parameters.label_column]
+    features = [name for name in contract.features if name != settings.label_column]
     import_detectors()
-    eligible, training_rows = _eligible(file, contract.label_column, parameters)
+    eligible, training_rows = _eligible(file, contract.label_column, settings)
     rows_per_day = None
     if source_rows_per_day is not None:
         rows_per_day = source_rows_per_day * eligible.rows / file.metadata.num_rows
-    budget = alert_budget(parameters, rows_per_day)
-    chosen = sampling.sample(eligible.rows, parameters.rows_at_most, parameters.random_state)
+    budget = alert_budget(settings, rows_per_day)
+    chosen = sampling.sample(eligible.rows, settings.rows_at_most, settings.random_state)
     table = sampling.take(file, eligible, chosen, features, progress)
     clocks = [name for name in features if is_clock(table.column(name))]
     if clocks and len(clocks) < len(features):
@@ -105,16 +85,16 @@ def train(
     else:
         clocks = []
     _refuse_constant(table)
-    detector = make(parameters.model_type, resolved)
-    fitting, calibrating = split(len(table), budget, detector.minimum_rows, parameters.random_state)
-    categorical = [name for name in features if name in {*contract.categorical, *parameters.categorical_columns}]
+    detector = make(settings.model_type, resolved)
+    fitting, calibrating = split(len(table), budget, detector.minimum_rows, settings.random_state)
+    categorical = [name for name in features if name in {*contract.categorical, *settings.categorical_columns}]
     schema = learn_schema(table.select(categorical).take(pa.array(fitting)), features, categorical)
     rows = schema.rows(table)
-    seed = resolved["random_state"] if resolved.get("random_state") is not None else parameters.random_state
+    seed = resolved["random_state"] if resolved.get("random_state") is not None else settings.random_state
     fitted_rows = rows.take(fitting)
     detector.fit(fitted_rows, seed)
     model = AnomalyModel(
-        model_type=parameters.model_type,
+        model_type=settings.model_type,
         parameters=resolved,
         schema=schema,
         detector=detector,
@@ -142,9 +122,10 @@ def train(
         "categorical": list(schema.categorical),
         "threshold": model.threshold,
         "alert_budget": model.alert_budget,
-        "alerts_per_day": parameters.alerts_per_day or None,
+        "alerts_per_day": settings.alerts_per_day,
         "rows_per_day": rows_per_day,
         "thresholds": [{"budget": point.budget, "threshold": point.threshold} for point in model.thresholds],
+        "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began, 3),
         "versions": model.versions,
     }
@@ -159,15 +140,15 @@ def import_detectors() -> None:
     Thread(target=import_module, args=("sklearn.ensemble",), daemon=True).start()
 
 
-def alert_budget(parameters: Parameters, rows_per_day: float | None) -> float:
+def alert_budget(settings: Settings, rows_per_day: float | None) -> float:
     """The share of rows that may alert: as asked for, or as so many alerts a day are of the rows of a day.
 
     Raises:
         ConfigError: `alerts_per_day` for data without times, or no fewer than there are rows a day.
     """
-    wanted = parameters.alerts_per_day
+    wanted = settings.alerts_per_day
     if not wanted:
-        return parameters.alert_budget
+        return settings.alert_budget
     if rows_per_day is None:
         raise ConfigError(
             f"alerts_per_day is {wanted:g} and the training data has no column of times; name it in time_column, or set "
@@ -198,7 +179,7 @@ def split(
     if calibrating < needed:
         raise DataError(
             f"{too_few}: an alert budget of {budget:g} needs {2 * needed} of them, half to fit "
-            f"and half to calibrate (of more than {sampling.SAMPLED_ROWS} that many are drawn); give more rows, or allow "
+            f"and half to calibrate (of more than {SAMPLED_ROWS} that many are drawn); give more rows, or allow "
             "more alerts"
         )
     if rows - calibrating < minimum_rows:
@@ -231,20 +212,20 @@ def refusal(report: Mapping[str, Any]) -> str:
     return "the data gate refused the data: " + ("; ".join(said) or "no reason was reported")
 
 
-def _eligible(file: pq.ParquetFile, label_column: str | None, parameters: Parameters) -> tuple[sampling.Eligible, str]:
+def _eligible(file: pq.ParquetFile, label_column: str | None, settings: Settings) -> tuple[sampling.Eligible, str]:
     """The rows that may be fitted on, and which those are: "normal" or "all"."""
 
     def normal(name: str) -> bool:
-        return is_normal(name, parameters.normal_labels)
+        return is_normal(name, settings.normal_labels)
 
-    wanted = parameters.training_rows
+    wanted = settings.training_rows
     labelled = label_column is not None and label_column in file.schema_arrow.names
     if wanted == "all" or (wanted == "auto" and not labelled):
         return sampling.Eligible(file, None, normal), "all"
     if not labelled:
         raise DataError(
             "training_rows is 'normal' but the training data has no label column "
-            f"{parameters.label_column!r}; set label_column, or training_rows to 'all'"
+            f"{settings.label_column!r}; set label_column, or training_rows to 'all'"
         )
     eligible = sampling.Eligible(file, label_column, normal)
     if not eligible.rows:

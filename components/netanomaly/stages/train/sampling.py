@@ -10,11 +10,6 @@ import pyarrow.parquet as pq
 
 from netanomaly.flows.classes import Classes
 
-# A quarter of it calibrates: 30,000 rows know a false-positive rate of 1% to within a seventeenth, and one of 0.1% to
-# within a fifth (one standard deviation); each of a forest's trees sees 4,096 rows. More rows cost memory and time and
-# were not seen to help.
-SAMPLED_ROWS = 120_000
-
 
 class Eligible:
     """Which rows of a file may be fitted on: all, or those of normal classes. Memory: none that grows with the rows."""

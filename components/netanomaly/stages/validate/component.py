@@ -9,28 +9,20 @@ from netanomaly.images import image
 def validate(
     training_report: dsl.Input[dsl.Artifact],
     evaluation_report: dsl.Input[dsl.Artifact],
-    validation_report: dsl.Output[dsl.Artifact],
+    dossier: dsl.Output[dsl.Artifact],
     data_report: dsl.Output[dsl.HTML],
-    verdict: dsl.OutputPath(str),
-    validation: dict,
-    training_rows: str,
-    normal_labels: list,
-    held_out: str,
+    settings: dict,
 ):
     """Judge whether the data is fit to train and to evaluate on. The next stage acts on the verdict.
 
     Args:
         training_report: Ingest report of the training data.
         evaluation_report: Ingest report of the evaluation data.
-        validation: Severities and limits that differ from the defaults.
-        training_rows: auto, normal or all.
-        normal_labels: The classes that are normal traffic; empty: those recognised.
-        held_out: yes, where the evaluation rows were held out of the training source.
+        settings: From prepare; netanomaly/stages/validate/settings.py.
 
     Returns:
-        validation_report: Findings and verdict, JSON.
-        data_report: The same and a profile of both data sets, for people.
-        verdict: pass or refuse.
+        dossier: Both ingest reports, findings and verdict; JSON to which each later stage adds a section.
+        data_report: Findings and a profile of both data sets, for people.
     """
     return dsl.ContainerSpec(
         image=image("validate"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netanomaly.flows import rules
+from netanomaly.stages.validate.settings import Settings
 
 TRAINING, EVALUATION, BOTH = "training", "evaluation", "both"
 
@@ -14,22 +15,12 @@ Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """What to look for, and what the training will use."""
-
-    validation: dict[str, Any]
-    training_rows: str
-    normal_labels: list[str]
-    held_out: str
-
-
-@dataclass(frozen=True)
 class Evidence:
     """The ingest reports of both data sets, and what the configuration says of them."""
 
     training: Report
     evaluation: Report
-    parameters: Parameters
+    settings: Settings
     ranges: Mapping[str, rules.Range]
 
     @property
@@ -40,7 +31,7 @@ class Evidence:
     @property
     def trains_on_normals(self) -> bool:
         """Whether only normal rows are fitted on."""
-        wanted = self.parameters.training_rows
+        wanted = self.settings.training_rows
         return wanted == "normal" or (wanted == "auto" and self.training["label_column"] is not None)
 
 

@@ -12,8 +12,8 @@ _LABEL_NAMES = {"label", "labels", "class", "attack", "attack_cat", "attack_type
 def no_known_label(data: Evidence, _: float) -> Iterator[Observation]:
     named = [report for _, report in data.sides if report["labels"]]
     names = {name for report in named for name in report["labels"]}
-    if names and not any(is_normal(name, data.parameters.normal_labels) for name in names):
-        wanted = data.parameters.normal_labels
+    if names and not any(is_normal(name, data.settings.normal_labels) for name in names):
+        wanted = data.settings.normal_labels
         looked_for = f"none is in normal_labels ({', '.join(wanted)})" if wanted else "none is recognised as normal"
         column = named[0]["label_column"]
         yield (
@@ -62,7 +62,7 @@ def one_class_only(data: Evidence, _: float) -> Iterator[Observation]:
     normal = data.evaluation["normal_rows"]
     if normal in (0, rows):
         what = "attacks" if normal == 0 else "normal rows"
-        held_out = data.parameters.held_out == "yes"
+        held_out = data.settings.held_out
         part = ", a part held out of the training data," if held_out else ""
         way_out = "name a source with both in evaluation_data_source" if held_out else "add the other class"
         yield (
@@ -76,7 +76,7 @@ def one_class_only(data: Evidence, _: float) -> Iterator[Observation]:
 
 def unknown_normal_label(data: Evidence, _: float) -> Iterator[Observation]:
     names = {name for _, report in data.sides for name in report["labels"] or {}}
-    absent = [label for label in data.parameters.normal_labels if clean_label(label) not in names]
+    absent = [label for label in data.settings.normal_labels if clean_label(label) not in names]
     if names and absent and not _knows_no_label(data):
         yield (
             None,

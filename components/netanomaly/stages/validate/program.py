@@ -8,7 +8,8 @@ from typing import Any
 
 from netanomaly.flows import rules
 from netanomaly.stages.validate import columns, labels, rows
-from netanomaly.stages.validate.evidence import Check, Evidence, Parameters, Report
+from netanomaly.stages.validate.evidence import Check, Evidence, Report
+from netanomaly.stages.validate.settings import Settings
 
 FORMAT = 1
 PASS, REFUSE = "pass", "refuse"
@@ -52,7 +53,7 @@ class Finding:
     limit: float | None = None
 
 
-def validate(training: Report, evaluation: Report, parameters: Parameters) -> dict[str, Any]:
+def validate(training: Report, evaluation: Report, settings: Settings) -> dict[str, Any]:
     """The validation report: every finding, worst first, and the verdict.
 
     The verdict is `refuse` when any finding is an error. Severities and limits are those of
@@ -61,8 +62,8 @@ def validate(training: Report, evaluation: Report, parameters: Parameters) -> di
     Raises:
         ConfigError: The configuration's `validation` is wrong.
     """
-    checks = rules.check(parameters.validation)
-    data = Evidence(training, evaluation, parameters, checks.ranges)
+    checks = rules.check(settings.validation)
+    data = Evidence(training, evaluation, settings, checks.ranges)
     findings = [
         Finding(name, rule.severity, column, dataset, message, value, rule.limit)
         for name, rule in checks.rules.items()
@@ -80,7 +81,22 @@ def validate(training: Report, evaluation: Report, parameters: Parameters) -> di
         "training": _summary(training),
         "evaluation": _summary(evaluation),
         "overlap": {"rows": round(share * evaluation["rows"]), "share": share, "exact": exact},
-        "held_out": parameters.held_out == "yes",
+        "held_out": settings.held_out,
+    }
+
+
+def dossier(training: Report, evaluation: Report, validation: Report) -> dict[str, Any]:
+    """What later stages are told of the data: both ingest reports, less the hashes of rows, and the validation report.
+
+    Each stage adds a section to it and hands it on.
+    """
+    return {
+        "format": FORMAT,
+        "ingest": {
+            name: {field: value for field, value in report.items() if field != "hashes"}
+            for name, report in (("training", training), ("evaluation", evaluation))
+        },
+        "validation": validation,
     }
 
 

@@ -3,7 +3,7 @@
 import copy
 import json
 
-from netanomaly.stages.describe.program import Evidence, describe, headline
+from netanomaly.stages.register.metadata import describe, headline
 
 METRICS = {
     "rows": 4,
@@ -19,26 +19,26 @@ METRICS = {
     "reasons": [],
 }
 REPORT = {"source": ["a.csv"], "identity": "sha256:aa", "rows": 4, "rows_read": 5, "dropped": {"empty line": 1}}
-EVIDENCE = Evidence(
-    configuration={
-        "run_id": "r",
-        "model_name": "m",
-        "model_version": "1",
-        "model_type": "isolation_forest",
-        "prepared_at": "2026-01-01T00:00:00+00:00",
-        "held_out": False,
-        "champion": 3,
-    },
-    training_report=REPORT,
-    evaluation_report={**REPORT, "identity": "sha256:bb"},
-    validation_report={"findings": [{"rule": "x"}]},
-    training_summary={"versions": {"scikit-learn": "1.9"}},
-    evaluation_metrics=METRICS,
-)
+CONFIGURATION = {
+    "run_id": "r",
+    "model_name": "m",
+    "model_version": "1",
+    "model_type": "isolation_forest",
+    "prepared_at": "2026-01-01T00:00:00+00:00",
+    "held_out": False,
+    "champion": 3,
+}
+DOSSIER = {
+    "ingest": {"training": REPORT, "evaluation": {**REPORT, "identity": "sha256:bb"}},
+    "validation": {"findings": [{"rule": "x"}]},
+    "training": {"versions": {"scikit-learn": "1.9"}},
+    "model": {"digest": "sha256:mm", "bytes": 12},
+    "evaluation": METRICS,
+}
 
 
 def test_the_document_names_data_model_code_and_parents():
-    document = describe(EVIDENCE, "sha256:mm", 12)
+    document = describe(CONFIGURATION, DOSSIER)
     assert document["model"] == {"digest": "sha256:mm", "bytes": 12}
     assert document["data"]["training"]["identity"] == "sha256:aa"
     assert document["data"]["training"]["dropped"] == {"empty line": 1}
@@ -48,8 +48,8 @@ def test_the_document_names_data_model_code_and_parents():
 
 
 def test_the_same_evidence_gives_the_same_document():
-    first = json.dumps(describe(EVIDENCE, "sha256:mm", 12))
-    assert json.dumps(describe(copy.deepcopy(EVIDENCE), "sha256:mm", 12)) == first
+    first = json.dumps(describe(CONFIGURATION, DOSSIER))
+    assert json.dumps(describe(copy.deepcopy(CONFIGURATION), copy.deepcopy(DOSSIER))) == first
 
 
 def test_headline_numbers_are_flat_and_leave_out_what_could_not_be_measured():

@@ -1,7 +1,6 @@
 """Write down how a model came to be, so that a stranger can judge it and repeat it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from netanomaly import __version__
@@ -11,31 +10,17 @@ FORMAT = 1
 Document = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The documents that earlier stages wrote."""
-
-    configuration: Document
-    training_report: Document
-    evaluation_report: Document
-    validation_report: Document
-    training_summary: Document
-    evaluation_metrics: Document
-
-
-def describe(evidence: Evidence, model_digest: str, model_bytes: int) -> dict[str, Any]:
+def describe(configuration: Document, dossier: Document) -> dict[str, Any]:
     """The metadata document of a model.
 
-    It holds no clock reading of its own: times are those the stages recorded, so the same evidence gives the same
-    document.
+    It holds no clock reading of its own: times are those the stages recorded, so the same documents give the same one.
 
     Args:
-        evidence: What the earlier stages wrote.
-        model_digest: sha256 of the model file, as `sha256:<hex>`.
-        model_bytes: Its size.
+        configuration: The resolved configuration.
+        dossier: What the stages from validate to evaluate wrote.
     """
-    configuration = evidence.configuration
-    metrics = evidence.evaluation_metrics
+    training, metrics = dossier["training"], dossier["evaluation"]
+    reports = dossier["ingest"]
     return {
         "format": FORMAT,
         "run_id": configuration["run_id"],
@@ -44,25 +29,25 @@ def describe(evidence: Evidence, model_digest: str, model_bytes: int) -> dict[st
         "model_type": configuration["model_type"],
         "description": configuration.get("description", ""),
         "prepared_at": configuration["prepared_at"],
-        "model": {"digest": model_digest, "bytes": model_bytes},
+        "model": dossier["model"],
         "data": {
-            "training": _data(evidence.training_report),
-            "evaluation": _data(evidence.evaluation_report),
+            "training": _data(reports["training"]),
+            "evaluation": _data(reports["evaluation"]),
             "held_out": configuration["held_out"],
-            "findings": evidence.validation_report.get("findings", []),
+            "findings": dossier["validation"].get("findings", []),
         },
-        "training": evidence.training_summary,
+        "training": training,
         "metrics": headline(metrics),
         "evaluation": {
             name: metrics.get(name)
             for name in ("rows", "labelled", "threshold", "alert_budget", "verdict", "reasons", "gates")
         },
         "configuration": configuration,
-        "versions": {**evidence.training_summary.get("versions", {}), "netanomaly": __version__},
+        "versions": {**training.get("versions", {}), "netanomaly": __version__},
         "parents": {
             "champion": configuration["champion"],
-            "training_data": evidence.training_report["identity"],
-            "evaluation_data": evidence.evaluation_report["identity"],
+            "training_data": reports["training"]["identity"],
+            "evaluation_data": reports["evaluation"]["identity"],
         },
     }
 

@@ -1,0 +1,30 @@
+"""`netanomaly config`: what a configuration may hold."""
+
+import json
+
+import typer
+
+app = typer.Typer(
+    help="What a pipeline configuration may hold.\n\nExample: netanomaly config schema > schema.json",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `schema` a command of the group."""
+
+
+@app.command("schema")
+def show_schema() -> None:
+    """Print the JSON Schema of a configuration, by which editors complete and check one.
+
+    Example: netanomaly config schema > netanomaly.schema.json, and "$schema": "netanomaly.schema.json" in the configuration
+    """
+    from netanomaly.config.schema import schema
+    from netanomaly.flows import rules
+    from netanomaly.metrics import gates
+    from netanomaly.models import catalogue
+
+    further = {"validation": rules.schema(), "gates": gates.schema()}
+    typer.echo(json.dumps(schema(catalogue.schema(), further), indent=2, ensure_ascii=False))

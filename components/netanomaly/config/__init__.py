@@ -1,0 +1,12 @@
+"""The pipeline configuration: strict at the edge, a plain dataclass inside.
+
+The fields of the original workflow are accepted unchanged; every other field has a default. Whatever cannot be
+used is refused here, before anything runs, with the field and the way out.
+"""
+
+from netanomaly.config.checking import parse
+from netanomaly.config.document import override, read
+from netanomaly.config.fields import Config, CsvFormat
+from netanomaly.config.names import suggestion
+
+__all__ = ["Config", "CsvFormat", "override", "parse", "read", "suggestion"]

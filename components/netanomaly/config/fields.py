@@ -1,0 +1,173 @@
+"""The fields of a configuration: type, range, default and meaning, from which checks and the JSON Schema are made."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from netanomaly.errors import ConfigError
+
+# Names become folder and object names: no separators, no leading dot, short enough for any store.
+# Ends with the text: `$` would let a line break through in Python, and `\Z` is not known to JSON Schema.
+_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_-]|\.(?!\.)){0,127}(?![\s\S])"
+_NAME_WORDS = "1 to 128 letters, digits, '.', '_' or '-', beginning with a letter or digit, and no '..'"
+
+
+def _meta(description: str, words: str = "", **limits: Any) -> Meta:
+    """Meaning and range of a field; `words` say the range where the type's own words would be hard to read."""
+    return Meta(description=description, extra={"words": words} if words else None, **limits)
+
+
+Text = Annotated[str, Meta(min_length=1)]
+Source = Annotated[
+    Text | Annotated[list[Text], Meta(min_length=1)],
+    Meta(extra={"words": "a file, a folder, a glob or a list of them"}),
+]
+Path = Annotated[str, Meta(pattern=r"^[^\x00]+$", extra={"words": "a path or URI without NUL characters"})]
+Names = list[Text]
+
+
+@dataclass(frozen=True)
+class CsvFormat:
+    """How the text files of a source are written."""
+
+    header: Annotated[
+        bool | None, _meta("Whether the first line names the columns; null: it does, unless columns are given.")
+    ] = None
+    columns: Annotated[
+        Annotated[list[Text], Meta(min_length=1)] | None,
+        _meta("The column names in order, where the file has none or others are wanted.", "a list of names, or null"),
+    ] = None
+    delimiter: Annotated[
+        str, _meta("What parts the fields of a line.", "one ASCII character, such as ',' ';' or 'tab'")
+    ] = ","
+
+    def __post_init__(self) -> None:
+        # The first two are how people write a tab on a command line.
+        delimiter = {"\\t": "\t", "tab": "\t"}.get(self.delimiter, self.delimiter)
+        if len(delimiter) != 1 or delimiter in '"\r\n\0' or ord(delimiter) > 127:
+            raise ConfigError(f"csv.delimiter is {delimiter!r}; use one ASCII character, such as ',' ';' or 'tab'")
+        object.__setattr__(self, "delimiter", delimiter)
+        if self.columns is not None:
+            names = [name.strip() for name in self.columns]
+            if not all(names):
+                raise ConfigError("csv.columns holds a blank name; write the name of every column, in order")
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ConfigError(f"csv.columns names {twice[0]!r} twice; every column needs a name of its own")
+            object.__setattr__(self, "columns", names)
+        if self.header is False and self.columns is None:
+            raise ConfigError("csv.header is false, so csv.columns must name the columns")
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first line of a file holds names."""
+        return not self.columns if self.header is None else self.header
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a training run is to do. Fields without a default are required."""
+
+    model_name: Annotated[str, _meta("The model in the registry.", _NAME_WORDS, pattern=_NAME)]
+    data_source: Annotated[
+        Source, _meta("Training data: a file, a folder, a glob, or a list of them, here or in a bucket.")
+    ]
+    model_version: Annotated[
+        str,
+        _meta("Your own name for this version; the registry numbers versions by itself.", _NAME_WORDS, pattern=_NAME),
+    ] = "1.0.0"
+    model_type: Annotated[str, _meta("The detector.")] = "ensemble"
+    model_parameters: dict[str, Any] = field(default_factory=dict)
+    """From `<model_type>_params`."""
+    evaluation_data_source: Annotated[
+        Source | None,
+        _meta("Evaluation data; where absent, or the same bytes as the training data, a part is held out."),
+    ] = None
+    feature_columns: Annotated[
+        Annotated[Names, Meta(min_length=1)] | None,
+        _meta(
+            "The columns to learn from; null: every column but the label and the ignored ones.",
+            "a list of names that is not empty",
+        ),
+    ] = None
+    categorical_columns: Annotated[
+        Names, _meta("Columns of codes that look like numbers and are not (ports, protocol numbers).")
+    ] = field(default_factory=list)
+    ignore_columns: Annotated[Names, _meta("Columns to leave out.")] = field(default_factory=list)
+    label_column: Annotated[str, _meta("The column that names each row's class.")] = "label"
+    normal_labels: Annotated[
+        Names, _meta("The classes that are normal traffic; empty: normal, benign, background, 0 and false.")
+    ] = field(default_factory=list)
+    csv: Annotated[CsvFormat, _meta("How CSV files are laid out.")] = field(default_factory=CsvFormat)
+    training_rows: Annotated[
+        Literal["auto", "normal", "all"],
+        _meta("Rows to train on; auto: normal rows where the training data has labels, else all."),
+    ] = "auto"
+    held_out_fraction: Annotated[
+        float,
+        _meta(
+            "Part kept for evaluation where no other evaluation data is given.",
+            "a part over 0 and under 1, e.g. 0.3",
+            gt=0,
+            lt=1,
+        ),
+    ] = 0.3
+    split: Annotated[
+        Literal["auto", "time", "random", "host"],
+        _meta("How that part is split off; auto: by time where the data has times, else at random."),
+    ] = "auto"
+    split_gap_seconds: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        _meta(
+            "Time between what is trained on and what is judged; null: chosen by the data.",
+            "seconds from 0 on, e.g. 60",
+        ),
+    ] = None
+    time_column: Annotated[
+        Text | None, _meta("The column of points in time; null: one that is known by its name and holds them.")
+    ] = None
+    host_columns: Annotated[
+        Names, _meta("The columns that name the two ends of a flow; empty: those known by their names.")
+    ] = field(default_factory=list)
+    alert_budget: Annotated[
+        float,
+        _meta(
+            "Share of normal traffic that may raise an alert.",
+            "a rate over 0 and under 1, e.g. 0.01 for 1%",
+            gt=0,
+            lt=1,
+        ),
+    ] = 0.01
+    alerts_per_day: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        _meta("False alarms a day, in place of alert_budget; needs a column of times.", "a number over 0, e.g. 20"),
+    ] = None
+    validation: Annotated[dict[str, Any], _meta("Severities and limits of the data gate.")] = field(
+        default_factory=dict
+    )
+    gates: Annotated[dict[str, Any], _meta("What the model must reach to be registered.")] = field(default_factory=dict)
+    registry: Annotated[Path | None, _meta("Where models are registered: a folder, or s3://bucket/prefix.")] = None
+    aliases: Annotated[Names, _meta("Further names for the new version, e.g. staging.")] = field(default_factory=list)
+    output_base_dir: Annotated[Path | None, _meta("The workdir of netanomaly run, where --workdir is not given.")] = (
+        None
+    )
+    description: Annotated[str, _meta("Kept with the version.")] = ""
+    random_state: Annotated[
+        int, _meta("Seed of everything random.", "a whole number from 0 to 4294967295", ge=0, lt=2**32)
+    ] = 42
+
+
+PARAMETERS_SUFFIX = "_params"
+FIELDS = tuple(each.name for each in dataclasses.fields(Config) if each.name != "model_parameters")
+# Fields of text alone: a number that is assigned to one on a command line is its text.
+TEXTS = (
+    "model_name",
+    "model_version",
+    "model_type",
+    "label_column",
+    "description",
+    "time_column",
+    "registry",
+    "output_base_dir",
+)

@@ -1,1 +1,0 @@
-"""Write down how a model came to be."""

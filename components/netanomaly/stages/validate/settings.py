@@ -1,0 +1,21 @@
+"""What prepare tells the validate stage."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to look for, and what the training will use.
+
+    Attributes:
+        validation: Severities and limits that differ from the defaults.
+        training_rows: auto, normal or all.
+        normal_labels: The classes that are normal traffic; empty: those recognised.
+        held_out: Whether the evaluation rows were held out of the training source.
+    """
+
+    validation: dict[str, Any]
+    training_rows: str
+    normal_labels: list[str]
+    held_out: bool
