@@ -135,7 +135,9 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
         (packets_out, packets_in),
     ]
     state = column("state")
-    turned = np.asarray(pc.fill_null(pc.is_in(table.clean(column("dir")).cast(pa.string()), pa.array(["<-", "<?"])), False))
+    turned = np.asarray(
+        pc.fill_null(pc.is_in(table.clean(column("dir")).cast(pa.string()), pa.array(["<-", "<?"])), False)
+    )
     if turned.any():
         ends = [_turned(pair, turned) for pair in ends]
     made = {
@@ -180,10 +182,8 @@ def _ports(column: pa.Array, counts: Counts) -> tuple[pa.Array, pa.Array, pa.Arr
         kinds.append(None if value is None else value & 0xFF if hexadecimal else value)
         codes.append(value >> 8 if hexadecimal and value is not None else None)
     places = encoded.indices.fill_null(len(ports))
-    counts.repair(
-        "port that is no number set to missing", int(np.array([*strange, False])[places.to_numpy()].sum())
-    )
-    return tuple(pa.array([*values, None], type=pa.int32()).take(places) for values in (ports, kinds, codes))  # type: ignore[return-value]
+    counts.repair("port that is no number set to missing", int(np.array([*strange, False])[places.to_numpy()].sum()))
+    return tuple(pa.array([*values, None], type=pa.int32()).take(places) for values in (ports, kinds, codes))
 
 
 def _number(text: str) -> int | None:

@@ -20,10 +20,25 @@ from netanomaly.traffic.table import Counts
 
 SENSOR = "aws-vpc"
 
-DEFAULT = (
-    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
-).split()
-_DEFAULT_RECORD = re.compile(rb"[2-9] ([0-9]{12}|unknown) eni-\S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ (OK|NODATA|SKIPDATA)\s*$")
+DEFAULT = [
+    "version",
+    "account-id",
+    "interface-id",
+    "srcaddr",
+    "dstaddr",
+    "srcport",
+    "dstport",
+    "protocol",
+    "packets",
+    "bytes",
+    "start",
+    "end",
+    "action",
+    "log-status",
+]
+_DEFAULT_RECORD = re.compile(
+    rb"[2-9] ([0-9]{12}|unknown) eni-\S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ (OK|NODATA|SKIPDATA)\s*$"
+)
 # The console and CloudWatch's export put the time of arrival first.
 _ARRIVAL = re.compile(rb"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z ", re.MULTILINE)
 NEEDED = ("srcaddr", "dstaddr", "protocol", "packets", "bytes", "start", "end")
@@ -40,7 +55,7 @@ LOST = "SKIPDATA: records that Amazon itself lost"
 def fields(line: bytes) -> list[str] | None:
     """The fields that a header line names; None where it is no header of a VPC flow log."""
     found = line.decode(errors="replace").strip("\r\n \ufeff").lower().replace("_", "-").split()
-    named = [field.strip("${}\"") for field in found]
+    named = [field.strip('${}"') for field in found]
     return named if all(name in named for name in NEEDED) else None
 
 

@@ -20,8 +20,36 @@ from netanomaly.traffic.table import Counts
 
 VNET, NSG = "azure-vnet", "azure-nsg"
 
-_VNET = ("time src dst sport dport protocol direction state encryption packets_out bytes_out packets_in bytes_in").split()
-_NSG = ("time src dst sport dport protocol direction decision state packets_out bytes_out packets_in bytes_in").split()
+_VNET = [
+    "time",
+    "src",
+    "dst",
+    "sport",
+    "dport",
+    "protocol",
+    "direction",
+    "state",
+    "encryption",
+    "packets_out",
+    "bytes_out",
+    "packets_in",
+    "bytes_in",
+]
+_NSG = [
+    "time",
+    "src",
+    "dst",
+    "sport",
+    "dport",
+    "protocol",
+    "direction",
+    "decision",
+    "state",
+    "packets_out",
+    "bytes_out",
+    "packets_in",
+    "bytes_in",
+]
 _TYPES: dict[str, pa.DataType] = {
     "time": pa.int64(), "src": table.WORD, "dst": table.WORD, "sport": pa.int32(), "dport": pa.int32(),
     "protocol": table.WORD, "state": table.WORD, "decision": table.WORD, "packets_out": pa.int64(),
@@ -75,9 +103,7 @@ def _texts(value: Any) -> list[str]:
     return [re.sub(r"[\r\n]", " ", str(item)) for item in value] if isinstance(value, list) else []
 
 
-def _made(
-    tuples: list[str], lines: list[int], kind: str, opened: Opened, counts: Counts
-) -> Iterator[pa.RecordBatch]:
+def _made(tuples: list[str], lines: list[int], kind: str, opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     if kind == NSG:
         # Version 1 has no state and no counts.
         old = [text.count(",") == _OLD_WIDTH - 1 for text in tuples]

@@ -82,9 +82,7 @@ class Context:
     """Adds features to flows, block after block, in order of their end."""
 
     kept: Flows = _NO_FLOWS
-    met: dict[str, "Met"] = field(
-        default_factory=lambda: {name: Met() for name in ("src", "pair", "src_port")}
-    )
+    met: dict[str, "Met"] = field(default_factory=lambda: {name: Met() for name in ("src", "pair", "src_port")})
     late: int = 0
     """Flows that came after flows of a later block: without features."""
     cut: int = 0
@@ -221,7 +219,7 @@ class Met:
         last = last[ends[last] >= ends.max(initial=0) - MET_WITHIN_SECONDS * _MICRO]
         if len(last) > MOST_MET:
             last = last[np.sort(np.lexsort((parts[0][last], ends[last]))[-MOST_MET:])]
-        return _Level(*(values[last] for values in parts))
+        return _Level._make(values[last] for values in parts)
 
     def _look_up(self, keys: Keys) -> tuple[Whole, Whole, Whole]:
         found = tuple(np.full(len(keys), _NEVER) for _ in range(3))
@@ -235,7 +233,7 @@ class Met:
 
     def _learn(self, level: "_Level") -> None:
         order = np.argsort(level.key)
-        self._levels.append(_Level(*(values[order] for values in level)))
+        self._levels.append(_Level._make(values[order] for values in level))
         if len(self._levels) > _LEVELS:
             self._levels = [self.merged()]
 
@@ -406,4 +404,6 @@ def _run_starts(values: npt.NDArray[Any]) -> Whole:
 
 
 def _both(one: Keys, other: Keys) -> Keys:
-    return (one * np.uint64(0x9E3779B97F4A7C15)) ^ (other * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(0x165667B19E3779F9))
+    return (one * np.uint64(0x9E3779B97F4A7C15)) ^ (
+        other * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(0x165667B19E3779F9)
+    )

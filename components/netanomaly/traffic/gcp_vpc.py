@@ -62,9 +62,7 @@ def _listed(entries: list[Any], numbers: list[int], opened: Opened, counts: Coun
     yield from _kept(read, np.array(numbers, dtype=np.int64)[right], opened, counts)
 
 
-def _kept(
-    read: pa.Table, lines: npt.NDArray[np.int64], opened: Opened, counts: Counts
-) -> Iterator[pa.RecordBatch]:
+def _kept(read: pa.Table, lines: npt.NDArray[np.int64], opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     if not read.num_rows:
         return
     payload = _whole(read.column("jsonPayload"))

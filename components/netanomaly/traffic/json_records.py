@@ -62,13 +62,21 @@ def values(chunks: Iterable[bytes], uri: str, counts: Counts) -> Iterator[tuple[
     ended = False
     source = iter(chunks)
     while True:
-        begin = _NEXT[listed].match(text, place).end()  # type: ignore[union-attr] - it matches nothing, too
+        found = _NEXT[listed].match(text, place)
+        begin = found.end() if found else place
         line += text.count("\n", place, begin)
         place = begin
         if text.startswith("]" if listed else "[", place):
             place, listed = place + 1, not listed
             continue
-        if place < len(text) and (ended or len(text) - place >= due):
+        if place < len(text) and text[place] not in '{["':
+            # A sentence among the values, such as nfdump's "No matching flows".
+            skipped = text.find("\n", place)
+            if skipped >= 0 or ended:
+                counts.drop(NOT_JSON)
+                place = len(text) if skipped < 0 else skipped
+                continue
+        elif place < len(text) and (ended or len(text) - place >= due):
             try:
                 value, end = scanner.raw_decode(text, place)
             except RecursionError:
@@ -115,9 +123,7 @@ def columns(records: Sequence[Any], schema: pa.Schema, counts: Counts) -> tuple[
     return (table.filter(pa.array(~wrong)) if wrong.any() else table), ~wrong
 
 
-def _careful(
-    block: Lines, schema: pa.Schema, counts: Counts, *, last: bool
-) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+def _careful(block: Lines, schema: pa.Schema, counts: Counts, *, last: bool) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     decoder = msgspec.json.Decoder()
     records, numbers = [], []
     texts = block.text.split(b"\n")

@@ -43,7 +43,7 @@ _JSON = pa.schema({
     "label": pa.string(),
 })  # fmt: skip
 _SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_SUMMARY = re.compile(rb"^(Summary\s*$|No matched flows|Time window:|Total flows processed|Sys:)", re.MULTILINE)
+_SUMMARY = re.compile(rb"^(Summary\s*$|No match(ed|ing) flows|Time window:|Total flows processed|Sys:)", re.MULTILINE)
 
 
 def names(line: bytes) -> list[str] | None:

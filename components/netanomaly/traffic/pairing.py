@@ -75,6 +75,37 @@ def joined(batches: Iterable[pa.RecordBatch], run_rows: int = RUN_ROWS) -> Itera
         yield _pieces_joined(whole)
 
 
+def last_of_each(
+    batches: Iterable[pa.RecordBatch], counts: Counts, run_rows: int = RUN_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """Flows of records that tell an open connection again and again: the longest of each uid."""
+    sorter = Sorter(table.SCHEMA, run_rows)
+    for batch in batches:
+        sorter.add(
+            batch, _uids(batch), pc.fill_null(batch.column("duration_seconds"), 0.0).to_numpy(zero_copy_only=False)
+        )
+    held: pa.Table | None = None
+    for rows in sorter.tables(max(run_rows // 4, 2)):
+        whole = rows if held is None else pa.concat_tables([held, rows]).unify_dictionaries().combine_chunks()
+        uid = _uids(whole)
+        last = np.append(uid[1:] != uid[:-1], False)
+        counts.drop("earlier record of a connection that was still open", int((~last).sum()) - 1)
+        yield whole.filter(pa.array(last)).combine_chunks().to_batches()[0] if last.any() else _EMPTY
+        held = whole.slice(whole.num_rows - 1)
+    if held is not None:
+        yield held.combine_chunks().to_batches()[0]
+
+
+def _uids(rows: pa.Table | pa.RecordBatch) -> keys.Keys:
+    """A key of each uid; records without one are all different."""
+    uid = _array(rows, "uid")
+    place = keys.together(*(_array(rows, name).to_numpy(zero_copy_only=False) for name in ("file", "line")))
+    return np.where(np.asarray(pc.is_valid(uid)), keys.of_texts(uid.dictionary_encode()), place)
+
+
+_EMPTY = pa.RecordBatch.from_arrays([pa.nulls(0, item.type) for item in table.SCHEMA], schema=table.SCHEMA)
+
+
 def _conversations(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema, run_rows: int, *, directed: bool
 ) -> Iterator[pa.Table]:
@@ -86,7 +117,9 @@ def _conversations(
         sorter.add(batch, conversation, start)
     held: pa.Table | None = None
     for sorted_rows in sorter.tables(max(run_rows // 4, 2)):
-        rows = sorted_rows if held is None else pa.concat_tables([held, sorted_rows]).unify_dictionaries().combine_chunks()
+        rows = (
+            sorted_rows if held is None else pa.concat_tables([held, sorted_rows]).unify_dictionaries().combine_chunks()
+        )
         conversation = _conversation(rows, directed=directed)
         last = int(np.searchsorted(conversation, conversation[-1], side="left"))
         # A conversation that never ends is cut where it fills the memory.
@@ -163,7 +196,11 @@ def _pairs(rows: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]
         fits &= np.abs(start[after] - start[before]) <= LONGEST_SECONDS
         # Of links that follow each other every second one counts, from the first on.
         begins = np.flatnonzero(np.diff(fits.astype(np.int8), prepend=0) == 1)
-        offset = np.arange(len(fits)) - begins[np.maximum(np.searchsorted(begins, np.arange(len(fits)), "right") - 1, 0)] if len(begins) else np.zeros(len(fits), dtype=np.int64)
+        offset = (
+            np.arange(len(fits)) - begins[np.maximum(np.searchsorted(begins, np.arange(len(fits)), "right") - 1, 0)]
+            if len(begins)
+            else np.zeros(len(fits), dtype=np.int64)
+        )
         chosen = np.flatnonzero(fits & (offset % 2 == 0))
         if not len(chosen):
             break
@@ -233,8 +270,15 @@ def _flows(rows: pa.Table) -> pa.RecordBatch:
     letters = table.words(_array(rows, "state"), {})
     flags = []
     for part in (0, 1):
-        values = [outcome.of_letters(text.split("_")[part] if part < len(text.split("_")) else "") for text in letters.dictionary.to_pylist()]
-        flags.append(np.array([*values, 0], dtype=np.int64)[letters.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)])
+        values = [
+            outcome.of_letters(text.split("_")[part] if part < len(text.split("_")) else "")
+            for text in letters.dictionary.to_pylist()
+        ]
+        flags.append(
+            np.array([*values, 0], dtype=np.int64)[
+                letters.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
+            ]
+        )
     is_tcp = np.asarray(pc.fill_null(pc.equal(_array(rows, "protocol").cast(pa.string()), "tcp"), False))
     said = np.asarray(pc.is_valid(letters))
     words = np.where(
@@ -255,7 +299,9 @@ def _pieces_joined(rows: pa.Table) -> pa.RecordBatch:
     order = np.lexsort((rank, start, conversation))
     conversation, piece, start = conversation[order], piece[order], start[order]
     begins = np.ones(len(order), dtype=bool)
-    begins[1:] = (conversation[1:] != conversation[:-1]) | np.isin(piece[1:], ("B", "D")) | np.isin(piece[:-1], ("E", "D"))
+    begins[1:] = (
+        (conversation[1:] != conversation[:-1]) | np.isin(piece[1:], ("B", "D")) | np.isin(piece[:-1], ("E", "D"))
+    )
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(order)) - 1
     sorted_rows = rows.take(pa.array(order)).combine_chunks()

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +25,8 @@ class Format:
         sensor: The kind of sensor that writes it: a model is bound to that.
         words: For people.
         read: Yields record batches of the flow table.
-        shape: `two-way` records are flows, `one-way` ones have to be paired, `pieces` put together.
+        shape: `two-way` records are flows, `one-way` ones have to be paired, `pieces` put together, and of `repeated` ones
+            the last of each uid is the flow.
         sampled: Whether it holds only part of the traffic.
     """
 
@@ -36,11 +38,19 @@ class Format:
     sampled: bool = False
 
 
+def _long(read: Callable[..., Iterator[pa.RecordBatch]]) -> Read:
+    return partial(read, paths=zeek.LONG)
+
+
 FORMATS = {
     found.name: found
     for found in (
         Format("zeek-tsv", zeek.SENSOR, "Zeek conn log (tab-separated)", zeek.text_records),
         Format("zeek-json", zeek.SENSOR, "Zeek conn log (JSON)", zeek.json_rows),
+        Format(
+            "zeek-long-tsv", zeek.SENSOR, "Zeek conn_long log (tab-separated)", _long(zeek.text_records), "repeated"
+        ),
+        Format("zeek-long-json", zeek.SENSOR, "Zeek conn_long log (JSON)", _long(zeek.json_rows), "repeated"),
         Format("suricata-eve", suricata.SENSOR, "Suricata eve.json (flow events)", suricata.records),
         Format("argus", argus.SENSOR, "Argus flows (ra, binetflow)", argus.records),
         Format("nfdump-csv", nfdump.SENSOR, "NetFlow by nfdump (CSV)", nfdump.text_records, "one-way"),
@@ -140,16 +150,16 @@ def _zeek_text(text: bytes) -> Format | NoFlows | None:
         return None
     paths = [path.decode(errors="replace").strip() for path in re.findall(rb"^\s*#path[ \t]+(\S+)", text, re.MULTILINE)]
     headers = [
-        header.decode(errors="replace").split() for header in re.findall(rb"^\s*#fields[ \t]+([^\n]*)", text, re.MULTILINE)
+        header.decode(errors="replace").split()
+        for header in re.findall(rb"^\s*#fields[ \t]+([^\n]*)", text, re.MULTILINE)
     ]
-    if any(
-        zeek.is_conn(path, fields)
-        for path, fields in zip([*paths, *[""] * len(headers)], headers, strict=False)
-    ):
-        return FORMATS["zeek-tsv"]
+    logs = list(zip([*paths, *[""] * len(headers)], headers, strict=False))
+    for name, of in (("zeek-tsv", zeek.CONN), ("zeek-long-tsv", zeek.LONG)):
+        if any(zeek.is_conn(path, fields, of) for path, fields in logs):
+            return FORMATS[name]
     if not headers:
         # Without #fields it is for the reader to say what is missing.
-        return FORMATS["zeek-tsv"] if not paths or paths[0] in zeek.CONN_PATHS else _zeek_other(paths[0])
+        return FORMATS["zeek-tsv"] if not paths or paths[0] in zeek.CONN else _zeek_other(paths[0])
     return _zeek_other(paths[0] if paths else "")
 
 
@@ -166,7 +176,7 @@ def _json(text: bytes) -> Format | NoFlows | None:
     records = _first_records(start)
     for record in records:
         found = _json_record(record)
-        if isinstance(found, Format):
+        if isinstance(found, Format) and found.shape != "repeated":
             return found
     return next((found for found in map(_json_record, records) if found), None)
 
@@ -206,8 +216,10 @@ def _json_record(record: dict[str, Any]) -> Format | NoFlows | None:
         return NoFlows(f"a Zeek {str(record['_path'])[:40]} log (JSON)", _ZEEK_LACKS) if "_path" in record else None
     flow = any(name in record for name in ("conn_state", "orig_pkts", "orig_ip_bytes", "orig_bytes"))
     path = str(record.get("_path", ""))
-    if flow and (not path or path in zeek.CONN_PATHS):
+    if flow and (not path or path in zeek.CONN):
         return FORMATS["zeek-json"]
+    if flow and path in zeek.LONG:
+        return FORMATS["zeek-long-json"]
     return NoFlows(f"a Zeek {path[:40]} log (JSON)" if path else "a Zeek log (JSON) that is no conn log", _ZEEK_LACKS)
 
 
@@ -229,5 +241,7 @@ def _syslog(text: bytes) -> NoFlows | None:
         if any(re.search(pattern, line) for line in lines) and b"," not in lines[0].split(b" ", 1)[0]:
             return NoFlows(what, lacks)
     if lines and _SYSLOG.match(lines[0]):
-        return NoFlows("a syslog", "its records are sentences and not flows: bytes, packets and ends each way are missing")
+        return NoFlows(
+            "a syslog", "its records are sentences and not flows: bytes, packets and ends each way are missing"
+        )
     return None

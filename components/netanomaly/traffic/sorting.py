@@ -6,6 +6,7 @@ So nothing that looks back in time depends on how a source is cut into files, or
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,7 @@ class Sorter:
             if runs and (bound is None or runs[0].begins <= bound):
                 active.append(runs.pop(0))
                 continue
+            assert bound is not None  # noqa: S101 - some run is active
             pieces = [run.until(bound) for run in active]
             yield _in_order([piece for piece in pieces if piece.num_rows])
             for run in active:
@@ -128,15 +130,16 @@ class _Run:
         self.rows = count
 
     @property
-    def bound(self) -> tuple[object, object]:
+    def bound(self) -> tuple[Any, Any]:
         """No row that is not in memory comes before this."""
         return (self._first[-1], self._second[-1]) if self._more else (np.inf, np.inf)
 
-    def until(self, bound: tuple[object, object]) -> pa.Table:
+    def until(self, bound: tuple[Any, Any]) -> pa.Table:
         """Takes the rows up to the bound out of memory."""
         assert self._table is not None  # noqa: S101 - it is active
-        begin, end = (int(np.searchsorted(self._first, bound[0], side=side)) for side in ("left", "right"))  # type: ignore[arg-type, call-overload]
-        end = begin + int(np.searchsorted(self._second[begin:end], bound[1], side="right"))  # type: ignore[arg-type]
+        begin = int(np.searchsorted(self._first, bound[0], side="left"))
+        end = int(np.searchsorted(self._first, bound[0], side="right"))
+        end = begin + int(np.searchsorted(self._second[begin:end], bound[1], side="right"))
         taken = self._table.slice(0, end)
         self._table = self._table.slice(end)
         self._first, self._second = self._first[end:], self._second[end:]

@@ -47,7 +47,7 @@ class Opened:
 
     def blocks(self) -> Iterator[Lines]:
         """The text in blocks of whole lines, without a byte order mark."""
-        for block in lines.blocks(self, self._block_bytes):  # type: ignore[arg-type] - it has what blocks use
+        for block in lines.blocks(self, self._block_bytes):
             if block.first == 1 and block.text.startswith(b"\xef\xbb\xbf"):
                 block = Lines(block.text[3:], block.first, block.count)
             yield block

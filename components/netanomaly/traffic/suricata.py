@@ -99,7 +99,9 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
 
 def _allowed(action: pa.Array) -> pa.Array:
     """`pass` and `accept` let the flow through, `drop` and `reject` did not; without an action it is not said."""
-    return pc.if_else(pc.is_in(action, pa.array(["drop", "reject"])), False, pc.if_else(pc.is_valid(action), True, None))
+    return pc.if_else(
+        pc.is_in(action, pa.array(["drop", "reject"])), False, pc.if_else(pc.is_valid(action), True, None)
+    )
 
 
 def _outcome(protocol: pa.DictionaryArray, tcp: pa.StructArray, packets_in: pa.Array) -> pa.Array:

@@ -52,7 +52,13 @@ _PROTOCOLS = {
     115: "l2tp", 132: "sctp", 136: "udplite", 137: "mpls-in-ip",
 }  # fmt: skip
 """IANA's keywords, in lower case; other numbers stay numbers."""
-_PROTOCOL_NAMES = {"icmp6": "ipv6-icmp", "icmpv6": "ipv6-icmp", "icmp-6": "ipv6-icmp", "ospfigp": "ospf", "ipencap": "ipv4"}
+_PROTOCOL_NAMES = {
+    "icmp6": "ipv6-icmp",
+    "icmpv6": "ipv6-icmp",
+    "icmp-6": "ipv6-icmp",
+    "ospfigp": "ospf",
+    "ipencap": "ipv4",
+}
 
 _MICRO = 1e6
 

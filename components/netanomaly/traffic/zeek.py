@@ -5,7 +5,7 @@ https://docs.zeek.org/en/master/logs/conn.html
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,8 @@ from netanomaly.traffic.table import Counts
 
 SENSOR = "zeek"
 
-CONN_PATHS = ("conn", "conn_long", "conn_red", "corelight_conn")
+CONN, LONG = ("conn", "conn_red", "corelight_conn"), ("conn_long",)
+"""Names of logs of connections. Those that are still open are told in the second kind, again and again until they end."""
 
 _WORDS = ("proto", "service", "conn_state", "history", "label", "detailed-label", "detailedlabel")
 _TYPES: dict[str, pa.DataType] = {
@@ -98,19 +99,15 @@ class Header:
             case "#empty_field":
                 self.empty = rest
 
-    @property
-    def is_conn(self) -> bool:
-        return is_conn(self.path, self.fields)
 
-
-def is_conn(path: str, fields: list[str]) -> bool:
-    """Whether a log is one of connections, by its name and its fields."""
-    if path and path not in CONN_PATHS and not path.startswith("conn"):
+def is_conn(path: str, fields: list[str], paths: Sequence[str] = CONN) -> bool:
+    """Whether a log is one of connections, by its name (one of `paths`, or none) and its fields."""
+    if path and path not in paths:
         return False
     return all(field in fields for field in _NEEDED) and any(field in fields for field in _OF_A_FLOW)
 
 
-def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
+def text_records(opened: Opened, counts: Counts, paths: Sequence[str] = CONN) -> Iterator[pa.RecordBatch]:
     """Flows of a tab-separated log.
 
     Raises:
@@ -124,7 +121,7 @@ def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
                     f"{opened.uri}, line {part.first}: a Zeek log whose #fields line is missing before its records; "
                     "take the log whole, or write the header again (zeek-cut -C keeps it)"
                 )
-            if not header.is_conn:
+            if not is_conn(header.path, header.fields, paths):
                 if not part.count:
                     continue
                 opened.others(f"a Zeek {header.path or 'log'} log", part.count)
@@ -132,12 +129,12 @@ def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
             yield from _rows(part, header, opened, counts)
 
 
-def json_rows(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
+def json_rows(opened: Opened, counts: Counts, paths: Sequence[str] = CONN) -> Iterator[pa.RecordBatch]:
     """Flows of a log in JSON, one record a line."""
     for block in opened.blocks():
         schema = _json_schema(block.text)
         read, lines = json_records.read(block, schema, counts, last=True)
-        read, lines = _only_conn(read, lines, opened)
+        read, lines = _only_conn(read, lines, opened, paths)
         if read.num_rows:
             yield _made(_flat(read), lines, opened, counts)
 
@@ -214,8 +211,10 @@ def _character(written: str, uri: str, number: int) -> str:
         separator = codecs.decode(written.encode(), "unicode_escape") if written else "\t"
     except (ValueError, UnicodeDecodeError):
         separator = ""
-    if len(separator) != 1 or separator in "\r\n\"#" or not separator.isascii():
-        raise DataError(f"{uri}, line {number}: #separator is {written[:20]!r}; it must be one character, such as \\x09")
+    if len(separator) != 1 or separator in '\r\n"#' or not separator.isascii():
+        raise DataError(
+            f"{uri}, line {number}: #separator is {written[:20]!r}; it must be one character, such as \\x09"
+        )
     return str(separator)
 
 
@@ -248,7 +247,7 @@ def _flat(read: pa.Table) -> pa.Table:
 
 
 def _only_conn(
-    read: pa.Table, lines: npt.NDArray[np.int64], opened: Opened
+    read: pa.Table, lines: npt.NDArray[np.int64], opened: Opened, paths: Sequence[str]
 ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """The records of connections, among those of other logs in the same stream."""
     present = pc.is_valid(read.column("conn_state"))
@@ -257,7 +256,7 @@ def _only_conn(
     conn = present.to_numpy()
     if "_path" in read.column_names:
         path = read.column("_path")
-        named = pc.fill_null(pc.is_in(path, pa.array(CONN_PATHS)), True).to_numpy()
+        named = pc.fill_null(pc.is_in(path, pa.array(paths)), True).to_numpy()
         for item in pc.value_counts(path.filter(pa.array(~named))).to_pylist():
             opened.others(f"a Zeek {item['values'][:40]} log", item["counts"])
         opened.others("another Zeek log", int((~conn & named).sum()))
@@ -301,7 +300,9 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], opened: Opened, counts: 
             else None
         ),
     }
-    return table.make({name: column for name, column in flow.items() if column is not None}, lines, opened.number, counts)
+    return table.make(
+        {name: column for name, column in flow.items() if column is not None}, lines, opened.number, counts
+    )
 
 
 def _service(written: str) -> str | None:
