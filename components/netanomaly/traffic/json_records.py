@@ -36,12 +36,14 @@ def read(block: Lines, schema: pa.Schema, counts: Counts, *, last: bool) -> tupl
         last: Whether a last line without an end may be half a record, of a file that still grows.
     """
     try:
+        # Arrow takes bytes that are no UTF-8 into texts as they are.
+        block.text.decode()
         table = pajson.read_json(
             pa.BufferReader(block.text),
             read_options=pajson.ReadOptions(use_threads=False, block_size=len(block.text) + 1),
             parse_options=pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
         )
-    except pa.ArrowException:
+    except (pa.ArrowException, UnicodeDecodeError):
         table = None
     if table is not None and table.num_rows == block.count:
         return table, np.arange(block.first, block.first + block.count)

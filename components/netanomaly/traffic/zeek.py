@@ -3,7 +3,6 @@
 https://docs.zeek.org/en/master/logs/conn.html
 """
 
-import codecs
 import re
 from collections.abc import Iterator, Sequence
 
@@ -207,15 +206,13 @@ def _time_type(text: bytes, header: Header) -> pa.DataType:
 
 
 def _character(written: str, uri: str, number: int) -> str:
-    try:
-        separator = codecs.decode(written.encode(), "unicode_escape") if written else "\t"
-    except (ValueError, UnicodeDecodeError):
-        separator = ""
+    named = re.fullmatch(r"\\x([0-9a-fA-F]{2})|\\t", written)
+    separator = (chr(int(named[1], 16)) if named[1] else "\t") if named else written or "\t"
     if len(separator) != 1 or separator in '\r\n"#' or not separator.isascii():
         raise DataError(
             f"{uri}, line {number}: #separator is {written[:20]!r}; it must be one character, such as \\x09"
         )
-    return str(separator)
+    return separator
 
 
 def _json_schema(text: bytes) -> pa.Schema:

@@ -22,7 +22,9 @@ class Bytes:
         return self._text.read(size)
 
 
-def read(*texts: "str | bytes | Path", run_rows: int = 1 << 19, block_bytes: int = 1 << 20) -> tuple[pa.Table, Understood]:
+def read(
+    *texts: "str | bytes | Path", run_rows: int = 1 << 19, block_bytes: int = 1 << 20
+) -> tuple[pa.Table, Understood]:
     """The flows of one source, in order of their end, and what was understood; the first file with flows gives the format."""
 
     def opened(number: int, text: "str | bytes | Path") -> Opened:
@@ -36,7 +38,9 @@ def read(*texts: "str | bytes | Path", run_rows: int = 1 << 19, block_bytes: int
     found = next((each for each in formats if isinstance(each, Format)), None)
     assert found is not None, formats
     understood = Understood(found)
-    files = [(f"file{number}", lambda number=number, text=text: opened(number, text)) for number, text in enumerate(texts)]
+    files = [
+        (f"file{number}", lambda number=number, text=text: opened(number, text)) for number, text in enumerate(texts)
+    ]
     tables = list(flows(files, understood, run_rows=run_rows))
     return pa.concat_tables(tables), understood
 

@@ -35,7 +35,9 @@ def test_custom_orders_flags_and_the_packets_own_addresses():
     head = "srcaddr dstaddr pkt-srcaddr pkt-dstaddr srcport dstport protocol tcp-flags packets bytes start end action\n"
     ask = "10.0.0.1 10.0.0.220 203.0.113.5 10.0.1.5 443 443 6 2 1 60 1418530010 1418530070 ACCEPT\n"
     reply = "10.0.0.220 10.0.0.1 10.0.1.5 203.0.113.5 443 443 6 18 1 60 1418530010 1418530070 ACCEPT\n"
-    assert rows(read(head + reply + ask)[0], "src_ip", "dst_ip", "outcome") == [("203.0.113.5", "10.0.1.5", "half_open")]
+    assert rows(read(head + reply + ask)[0], "src_ip", "dst_ip", "outcome") == [
+        ("203.0.113.5", "10.0.1.5", "half_open")
+    ]
 
 
 def test_what_two_interfaces_report_counts_once():
@@ -78,7 +80,9 @@ def test_google_tells_a_flow_inside_a_vpc_twice_and_it_counts_once(listed):
     entries = [entry(), entry(reporter="DEST"), entry(**REVERSED), entry(**REVERSED, reporter="DEST")]
     text = json.dumps(entries, indent=2) if listed else "".join(json.dumps(each) + "\n" for each in entries)
     table, understood = read(text)
-    assert rows(table, "src_port", "dst_port", "bytes_out", "bytes_in", "start_time") == [(40000, 5432, 1776, 900, 1700000000.123456)]
+    assert rows(table, "src_port", "dst_port", "bytes_out", "bytes_in", "start_time") == [
+        (40000, 5432, 1776, 900, 1700000000.123456)
+    ]
     assert understood.format.sampled
     assert understood.counts.dropped == {"record that a second interface or end reports, too": 2}
 
@@ -108,10 +112,20 @@ def test_the_pieces_of_azures_flows_are_put_together():
     ))  # fmt: skip
     assert understood.format.sensor == "azure-vnet"
     found = {row["dst_port"]: row for row in rows(table)}
-    assert (found[443]["bytes_out"], found[443]["bytes_in"], found[443]["packets_out"], found[443]["state"]) == (767, 1580, 3, "BE")
+    assert (found[443]["bytes_out"], found[443]["bytes_in"], found[443]["packets_out"], found[443]["state"]) == (
+        767,
+        1580,
+        3,
+        "BE",
+    )
     assert (found[443]["start_time"], found[443]["duration_seconds"]) == (1663146003.599, 0.007)
     assert (found[22]["allowed"], found[22]["outcome"]) == (False, "refused")
-    assert (found[23]["bytes_out"], found[23]["bytes_in"], found[23]["duration_seconds"], found[23]["state"]) == (160, 132, 600.0, "BC")
+    assert (found[23]["bytes_out"], found[23]["bytes_in"], found[23]["duration_seconds"], found[23]["state"]) == (
+        160,
+        132,
+        600.0,
+        "BC",
+    )
 
 
 def test_security_group_logs_of_version_2():
@@ -128,6 +142,12 @@ def test_security_group_logs_of_version_2():
 
 
 def test_version_1_of_azure_has_no_bytes_and_is_refused():
-    text = json.dumps({"records": [{"properties": {"flows": [{"flows": [{"flowTuples": ["1487282421,1.2.3.4,10.0.0.4,1,2,T,I,A"]}]}]}}]})
+    text = json.dumps(
+        {
+            "records": [
+                {"properties": {"flows": [{"flows": [{"flowTuples": ["1487282421,1.2.3.4,10.0.0.4,1,2,T,I,A"]}]}]}}
+            ]
+        }
+    )
     with pytest.raises(DataError, match="version 1, which have no bytes"):
         read(text)

@@ -18,18 +18,27 @@ NEW_HEAD = "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,byt
 
 def old(start: str = "22:13:20", td: str = "3.425", sa: str = "192.168.2.1", da: str = "192.168.2.16", sp: int = 51529,
         dp: int = 22, pr: str = "TCP", flg: str = "CE.AP.SF", packets: str = "88", size: str = "87529") -> str:  # fmt: skip
-    return f"2023-11-14 {start},2023-11-14 22:13:24,{td},{sa},{da},{sp},{dp},{pr},{flg},0,0,{packets},{size},0,0,{_REST}"
+    return (
+        f"2023-11-14 {start},2023-11-14 22:13:24,{td},{sa},{da},{sp},{dp},{pr},{flg},0,0,{packets},{size},0,0,{_REST}"
+    )
 
 
 def answer(**changes: str) -> str:
-    return old(sa="192.168.2.16", da="192.168.2.1", sp=22, dp=51529, flg=".E.AP.SF", packets="46", size="4322", **changes)
+    return old(
+        sa="192.168.2.16", da="192.168.2.1", sp=22, dp=51529, flg=".E.AP.SF", packets="46", size="4322", **changes
+    )
 
 
 def test_both_directions_are_one_flow_of_whoever_serves_the_lower_port():
     for text in (old() + answer(), answer() + old()):
         table, understood = read(OLD_HEAD + text + SUMMARY)
         found = rows(table)[0]
-        assert (found["src_ip"], found["dst_port"], found["bytes_out"], found["bytes_in"]) == ("192.168.2.1", 22, 87529, 4322)
+        assert (found["src_ip"], found["dst_port"], found["bytes_out"], found["bytes_in"]) == (
+            "192.168.2.1",
+            22,
+            87529,
+            4322,
+        )
         assert (found["packets_out"], found["packets_in"], found["outcome"]) == (88, 46, "closed")
         assert (found["start_time"], found["duration_seconds"]) == (1700000000.0, 3.425)
         assert (understood.pairs.records, understood.pairs.paired, understood.format.sensor) == (2, 2, "netflow")
@@ -91,7 +100,9 @@ def test_json_says_the_same_as_csv_one_a_line_or_in_a_list():
     wanted = rows(csv.drop_columns(["line"]))
     assert rows(read("".join(json.dumps(each) + "\n" for each in records))[0].drop_columns(["line"])) == wanted
     assert rows(read(json.dumps(records, indent=1))[0].drop_columns(["line"])) == wanted
-    assert rows(read("[\nNo matching flows\n]\n" + json.dumps(records, indent="\t"))[0].drop_columns(["line"])) == wanted
+    assert (
+        rows(read("[\nNo matching flows\n]\n" + json.dumps(records, indent="\t"))[0].drop_columns(["line"])) == wanted
+    )
 
 
 def test_bytes_that_repeat_the_packets_are_not_believed():

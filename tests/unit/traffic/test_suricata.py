@@ -34,7 +34,12 @@ def test_a_flow_event_is_a_flow_and_its_bytes_are_those_of_ip():
     found = rows(table)[0]
     assert (found["start_time"], found["duration_seconds"]) == (1700000000.123456, 1.5)
     assert (found["bytes_out"], found["bytes_in"]) == (242 - 3 * 14, 148 - 2 * 14)
-    assert (found["protocol"], found["service"], found["uid"], found["outcome"]) == ("tcp", "smb", "2232403389523415", "closed")
+    assert (found["protocol"], found["service"], found["uid"], found["outcome"]) == (
+        "tcp",
+        "smb",
+        "2232403389523415",
+        "closed",
+    )
 
 
 def test_vlan_tags_are_no_ip_bytes():
@@ -48,14 +53,22 @@ def test_bytes_without_a_link_layer_stay_as_they_are():
 
 
 def test_icmp_has_type_and_code_for_ports():
-    table, _ = read(event(proto="IPv6-ICMP", icmp_type=135, icmp_code=0, src_port=None, dest_port=None, tcp=None, app_proto="failed"))
+    table, _ = read(
+        event(
+            proto="IPv6-ICMP", icmp_type=135, icmp_code=0, src_port=None, dest_port=None, tcp=None, app_proto="failed"
+        )
+    )
     assert rows(table, "protocol", "src_port", "dst_port", "service") == [("ipv6-icmp", 135, 0, None)]
 
 
 def test_what_became_of_a_flow():
-    cases = {
+    cases: dict[str, dict[str, object]] = {
         "refused": {"tcp": {"tcp_flags_ts": "02", "tcp_flags_tc": "14"}},
-        "unanswered": {"tcp": {"tcp_flags_ts": "02", "tcp_flags_tc": "00"}, "flow__pkts_toclient": 0, "flow__bytes_toclient": 0},
+        "unanswered": {
+            "tcp": {"tcp_flags_ts": "02", "tcp_flags_tc": "00"},
+            "flow__pkts_toclient": 0,
+            "flow__bytes_toclient": 0,
+        },
         "half_open": {"tcp": {"tcp_flags_ts": "06", "tcp_flags_tc": "12"}},
         "reset": {"tcp": {"tcp_flags_ts": "1e", "tcp_flags_tc": "1a"}},
         "established": {"tcp": {"tcp_flags_ts": "1a", "tcp_flags_tc": "1a"}},

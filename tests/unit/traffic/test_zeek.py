@@ -47,8 +47,7 @@ record = st.tuples(
 @given(st.lists(record, min_size=1, max_size=20), st.sampled_from(["dotted", "nested", "underscored"]))
 def test_any_log_is_the_same_as_tsv_and_as_json(records, spelling):
     made = [
-        [f"{at // 10**6}.{at % 10**6:06}", f"C{number}", source, str(port), "10.0.0.9", "80", "tcp", service]
-        + ["-" if lasted is None else f"{lasted // 10**6}.{lasted % 10**6:06}", "1", "2", state, "T", "0", "S", "3", str(size), "4", "5", "-"]
+        [f"{at // 10 ** 6}.{at % 10 ** 6:06}", f"C{number}", source, str(port), "10.0.0.9", "80", "tcp", service, "-" if lasted is None else f"{lasted // 10 ** 6}.{lasted % 10 ** 6:06}", "1", "2", state, "T", "0", "S", "3", str(size), "4", "5", "-"]
         for number, (at, port, service, lasted, state, size, source) in enumerate(records)
     ]  # fmt: skip
     assert same(read(tsv(*made))[0], read(as_json(*made, spelling=spelling))[0])

@@ -2,13 +2,94 @@
 
 import json
 
-FIELDS = (
-    "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state local_orig "
-    "missed_bytes history orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes tunnel_parents"
-).split()
-WEB = "1700000000.123456 C1 10.0.0.5 51012 192.0.2.7 443 tcp ssl 1.500000 601 38393 SF T 0 ShADadFf 22 1489 31 39641 (empty)".split()
-SYN = "1700000001.000000 C2 10.0.0.5 51013 10.0.0.9 445 tcp - - - - S0 T 0 S 1 60 0 0 -".split()
-PING = "1700000002.500000 C3 10.0.0.5 8 10.0.0.9 0 icmp - 0.001000 56 56 OTH T 0 - 1 84 1 84 -".split()
+FIELDS = [
+    "ts",
+    "uid",
+    "id.orig_h",
+    "id.orig_p",
+    "id.resp_h",
+    "id.resp_p",
+    "proto",
+    "service",
+    "duration",
+    "orig_bytes",
+    "resp_bytes",
+    "conn_state",
+    "local_orig",
+    "missed_bytes",
+    "history",
+    "orig_pkts",
+    "orig_ip_bytes",
+    "resp_pkts",
+    "resp_ip_bytes",
+    "tunnel_parents",
+]
+WEB = [
+    "1700000000.123456",
+    "C1",
+    "10.0.0.5",
+    "51012",
+    "192.0.2.7",
+    "443",
+    "tcp",
+    "ssl",
+    "1.500000",
+    "601",
+    "38393",
+    "SF",
+    "T",
+    "0",
+    "ShADadFf",
+    "22",
+    "1489",
+    "31",
+    "39641",
+    "(empty)",
+]
+SYN = [
+    "1700000001.000000",
+    "C2",
+    "10.0.0.5",
+    "51013",
+    "10.0.0.9",
+    "445",
+    "tcp",
+    "-",
+    "-",
+    "-",
+    "-",
+    "S0",
+    "T",
+    "0",
+    "S",
+    "1",
+    "60",
+    "0",
+    "0",
+    "-",
+]
+PING = [
+    "1700000002.500000",
+    "C3",
+    "10.0.0.5",
+    "8",
+    "10.0.0.9",
+    "0",
+    "icmp",
+    "-",
+    "0.001000",
+    "56",
+    "56",
+    "OTH",
+    "T",
+    "0",
+    "-",
+    "1",
+    "84",
+    "1",
+    "84",
+    "-",
+]
 
 
 def tsv(*records: list[str], fields: list[str] = FIELDS, head: str = "", path: str = "conn", close: bool = True) -> str:
@@ -21,7 +102,9 @@ def tsv(*records: list[str], fields: list[str] = FIELDS, head: str = "", path: s
     return "\n".join([*lines, ""])
 
 
-def as_json(*records: list[str], fields: list[str] = FIELDS, spelling: str = "dotted", iso: bool = False, **more: str) -> str:
+def as_json(
+    *records: list[str], fields: list[str] = FIELDS, spelling: str = "dotted", iso: bool = False, **more: str
+) -> str:
     """The same records as Zeek writes them in JSON."""
     return "".join(json.dumps(_object(record, fields, spelling, iso) | more) + "\n" for record in records)
 
