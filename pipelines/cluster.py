@@ -1,5 +1,6 @@
-"""What a cluster is told of each stage: resources, time, retries, the object store, and how its pod is locked down.
+"""What a cluster is told of each stage: resources, time, the object store, and how its pod is locked down.
 
+Whether a task is started again is left to the cluster: docs/decisions/second-attempts.md.
 Local runners know the limits and leave the rest to whoever starts them.
 """
 
@@ -30,15 +31,12 @@ _HOUR = 3600
 class Needs:
     """What one stage needs. Memory and processors: request, then limit.
 
-    `hours` is what it may take at the most, image pull included. `again`: started once more when it failed. The back
-    end cannot tell a memory kill from a user's error, so that is only for stages that harm nothing by repeating and
-    that tell a user's error early.
+    `hours` is what one attempt may take at the most, image pull included.
     """
 
     memory: tuple[str, str]
     processors: tuple[str, str]
     hours: float
-    again: bool
     store: bool = False
     signs: bool = False
 
@@ -50,19 +48,16 @@ _SMALL = ("32Mi", "512Mi")
 _ONE = ("0.1", "1")
 _TWO = ("0.5", "2")
 NEEDS = {
-    # Most users' errors end here: they are told at once.
-    "prepare": Needs(_SMALL, _ONE, hours=1, again=False, store=True),
-    # Bad data may show after hours of reading.
-    "ingest": Needs(("256Mi", "1Gi"), _TWO, hours=12, again=False, store=True),
-    "validate": Needs(_SMALL, _ONE, hours=1, again=True),
-    "train": Needs(("768Mi", "4Gi"), _TWO, hours=24, again=True),
+    "prepare": Needs(_SMALL, _ONE, hours=1, store=True),
+    "ingest": Needs(("256Mi", "1Gi"), _TWO, hours=12, store=True),
+    "validate": Needs(_SMALL, _ONE, hours=1),
+    "train": Needs(("768Mi", "4Gi"), _TWO, hours=24),
     # Reads the champion.
-    "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, again=True, store=True),
-    # The same run and task register once, however often.
-    "register": Needs(_SMALL, _ONE, hours=1, again=True, store=True, signs=True),
+    "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
+    "register": Needs(_SMALL, _ONE, hours=1, store=True, signs=True),
+    # Of the pipeline that checks an installation.
+    "check": Needs(_SMALL, _ONE, hours=0.25, store=True),
 }
-# The minute that an object store may take to come back: KFP's launcher does not wait for it.
-_WAIT_SECONDS = 60
 
 
 def settle(stage: str, task: dsl.PipelineTask, object_store: str) -> None:
@@ -77,13 +72,7 @@ def settle(stage: str, task: dsl.PipelineTask, object_store: str) -> None:
     needs = NEEDS[stage]
     task.set_memory_request(needs.memory[0]).set_memory_limit(needs.memory[1])
     task.set_cpu_request(needs.processors[0]).set_cpu_limit(needs.processors[1])
-    seconds = int(needs.hours * _HOUR)
-    kubernetes.set_timeout(task, seconds)
-    if needs.again:
-        # Argo gives the second attempt up when so much time has passed since the first began: left at its default of
-        # an hour, a training of two would not be repeated.
-        both = f"{2 * seconds + _WAIT_SECONDS}s"
-        task.set_retry(1, backoff_duration=f"{_WAIT_SECONDS}s", backoff_factor=1, backoff_max_duration=both)
+    kubernetes.set_timeout(task, int(needs.hours * _HOUR))
     # Tags are digests of what is in the image: one that is there is the right one.
     kubernetes.set_image_pull_policy(task, "IfNotPresent")
     # All else that Pod Security `restricted` asks for is the back end's own doing.

@@ -1,10 +1,13 @@
 """Compile the pipelines into the YAML files that the package carries: `python -m pipelines.compile [FOLDER]`."""
 
+import ast
+import re
 import sys
 from pathlib import Path
 
 from kfp import compiler
 
+from pipelines.doctor import doctor
 from pipelines.training import training
 
 COMPILED = Path(__file__).resolve().parents[1] / "components" / "netanomaly" / "compiled"
@@ -12,7 +15,19 @@ COMPILED = Path(__file__).resolve().parents[1] / "components" / "netanomaly" / "
 
 def compile_all(folder: Path) -> None:
     """Write every pipeline's YAML into a folder."""
-    compiler.Compiler().compile(training, str(folder / "training.yaml"))
+    for name, pipeline in {"training": training, "doctor": doctor}.items():
+        path = folder / f"{name}.yaml"
+        compiler.Compiler().compile(pipeline, str(path))
+        path.write_text(_in_order(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _in_order(text: str) -> str:
+    """With the fields of defaults in the head's comment in an order: kfp writes them in another at each call."""
+
+    def sorted_fields(found: re.Match[str]) -> str:
+        return f"[Default: {dict(sorted(ast.literal_eval(found[2]).items()))}]"
+
+    return re.sub(r"(?m)(?<=^#)(.*)\[Default: (\{.*\})\]$", lambda found: found[1] + sorted_fields(found), text)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,31 @@ from netanomaly.stages.validate.component import validate
 
 from pipelines.cluster import OBJECT_STORE, settle
 
+# The run form shows names and defaults alone: the default is an example to write over, the description the rest.
+EXAMPLE = {
+    "model_name": "office",
+    "data_source": "s3://netanomaly/data/flows.csv",
+    "registry": "s3://netanomaly/registry",
+    "alert_budget": 0.001,
+}
+_DESCRIPTION = """\
+Ingest traffic records, check them, train a detector, evaluate it and register it as a new version.
+
+Parameters of a run:
+- configuration: what to do, a JSON object; model_name, data_source and registry, all else has defaults
+- data_source, evaluation_data_source, model_name, model_version, registry: over the configuration's field of the name;
+  empty: as there
+- object_store: the Secret and the ConfigMap of the object store, in the run's namespace
+"""
+
 
 @dsl.pipeline(
     name="netanomaly-training",
     display_name="Train a network anomaly detector",
-    description="Ingest traffic records, check them, train a detector, evaluate it and register it as a new version.",
+    description=_DESCRIPTION,
 )
 def training(
-    configuration: dict,
+    configuration: dict = EXAMPLE,
     data_source: str = "",
     evaluation_data_source: str = "",
     model_name: str = "",

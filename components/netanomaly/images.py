@@ -18,9 +18,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from netanomaly import __version__
+from netanomaly.errors import InputError
 
 DEFAULT_PREFIX = "netanomaly"
 STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "register")
+
+# https://github.com/distribution/reference: a host with an optional port, and names in small letters.
+_NAME = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_HOST = r"(?:localhost|(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+|[A-Za-z0-9-]+(?=:)|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_PREFIX = re.compile(rf"(?:{_HOST}|{_NAME})(?:/{_NAME})*")
 
 _PACKAGE = Path(__file__).resolve().parent
 # Relative to the checkout: what else goes into every image, or decides how it is made.
@@ -28,7 +34,7 @@ _RECIPE = ("images/stage.Dockerfile", "images/install.py", "images/sbom.py", "im
 # Of the package: for people's machines, not for images.
 # Of another stage's folder, in the image of prepare: what it is told.
 _TOLD = frozenset({"__init__.py", "settings.py"})
-_NOT_IN_IMAGES = frozenset({"cli", "cluster", "runners", "compiled", "images.py", "__pycache__"})
+_NOT_IN_IMAGES = frozenset({"cli", "cluster", "command.py", "runners", "compiled", "images.py", "__pycache__"})
 
 
 def image(stage: str) -> str:
@@ -46,9 +52,28 @@ def reference(stage: str, prefix: str = DEFAULT_PREFIX) -> str:
     """The image of a stage as it can be pulled, e.g. `registry.example.org/team/train:0.1.0-3f9c2e1b7a04`.
 
     With its digest where `make push` has noted one. Outside a checkout the tag is the version alone.
+
+    Raises:
+        InputError: The prefix cannot be part of an image's name.
     """
-    name = f"{prefix.rstrip('/')}/{stage}:{tag(stage)}"
+    prefix = prefix.rstrip("/")
+    if not _PREFIX.fullmatch(prefix):
+        raise InputError(
+            f"image prefix {prefix!r} cannot begin an image's name; write a registry and a repository in small letters, "
+            "e.g. registry.example.org/team"
+        )
+    name = f"{prefix}/{stage}:{tag(stage)}"
     return pushed().get(name, name)
+
+
+def unpushed(prefix: str) -> str:
+    """What a person should know who names images by this prefix on a cluster; empty where there is nothing to say."""
+    if prefix.rstrip("/") != DEFAULT_PREFIX:
+        return ""
+    return (
+        f"images are called {DEFAULT_PREFIX}/..., which no registry has: a cluster runs them only where they were loaded "
+        "into it (make kind-load); make push and --image-prefix (NETANOMALY_IMAGE_PREFIX) name a registry"
+    )
 
 
 def resolved(pipeline: str, prefix: str = DEFAULT_PREFIX) -> str:

@@ -72,7 +72,13 @@ def main() -> None:
             continue
         from tests.bench.quality_data import load, load_normal
 
-        data = load(name, given.data, seed) if what == "quality" else load_normal(given.data)
+        try:
+            data = load(name, given.data, seed) if what == "quality" else load_normal(given.data)
+        except OSError as error:
+            parser.error(
+                f"{name} needs {error.filename or given.data}: {error.strerror or error}; name the folder of the data "
+                "sets (make bench-quality BENCH_DATA=...), or others with --sets"
+            )
         for key in missing:
             if time.monotonic() > deadline:
                 raise SystemExit("time is up; the same command goes on from here")

@@ -131,7 +131,8 @@ def _filled(uri: str, model: str, versions: int, *, records: bool = False) -> No
             part = part[:-128]
         segments.append(sealing._write(store, model, part))
     head = msgspec.structs.replace(head, segments=segments, tail=tail)
-    assert heads.swap(store, heads.find(store, model), head)
+    belief = locate(uri).belief
+    assert heads.swap(store, heads.find(store, model, belief), head, belief)
     assert not records or open_registry(uri).publish()
 
 
@@ -145,7 +146,7 @@ def _recorded(store, model: str, entry: Entry) -> Entry:
         metrics={"roc_auc": 0.9},
         artifact=File(documents.artifact_key(model, entry.record, "model.joblib"), entry.record, 20_000),
     )
-    data = documents.canonical(record)
+    data = documents.encode_record(record)
     store.put_new(documents.record_key(model, entry.key), data)
     return msgspec.structs.replace(entry, record=documents.digest(data))
 

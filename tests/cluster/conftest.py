@@ -19,8 +19,14 @@ Command = Callable[..., Ended]
 
 
 @pytest.fixture
-def standin() -> Iterator[StandIn]:
-    with serve(StandIn()) as served:
+def through() -> str:
+    """Whose address is given: the API's, or the UI's."""
+    return "api"
+
+
+@pytest.fixture
+def standin(through: str) -> Iterator[StandIn]:
+    with serve(StandIn(), ui=through == "ui") as served:
         yield served
 
 
@@ -62,7 +68,8 @@ def here(standin: StandIn) -> Command:
 
     def here(*arguments: str | Path, host: str = "") -> Ended:
         out, err = io.StringIO(), io.StringIO()
-        words = ["netanomaly", *map(str, _patient(*arguments)), "--host", host or standin.url]
+        option = "--kfp" if arguments[0] == "doctor" else "--host"
+        words = ["netanomaly", *map(str, _patient(*arguments)), option, host or standin.url]
         with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(err):
             try:
                 cli.main()

@@ -3,6 +3,7 @@
 `test_standin.py` puts every recorded request to it. What goes wrong on the way is in `standin_http.py`.
 """
 
+import base64
 import json
 import re
 import threading
@@ -33,8 +34,12 @@ class Answer(Exception):
 @dataclass
 class StandIn:
     url: str = ""
+    """The address that is given out: the API's, or that of the UI's server before it."""
     multi_user: bool = False
     tag_name: str = "unknown"
+    policy: str = "OnError"
+    """What stock 2.17.0 has for every task in `workflow-controller-configmap`; "" is what older ones have: nothing."""
+    archives_logs: bool = True
     token: str | None = None
     cookie: str | None = None
     fates: dict[str, Fate] = field(default_factory=dict)
@@ -51,6 +56,8 @@ class StandIn:
     stepping: bool = True
     on_run: Callable[[Run], Any] = lambda _: None
     """Called with a run that is looked at, before the answer."""
+    on_list: Callable[[], Any] = lambda: None
+    """Called before runs are listed."""
 
     def __post_init__(self) -> None:
         about = "All runs created without specifying an experiment will be grouped here."
@@ -159,10 +166,21 @@ class StandIn:
                     f"input parameter {name} requires type {kind}, but the parameter value is not of {word} value type"
                 )
                 raise error(400, 3, invalid, text)
-        run = Run(body, list(waves(spec["root"]["dag"]["tasks"])), dict(self.fates))
-        self.runs[run.id] = run
+        run = self._started(body, spec)
         self.experiments[body["experiment_id"]]["last_run_created_at"] = now()
         return run.document()
+
+    def _started(self, body: dict, spec: dict, recurring: str | None = None) -> Run:
+        tasks = list(waves(spec["root"]["dag"]["tasks"]))
+        run = Run(body, tasks, dict(self.fates), self.policy, recurring)
+        self.runs[run.id] = run
+        return run
+
+    def fire(self, key: str) -> Run:
+        """The run that a recurring run makes when its time has come."""
+        recurring = self.recurring[key]
+        spec = self._referenced(recurring["pipeline_version_reference"], "")
+        return self._started({**recurring, "display_name": f"{recurring['display_name']}-run"}, spec, key)
 
     def _referenced(self, reference: dict, failed: str) -> dict:
         key = reference["pipeline_version_id"]
@@ -188,12 +206,18 @@ class StandIn:
         return run.document()
 
     def list_runs(self, query: dict, body: dict) -> dict:
+        self.on_list()
         found = [run.document() for run in self.runs.values()]
         if "experiment_id" in query:
             found = [run for run in found if run["experiment_id"] == query["experiment_id"]]
+        if query.get("sort_by", "").endswith("desc"):
+            found.reverse()
         return page(query, "runs", found, ("display_name", "name"))
 
     def terminate_run(self, query: dict, body: dict, key: str) -> dict:
+        if self.runs[key].orphan:
+            text = f"Failed to terminate a run: workflows.argoproj.io {self.runs[key].workflow} not found"
+            raise error(500, 13, f"InternalServerError: {text}", "Internal Server Error", wrapped=False)
         self.runs[key].canceled = True
         return {}
 
@@ -211,6 +235,13 @@ class StandIn:
         # An error, under status 200 and as plain text.
         text = f"BadRequestError: Failed to read logs for run {key}: NoSuchKey: The specified key does not exist."
         return json.dumps({"error_message": text, "error_details": text})
+
+    def archived_log(self, query: dict, body: dict, key: str, node: str) -> dict:
+        found = self.runs[key].logs.get(node)
+        if found is None or not self.archives_logs:
+            text = f"artifact runs/{key}/nodes/{node}/artifacts/main-logs not found"
+            raise error(404, 5, "Failed to read artifact: ResourceNotFoundError: ", text)
+        return {"data": base64.b64encode(found.encode()).decode()} if found else {}
 
     # Recurring runs: two of a name are taken without a word.
 
@@ -252,6 +283,9 @@ class StandIn:
     def delete_recurring(self, query: dict, body: dict, key: str) -> dict:
         self.get_recurring(query, body, key)
         del self.recurring[key]
+        for run in self.runs.values():
+            # Kubernetes deletes the workflow that it owns, and nobody tells the run.
+            run.orphan = run.orphan or (run.recurring == key and not run.ended)
         return {}
 
     def health(self, query: dict, body: dict) -> dict:
@@ -290,6 +324,7 @@ _ROUTES: list[tuple[str, str, str]] = [
     ("POST", rf"{API}/runs/{_ID}:terminate", "terminate_run"),
     ("POST", rf"{API}/runs/{_ID}:archive", "archive_run"),
     ("GET", rf"/apis/v1alpha1/runs/{_ID}/nodes/([^/]+)/log", "log"),
+    ("GET", rf"{API}/runs/{_ID}/nodes/([^/]+)/artifacts/main-logs:read", "archived_log"),
     ("POST", rf"{API}/recurringruns", "create_recurring"),
     ("GET", rf"{API}/recurringruns", "list_recurring"),
     ("GET", rf"{API}/recurringruns/{_ID}", "get_recurring"),

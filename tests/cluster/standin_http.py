@@ -14,10 +14,14 @@ from tests.cluster.standin import Answer, StandIn, error
 LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Log in to Dex</title></head><body><form></form></body></html>"
 
 
+# All that the UI's server lets through to the API.
+_FORWARDED = ("/apis/v1beta1/", "/apis/v2beta1/")
+
+
 @contextmanager
-def serve(standin: StandIn) -> Iterator[StandIn]:
-    """The stand-in on a port of this machine."""
-    server = _Server(("127.0.0.1", 0), _handler(standin))
+def serve(standin: StandIn, *, ui: bool = False) -> Iterator[StandIn]:
+    """The stand-in on a port of this machine; `ui`: as the UI's server, the dashboard and a port-forward to it show it."""
+    server = _Server(("127.0.0.1", 0), _handler(standin, ui))
     standin.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -36,7 +40,7 @@ class _Server(ThreadingHTTPServer):
         """Whoever asked did not wait for the answer."""
 
 
-def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
+def _handler(standin: StandIn, ui: bool) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self._respond()
@@ -52,6 +56,11 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
                 (self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
             )
             if not self._signed_in():
+                return
+            if ui and not self.path.startswith(_FORWARDED):
+                self._send(
+                    404, f"<!DOCTYPE html><html><body><pre>Cannot GET {self.path}</pre></body></html>", "text/html"
+                )
                 return
             fault = next((fault for fault in standin.faults if fault.strikes(self.command, self.path)), None)
             kind = fault.kind if fault else ""

@@ -30,6 +30,10 @@ class Fate:
     """Attempts before it, where the stage may be tried again."""
     cached: bool = False
     log_kept: bool = True
+    looks: int = 1
+    """How many looks it lasts; from the second on its pod is shown as running."""
+    starts: bool = True
+    """Whether its pod ever starts: an image that cannot be pulled, a quota that is used up."""
 
 
 @dataclass
@@ -39,6 +43,11 @@ class Run:
     request: dict[str, Any]
     waves: list[list[str]]
     fates: dict[str, Fate]
+    policy: str = ""
+    """The server's own for every task, as stock 2.17.0 has `OnError`: each node then hangs below one of its name."""
+    recurring: str | None = None
+    orphan: bool = False
+    """Its workflow is gone, with the recurring run that made it: it stays as it is for ever."""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     step: int = 0
     canceled: bool = False
@@ -47,6 +56,8 @@ class Run:
     history: list[dict[str, str]] = field(default_factory=list)
     state: str = "PENDING"
     finished_at: str = NEVER
+    first_pods: dict[str, str] = field(default_factory=dict)
+    """Pods of first attempts that were seen to fail while the stage went on."""
     _wave: int = 0
     _phase: int = 0
 
@@ -61,12 +72,14 @@ class Run:
 
     def take_step(self) -> None:
         """Go on as far as a real run goes between two looks."""
-        if self.state in ("SUCCEEDED", "FAILED", "CANCELED"):
+        if self.ended or self.orphan:
             return
         self.step += 1
         if self.canceled:
             if self.state == "CANCELING":
-                self.become("CANCELED")
+                # Only its history tells it from one that failed.
+                self._break_off()
+                self.become("FAILED")
             else:
                 self.become("CANCELING")
         elif self.step == 1:
@@ -81,6 +94,10 @@ class Run:
             self._start_executors()
         else:
             self._end_wave()
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("SUCCEEDED", "FAILED", "CANCELED")
 
     def document(self) -> dict[str, Any]:
         """As the server answers."""
@@ -98,16 +115,37 @@ class Run:
             answer["runtime_config"] = self.request["runtime_config"]
         answer |= {"service_account": "pipeline-runner", "created_at": at, "scheduled_at": at}
         answer |= {"finished_at": self.finished_at, "state": self.state}
+        if self.recurring:
+            answer["recurring_run_id"] = self.recurring
         if self.tasks:
             # In the order of ids, that is in none.
-            answer["run_details"] = {"task_details": sorted(self.tasks.values(), key=lambda task: task["task_id"])}
+            found = [*self.tasks.values(), *self._nameless()]
+            answer["run_details"] = {"task_details": sorted(found, key=lambda task: task["task_id"])}
         return answer | {"state_history": self.history, "plugins_output": _PLUGINS}
 
     def become(self, state: str) -> None:
         self.state = state
         self.history.append({"update_time": self.now, "state": state})
-        if state in ("SUCCEEDED", "FAILED", "CANCELED"):
+        if self.ended:
             self.finished_at = self.now
+
+    def _nameless(self) -> list[dict[str, Any]]:
+        """Entries of a server with a policy of its own that say nothing but an execution's number."""
+        if not self.policy:
+            return []
+        at = f"{self.created:%Y-%m-%dT%H:%M:%SZ}"
+        stages = [stage for stage in itertools.chain(*self.waves) if stage in self.tasks]
+        return [
+            {
+                "run_id": self.id,
+                "task_id": str(uuid.uuid5(uuid.UUID(self.id), stage)),
+                "create_time": at,
+                "start_time": NEVER,
+                "end_time": NEVER,
+                "execution_id": str(number),
+            }
+            for number, stage in enumerate(stages, 1)
+        ]
 
     def _begin(self, key: str, state: str, name: str | None = None) -> dict[str, Any]:
         task = {
@@ -121,7 +159,15 @@ class Run:
             "state_history": [{"update_time": self.now, "state": state}],
         }
         self.tasks[key] = task
+        if self.policy and state not in ("", "SKIPPED") and not key.endswith(")") and key != self.workflow:
+            self._begin(f"{key}(0)", state, name=f"{name or key}(0)")
+            task["child_tasks"] = [{"pod_name": self._node()}]
         return task
+
+    def _tell(self, task: dict[str, Any], state: str) -> None:
+        if task["state"] != state:
+            task["state"] = state
+            task["state_history"].append({"update_time": self.now, "state": state})
 
     def _end(self, key: str, state: str, *children: str) -> None:
         task = self.tasks[key]
@@ -129,6 +175,14 @@ class Run:
         task["state_history"].append({"update_time": self.now, "state": state})
         if children:
             task["child_tasks"] = [{"pod_name": child} for child in children]
+        if self.policy and f"{key}(0)" in self.tasks:
+            self._end(f"{key}(0)", state)
+
+    def _break_off(self) -> None:
+        for task in self.tasks.values():
+            if task["end_time"] == NOT_YET:
+                task["end_time"] = self.now
+                self._tell(task, "FAILED")
 
     def _leave_out(self, key: str) -> None:
         """What is left out has no state at all."""
@@ -152,6 +206,12 @@ class Run:
 
     def _end_wave(self) -> None:
         stages = self.waves[self._wave]
+        if any(not self._fate(stage).starts for stage in stages):
+            return
+        if self._phase <= max(self._fate(stage).looks for stage in stages):
+            self._phase += 1
+            self._show_running(stages)
+            return
         for stage in stages:
             self._end_stage(stage, self._fate(stage))
         self._wave, self._phase = self._wave + 1, 0
@@ -164,6 +224,26 @@ class Run:
             self._finish("SUCCEEDED")
         else:
             self._start_drivers()
+
+    def _show_running(self, stages: list[str]) -> None:
+        for stage in stages:
+            fate = self._fate(stage)
+            for key in (f"{stage}/executor", f"{stage}/executor(0)"):
+                if key in self.tasks and not fate.cached:
+                    self._tell(self.tasks[key], "RUNNING")
+            if fate.earlier and stage not in self.first_pods:
+                self._end_first_attempt(stage, fate.earlier[0])
+
+    def _end_first_attempt(self, stage: str, attempt: Fate) -> None:
+        """One that another follows: seen while the stage goes on."""
+        key, pod = f"{stage}/executor(0)", self._node()
+        if key not in self.tasks:
+            self._begin(key, "PENDING", name="executor(0)")
+        self._end(key, "FAILED")
+        if attempt.log_kept:
+            self.logs[pod] = self._log(stage, attempt, 0)
+        self.tasks[f"{stage}/executor"]["child_tasks"] = [{"pod_name": pod}]
+        self.first_pods[stage] = pod
 
     def _finish(self, state: str) -> None:
         self._end("root", state)
@@ -179,10 +259,11 @@ class Run:
             return
         attempts = (*fate.earlier, fate)
         pods = [self._node() for _ in attempts]
+        pods[0] = self.first_pods.get(stage, pods[0])
         for number, attempt in enumerate(attempts):
             if attempt.log_kept:
                 self.logs[pods[number]] = self._log(stage, attempt, number)
-        if not fate.earlier:
+        if not fate.earlier and not self.policy:
             # Nothing may be tried again: the executor is the pod, and hangs below its stage.
             self._end(f"{stage}/executor", state)
             self._end(stage, state, *pods)
@@ -190,8 +271,9 @@ class Run:
         self._end(stage, state, self._node())
         self._end(f"{stage}/executor", state, *sorted(pods, reverse=True))
         for number in range(len(attempts)):
-            self._begin(f"{stage}/executor({number})", "PENDING", name=f"executor({number})")
-            self._end(f"{stage}/executor({number})", state)
+            if f"{stage}/executor({number})" not in self.tasks:
+                self._begin(f"{stage}/executor({number})", "PENDING", name=f"executor({number})")
+            self._end(f"{stage}/executor({number})", state if number == len(attempts) - 1 else "FAILED")
 
     def _log(self, stage: str, fate: Fate, attempt: int) -> str:
         moment = self.created + timedelta(seconds=self.step * _SECONDS_OF_A_STEP + attempt)

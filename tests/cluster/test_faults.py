@@ -74,7 +74,7 @@ def test_a_version_that_was_deleted_meanwhile_is_the_users_to_mend(standin):
     server = connect(Access(standin.url)).server
     version = Version("0", "00000000-0000-0000-0000-000000000000", "gone", created=False)
     with pytest.raises(NotFound, match="PipelineVersion 0000"):
-        runs.create(server, "office", next(iter(standin.experiments)), version, {}, seconds_between_looks=0.01)
+        runs.create(server, "office", next(iter(standin.experiments)), version.of_run, {}, seconds_between_looks=0.01)
     assert standin.requests("POST", RUNS) == 1
 
 

@@ -169,3 +169,92 @@ def test_the_next_times_are_those_of_the_zone(standin, configuration, here):
     assert [(moment.hour, moment.minute) for moment in moments] == [(9, 0), (9, 20), (9, 40)]
     assert all(moment.isoweekday() <= 5 for moment in moments)
     assert json.dumps(ended.json["next"]) == json.dumps(sorted(ended.json["next"]))
+
+
+def fired(standin):
+    """The one recurring run's run, which is going."""
+    (key,) = standin.recurring
+    run = standin.fire(key)
+    for _ in range(4):
+        run.take_step()
+    return run
+
+
+def end(run):
+    while not run.ended:
+        run.take_step()
+
+
+def test_removing_a_schedule_lets_its_run_end_and_the_same_command_again_removes_it(standin, configuration, here):
+    """Kubernetes deletes a run's workflow with the recurring run that it belongs to."""
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    run = fired(standin)
+    ended = here("schedule", configuration, "--remove")
+    assert ended.code == 0
+    assert f"office switched off; run {run.id} goes on" in ended.stdout
+    (left,) = standin.recurring.values()
+    assert left["status"] == "DISABLED"
+    document = here("schedule", configuration, "--remove", "--json").json
+    assert (document["state"], document["left"][0]["runs"]) == ("switched off", [run.id])
+    end(run)
+    assert run.state == "SUCCEEDED"
+    assert "office removed" in here("schedule", configuration, "--remove").stdout
+    assert standin.recurring == {}
+
+
+def test_a_replacement_never_kills_a_training_and_the_next_call_deletes_the_old_one(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    run = fired(standin)
+    first = here("schedule", configuration, "--cron", "0 4 * * *", "--json")
+    assert (first.json["state"], first.json["left"][0]["runs"]) == ("replaced", [run.id])
+    assert f"run {run.id} of the old schedule goes on to its end" in first.last_line
+    assert {item["trigger"]["cron_schedule"]["cron"]: item["status"] for item in standin.recurring.values()} == {
+        "0 0 3 * * *": "DISABLED",
+        "0 0 4 * * *": "ENABLED",
+    }
+    assert here("schedule", configuration, "--cron", "0 4 * * *", "--json").json["state"] == "unchanged"
+    end(run)
+    assert run.state == "SUCCEEDED"
+    assert here("schedule", configuration, "--cron", "0 4 * * *", "--json").json["left"] == []
+    assert entries(standin) == ["0 0 4 * * *"]
+
+
+def test_going_back_to_what_was_wanted_before_switches_it_on_again(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    fired(standin)
+    here("schedule", configuration, "--cron", "0 4 * * *")
+    ended = here("schedule", configuration, "--cron", "0 3 * * *")
+    assert (ended.code, ended.stderr) == (0, "")
+    (left,) = standin.recurring.values()
+    assert (left["trigger"]["cron_schedule"]["cron"], left["status"]) == ("0 0 3 * * *", "ENABLED")
+
+
+def test_now_cancels_the_run_and_removes_the_schedule(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    run = fired(standin)
+    # Time passes on the server.
+    standin.on_list = lambda: run.take_step()
+    assert "office removed" in here("schedule", configuration, "--remove", "--now").stdout
+    assert (run.state, run.orphan) == ("FAILED", False)
+    assert standin.recurring == {}
+    assert here("schedule", configuration, "--cron", "0 3 * * *", "--now").code == 2
+
+
+def test_a_run_that_will_not_end_is_told_and_its_schedule_left_switched_off(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    run = fired(standin)
+    ended = here("schedule", configuration, "--remove", "--now")
+    assert ended.code == 3
+    assert f"run {run.id} was canceled and has not ended" in ended.last_line
+    (left,) = standin.recurring.values()
+    assert left["status"] == "DISABLED"
+
+
+def test_the_page_is_the_same_at_each_call(standin, configuration, here):
+    """The server lists what belongs to one name in no order."""
+    words = ("schedule", configuration, "--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--json")
+    made = here(*words).json
+    standin.recurring = dict(reversed(standin.recurring.items()))
+    again = here(*words).json
+    assert (again["state"], again["url"]) == ("unchanged", made["url"])
+    assert again["recurring_runs"] == made["recurring_runs"]

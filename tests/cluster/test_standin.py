@@ -34,7 +34,8 @@ _RETRIED_RUN, _DEFAULT = "17451949-ddc4-49e9-8a86-ac72071e88c8", "c3d807b3-97f5-
 
 def test_every_recorded_request_is_answered_as_it_was():
     """Status, type, fields, states and messages are the recorded ones; ids and times are its own."""
-    standin = StandIn(fates={"look": Fate(code=2), "fail": Fate(code=2)}, stepping=False)
+    # The recorded server had no policy of its own for retries.
+    standin = StandIn(fates={"look": Fate(code=2), "fail": Fate(code=2)}, stepping=False, policy="")
     known = {_DEFAULT: next(iter(standin.experiments))}
     standin.create_experiment({}, {"display_name": "another"})
     known |= _with_a_run_that_failed_three_times(standin)
@@ -195,7 +196,7 @@ def _of_texts(recorded: list[str], found: Any, known: dict[str, str], where: str
 def test_a_recorded_log_is_of_the_shape_that_the_stand_in_writes(name):
     """The lines that are read from a log are in both: the stage's own, the artefact's path, the exit code last."""
     recorded = next(entry["response"] for entry in RECORDED if entry["name"] == name)
-    standin = StandIn()
+    standin = StandIn(policy="")
     known = _with_a_run_that_failed_three_times(standin)
     (log, *_) = standin.runs[known[_RETRIED_RUN]].logs.values()
     for text in (recorded, log):

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from netanomaly.cluster import waiting
 
 from tests.cluster.faults import Fault
 from tests.cluster.standin_runs import Fate
@@ -15,7 +16,15 @@ from tests.command import NETANOMALY
 TOLD = 'result: {"model_name": "office", "version": 3, "metrics": {"roc_auc": 0.9712, "recall_at_1_percent_fpr": 0.61}}'
 # How the launcher's last line begins where it gives up.
 FATAL = "F1122 22:43:54.842015      16 main.go:59]"
+# Both log routes.
+LOG = r"(/log|main-logs:read)$"
 STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register"]
+
+
+@pytest.fixture(params=["api", "ui"])
+def through(request):
+    """The API's own address, and that of the UI's server, which forwards less."""
+    return request.param
 
 
 def test_a_run_is_submitted_followed_and_its_result_printed(standin, configuration, command):
@@ -136,7 +145,7 @@ def test_of_stages_side_by_side_each_has_its_own_error(standin, configuration, h
             Fate(None, ("fitted", "I1122 22:43:54.835198      16 launcher_v2.go:206] publish success.")),
             "Argo's beside it",
         ),
-        (Fate(2, log_kept=False), "there is no log"),
+        (Fate(2, log_kept=False), "left no log: its pod did not start"),
     ],
 )
 def test_a_stage_that_did_not_end_by_itself_is_an_outside_failure(standin, configuration, here, fate, words):
@@ -149,7 +158,7 @@ def test_a_stage_that_did_not_end_by_itself_is_an_outside_failure(standin, confi
 @pytest.mark.parametrize("kind", ["gateway", "error", "lost"])
 def test_a_log_that_cannot_be_had_at_once_is_asked_for_again(standin, configuration, here, kind):
     standin.fates = {"train": Fate(2, ("error: column 'x' is absent",))}
-    standin.faults = [Fault("GET", "/log$", kind, times=2)]
+    standin.faults = [Fault("GET", LOG, kind, times=2)]
     ended = here("submit", configuration)
     assert (ended.code, ended.last_line) == (2, "error: column 'x' is absent")
 
@@ -165,6 +174,8 @@ def test_a_run_that_someone_ends_is_canceled(standin, configuration, here):
     standin.on_run = lambda run: setattr(run, "canceled", True)
     ended = here("submit", configuration, "--json")
     assert (ended.code, ended.json["state"]) == (3, "canceled")
+    assert ended.last_line == "error: the run was canceled on the server"
+    assert "failed" not in {stage["state"] for stage in ended.json["stages"]}
 
 
 def test_ctrl_c_stops_following_and_says_that_the_run_goes_on(standin, configuration):
@@ -199,7 +210,7 @@ def test_what_fails_before_the_run_is_said_to_have_made_none(standin, configurat
     standin.faults = [Fault("GET", path, "error", times=9), Fault("POST", path, "error", times=9)]
     ended = here("submit", configuration)
     assert ended.code == 3
-    assert ended.last_line.endswith("; no run was made")
+    assert ended.last_line.startswith("error: no run was made: ")
 
 
 @pytest.mark.parametrize(
@@ -255,3 +266,99 @@ def test_a_run_that_vanishes_is_said_to_be_gone(standin, configuration, here):
     ended = here("submit", configuration)
     assert ended.code == 3
     assert "is gone: someone deleted it" in ended.last_line
+
+
+def test_a_stage_that_fails_is_told_before_the_run_has_ended(standin, configuration, here):
+    """The other stage beside it may go on for hours."""
+    standin.fates = {"ingest": Fate(2, ("error: train.csv is empty",)), "ingest-2": Fate(looks=3)}
+    told = []
+    standin.on_run = lambda run: told.append(run.state)
+    ended = here("submit", configuration)
+    assert ended.code == 2
+    assert "ingest: failed after" in ended.stderr
+    assert "train.csv is empty" in ended.stderr
+
+
+def test_rows_and_time_of_each_stage_are_told(standin, configuration, here):
+    standin.fates = {
+        "ingest": Fate(lines=("progress: 100 rows", "progress: 125973 rows")),
+        "ingest-2": Fate(cached=True),
+    }
+    ended = here("submit", configuration, "--json")
+    lines = ended.stderr.splitlines()
+    assert [line for line in lines if line.startswith("ingest: ") and "125,973 rows" in line]
+    assert "ingest-2: cached" in lines
+    rows = {stage["name"]: stage["rows"] for stage in ended.json["stages"]}
+    assert (rows["ingest"], rows["ingest-2"], rows["prepare"]) == (125973, None, None)
+
+
+def test_an_attempt_that_failed_is_told_while_the_server_makes_another(standin, configuration, here):
+    """On a server whose policy repeats failures, a user's error would show after all attempts only."""
+    bad = Fate(2, ("error: column 'x' is absent",))
+    standin.policy = "Always"
+    standin.fates = {"train": replace(bad, earlier=(bad, bad), looks=3)}
+    ended = here("submit", configuration)
+    assert ended.code == 2
+    told = [line for line in ended.stderr.splitlines() if line.startswith("train: waiting: an attempt failed")]
+    assert len(told) == 1
+    assert "column 'x' is absent" in told[0]
+    assert ended.stderr.index(told[0]) < ended.stderr.index("train: failed")
+
+
+@pytest.mark.parametrize("policy", ["", "OnError"])
+def test_a_log_that_the_server_does_not_archive_is_read_by_the_apis_own_route(
+    standin, through, configuration, here, policy
+):
+    """Through the UI's address there is none then: that is said, and not that the pod did not start."""
+    standin.archives_logs, standin.policy = False, policy
+    standin.fates = {"train": Fate(4, ("error: the data gate refused",))}
+    ended = here("submit", configuration)
+    if through == "api":
+        assert (ended.code, ended.last_line) == (4, "error: the data gate refused")
+    else:
+        assert ended.code == 3
+        assert f"its log could not be read through {standin.url}, so why is not known here" in ended.last_line
+        assert "did not start" not in ended.last_line
+
+
+@pytest.mark.parametrize("policy", ["", "OnError"])
+@pytest.mark.parametrize("stage", ["prepare", "register"])
+def test_a_pod_that_does_not_start_is_told_with_its_likely_reasons(
+    standin, configuration, here, monkeypatch, policy, stage
+):
+    monkeypatch.setattr(waiting, "SECONDS_BEFORE_IT_IS_SAID", 0.1)
+    standin.policy = policy
+    standin.fates = {stage: Fate(starts=False)}
+    ended = here("submit", configuration, "--wait-start", "0.5s", "--json")
+    (run,) = standin.runs.values()
+    assert ended.code == 3
+    (told,) = [line for line in ended.stderr.splitlines() if line.startswith(f"{stage}: waiting: its pod has not")]
+    for words in ("image cannot be pulled", "quota", "Pod Security", "no node has room"):
+        assert words in told
+    assert f"kubectl -n kubeflow describe pods -l pipeline/runid={run.id}" in told
+    assert f"stage {stage} is given up" in ended.last_line
+    assert f"run {run.id} goes on waiting" in ended.last_line
+    assert (ended.json["state"], ended.json["exit_code"]) == ("waiting", 3)
+
+
+def test_a_run_that_never_begins_is_told_too(standin, configuration, here):
+    standin.stepping = False
+    ended = here("submit", configuration, "--wait-start", "0.3s")
+    assert ended.code == 3
+    assert "the run is given up: KFP's first pod has not started" in ended.last_line
+
+
+def test_a_stage_that_runs_for_long_is_not_taken_for_one_that_waits(standin, configuration, here, monkeypatch):
+    monkeypatch.setattr(waiting, "SECONDS_BEFORE_IT_IS_SAID", 0.2)
+    standin.fates = {"train": Fate(looks=60)}
+    ended = here("submit", configuration, "--wait-start", "0.5s")
+    assert ended.code == 0
+    assert "waiting" not in ended.stderr
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1m", "10 minutes", ""])
+def test_a_time_to_wait_is_refused_where_it_is_none(standin, configuration, here, text):
+    ended = here("submit", configuration, "--wait-start", text)
+    assert ended.code == 2
+    assert "e.g. 90s, 10m or 1h" in ended.last_line
+    assert standin.seen == []

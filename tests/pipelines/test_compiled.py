@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from kfp import components
+from netanomaly.stages.prepare.program import check
 
 from pipelines.compile import COMPILED, compile_all
 from tests.command import netanomaly
@@ -33,8 +34,10 @@ def on_kubernetes(documents) -> dict:
 
 def test_the_carried_yaml_is_what_the_definition_compiles_to(tmp_path: Path):
     compile_all(tmp_path)
-    was = (COMPILED / "training.yaml").read_text().splitlines()
-    is_now = (tmp_path / "training.yaml").read_text().splitlines()
+    was, is_now = (
+        [line for path in sorted(folder.glob("*.yaml")) for line in path.read_text().splitlines()]
+        for folder in (COMPILED, tmp_path)
+    )
     difference = list(difflib.unified_diff(was, is_now, "carried", "compiled now", lineterm=""))
     if difference:
         pytest.fail("the definition changed; if that is meant, run `make compile`:\n" + "\n".join(difference))
@@ -152,22 +155,28 @@ def test_no_secret_of_the_environment_reaches_the_yaml(tmp_path):
         assert found[1] == found[2]
 
 
-def test_a_second_attempt_is_for_stages_that_harm_nothing_and_tell_a_users_error_early(carried, on_kubernetes):
-    tasks = carried["root"]["dag"]["tasks"]
-    again = {name: task["retryPolicy"] for name, task in tasks.items() if "retryPolicy" in task}
-    assert set(again) == {"validate", "train", "evaluate", "register"}
-    for name, policy in again.items():
-        assert (policy["maxRetryCount"], policy["backoffDuration"]) == (1, "60s")
-        # Argo counts from the start of the first attempt.
-        both_attempts = 2 * int(on_kubernetes[f"exec-{name}"]["activeDeadlineSeconds"])
-        assert int(policy["backoffMaxDuration"].removesuffix("s")) >= both_attempts + 60
+def test_no_stage_makes_a_user_wait_for_an_attempt_that_does_not_come(carried):
+    """Stock 2.17.0 waits a retry policy's back-off and then makes no other attempt."""
+    for task in carried["root"]["dag"]["tasks"].values():
+        assert "retryPolicy" not in task
+
+
+def test_the_form_shows_an_example_and_the_description_every_parameter(carried):
+    """The form of a run shows names and defaults, and no parameter's description."""
+    parameters = carried["root"]["inputDefinitions"]["parameters"]
+    example = parameters["configuration"]["defaultValue"]
+    wanted, _ = check(example)
+    assert wanted.model_name == example["model_name"]
+    assert example["registry"] == "s3://netanomaly/registry"
+    for name in parameters:
+        assert re.search(rf"\b{name}\b", carried["pipelineInfo"]["description"]), name
 
 
 def test_the_kfp_client_reads_pipeline_and_platform_settings_from_the_one_file():
     loaded = components.load_component_from_file(str(COMPILED / "training.yaml"))
     assert set(loaded.platform_spec.platforms) == {"kubernetes"}
     required = {name for name, taken in loaded.component_spec.inputs.items() if not taken.optional}
-    assert required == {"configuration"}
+    assert required == set()
 
 
 def test_the_pipeline_is_no_deeper_than_the_documentation_says(carried):

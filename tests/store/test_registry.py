@@ -221,7 +221,7 @@ def test_a_newer_format_is_refused_and_unknown_fields_are_kept(folder, model_fil
     path.write_text(json.dumps(later))
     register(folder, model_file, "run-2")
     assert head(folder)["later"] == {"x": 1}
-    path.write_text(json.dumps({**head(folder), "format": 2, "written_by": "9.9"}))
+    path.write_text(json.dumps({**head(folder), "format": 3, "written_by": "9.9"}))
     with pytest.raises(NewerFormat, match=r"9\.9"):
         register(folder, model_file, "run-3")
 

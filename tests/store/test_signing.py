@@ -122,8 +122,11 @@ def test_a_signature_taken_away_or_made_with_another_key_is_refused(signed, keys
     with pytest.raises(UnknownSigner, match="is signed by key"):
         reader(signed, keys).version("n")
     assert open_registry(signed.uri, trusted_keys=[keys[1], other[1]]).version("n").number == 1
-    write_all(signed, lambda record: record.update(signature=None))
+    open_registry(signed.uri).register("o", model_file, METADATA, run_id="run")
     with pytest.raises(Unsigned, match="is not signed"):
+        reader(signed, keys).version("o")
+    write_all(signed, lambda record: record.update(signature=None, format=1, registry=""))
+    with pytest.raises(WrongSignature, match="is not what key"):
         reader(signed, keys).version("m")
 
 
@@ -133,19 +136,26 @@ def test_a_signed_record_of_one_model_is_none_of_another(signed, keys, model_fil
     there = json.loads(next(data for key, data in objects.items() if key.startswith("models/other/records/")))
     write_all(signed, lambda record: (record.clear(), record.update(there)))
     with pytest.raises(DamagedRegistry, match="is the record of another registration"):
+        open_registry(signed.uri).version("m")
+    with pytest.raises(WrongSignature, match="is not what key"):
         reader(signed, keys).version("m")
 
 
 def test_a_retry_signs_nothing_that_was_begun_without_a_signature(place, model_file, keys):
     open_registry(place.uri).register("m", model_file, METADATA, run_id="run")
     signing = open_registry(place.uri, sign_key=keys[0])
+    with pytest.raises(InputError, match="netanomaly registry sign m"):
+        signing.register("m", model_file, METADATA, run_id="second")
+    signing.sign("m")
     with pytest.raises(KeyConflict, match="start a new run"):
         signing.register("m", model_file, METADATA, run_id="run")
     first = signing.register("m", model_file, METADATA, run_id="second")
     again = signing.register("m", model_file, METADATA, run_id="second")
     assert (again.version, again.created, again.record) == (first.version, False, first.record)
-    # Who has no key finds a signed registration as it stands.
-    assert not open_registry(place.uri).register("m", model_file, METADATA, run_id="second").created
+    # Both are vouched for: one by its own signature, and both by that of the head.
+    assert [version.number for version in reader(place, keys).versions("m")] == [1, 2]
+    with pytest.raises(InputError, match="give the key"):
+        open_registry(place.uri).register("m", model_file, METADATA, run_id="third")
 
 
 def test_keys_come_as_files_as_their_text_or_in_base64_and_from_the_environment(
@@ -164,8 +174,10 @@ def test_keys_come_as_files_as_their_text_or_in_base64_and_from_the_environment(
     with pytest.raises(UnknownSigner):
         open_registry(folder).version("m")
     monkeypatch.setenv(SIGN_KEY, str(ssh))
-    open_registry(folder).register("m", model_file, METADATA, run_id="by ssh")
-    assert open_registry(folder).version("m:2").number == 2
+    with pytest.raises(UnknownSigner):
+        open_registry(folder).register("m", model_file, METADATA, run_id="by ssh")
+    open_registry(folder).register("n", model_file, METADATA, run_id="by ssh")
+    assert open_registry(folder).version("n").number == 1
 
 
 def test_stages_in_containers_get_the_keys_and_no_paths(keys, monkeypatch):
@@ -175,8 +187,11 @@ def test_stages_in_containers_get_the_keys_and_no_paths(keys, monkeypatch):
     assert given[SIGN_KEY] == Path(keys[0]).read_text()
     assert given[TRUSTED_KEYS] == Signer(keys[0]).trust().listed()[0]
     monkeypatch.delenv(SIGN_KEY)
-    monkeypatch.setenv(TRUSTED_KEYS, "")
+    monkeypatch.delenv(TRUSTED_KEYS)
     assert for_containers() == {}
+    monkeypatch.setenv(TRUSTED_KEYS, "")
+    with pytest.raises(InputError, match="set and empty"):
+        for_containers()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from netanomaly.metrics.comparison import Pairs, compare
-from netanomaly.metrics.detection import roc_auc
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from netanomaly.metrics.comparison import Pairs, _Ranked, compare
+from netanomaly.metrics.detection import recall_at, roc_auc
 from netanomaly.metrics.distribution import Distribution, ScoreCounts
 from netanomaly.stages.evaluate.program import decide
 from netanomaly.stages.register.program import promotion
@@ -41,15 +43,46 @@ def test_a_worse_model_and_one_that_misses_the_improvement_asked_for_leave_the_c
     assert compared(scores(2), scores(1))["decision"] == "keep"
     slight = compared(scores(1), scores(1.2), min_improvement=0.1)
     assert slight["decision"] == "keep"
-    assert "a rise of at least 0.1 is asked for" in slight["reason"]
+    assert "at least 0.1 and more than chance explains" in slight["reason"]
 
 
 def test_a_lead_within_noise_leaves_the_champion():
     found = compared(scores(0.5, seed=1), scores(0.51, seed=2))
     if found["difference"]["roc_auc"]["value"] < 0:
         found = compared(scores(0.5, seed=2), scores(0.51, seed=1))
-    assert found["decision"] == "keep"
-    assert "within noise" in found["reason"]
+    assert (found["decision"], found["because"]) == ("keep", "no_gain")
+    assert "more than chance explains" in found["reason"]
+
+
+def test_recall_at_the_budget_decides_before_the_ranking():
+    """A challenger that ranks the bulk better and catches less at the budget does not win; the other way round it does."""
+    loud = scores(1)
+    loud[ATTACK & (np.arange(3000) % 2 == 0)] += 8
+    broad = scores(2)
+    assert compared(loud, broad)["difference"]["roc_auc"]["low"] > 0
+    assert compared(loud, broad)["decision"] == "keep"
+    assert "catches less" in compared(loud, broad)["reason"]
+    won = compared(broad, loud)
+    assert won["difference"]["recall_at_1_percent"]["low"] > 0 > won["difference"]["roc_auc"]["high"]
+    assert won["decision"] == "promote"
+
+
+def test_recall_of_a_resample_is_that_of_its_rows_written_out():
+    draw = np.random.default_rng(5)
+    normal, attack = draw.integers(0, 40, 300).astype(float), draw.integers(20, 60, 100).astype(float)
+    normals, attacks = draw.integers(0, 4, 300), draw.integers(0, 4, 100)
+    found = _Ranked.of(normal, attack).measured(normals, attacks, 0.05)
+    written = Distribution.of(np.repeat(normal, normals)), Distribution.of(np.repeat(attack, attacks))
+    assert found == pytest.approx([roc_auc(*written), recall_at(*written, 0.05)[0]])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.floats(-0.3, 0.3), st.floats(0.01, 0.3))
+def test_of_two_models_at_most_one_beats_the_other(seed, lead, noise):
+    first = scores(1, seed)
+    second = (first + lead * ATTACK + np.random.default_rng(seed).normal(0, noise, 3000)).astype(np.float32)
+    decisions = {compared(first, second)["decision"], compared(second, first)["decision"]}
+    assert decisions in ({"keep"}, {"keep", "promote"})
 
 
 def test_pairing_makes_the_interval_narrow_where_both_models_err_alike():
@@ -58,10 +91,11 @@ def test_pairing_makes_the_interval_narrow_where_both_models_err_alike():
     assert alike["high"] - alike["low"] < (apart["high"] - apart["low"]) / 5
 
 
-def test_the_interval_of_equal_models_is_nothing():
+def test_the_interval_of_equal_models_is_nothing_and_the_champion_stays():
     found = compared(scores(1), scores(1))
     assert found["difference"]["roc_auc"] == {"value": 0, "low": 0, "high": 0}
-    assert found["decision"] == "promote"
+    assert (found["decision"], found["because"]) == ("keep", "no_gain")
+    assert "exactly as good" in found["reason"]
 
 
 def test_a_better_model_that_loses_an_attack_class_leaves_the_champion_and_says_which():

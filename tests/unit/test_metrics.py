@@ -117,10 +117,15 @@ def test_curves_have_few_points_begin_and_end_in_the_corners_and_never_go_back()
 
 
 METRICS = {
-    "roc_auc": {"value": 0.8},
+    "roc_auc": {"value": 0.8, "low": 0.75, "high": 0.85},
+    "alert_budget": 0.01,
     "average_precision": None,
     "recall_at": [{"false_positive_rate": 0.01, "recall": 0.5}],
-    "at_threshold": {"recall": 0.4, "false_positive_rate": {"value": 0.02}},
+    "at_threshold": {
+        "recall": 0.4,
+        "recall_interval": {"value": 0.4, "low": 0.35, "high": 0.45},
+        "false_positive_rate": {"value": 0.02},
+    },
     "classes": [{"name": "scan", "recall": 0.3}],
 }
 
@@ -163,3 +168,64 @@ def test_a_gate_passes_or_says_why_not(gate, reason):
 def test_a_gate_that_cannot_be_is_refused(gate, says):
     with pytest.raises(ConfigError, match=says):
         gates.check(gate)
+
+
+def judged(normal, attacks, false_alarms, found, area=(0.9, 0.88, 0.92), budget=0.01, **wanted):
+    """The default gates on so many rows of which so many alert: passed by gate, and the reasons."""
+    low, high = exact_share(found, attacks)
+    document = {
+        **METRICS,
+        "alert_budget": budget,
+        "roc_auc": dict(zip(("value", "low", "high"), area, strict=True)),
+        "at_threshold": {
+            "recall_interval": {"value": found / attacks, "low": low, "high": high},
+            "false_positive_rate": {"value": false_alarms / normal},
+        },
+        "budgets": [{"budget": 0.05, "recall": 0.41, "false_positive_rate": 0.05}],
+    }
+    gates.check(wanted)
+    results, reasons = gates.judge(wanted, document)
+    return {each["gate"]: each["passed"] for each in results}, reasons
+
+
+@pytest.mark.parametrize(
+    ("rows", "passed"),
+    [
+        ((9711, 12833, 117, 167), False),  # 1.3% of attacks at 1.2% false alarms
+        ((10**6, 10**6, 12_000, 13_000), False),  # the same, and no chance about it
+        ((9711, 12833, 97, 6000), True),
+        ((9711, 12833, 7575, 12000), False),  # 78% of normal rows alert
+        ((500, 5, 5, 0), None),
+        ((500, 5, 5, 3), True),
+        ((500, 10, 5, 1), None),
+        ((500, 200, 5, 3), False),  # at most 4.3%, whatever chance did
+    ],
+)
+def test_an_attack_must_be_twice_as_likely_to_alert_as_chance_makes_it(rows, passed):
+    found, reasons = judged(*rows)
+    assert found == {"min_roc_auc_low": True, "min_lift": passed}
+    assert len(reasons) == (passed is False)
+    if reasons:
+        assert "with alert_budget 0.05 it would catch 41%" in reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("area", "passed"),
+    [((0.55, 0.51, 0.59), True), ((0.53, 0.49, 0.57), False), ((0.6, 0.4, 0.8), None), ((0.3, 0.2, 0.4), False)],
+)
+def test_a_ranking_must_be_better_than_a_coin_toss_by_more_than_its_interval(area, passed):
+    found, reasons = judged(1000, 400, 10, 200, area)
+    assert found["min_roc_auc_low"] is passed
+    assert len(reasons) == (passed is False)
+
+
+def test_default_gates_can_be_switched_off_or_set_and_what_is_set_has_to_be_shown():
+    assert judged(500, 200, 5, 3, min_lift=False)[1] == []
+    assert judged(500, 5, 5, 0, min_lift=2)[0]["min_lift"] is False
+    assert judged(1000, 400, 10, 40, min_lift=5)[0]["min_lift"] is True
+    assert judged(1000, 400, 10, 40, min_lift=9)[0]["min_lift"] is False
+    unlabelled = {**METRICS, "roc_auc": None, "at_threshold": {"alerts": 3}}
+    assert gates.judge({}, unlabelled) == ([], [])
+    assert "cannot be judged" in gates.judge({"min_lift": 2}, unlabelled)[1][0]
+    with pytest.raises(ConfigError, match="or false to do without"):
+        gates.check({"min_lift": None})

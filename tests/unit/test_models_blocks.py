@@ -4,7 +4,9 @@ import threading
 from contextlib import ExitStack
 
 import numpy as np
+import pytest
 from netanomaly.models.blocks import block_threads, in_blocks, one_thread_each
+from netanomaly.models.knn import _nearest
 from threadpoolctl import threadpool_info
 
 
@@ -44,3 +46,11 @@ def test_matrix_products_stay_on_one_thread_until_the_last_who_asked_is_done():
     assert blas_threads() == {1}
     second.close()
     assert blas_threads() == before
+
+
+@pytest.mark.parametrize("count", [1, 3, 64, 65, 90])
+def test_nearest_places_are_those_of_the_greatest_values(count):
+    """Few are sought in passes, many by one partition."""
+    values = np.random.default_rng(count).normal(size=(7, 100)).astype(np.float32)
+    found = np.sort(np.stack(list(_nearest(values.copy(), count)), axis=1), axis=1)
+    assert (found == np.sort(np.argsort(values, axis=1)[:, -count:], axis=1)).all()

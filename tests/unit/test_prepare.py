@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from netanomaly.errors import ConfigError, InputError
 from netanomaly.stages.ingest.settings import Split
-from netanomaly.stages.prepare.program import Overrides, Prepared, prepare
+from netanomaly.stages.prepare.program import Champion, Overrides, Prepared, prepare
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DOCUMENT = {"model_name": "m", "data_source": "a.csv", "evaluation_data_source": "b.csv", "registry": "s3://r/x"}
@@ -18,7 +18,7 @@ def prepared(document=DOCUMENT, overrides=None, identities=None, champion=None) 
         overrides or Overrides(),
         run_id="run-1",
         identity_of=lambda source: identities[source[0]],
-        champion_of=lambda registry, model: champion,
+        champion_of=lambda registry, model: None if champion is None else Champion(champion, ["bytes"]),
         now=NOW,
     )
 

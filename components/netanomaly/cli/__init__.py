@@ -17,8 +17,8 @@ from typer.exceptions import TyperException
 from netanomaly import __version__
 from netanomaly.cli import compile as compile_command
 from netanomaly.cli import config as config_command
+from netanomaly.cli import doctor, registry, run, schedule, submit, upload
 from netanomaly.cli import images as images_command
-from netanomaly.cli import registry, run, schedule, submit, upload
 from netanomaly.errors import InputError, NetanomalyError, OutsideError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.command("images")(images_command.show)
 app.command("upload")(upload.upload)
 app.command("submit")(submit.submit)
 app.command("schedule")(schedule.schedule)
+app.command("doctor")(doctor.doctor)
 app.add_typer(registry.app, name="registry")
 app.add_typer(config_command.app, name="config")
 

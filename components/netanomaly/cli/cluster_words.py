@@ -1,6 +1,7 @@
 """What the commands that talk to a Kubeflow Pipelines server have in common: their options, and how they read them."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 
 from netanomaly import config, images
 from netanomaly.cli.compile import compiled_file
+from netanomaly.errors import InputError
 
 if TYPE_CHECKING:
     from netanomaly.cluster.access import Connection
@@ -53,6 +55,14 @@ TimeoutOption = Annotated[
 IntervalOption = Annotated[
     float, typer.Option("--interval", min=0.01, metavar="SECONDS", help="How long to wait before looking again.")
 ]
+WaitStartOption = Annotated[
+    str | None,
+    typer.Option(
+        "--wait-start",
+        metavar="TIME",
+        help="Give up following, with exit code 3, where a pod has not started for so long: 90s, 10m, 1h.",
+    ),
+]
 ImagePrefixOption = Annotated[
     str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
 ]
@@ -73,6 +83,17 @@ ParameterOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 
+def seconds(text: str | None, option: str) -> float | None:
+    """A time as people write it: 90, 90s, 10m, 1h."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|)", text.strip())
+    value = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
+    if not value:
+        raise InputError(f"{option} is {text!r}; write a time over 0, e.g. 90s, 10m or 1h")
+    return value
+
+
 def connect(
     host: str, namespace: str, token_file: Path | None, ca_file: Path | None, timeout_seconds: int
 ) -> "Connection":
@@ -86,11 +107,16 @@ def connect(
     return connection
 
 
-def package(image_prefix: str, *, cache: bool) -> "Package":
-    """The training pipeline with the references of its images."""
+def package(image_prefix: str, *, cache: bool, pipeline: str = "training") -> "Package":
+    """A pipeline, the training one unless another is named, with the references of its images.
+
+    What is worth knowing of these goes to standard error.
+    """
     from netanomaly.cluster.pipelines import Package
 
-    text = images.resolved(compiled_file().read_text(encoding="utf-8"), image_prefix)
+    if warning := images.unpushed(image_prefix):
+        typer.echo(f"warning: {warning}", err=True)
+    text = images.resolved(compiled_file(pipeline).read_text(encoding="utf-8"), image_prefix)
     return Package.read(text, cache=cache)
 
 

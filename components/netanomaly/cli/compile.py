@@ -28,4 +28,6 @@ def compile_pipeline(
     out.mkdir(parents=True, exist_ok=True)
     path = out / "training.yaml"
     path.write_text(text, encoding="utf-8")
+    if warning := images.unpushed(image_prefix):
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(str(path))

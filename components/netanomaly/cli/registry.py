@@ -1,17 +1,19 @@
 """`netanomaly registry`: what is registered, and how to get it out. What changes it is in `registry_changes`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly.cli import registry_changes, registry_upkeep
+from netanomaly.cli import registry_changes, registry_compare, registry_upkeep
 from netanomaly.cli.registry_words import (
     DEFAULT,
     JsonOption,
     ModelName,
     Reference,
     RegistryOption,
+    is_narrow,
     number,
     short,
     show_json,
@@ -23,13 +25,12 @@ from netanomaly.cli.registry_words import (
 
 if TYPE_CHECKING:
     from netanomaly.registry.documents import Record
+    from netanomaly.registry.reading import Version
 
 app = typer.Typer(
     help="Look into a model registry, get models out of it, and keep it.\n\nExample: netanomaly registry list",
     no_args_is_help=True,
 )
-
-_SHOWN_METRICS = {"roc_auc": "ROC-AUC", "recall_at_1_percent_fpr": "recall at 1% FPR"}
 
 
 @app.command("list")
@@ -91,6 +92,7 @@ def show(model: Reference, registry: RegistryOption = DEFAULT, as_json: JsonOpti
             ("aliases", ", ".join(version.aliases) or "none"),
             ("registered", f"{when(record.created_at)}{f' by {record.created_by}' if record.created_by else ''}"),
             ("description", record.description),
+            ("verdict", _verdict(record.metadata)),
             ("run", record.run_id),
             ("model file", f"{record.artifact.path or 'not imported'} ({record.artifact.bytes:,} bytes)"),
             ("sha256", short(record.artifact.sha256)),
@@ -114,23 +116,34 @@ def versions(
     Example: netanomaly registry versions nsl_kdd_detector
     """
     from netanomaly.registry import open_registry
+    from netanomaly.registry.documents import READY
 
     found = open_registry(registry).versions(model, deleted=deleted)
     if as_json:
         show_json([version.document() for version in found])
         return
-    shown = table("version", "name", "status", *_SHOWN_METRICS.values(), "registered", "sha256", "aliases")
+    if not found:
+        typer.echo(f"model {model} has no version{'' if deleted else ' that is not deleted'}")
+        return
+    columns: dict[str, Callable[[Version], str]] = {
+        "version": lambda version: str(version.number),
+        "name": lambda version: version.record.model_version,
+        "status": lambda version: version.status,
+        "ROC-AUC": lambda version: number(version.record.metrics.get("roc_auc")),
+        "recall at 1% FPR": lambda version: number(version.record.metrics.get("recall_at_1_percent_fpr")),
+        "registered": lambda version: when(version.record.created_at),
+        "sha256": lambda version: short(version.record.artifact.sha256),
+        "aliases": lambda version: ", ".join(version.aliases),
+    }
+    if is_narrow():
+        # A digest is for copying, which a table of this width is not; `show` has it.
+        del columns["sha256"]
+        if all(version.status == READY for version in found):
+            del columns["status"]
+        columns = {heading.removesuffix(" at 1% FPR"): tell for heading, tell in columns.items()}
+    shown = table(*columns)
     for version in found:
-        record = version.record
-        shown.add_row(
-            str(version.number),
-            record.model_version,
-            version.status,
-            *(number(record.metrics.get(name)) for name in _SHOWN_METRICS),
-            when(record.created_at),
-            short(record.artifact.sha256),
-            ", ".join(version.aliases),
-        )
+        shown.add_row(*(tell(version) for tell in columns.values()))
     show_table(shown)
 
 
@@ -155,36 +168,6 @@ def history(model: ModelName, registry: RegistryOption = DEFAULT, as_json: JsonO
     for event in events:
         what = f"{event.action} {event.alias}".strip()
         shown.add_row(when(event.at), event.by, what, str(event.version), str(event.previous or ""), event.why)
-    show_table(shown)
-
-
-@app.command()
-def compare(
-    first: Reference, second: Reference, registry: RegistryOption = DEFAULT, as_json: JsonOption = False
-) -> None:
-    """Show two versions side by side, metric by metric.
-
-    Example: netanomaly registry compare nsl_kdd_detector:1 nsl_kdd_detector:2
-    """
-    from netanomaly.registry import open_registry
-
-    opened = open_registry(registry)
-    left, right = opened.version(first), opened.version(second)
-    names = sorted({*left.record.metrics, *right.record.metrics})
-    differences = {
-        name: {"first": left.record.metrics.get(name), "second": right.record.metrics.get(name)} for name in names
-    }
-    if as_json:
-        show_json({"first": left.document(), "second": right.document(), "metrics": differences})
-        return
-    shown = table("", f"{left.model}:{left.number}", f"{right.model}:{right.number}", "difference")
-    shown.add_row("name", left.record.model_version, right.record.model_version, "")
-    shown.add_row("registered", when(left.record.created_at), when(right.record.created_at), "")
-    shown.add_row("sha256", short(left.record.artifact.sha256), short(right.record.artifact.sha256), "")
-    for name, values in differences.items():
-        one, other = values["first"], values["second"]
-        change = "" if one is None or other is None else f"{other - one:+.4f}"
-        shown.add_row(name, number(one), number(other), change)
     show_table(shown)
 
 
@@ -217,10 +200,21 @@ def _signature(record: "Record", *, checked: bool) -> str:
     return f"by key {record.signature.key}, {'verified' if checked else 'not checked (NETANOMALY_TRUSTED_KEYS)'}"
 
 
+def _verdict(metadata: dict[str, Any]) -> str:
+    """What its evaluation came to; empty where the record is older than verdicts, or of another origin."""
+    assessment = (metadata.get("evaluation") or {}).get("assessment") or {}
+    return "; ".join([str(assessment["headline"]), *assessment.get("reasons", [])]) if assessment else ""
+
+
 def _data(data: dict[str, Any]) -> str:
-    identity = str(data.get("identity") or "").removeprefix("sha256:")
-    return f"{data.get('rows') or 0:,} rows, sha256 {short(identity)}, {', '.join(data.get('source') or [])}"
+    """Rows, identity by its kind (digest of the content, or an object's ETag), and where it came from."""
+    kind, _, identity = str(data.get("identity") or "").partition(":")
+    said = [f"{data.get('rows') or 0:,} rows"]
+    if identity:
+        said.append(f"{ {'etag': 'ETag'}.get(kind, kind) } {short(identity)}")
+    return ", ".join([*said, *(data.get("source") or [])])
 
 
+registry_compare.add_to(app)
 registry_changes.add_to(app)
 registry_upkeep.add_to(app)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ from netanomaly.cli.registry_words import (
 )
 from netanomaly.errors import InputError
 
+if TYPE_CHECKING:
+    from netanomaly.registry.documents import Status
+
 _alias = typer.Typer(
     help="Point names such as champion at versions.\n\n"
     "Example: netanomaly registry alias set nsl_kdd_detector:1 champion",
@@ -34,6 +37,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(deprecate)
     app.command()(restore)
     app.command()(delete)
+    app.command()(sign)
 
 
 def register(
@@ -77,6 +81,7 @@ def set_alias(
     model: Reference,
     alias: Annotated[str, typer.Argument(help="E.g. champion.")],
     why: WhyOption = "",
+    sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,7 +91,7 @@ def set_alias(
     """
     from netanomaly.registry import open_registry
 
-    version = open_registry(registry).set_alias(model, alias, why=why)
+    version = open_registry(registry, sign_key=str(sign_key or "")).set_alias(model, alias, why=why)
     if as_json:
         show_json({"model_name": version.model, "alias": alias, "version": version.number})
         return
@@ -98,6 +103,7 @@ def remove_alias(
     model: ModelName,
     alias: Annotated[str, typer.Argument(help="E.g. challenger.")],
     why: WhyOption = "",
+    sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,7 +113,7 @@ def remove_alias(
     """
     from netanomaly.registry import open_registry
 
-    open_registry(registry).remove_alias(model, alias, why=why)
+    open_registry(registry, sign_key=str(sign_key or "")).remove_alias(model, alias, why=why)
     if as_json:
         show_json({"model_name": model, "alias": alias, "version": None})
         return
@@ -118,6 +124,7 @@ def rollback(
     model: ModelName,
     alias: Annotated[str, typer.Option("--alias", help="The alias to move back.")] = "champion",
     why: WhyOption = "",
+    sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -127,7 +134,7 @@ def rollback(
     """
     from netanomaly.registry import open_registry
 
-    before, now = open_registry(registry).rollback(model, alias, why=why)
+    before, now = open_registry(registry, sign_key=str(sign_key or "")).rollback(model, alias, why=why)
     if as_json:
         show_json({"model_name": model, "alias": alias, "previous": before, "version": now})
         return
@@ -135,39 +142,91 @@ def rollback(
 
 
 def deprecate(
-    model: Numbered, why: WhyOption = "", registry: RegistryOption = DEFAULT, as_json: JsonOption = False
+    model: Numbered,
+    why: WhyOption = "",
+    sign_key: SignKeyOption = None,
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
     """Mark a version as not to be used any more; it stays, and `restore` takes it back.
 
     Example: netanomaly registry deprecate nsl_kdd_detector:1 --why "wrong labels"
     """
-    _set_status(model, "deprecated", why, registry, as_json)
+    _set_status(model, "deprecated", why, sign_key, registry, as_json)
 
 
 def restore(
-    model: Numbered, why: WhyOption = "", registry: RegistryOption = DEFAULT, as_json: JsonOption = False
+    model: Numbered,
+    why: WhyOption = "",
+    sign_key: SignKeyOption = None,
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a deprecated or deleted version ready again, if its files are still there.
 
     Example: netanomaly registry restore nsl_kdd_detector:1
     """
-    _set_status(model, "ready", why, registry, as_json)
+    _set_status(model, "ready", why, sign_key, registry, as_json)
 
 
 def delete(
-    model: Numbered, why: WhyOption = "", registry: RegistryOption = DEFAULT, as_json: JsonOption = False
+    model: Numbered,
+    why: WhyOption = "",
+    sign_key: SignKeyOption = None,
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
     """Hide a version; `registry gc` removes its files later. Its number is never used again.
 
     Example: netanomaly registry delete nsl_kdd_detector:1 --why "personal data"
     """
-    _set_status(model, "deleted", why, registry, as_json)
+    _set_status(model, "deleted", why, sign_key, registry, as_json)
 
 
-def _set_status(model: str, status: str, why: str, registry: str, as_json: bool) -> None:
+def sign(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...")],
+    why: WhyOption = "",
+    sign_key: SignKeyOption = None,
+    registry: RegistryOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign what a registry says of a model, as it stands: for one of before signatures, one that was moved, a lost key.
+
+    Whoever trusts the key then believes which version has which number, and where each alias points. Look first:
+    netanomaly registry versions, history and fsck.
+
+    Example: netanomaly registry sign nsl_kdd_detector --sign-key sign.pem
+    """
     from netanomaly.registry import open_registry
 
-    version = open_registry(registry).set_status(model, status, why=why)
+    opened = open_registry(registry, sign_key=str(sign_key or ""))
+    signed = [opened.sign(model, why=why) for model in models]
+    if as_json:
+        show_json(
+            [
+                {
+                    "model_name": head.model,
+                    "versions": head.next - 1,
+                    "aliases": {name: alias.version for name, alias in head.aliases.items()},
+                    "registry": head.registry,
+                    "key": head.signature.key if head.signature else None,
+                }
+                for head in signed
+            ]
+        )
+        return
+    for head in signed:
+        aliases = ", ".join(f"{name} is {alias.version}" for name, alias in sorted(head.aliases.items()))
+        typer.echo(
+            f"{head.model} is signed for {head.registry} by key {head.signature.key if head.signature else ''}: "
+            f"versions 1 to {head.next - 1}; {aliases or 'no alias'}"
+        )
+
+
+def _set_status(model: str, status: "Status", why: str, sign_key: Path | None, registry: str, as_json: bool) -> None:
+    from netanomaly.registry import open_registry
+
+    version = open_registry(registry, sign_key=str(sign_key or "")).set_status(model, status, why=why)
     if as_json:
         show_json({"model_name": version.model, "version": version.number, "status": version.status})
         return

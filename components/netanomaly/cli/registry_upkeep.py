@@ -13,6 +13,7 @@ from netanomaly.cli.registry_words import (
     JsonOption,
     RegistryOption,
     SignKeyOption,
+    counted,
     show_json,
     show_table,
     table,
@@ -32,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
 
 def fsck(
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be known.")] = False,
+    sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -42,7 +44,7 @@ def fsck(
     from netanomaly.registry.fsck import fsck as check
     from netanomaly.registry.location import locate
 
-    location = locate(registry)
+    location = locate(registry, sign_key=str(sign_key or ""))
     result = check(location, repair=repair)
     if as_json:
         show_json({"sound": result.sound, **dataclasses.asdict(result)})
@@ -50,10 +52,13 @@ def fsck(
         for finding in result.findings:
             typer.echo(f"{finding.key}: {finding.problem}{' (repaired)' if finding.repaired else ''}")
         typer.echo(
-            f"{result.models} models, {result.versions} versions, {result.bytes:,} bytes read; "
-            f"{len(result.findings)} problems, {sum(finding.repaired for finding in result.findings)} repaired; "
-            f"{result.unfinished} registrations were begun and not finished"
+            f"{counted(result.models, 'model')}, {counted(result.versions, 'version')}, "
+            f"{counted(result.bytes, 'byte')} read; {counted(len(result.findings), 'problem')}, "
+            f"{sum(finding.repaired for finding in result.findings)} repaired; "
+            f"{counted(result.unfinished, 'registration')} begun and not finished"
         )
+        for line in result.unprotected:
+            typer.echo(f"note: {line}")
     if not result.sound:
         raise typer.Exit(InputError.exit_code)
 
@@ -77,11 +82,18 @@ def gc(
         return
     for key in done.keys:
         typer.echo(key)
-    typer.echo(f"{len(done.keys)} objects, {done.bytes:,} bytes {'would be ' if dry_run else ''}removed")
+    for key in done.strangers:
+        typer.echo(f"{key}: is a link, pipe or device, and no object of the registry; left as it is")
+    removed = "would be removed" if dry_run else "removed"
+    typer.echo(f"{counted(len(done.keys), 'object')}, {counted(done.bytes, 'byte')} {removed}")
 
 
 def import_registry(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A model_registry.json of the original workflow.")],
+    files_below: Annotated[
+        Path | None,
+        typer.Option("--files-below", help="The folder of all model files; none outside is taken. Default: FILE's."),
+    ] = None,
     sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
     as_json: JsonOption = False,
@@ -93,9 +105,12 @@ def import_registry(
     from netanomaly.registry.importing import import_file
     from netanomaly.registry.location import locate
 
-    done = import_file(locate(registry, sign_key=str(sign_key or "")), file)
+    done = import_file(locate(registry, sign_key=str(sign_key or "")), file, files_below)
     if as_json:
         show_json([dataclasses.asdict(entry) for entry in done])
+        return
+    if not done:
+        typer.echo(f"{file} holds no version of any model; nothing was imported")
         return
     shown = table("model", "was", "is version", "")
     for entry in done:

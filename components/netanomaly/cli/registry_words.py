@@ -1,6 +1,7 @@
 """How the registry's answers look to people: tables, ages, short digests."""
 
 import json
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ ModelName = Annotated[str, typer.Argument(metavar="MODEL")]
 DEFAULT = "runs/registry"
 
 _SHORT_DIGEST = 12
+_NARROW = 110
 
 
 def table(*headings: str) -> Any:
@@ -43,6 +45,11 @@ def show_table(made: Any) -> None:
     Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160).print(made)
 
 
+def is_narrow() -> bool:
+    """Whether tables are shown on a terminal too narrow for times in full beside other columns."""
+    return sys.stdout.isatty() and shutil.get_terminal_size().columns < _NARROW
+
+
 def show_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
@@ -51,6 +58,11 @@ def show_rows(rows: list[tuple[str, str]]) -> None:
     for name, value in rows:
         if value:
             typer.echo(f"{name:<28}{value}")
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 model`, `2 models`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def number(value: float | None) -> str:
@@ -62,7 +74,7 @@ def short(digest: str) -> str:
 
 
 def when(timestamp: str) -> str:
-    """Absolute and relative: `2026-03-01 12:00 UTC, 2 hours ago`."""
+    """Absolute and relative: `2026-03-01 12:00 UTC, 2 hours ago`; on a narrow terminal how long ago alone."""
     try:
         moment = datetime.fromisoformat(timestamp)
     except ValueError:
@@ -70,7 +82,7 @@ def when(timestamp: str) -> str:
         return timestamp
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {_ago(moment)}"
+    return _ago(moment) if is_narrow() else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {_ago(moment)}"
 
 
 def _ago(moment: datetime) -> str:

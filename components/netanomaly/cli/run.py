@@ -2,7 +2,6 @@
 
 import glob
 import json
-import os
 import shutil
 import sys
 import uuid
@@ -16,8 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netanomaly import config, images
+from netanomaly.cli import summary as terminal
 from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError, OutsideError
+from netanomaly.metrics.outcome import outcome
+from netanomaly.paths import expanded
 
 if TYPE_CHECKING:
     from netanomaly.runners import Launcher, RunResult
@@ -70,7 +72,7 @@ def run(
 
     document = config.override(config.read(configuration), assignments or [])
     wanted = config.parse(document)
-    folder = (workdir or Path(wanted.output_base_dir or "runs")).resolve()
+    folder = expanded(workdir or wanted.output_base_dir or "runs").resolve()
     document["registry"] = registry = _absolute_uri(registry or wanted.registry or str(folder / "registry"))
     for name in ("data_source", "evaluation_data_source"):
         if document.get(name) is not None:
@@ -117,8 +119,8 @@ def _located(source: Any, folder: Path) -> Any:
     """A source with relative paths resolved: against the configuration's folder, then against the working folder."""
     if isinstance(source, list):
         return [_located(item, folder) for item in source]
-    if "://" in source or source.startswith("~") or Path(source).is_absolute():
-        return source
+    if "://" in source or (path := expanded(source)).is_absolute():
+        return source if "://" in source else str(path)
     for base in (folder, Path.cwd()):
         # What is wrong with a path that cannot be looked at, `prepare` says.
         with suppress(OSError, ValueError):
@@ -132,7 +134,7 @@ def _located(source: Any, folder: Path) -> Any:
 
 
 def _absolute_uri(uri: str) -> str:
-    return uri if "://" in uri else str(Path(os.path.expanduser(uri)).resolve())  # noqa: PTH111 - Path.expanduser fails for a user that is not known
+    return uri if "://" in uri else str(expanded(uri).resolve())
 
 
 def _new_run_dir(parent: Path, model_version: str) -> Path:
@@ -192,8 +194,23 @@ def _summary(result: "RunResult", wanted: config.Config, run_dir: Path, registry
         "report": _if_there(run_dir / _KEPT["evaluate", "report"]),
         "data_report": _if_there(run_dir / _KEPT["validate", "data_report"]),
         "metrics": metadata.get("metrics", {}),
+        **outcome(_dossier(result), _document(result, "register", "registration")),
         "stages": [stage.document() for stage in result.stages],
     }
+
+
+def _dossier(result: "RunResult") -> dict[str, Any] | None:
+    """The dossier as the last stage that succeeded left it."""
+    found = (_document(result, task, "dossier") for task in ("evaluate", "train", "validate"))
+    return next((document for document in found if document is not None), None)
+
+
+def _document(result: "RunResult", task: str, artefact: str) -> dict[str, Any] | None:
+    """What a stage wrote; None where it did not get so far."""
+    with suppress(InputError):
+        document = json.loads(result.output(task, artefact).path.read_text(encoding="utf-8"))
+        return document if isinstance(document, dict) else None
+    return None
 
 
 def _if_there(path: Path) -> str | None:
@@ -201,28 +218,21 @@ def _if_there(path: Path) -> str | None:
 
 
 def _print_failure(summary: Mapping[str, Any]) -> None:
-    """What there is to look at, and last the one line that says what went wrong."""
+    """What it came to, what there is to look at, and last the one line that says what went wrong."""
+    shown = terminal.lines(summary)
     for name in ("data_report", "report"):
         if summary[name]:
-            typer.echo(f"{name.replace('_', ' ')}: {summary[name]}", err=True)
-    typer.echo(f"run folder: {summary['run_dir']}", err=True)
-    typer.echo(f"error: {summary['error']}", err=True)
+            shown.append(f"{name.replace('_', ' ')}: {summary[name]}")
+    shown += [f"run folder: {summary['run_dir']}", f"error: {summary['error']}"]
+    typer.echo("\n".join(shown), err=True)
 
 
 def _print(summary: Mapping[str, Any]) -> None:
-    metrics = summary["metrics"]
-    shown = {
-        "model": f"{summary['model_name']} {summary['model_version']}",
-        "version": summary["version"],
-        "ROC-AUC": _rounded(metrics.get("roc_auc")),
-        "recall at 1% false positives": _rounded(metrics.get("recall_at_1_percent_fpr")),
-        "registered in": summary["registry"],
-        "report": summary["report"],
-    }
-    for label, value in shown.items():
-        if value is not None:
-            typer.echo(f"{label:<30}{value}")
-
-
-def _rounded(value: float | None) -> str | None:
-    return None if value is None else f"{value:.4f}"
+    shown = [
+        *terminal.row("model", f"{summary['model_name']} {summary['model_version']}, version {summary['version']}"),
+        *terminal.lines(summary, summary["registry"]),
+    ]
+    for label in ("registry", "report"):
+        if summary[label]:
+            shown += terminal.row(label, summary[label])
+    typer.echo("\n".join(shown))

@@ -15,7 +15,7 @@ from netanomaly.errors import InputError
 if TYPE_CHECKING:
     from netanomaly.cluster.access import Connection
     from netanomaly.cluster.pipelines import Package, Version
-    from netanomaly.cluster.scheduling import Recurring
+    from netanomaly.cluster.scheduling import Left, Recurring
     from netanomaly.cluster.zones import Entry
 
 _FIRINGS_SHOWN = 3
@@ -33,7 +33,14 @@ def schedule(
     timezone: Annotated[str, typer.Option(metavar="ZONE", help="Whose clock the times are of.")] = "UTC",
     name: Annotated[str | None, typer.Option(help="Name of the schedule; default: the model's.")] = None,
     show_list: Annotated[bool, typer.Option("--list", help="Show the schedules that there are.")] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove the schedule; its runs stay.")] = False,
+    remove: Annotated[
+        bool,
+        typer.Option(
+            "--remove",
+            help="Remove the schedule; its runs stay. While one is going, the schedule is only switched off.",
+        ),
+    ] = False,
+    now: Annotated[bool, typer.Option("--now", help="With --remove: cancel a run that is going, and remove.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     host: words.HostOption = "",
     namespace: words.NamespaceOption = "",
@@ -64,6 +71,8 @@ def schedule(
 
     compiled = words.package(image_prefix, cache=cache)
     access = (host, namespace, token_file, ca_file, timeout_seconds)
+    if now and not remove:
+        raise InputError("--now goes with --remove: nothing else cancels a run")
     if show_list or remove:
         wanted_name = name or _model_name(configuration, required=remove)
         connection = words.connect(*access)
@@ -71,7 +80,7 @@ def schedule(
         if show_list:
             _list(found, as_json)
         else:
-            _remove(connection, str(wanted_name), found, dry_run, as_json)
+            _remove(connection, str(wanted_name), found, dry_run=dry_run, now=now, interval=interval, as_json=as_json)
         return
 
     if configuration is None or cron is None:
@@ -84,9 +93,10 @@ def schedule(
     group, version = _place(connection, compiled, experiment, create_experiment=create_experiment, dry_run=dry_run)
     scheduled = scheduling.Schedule(wanted_name, times.cron, timezone, times.entries, group, version, wanted.parameters)
     plan = scheduling.plan(scheduled, scheduling.existing(connection.server, connection.namespace, version.pipeline_id))
-    kept = list(plan.kept)
+    outcome = scheduling.Outcome(plan.kept)
     if not dry_run:
-        kept = scheduling.carry_out(connection.server, plan, seconds_between_looks=interval)
+        outcome = scheduling.carry_out(connection.server, plan, seconds_between_looks=interval)
+    kept = outcome.kept
     summary = {
         "state": plan.word,
         "dry_run": dry_run,
@@ -100,12 +110,19 @@ def schedule(
         "pipeline_version": version.name,
         "pipeline_version_id": version.version_id,
         "recurring_runs": [_document(recurring) for recurring in kept],
+        "left": [_left(each) for each in outcome.left],
         "url": connection.recurring_run_page(kept[0].id) if kept else None,
     }
     if as_json:
         words.show_json(summary)
     else:
         _print(summary, len(times.entries))
+    for each in outcome.left:
+        typer.echo(
+            f"note: run {each.runs[0]} of the old schedule goes on to its end; the old schedule is switched off, and the "
+            "next call of this command deletes it",
+            err=True,
+        )
     if any(not recurring.enabled for recurring in kept):
         typer.echo(f"warning: {wanted_name} is switched off on the server; switch it on there", err=True)
 
@@ -169,20 +186,43 @@ def _model_name(configuration: Path | None, *, required: bool) -> str | None:
     return None
 
 
-def _remove(connection: "Connection", name: str, found: list["Recurring"], dry_run: bool, as_json: bool) -> None:
+def _remove(
+    connection: "Connection",
+    name: str,
+    found: list["Recurring"],
+    *,
+    dry_run: bool,
+    now: bool,
+    interval: float,
+    as_json: bool,
+) -> None:
     from netanomaly.cluster import scheduling
 
+    left: tuple[Left, ...] = ()
     if not dry_run:
-        for recurring in found:
-            scheduling.remove(connection.server, recurring)
-    state = "removed" if found else "absent"
+        left = scheduling.retire(connection.server, found, seconds_between_looks=interval)
+        if now:
+            scheduling.end_and_delete(connection.server, left, seconds_between_looks=interval)
+            left = ()
+    state = "switched off" if left else "removed" if found else "absent"
     if as_json:
-        gone = [_document(recurring) for recurring in found]
-        words.show_json({"state": state, "dry_run": dry_run, "name": name, "recurring_runs": gone})
+        gone = [_document(each) for each in found if each not in [one.recurring for one in left]]
+        document = {"state": state, "dry_run": dry_run, "name": name, "recurring_runs": gone}
+        words.show_json({**document, "left": [_left(each) for each in left]})
+    elif left:
+        runs = ", ".join(run for each in left for run in each.runs)
+        typer.echo(
+            f"schedule {name} switched off; run {runs} goes on, and deleting the schedule would kill it: the same command "
+            "again removes it when the run has ended, --now cancels the run and removes it at once"
+        )
     elif found:
         typer.echo(f"schedule {name} {'would be ' if dry_run else ''}removed")
     else:
         typer.echo(f"there is no schedule {name}")
+
+
+def _left(left: "Left") -> dict[str, Any]:
+    return {"recurring_run_id": left.recurring.id, "runs": list(left.runs)}
 
 
 def _list(found: list["Recurring"], as_json: bool) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from netanomaly.cluster.following import End
     from netanomaly.cluster.pipelines import Package
 
+# The stage that knows what came of the run.
+_REGISTERING = "register"
+
 
 def submit(
     configuration: Annotated[Path, typer.Argument(metavar="CONFIG", help="The pipeline configuration, a JSON file.")],
@@ -32,6 +35,7 @@ def submit(
     parameters: words.ParameterOption = None,
     image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
+    wait_start: words.WaitStartOption = None,
     cache: words.CacheOption = True,
     interval: words.IntervalOption = 5,
     token_file: words.TokenFileOption = None,
@@ -48,6 +52,7 @@ def submit(
     from netanomaly.cluster import experiments, pipelines, runs
     from netanomaly.runners.interruption import interruptions
 
+    seconds_to_start = words.seconds(wait_start, "--wait-start")
     compiled = words.package(image_prefix, cache=cache)
     wanted = words.submission(configuration, assignments, registry, parameters, compiled)
     model = wanted.config
@@ -58,10 +63,10 @@ def submit(
         group = experiments.experiment(server, experiment, connection.namespace, create=create_experiment)
         version = pipelines.upload(server, compiled, connection.namespace)
     except OutsideError as error:
-        raise OutsideError(f"{error}; no run was made") from None
+        raise OutsideError(f"no run was made: {error}") from None
     try:
         with interruptions(_stop):
-            run = runs.create(server, name, group, version, wanted.parameters, seconds_between_looks=interval)
+            run = runs.create(server, name, group, version.of_run, wanted.parameters, seconds_between_looks=interval)
     except _Stopped as stopped:
         typer.echo(f"error: stopped while run {name!r} was being made: look for it by that name", err=True)
         raise typer.Exit(stopped.code) from None
@@ -86,7 +91,7 @@ def submit(
         "stages": [],
     }
     if wait:
-        summary |= _followed(connection, summary, compiled, interval)
+        summary |= _followed(connection, summary, compiled, interval, seconds_to_start)
     if as_json:
         words.show_json(summary)
     if summary["error"]:
@@ -110,34 +115,37 @@ def _stop(number: signal.Signals) -> None:
 
 
 def _followed(
-    connection: "Connection", summary: Mapping[str, Any], compiled: "Package", interval: float
+    connection: "Connection",
+    summary: Mapping[str, Any],
+    compiled: "Package",
+    interval: float,
+    seconds_to_start: float | None,
 ) -> dict[str, Any]:
     """What following the run adds to the summary; that it cannot be followed is one of the ends."""
-    from netanomaly.cluster.following import follow
+    from netanomaly.cluster.following import Followed, follow
+    from netanomaly.cluster.waiting import NotStarted
     from netanomaly.runners import console
     from netanomaly.runners.interruption import interruptions
 
     try:
         with interruptions(_stop), console.view(sys.stderr) as show:
-            end = follow(
-                connection.server,
-                summary["run_id"],
-                compiled.name,
-                compiled.tasks,
-                summary["url"],
-                seconds_between_looks=interval,
-                on_event=show,
+            run = Followed(
+                connection.server, summary["run_id"], compiled.name, compiled.tasks, summary["url"], connection.pods
             )
+            end = follow(run, seconds_between_looks=interval, seconds_to_start=seconds_to_start, on_event=show)
     except _Stopped as stopped:
         error = f"no longer followed ({stopped.name}); run {summary['run_id']} goes on, and can be ended on its page"
         return {"state": "running", "exit_code": stopped.code, "error": error}
+    except NotStarted as late:
+        error = f"{late}; run {summary['run_id']} goes on waiting, and can be ended on its page"
+        return {"state": "waiting", "exit_code": late.exit_code, "error": error}
     except NetanomalyError as error:
         return {"state": "unknown", "exit_code": error.exit_code, "error": str(error)}
     return _ended(end)
 
 
 def _ended(end: "End") -> dict[str, Any]:
-    result = end.result or {}
+    result = end.results.get(_REGISTERING, {})
     return {
         "state": end.state,
         "exit_code": end.exit_code,
@@ -150,6 +158,7 @@ def _ended(end: "End") -> dict[str, Any]:
                 "display_name": stage.display_name,
                 "state": stage.state,
                 "seconds": stage.seconds,
+                "rows": stage.rows,
                 "exit_code": stage.exit_code,
                 "error": stage.error,
             }

@@ -25,6 +25,7 @@ from netanomaly.errors import InputError, OutsideError
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
 TOKEN_FILE_VARIABLE = "KF_PIPELINES_SA_TOKEN_PATH"  # noqa: S105 - a variable's name
+KFP_NAMESPACE = "kubeflow"
 # What the pipelines are tested with.
 TESTED_VERSION = (2, 17)
 
@@ -54,6 +55,13 @@ class Connection:
     namespace: str
     pages: str
     warning: str = ""
+    version: str = ""
+    """Of the server, as it says it; one built by hand says `unknown`."""
+
+    @property
+    def pods(self) -> str:
+        """The namespace in which runs have their pods: KFP's own, where it has no others."""
+        return self.namespace or KFP_NAMESPACE
 
     def run_page(self, run_id: str) -> str:
         """Where a person looks at a run."""
@@ -91,7 +99,8 @@ def connect(access: Access) -> Connection:
         if not namespace:
             raise InputError(f"{host} keeps its users apart: name your profile with --namespace")
     pages = _address(os.environ[_UI_VARIABLE]) if os.environ.get(_UI_VARIABLE) else host
-    return Connection(server, namespace, pages, _old(str(health.get("tag_name", ""))))
+    version = str(health.get("tag_name", ""))
+    return Connection(server, namespace, pages, _old(version), version)
 
 
 def _address(text: str) -> str:

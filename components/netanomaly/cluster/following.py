@@ -1,166 +1,220 @@
 """Watch a run until it ends, tell what happens as a local run does, and say how it ended."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
-from netanomaly.cluster import logs
 from netanomaly.cluster.errors import NotFound, SignInNeeded, Unavailable
+from netanomaly.cluster.logs import Logs, StageLog
 from netanomaly.cluster.server import API, Server
 from netanomaly.cluster.stages import RunView
+from netanomaly.cluster.waiting import Patience
 from netanomaly.errors import OutsideError
-from netanomaly.runners.events import Event, RunFinished, RunStarted, TaskFinished, TaskStarted
-from netanomaly.runners.result import FAILED, RUNNING, SUCCEEDED, WAITING, StageResult
+from netanomaly.runners.events import Event, RunFinished, RunStarted, TaskFinished, TaskStarted, TaskWaiting
+from netanomaly.runners.result import CANCELED, FAILED, RUNNING, SUCCEEDED, WAITING, StageResult
 
 # How often in a row the server may fail while a run is watched: it is restarted, a node is drained.
 _LOOKS_THAT_MAY_FAIL = 24
-_REGISTERING = "register"
-_MOST_LOGS_READ = 12
-_LOG_READINGS = 3
+# Of a stage that failed, and that did its work, where there is less to tell.
+_MOST_LOGS_READ = {FAILED: 12, SUCCEEDED: 4}
+_MOST_OTHER_LOGS_READ = 4
+
+
+class TookTooLong(OutsideError):
+    """A run did not end in the time that it was given."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A run that is watched.
+
+    `tasks` are the display names of the pipeline's tasks by their keys, in topological order; `page` is where a person
+    looks at it; `namespace` is where its pods are.
+    """
+
+    server: Server
+    run_id: str
+    pipeline: str
+    tasks: Mapping[str, str]
+    page: str
+    namespace: str
 
 
 @dataclass(frozen=True)
 class End:
     """How a run ended. `exit_code` is what a command that followed it should exit with: as that of a local run.
 
-    `result` is what the stage that registers said of it: `version`, `metrics`; empty where its log is gone.
+    `results` is what its stages said came of their work, by stage; nothing of those whose log is gone or that did not
+    run because an earlier run's outputs were taken.
     """
 
     state: str
     stages: tuple[StageResult, ...]
     exit_code: int = 0
     error: str | None = None
-    result: Mapping[str, Any] | None = None
+    results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def follow(
-    server: Server,
-    run_id: str,
-    pipeline: str,
-    tasks: Mapping[str, str],
-    page: str,
+    run: Followed,
     *,
     seconds_between_looks: float,
+    seconds_to_start: float | None = None,
+    seconds_in_all: float | None = None,
     on_event: Callable[[Event], None],
 ) -> End:
     """Watch a run to its end.
 
     Args:
-        server: The server that has the run.
-        run_id: Its id.
-        pipeline: The name of its pipeline.
-        tasks: Display name of each task of the pipeline by its key, in topological order.
-        page: Where a person looks at it.
+        run: The run.
         seconds_between_looks: How long to wait before looking again.
+        seconds_to_start: How long a pod may take to start; None: for ever.
+        seconds_in_all: How long the run may take; None: for ever.
         on_event: Called for each event.
 
     Raises:
+        NotStarted: A pod did not start in time; the run goes on waiting for it.
+        TookTooLong: The run did not end in time; it goes on.
         OutsideError: The run can no longer be watched; the message says that it goes on, or that it is gone.
     """
     started = time.monotonic()
-    stages = [StageResult(key, name) for key, name in tasks.items()]
-    on_event(RunStarted(run_id, page, pipeline, tuple(stages)))
+    watch = _Watch(run, seconds_to_start, on_event)
     failures = 0
     while True:
         try:
-            view = RunView.of(server.get(f"{API}/runs/{run_id}"), tasks)
+            view = RunView.of(run.server.get(f"{API}/runs/{run.run_id}"), run.tasks)
         except Unavailable as failure:
             failures += 1
             if failures >= _LOOKS_THAT_MAY_FAIL:
-                raise OutsideError(f"{failure}; run {run_id} exists, and is no longer watched: {page}") from None
+                raise OutsideError(
+                    f"{failure}; run {run.run_id} exists, and is no longer watched: {run.page}"
+                ) from None
         except SignInNeeded as failure:
             raise OutsideError(
-                f"signed out while the run was watched: {failure}; run {run_id} goes on: {page}"
+                f"signed out while the run was watched: {failure}; run {run.run_id} goes on: {run.page}"
             ) from None
         except NotFound:
             raise OutsideError(
-                f"run {run_id} is gone: someone deleted it on {server.host} while it was watched"
+                f"run {run.run_id} is gone: someone deleted it on {run.server.host} while it was watched"
             ) from None
         else:
             failures = 0
-            stages = _tell(stages, view.stages(), on_event)
+            watch.look(view)
             if view.ended:
                 break
+        if seconds_in_all is not None and time.monotonic() - started >= seconds_in_all:
+            raise TookTooLong(f"run {run.run_id} has not ended after {seconds_in_all:.0f} s: {run.page}")
         time.sleep(seconds_between_looks)
-    end = _end(server, view, stages)
+    end = watch.end(view)
     on_event(RunFinished(end.state, time.monotonic() - started))
     return end
 
 
-def _tell(before: list[StageResult], now: list[StageResult], on_event: Callable[[Event], None]) -> list[StageResult]:
-    for old, new in zip(before, now, strict=True):
-        if old.state == new.state:
-            continue
-        if old.state == WAITING and new.state in (RUNNING, SUCCEEDED, FAILED):
-            on_event(TaskStarted(replace(new, state=RUNNING)))
-        if new.state not in (RUNNING, WAITING):
-            on_event(TaskFinished(new))
-    return now
+class _Watch:
+    """What is known of a run so far: its stages, and what their logs say."""
 
+    def __init__(self, run: Followed, seconds_to_start: float | None, on_event: Callable[[Event], None]) -> None:
+        self._run = run
+        self._logs = Logs(run.server, run.run_id)
+        self._patience = Patience(run.run_id, run.namespace, seconds_to_start)
+        self._on_event = on_event
+        self._stages = [StageResult(key, name) for key, name in run.tasks.items()]
+        self._last_logs: dict[str, StageLog] = {}
+        self._attempts_told: set[str] = set()
+        on_event(RunStarted(run.run_id, run.page, run.pipeline, tuple(self._stages)))
 
-def _end(server: Server, view: RunView, stages: list[StageResult]) -> End:
-    if view.state == SUCCEEDED:
-        return End(SUCCEEDED, tuple(stages), result=_result(server, view))
-    if view.state != FAILED:
-        return End(view.state, tuple(stages), OutsideError.exit_code, "the run was canceled on the server")
-    attempts = _last_attempts(server, view, [stage.name for stage in stages if stage.state == FAILED])
-    told = []
-    for stage in stages:
-        attempt = attempts.get(stage.name)
-        if stage.state == FAILED and attempt is not None:
-            told.append(replace(stage, exit_code=attempt.exit_code, error=attempt.reason))
-        elif stage.state == FAILED:
-            told.append(replace(stage, error=f"stage {stage.name} failed, and there is no log: its pod did not start"))
-        else:
-            told.append(stage)
-    first = next((stage for stage in told if stage.state == FAILED), None)
-    if first is None:
-        why = view.message or "the server gives no reason"
-        return End(FAILED, tuple(told), OutsideError.exit_code, f"the run failed before any stage did: {why}")
-    attempt = attempts.get(first.name)
-    code = OutsideError.exit_code if attempt is None else attempt.run_exit_code
-    return End(FAILED, tuple(told), code, first.error)
-
-
-def _last_attempts(server: Server, view: RunView, failed: list[str]) -> dict[str, logs.StageLog]:
-    """The log of the last attempt of each failed stage whose log can be had."""
-    found: dict[str, logs.StageLog] = {}
-    read: set[str] = set()
-    for stage in failed:
-        for node in view.nodes(stage):
-            if node in read or len(read) >= _MOST_LOGS_READ:
+    def look(self, view: RunView) -> None:
+        """Tell what has changed since the last look."""
+        now = view.stages()
+        ended = [
+            new
+            for old, new in zip(self._stages, now, strict=True)
+            if old.state != new.state and new.state in (SUCCEEDED, FAILED)
+        ]
+        self._read_logs(view, ended)
+        before, self._stages = self._stages, [self._in_full(stage) for stage in now]
+        for old, new in zip(before, self._stages, strict=True):
+            if old.state == new.state:
                 continue
-            read.add(node)
-            log = _log(server, view.run_id, node)
-            if log is None:
-                continue
-            task = log.task if log.task in view.tasks else stage
-            if task in failed and (task not in found or _tells_more(log, found[task])):
-                found[task] = log
-    return found
+            if old.state == WAITING and new.state in (RUNNING, SUCCEEDED, FAILED):
+                self._on_event(TaskStarted(replace(new, state=RUNNING, rows=None)))
+            if new.state not in (RUNNING, WAITING):
+                self._on_event(TaskFinished(new))
+        self._tell_failed_attempts(view)
+        for event in self._patience.look(view.pending(), time.monotonic()):
+            self._on_event(event)
+
+    def end(self, view: RunView) -> End:
+        """How it ended."""
+        if view.state == CANCELED:
+            return End(CANCELED, tuple(self._stages), OutsideError.exit_code, "the run was canceled on the server")
+        missing = [stage for stage in self._stages if stage.state == FAILED and stage.name not in self._last_logs]
+        if missing:
+            # It may have been away for a moment.
+            self._read_logs(view, missing)
+            self._stages = [self._in_full(stage) for stage in self._stages]
+        results = {name: log.result for name, log in self._last_logs.items() if log.result is not None}
+        if view.state == SUCCEEDED:
+            return End(SUCCEEDED, tuple(self._stages), results=results)
+        first = next((stage for stage in self._stages if stage.state == FAILED), None)
+        if first is None:
+            why = view.message or "the server gives no reason"
+            error = f"the run failed before any stage did: {why}"
+            return End(FAILED, tuple(self._stages), OutsideError.exit_code, error, results)
+        log = self._last_logs.get(first.name)
+        if log is not None:
+            return End(FAILED, tuple(self._stages), log.run_exit_code, first.error, results)
+        error = self._without_log(view, first.name)
+        stages = tuple(replace(stage, error=error) if stage.name == first.name else stage for stage in self._stages)
+        return End(FAILED, stages, OutsideError.exit_code, error, results)
+
+    def _in_full(self, stage: StageResult) -> StageResult:
+        log = self._last_logs.get(stage.name)
+        if log is None or stage.state not in (SUCCEEDED, FAILED):
+            return stage
+        if stage.state == SUCCEEDED:
+            return replace(stage, rows=log.rows)
+        return replace(stage, rows=log.rows, exit_code=log.exit_code, error=log.reason)
+
+    def _read_logs(self, view: RunView, ended: Sequence[StageResult]) -> None:
+        """The log of the last attempt of each of these stages."""
+        names = [stage.name for stage in ended]
+        for stage in ended:
+            for node in islice(view.nodes(stage.name), _MOST_LOGS_READ[stage.state]):
+                if stage.state == SUCCEEDED and stage.name in self._last_logs:
+                    break
+                log = self._logs.read(node)
+                if log is None:
+                    continue
+                task = log.task if log.task and log.task in view.tasks else stage.name
+                known = self._last_logs.get(task)
+                if task in names and (known is None or _tells_more(log, known)):
+                    self._last_logs[task] = log
+
+    def _tell_failed_attempts(self, view: RunView) -> None:
+        for node in view.failed_attempts():
+            log = self._logs.read(node) if node not in self._attempts_told else None
+            if log is not None and log.complete and log.task is not None:
+                self._attempts_told.add(node)
+                self._on_event(TaskWaiting(log.task, f"an attempt failed, the server makes another: {log.reason}"))
+
+    def _without_log(self, view: RunView, stage: str) -> str:
+        # Any log at all shows that the server keeps them.
+        for node in islice(view.other_nodes(), _MOST_OTHER_LOGS_READ):
+            if self._logs.tell_absence:
+                break
+            self._logs.read(node)
+        look = f"kubectl -n {self._run.namespace} describe pods -l pipeline/runid={self._run.run_id}"
+        if self._logs.tell_absence:
+            return f"stage {stage} failed and left no log: its pod did not start, or was deleted; {look} may tell"
+        return (
+            f"stage {stage} failed, and its log could not be read through {self._run.server.host}, so why is not known "
+            f"here: look at the stage's log on the run's page, or {look}"
+        )
 
 
-def _tells_more(log: logs.StageLog, other: logs.StageLog) -> bool:
+def _tells_more(log: StageLog, other: StageLog) -> bool:
     """A log that has the stage's exit code, before one that breaks off; then the later."""
     return (log.exit_code is not None, log.ended) >= (other.exit_code is not None, other.ended)
-
-
-def _result(server: Server, view: RunView) -> Mapping[str, Any] | None:
-    for number, node in enumerate(view.nodes(_REGISTERING)):
-        log = _log(server, view.run_id, node) if number < _MOST_LOGS_READ else None
-        if log is not None and log.result is not None:
-            return log.result
-    return None
-
-
-def _log(server: Server, run_id: str, node: str) -> logs.StageLog | None:
-    for _ in range(_LOG_READINGS):
-        try:
-            return logs.read(server, run_id, node)
-        except Unavailable:
-            continue
-        except SignInNeeded:
-            break
-    # The run has ended; how does not depend on its log.
-    return None

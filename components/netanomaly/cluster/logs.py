@@ -3,22 +3,26 @@
 A log is that of one pod. The stage's own lines stand between the launcher's, which ends it with the stage's exit code.
 """
 
+import base64
 import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from netanomaly.cluster.server import Server
+from netanomaly.cluster.errors import NotFound, Refused, Unavailable
+from netanomaly.cluster.server import API, Server
 from netanomaly.errors import NetanomalyError, OutsideError
 from netanomaly.stage_io import ERROR, RESULT
 
 # Go's logging: severity and date, time, process, file and line.
 _LAUNCHER_LINE = re.compile(r"[IWEF](\d{4} \d\d:\d\d:\d\d\.\d+) ")
+_ROWS = re.compile(r"progress: (\d+) rows")
 _EXIT = re.compile(r"failed to execute component: exit status (\d+)")
 # The launcher's own last word where it is not the stage that failed: no store, no metadata, no rights.
 _FATAL = re.compile(r"F\d{4} [^\]]*\] (?!failed to execute component: signal: )(?:failed to execute component: )?(.+)")
 # Its last line of all where nothing failed.
 _END = "] publish success."
+_READINGS = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,13 @@ class StageLog:
     """Why the launcher gave up before the stage ran, or after it: the stage has no exit code then."""
     finished: bool = False
     """The launcher came to its end: what failed is not in this container."""
+    rows: int | None = None
+    """How many rows the stage said it has done."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether it goes to the end of its pod."""
+        return self.exit_code is not None or self.launcher_error is not None or self.finished
 
     @property
     def run_exit_code(self) -> int:
@@ -56,15 +67,62 @@ class StageLog:
         return self.error or f"ended with exit code {self.exit_code} and said nothing"
 
 
-def read(server: Server, run_id: str, node: str) -> StageLog | None:
-    """The log of a pod of a run; None where there is none, because it never ran or its log is gone."""
-    text = server.text(f"/apis/v1alpha1/runs/{run_id}/nodes/{node}/log")
-    return None if text is None else parse(text, run_id)
+class Logs:
+    """The logs of a run's pods. Those that are complete are read once."""
+
+    def __init__(self, server: Server, run_id: str) -> None:
+        self._server = server
+        self._run_id = run_id
+        self._read: dict[str, StageLog] = {}
+        self._archived = self._hidden = self._troubled = False
+
+    @property
+    def tell_absence(self) -> bool:
+        """Whether a log that was not found is one that there is not, and not one that cannot be had."""
+        return not self._troubled and (self._archived or not self._hidden)
+
+    def read(self, node: str) -> StageLog | None:
+        """The log of a pod; None where there is none, or it cannot be had."""
+        if node in self._read:
+            return self._read[node]
+        text = self._text(node)
+        if text is None:
+            return None
+        log = parse(text, self._run_id)
+        if log.complete:
+            self._read[node] = log
+        return log
+
+    def _text(self, node: str) -> str | None:
+        """The archived log, which the server of the UI lets through, too; else what only the API's own address has."""
+        trouble = False
+        for route in (self._archive, self._own_route):
+            for _ in range(_READINGS):
+                try:
+                    return route(node)
+                except NotFound:
+                    break
+                except Refused:
+                    trouble = True
+                    break
+                except Unavailable:
+                    trouble = True
+        self._hidden = True
+        self._troubled = self._troubled or trouble
+        return None
+
+    def _archive(self, node: str) -> str:
+        document = self._server.get(f"{API}/runs/{self._run_id}/nodes/{node}/artifacts/main-logs:read")
+        self._archived = True
+        return base64.b64decode(document.get("data", "")).decode("utf-8", "replace")
+
+    def _own_route(self, node: str) -> str | None:
+        return self._server.text(f"/apis/v1alpha1/runs/{self._run_id}/nodes/{node}/log")
 
 
 def parse(text: str, run_id: str) -> StageLog:
     """The log of a pod of a run."""
-    ended, exit_code, said, error, result = "", None, "", None, None
+    ended, exit_code, said, error, result, rows = "", None, "", None, None, None
     launcher_error, finished = None, False
     for line in text.splitlines():
         launcher = _LAUNCHER_LINE.match(line)
@@ -79,12 +137,14 @@ def parse(text: str, run_id: str) -> StageLog:
             error = line.removeprefix(ERROR)
         elif line.startswith(RESULT):
             result = _object(line.removeprefix(RESULT))
+        elif found := _ROWS.fullmatch(line):
+            rows = int(found[1])
         else:
             said = line.strip() or said
     # The launcher names the artefacts it writes by run and task.
     task = re.search(rf"/{re.escape(run_id)}/([^/\s\"]+)/", text)
     return StageLog(
-        task[1] if task else None, ended, exit_code, error or said or None, result, launcher_error, finished
+        task[1] if task else None, ended, exit_code, error or said or None, result, launcher_error, finished, rows
     )
 
 

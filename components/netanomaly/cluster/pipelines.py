@@ -59,6 +59,11 @@ class Version:
         """How a run or a recurring run names it."""
         return {"pipeline_id": self.pipeline_id, "pipeline_version_id": self.version_id}
 
+    @property
+    def of_run(self) -> dict[str, Any]:
+        """What a request for a run has in it."""
+        return {"pipeline_version_reference": self.reference}
+
 
 def find(server: Server, package: Package, namespace: str) -> tuple[str | None, Version | None]:
     """The id of the package's pipeline on the server, and its version with the package's content."""

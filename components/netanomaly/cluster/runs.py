@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from netanomaly.cluster.errors import Unavailable
-from netanomaly.cluster.pipelines import Version
 from netanomaly.cluster.server import API, Server, equals
 from netanomaly.errors import InputError, OutsideError
 
@@ -34,12 +33,14 @@ def create(
     server: Server,
     name: str,
     experiment_id: str,
-    version: Version,
+    pipeline: Mapping[str, Any],
     parameters: Mapping[str, Any],
     *,
     seconds_between_looks: float,
 ) -> dict[str, Any]:
     """Make a run whose name is its own, and return what the server says of it.
+
+    `pipeline` says of what: a version, as `Version.of_run`, or the whole of it.
 
     Raises:
         InputError: The server refuses it; there is no run.
@@ -48,7 +49,7 @@ def create(
     request = {
         "display_name": name,
         "experiment_id": experiment_id,
-        "pipeline_version_reference": version.reference,
+        **pipeline,
         "runtime_config": {"parameters": dict(parameters)},
     }
     for _ in range(_ATTEMPTS):

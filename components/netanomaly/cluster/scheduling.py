@@ -2,14 +2,18 @@
 
 The server takes two recurring runs of a name without a word. So a name's are compared with what is wanted, by a digest
 in their description: what is missing is made, what is not wanted any more goes. Doing it again does nothing.
+
+Deleting a recurring run kills the run that it has going, and leaves it RUNNING on the server for ever. So one that is not
+wanted any more is switched off, and deleted only where it has no run going; else the next call of the command does it.
 """
 
 import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +29,9 @@ _ROUTE = f"{API}/recurringruns"
 _DIGEST_LENGTH = 12
 # The server may still be at it when its answer is given up: it is asked a few times whether the thing has come.
 _LOOKS = 3
+_LOOKS_FOR_THE_END = 24
+_MOST_ENDED = 20
+_ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 _NOTHING_FIRES = "the schedule stands still until the same command succeeds"
 _DESCRIPTION = re.compile(r"netanomaly schedule: (.+) in (\S+); content ([0-9a-f]+)")
 
@@ -78,6 +85,7 @@ class Recurring:
     cron: str = ""
     zone: str = ""
     digest: str = ""
+    experiment_id: str = ""
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> "Recurring":
@@ -95,6 +103,7 @@ class Recurring:
             cron=cron,
             zone=zone,
             digest=digest,
+            experiment_id=str(answer.get("experiment_id", "")),
         )
 
 
@@ -108,11 +117,34 @@ class Plan:
     removed: tuple[Recurring, ...]
 
     @property
+    def revived(self) -> tuple[Recurring, ...]:
+        """Those that were switched off for others, which are not wanted any more: what was wanted before is again."""
+        if not any(recurring.enabled for recurring in self.removed):
+            return ()
+        return tuple(recurring for recurring in self.kept if not recurring.enabled)
+
+    @property
     def word(self) -> str:
         """`created`, `replaced` or `unchanged`."""
-        if not self.made and not self.removed:
+        if not self.made and not any(recurring.enabled for recurring in self.removed):
             return "unchanged"
         return "replaced" if self.kept or self.removed else "created"
+
+
+@dataclass(frozen=True)
+class Left:
+    """A recurring run that is switched off and not deleted, and why: the runs that it has going."""
+
+    recurring: Recurring
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What there is of a name, in the order of the periods they are for, and what is still to be deleted."""
+
+    kept: tuple[Recurring, ...]
+    left: tuple[Left, ...] = ()
 
 
 def existing(server: Server, namespace: str, pipeline_id: str | None) -> list[Recurring]:
@@ -137,7 +169,7 @@ def plan(wanted: Schedule, found: list[Recurring]) -> Plan:
     return Plan(tuple(kept.values()), made, tuple(removed))
 
 
-def carry_out(server: Server, plan: Plan, *, seconds_between_looks: float) -> list[Recurring]:
+def carry_out(server: Server, plan: Plan, *, seconds_between_looks: float) -> Outcome:
     """Do it, and return what there is then. At no moment do the old ones and the new ones both fire.
 
     Raises:
@@ -148,36 +180,126 @@ def carry_out(server: Server, plan: Plan, *, seconds_between_looks: float) -> li
     made: list[Recurring] = []
     try:
         for recurring in stopped:
-            server.post(f"{_ROUTE}/{recurring.id}:disable", {})
+            _switch(server, recurring, "disable")
+        for recurring in plan.revived:
+            _switch(server, recurring, "enable")
         for digest, body in plan.made.items():
             made.append(_make(server, digest, body, seconds_between_looks))
     except (Refused, Unavailable) as failure:
         if isinstance(failure, Unavailable) and failure.undecided:
             # The new one may yet come: beside it the old one must not fire.
             raise OutsideError(f"{failure}; {_NOTHING_FIRES}") from None
-        left = _undo(server, made, stopped)
+        left = _undo(server, made, plan.revived, stopped)
         kind = InputError if isinstance(failure, Refused) else OutsideError
         raise kind(f"{failure}; {left}") from None
-    for recurring in plan.removed:
-        remove(server, recurring)
-    return [*plan.kept, *made]
+    kept = [replace(recurring, enabled=recurring.enabled or recurring in plan.revived) for recurring in plan.kept]
+    left_over = retire(server, plan.removed, seconds_between_looks=seconds_between_looks)
+    return Outcome(tuple(sorted((*kept, *made), key=lambda each: each.times.get("start_time", ""))), left_over)
 
 
-def remove(server: Server, recurring: Recurring) -> None:
-    """Delete a recurring run; its runs stay. That it is gone already is as good."""
+def retire(server: Server, unwanted: Sequence[Recurring], *, seconds_between_looks: float) -> tuple[Left, ...]:
+    """Switch recurring runs off, and delete those that have no run going; return the others.
+
+    Raises:
+        OutsideError: The server failed; the same command again goes on.
+    """
+    fired = False
+    for recurring in unwanted:
+        if recurring.enabled:
+            with _again(recurring):
+                _switch(server, recurring, "disable")
+            fired = True
+    if fired:
+        # A run that was fired just before it was switched off is listed a moment later.
+        time.sleep(seconds_between_looks)
+    left = []
+    for recurring in unwanted:
+        with _again(recurring):
+            going = tuple(unfinished(server, recurring))
+        if going:
+            left.append(Left(recurring, going))
+        else:
+            _delete(server, recurring)
+    return tuple(left)
+
+
+def end_and_delete(server: Server, left: Sequence[Left], *, seconds_between_looks: float) -> None:
+    """Cancel the runs that are going, and delete what they belong to when they have ended.
+
+    Raises:
+        OutsideError: The server failed, or a run does not end; the same command again goes on.
+    """
+    for each in left:
+        for run_id in each.runs:
+            with _again(each.recurring):
+                server.post(f"{API}/runs/{run_id}:terminate", {})
+    for each in left:
+        for look in range(_LOOKS_FOR_THE_END):
+            with _again(each.recurring):
+                going = list(unfinished(server, each.recurring))
+            if not going:
+                break
+            if look == _LOOKS_FOR_THE_END - 1:
+                raise OutsideError(
+                    f"run {going[0]} was canceled and has not ended; the schedule is switched off, and the same "
+                    "command again removes it"
+                )
+            time.sleep(seconds_between_looks)
+        _delete(server, each.recurring)
+
+
+def unfinished(server: Server, recurring: Recurring) -> Iterator[str]:
+    """Ids of a recurring run's runs that have not ended, newest first.
+
+    None is looked for behind twenty that have ended: a recurring run of ours has one going at a time.
+    """
+    ended = 0
+    query = {"experiment_id": recurring.experiment_id, "sort_by": "created_at desc"}
+    for run in server.each(f"{API}/runs", "runs", **query):
+        if run.get("recurring_run_id") != recurring.id:
+            continue
+        if str(run.get("state", "")) in _ENDED:
+            ended += 1
+            if ended == _MOST_ENDED:
+                return
+        else:
+            yield str(run["run_id"])
+
+
+def _switch(server: Server, recurring: Recurring, verb: str) -> None:
+    """`enable` or `disable`; that it is gone is as good as switched off."""
+    try:
+        server.post(f"{_ROUTE}/{recurring.id}:{verb}", {})
+    except NotFound:
+        if verb == "enable":
+            raise
+
+
+def _delete(server: Server, recurring: Recurring) -> None:
+    """That it is gone already is as good."""
     for last in (False, True):
         try:
             server.delete(f"{_ROUTE}/{recurring.id}")
         except NotFound:
             return
-        except Unavailable as failure:
+        except Unavailable:
             if last:
-                raise OutsideError(
-                    f"{failure}; recurring run {recurring.name!r} ({recurring.id}) may still be there: the same "
-                    "command again removes it"
-                ) from None
+                with _again(recurring):
+                    raise
         else:
             return
+
+
+@contextmanager
+def _again(recurring: Recurring) -> Iterator[None]:
+    """Say of a failure how to go on."""
+    try:
+        yield
+    except Unavailable as failure:
+        raise OutsideError(
+            f"{failure}; recurring run {recurring.name!r} ({recurring.id}) may still be there: the same command again "
+            "removes it"
+        ) from None
 
 
 def _make(server: Server, digest: str, body: Mapping[str, Any], seconds: float) -> Recurring:
@@ -207,9 +329,11 @@ def _look(server: Server, digest: str, body: Mapping[str, Any]) -> Recurring | N
     return None
 
 
-def _undo(server: Server, made: list[Recurring], stopped: list[Recurring]) -> str:
+def _undo(server: Server, made: list[Recurring], revived: Sequence[Recurring], stopped: Sequence[Recurring]) -> str:
     """Put back what was there, and say whether that went well."""
     try:
+        for recurring in revived:
+            server.post(f"{_ROUTE}/{recurring.id}:disable", {})
         for recurring in made:
             server.delete(f"{_ROUTE}/{recurring.id}")
         for recurring in stopped:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from netanomaly.cluster.errors import Exists, NotFound, Refused, SignInNeeded, Unavailable
+from netanomaly.wording import reason
 
 API = "/apis/v2beta1"
 
@@ -59,14 +60,20 @@ class Server:
                 return
 
     def text(self, path: str) -> str | None:
-        """What the server serves as plain text, e.g. a log; None where there is none, which it says under any status."""
+        """What the server serves as plain text, e.g. a log; None where it says, under any status, that there is none.
+
+        Raises:
+            NotFound: There is no such route, as behind the server of the UI.
+        """
         status, headers, body = self._send("GET", path, {}, None, None)
         answer = _object(body)
-        if status >= 500:
-            raise self._refusal(f"GET {path}", status, headers, body, answer)
-        if status != 200 or (answer is not None and "error_message" in answer) or _is_page(body):
+        if status < 500 and answer is not None and "error_message" in answer:
             return None
-        return body.decode("utf-8", "replace")
+        if status == 200 and not _is_page(body):
+            return body.decode("utf-8", "replace")
+        if status in (200, 404):
+            raise NotFound(f"{self.host} has no {path}")
+        raise self._refusal(f"GET {path}", status, headers, body, answer)
 
     def _json(
         self,
@@ -110,22 +117,22 @@ class Server:
     def _unreachable(self, error: Exception) -> Exception:
         from urllib3 import exceptions
 
-        reason = error.reason if isinstance(error, exceptions.MaxRetryError) and error.reason else error
-        if isinstance(reason, exceptions.SSLError):
+        cause = error.reason if isinstance(error, exceptions.MaxRetryError) and error.reason else error
+        if isinstance(cause, exceptions.SSLError):
             return Refused(
-                f"no safe connection to {self.host}: {_in_words(reason)}; where the server's certificate is signed by "
+                f"no safe connection to {self.host}: {reason(cause)[:_LONGEST_MESSAGE]}; where the server's certificate is signed by "
                 "a private CA, name the CA's certificate with --ca-file"
             )
-        if isinstance(reason, exceptions.LocationValueError):
-            return Refused(f"{self.host} is no address of a server: {_in_words(reason)}")
-        if isinstance(reason, exceptions.NewConnectionError | exceptions.ConnectTimeoutError | exceptions.ProxyError):
+        if isinstance(cause, exceptions.LocationValueError):
+            return Refused(f"{self.host} is no address of a server: {reason(cause)[:_LONGEST_MESSAGE]}")
+        if isinstance(cause, exceptions.NewConnectionError | exceptions.ConnectTimeoutError | exceptions.ProxyError):
             return Unavailable(
-                f"{self.host} cannot be reached ({_in_words(reason)}); is --host right, and the port-forward open?",
+                f"{self.host} cannot be reached ({reason(cause)[:_LONGEST_MESSAGE]}); is --host right, and the port-forward open?",
                 undecided=False,
             )
-        if isinstance(reason, exceptions.ReadTimeoutError):
+        if isinstance(cause, exceptions.ReadTimeoutError):
             return Unavailable(f"{self.host} gave no answer within {self._timeout[1]} s", undecided=True)
-        return Unavailable(f"{self.host} broke off the connection ({_in_words(reason)})", undecided=True)
+        return Unavailable(f"{self.host} broke off the connection ({reason(cause)[:_LONGEST_MESSAGE]})", undecided=True)
 
     def _refusal(
         self, what: str, status: int, headers: Mapping[str, str], body: bytes, document: Mapping[str, Any] | None
@@ -200,8 +207,3 @@ def _message(document: Mapping[str, Any] | None, body: bytes) -> str:
     inner = next((text for text in details if text and text != "Internal Server Error"), "")
     text = inner or document.get("message") or document.get("error_message") or "no reason given"
     return " ".join(str(text).split())[:_LONGEST_MESSAGE]
-
-
-def _in_words(error: object) -> str:
-    """urllib3's message without the connection object it begins with."""
-    return re.sub(r"^<[^>]*>: |^[\w.]*\(host=[^)]*\): ", "", str(error)).strip()[:_LONGEST_MESSAGE]

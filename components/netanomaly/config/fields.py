@@ -37,18 +37,23 @@ class CsvFormat:
     ] = None
     columns: Annotated[
         Annotated[list[Text], Meta(min_length=1)] | None,
-        _meta("The column names in order, where the file has none or others are wanted.", "a list of names, or null"),
+        _meta("The column names in order, where the file has none (else column_1 and so on) or others are wanted.", "a list of names, or null"),
     ] = None
     delimiter: Annotated[
-        str, _meta("What parts the fields of a line.", "one ASCII character, such as ',' ';' or 'tab'")
-    ] = ","
+        str | None,
+        _meta(
+            "What parts the fields of a line; null: told by the file's first lines.",
+            "one ASCII character, such as ',' ';' or 'tab', or null",
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
-        # The first two are how people write a tab on a command line.
-        delimiter = {"\\t": "\t", "tab": "\t"}.get(self.delimiter, self.delimiter)
-        if len(delimiter) != 1 or delimiter in '"\r\n\0' or ord(delimiter) > 127:
-            raise ConfigError(f"csv.delimiter is {delimiter!r}; use one ASCII character, such as ',' ';' or 'tab'")
-        object.__setattr__(self, "delimiter", delimiter)
+        if self.delimiter is not None:
+            # The first two are how people write a tab on a command line.
+            delimiter = {"\\t": "\t", "tab": "\t"}.get(self.delimiter, self.delimiter)
+            if len(delimiter) != 1 or delimiter in '"\r\n\0' or ord(delimiter) > 127:
+                raise ConfigError(f"csv.delimiter is {delimiter!r}; use one ASCII character, such as ',' ';' or 'tab'")
+            object.__setattr__(self, "delimiter", delimiter)
         if self.columns is not None:
             names = [name.strip() for name in self.columns]
             if not all(names):
@@ -56,8 +61,6 @@ class CsvFormat:
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ConfigError(f"csv.columns names {twice[0]!r} twice; every column needs a name of its own")
             object.__setattr__(self, "columns", names)
-        if self.header is False and self.columns is None:
-            raise ConfigError("csv.header is false, so csv.columns must name the columns")
 
     @property
     def has_header(self) -> bool:

@@ -28,3 +28,14 @@ def is_normal(name: str | None, normal_labels: Collection[str]) -> bool:
 def normal_names(names: Iterable[str], normal_labels: Collection[str]) -> list[str]:
     """Those of the class names that mean normal, in their order."""
     return [name for name in names if is_normal(name, normal_labels)]
+
+
+_BINARY_CODES = frozenset({"0", "1", "0.0", "1.0", "false", "true"})
+
+
+def spoken(names: Iterable[str], normal_labels: Collection[str]) -> dict[str, str]:
+    """What to call each class: that of binary labels `normal` and `attack` in place of 0 and 1, any other by its name."""
+    names = list(names)
+    if len(names) > 2 or not all(clean_label(name).lower() in _BINARY_CODES for name in names):
+        return {name: name for name in names}
+    return {name: "normal" if is_normal(name, normal_labels) else "attack" for name in names}

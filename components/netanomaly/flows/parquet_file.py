@@ -1,25 +1,31 @@
-"""A Parquet file of traffic records as batches: any plain column types in, numbers and text out."""
+"""A Parquet file of traffic records as parts: any plain column types, as they are stored."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from netanomaly.errors import DataError
-from netanomaly.flows import values
-from netanomaly.flows.kinds import Kind, is_text
+from netanomaly.flows.columns import is_text
+from netanomaly.flows.records import Kind, Part
 from netanomaly.flows.sources import SourceFile
 
 ROWS_PER_BATCH = 16_384
 
+_PLAIN_TYPES = (
+    is_text, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null,
+)  # fmt: skip
 
-class ParquetRecords:
+
+class ParquetFile:
     """One open Parquet file of a source."""
 
     def __init__(self, file: SourceFile) -> None:
         self.uri = file.uri
+        self.declared: Mapping[str, Kind] = {}
+        self.delimiter = ""
+        self.repaired: dict[str, int] = {}
         self._stream = file.open()
         try:
             # Buffered ahead, Arrow keeps all that it has read: in the end the whole file.
@@ -33,7 +39,6 @@ class ParquetRecords:
         stored = self._schema.names
         self.names = tuple(name.strip() for name in stored)
         self._stored = dict(zip(self.names, stored, strict=True))
-        self.repaired: dict[str, int] = {}
         if blanks := sum(name != name.strip() for name in stored):
             self.repaired["blank around a column name removed"] = blanks
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
@@ -45,6 +50,9 @@ class ParquetRecords:
         self._file.close()
         self._stream.close()
 
+    def digest(self) -> None:
+        """Parquet is not read in order: what identifies the file takes a pass of its own."""
+
     def head(self, names: Sequence[str]) -> pa.Table:
         """The first rows of some columns. Raises DataError for a type that is neither number, text nor time."""
         for name in names:
@@ -54,24 +62,15 @@ class ParquetRecords:
         fields = [(name, self._schema.field(self._stored[name]).type) for name in names]
         return pa.schema(fields).empty_table()
 
-    def tables(self, kinds: Mapping[str, Kind], texts: Sequence[str]) -> Iterator[pa.Table]:
-        """Columns batch by batch: numbers as doubles, categories and the columns named in `texts` as they are.
-
-        Raises:
-            DataError: Text in a column of numbers, with the row; a column type that is neither number nor text.
-        """
-        for name in (*kinds, *texts):
-            self._refuse_type(name, time=name in texts)
-        row = 0
-        for batch in self._batches([*kinds, *texts]):
-            columns = {
-                name: self._number(batch.column(name), name, row) if kind == "number" else batch.column(name)
-                for name, kind in kinds.items()
-            }
-            for name in texts:
-                columns[name] = batch.column(name)
-            yield pa.table(columns)
-            row += batch.num_rows
+    def parts(self, numbers: Sequence[str], others: Sequence[str]) -> Iterator[Part]:
+        """See `netanomaly.flows.records.Records`."""
+        for name in (*numbers, *others):
+            self._refuse_type(name, time=name in others)
+        first = 1
+        for batch in self._batches([*numbers, *others]):
+            start = first
+            yield Part(pa.table(batch), start, lambda position, start=start: f"row {start + position}")  # type: ignore[misc]
+            first += batch.num_rows
 
     def _batches(self, names: Sequence[str]) -> Iterator[Any]:
         try:
@@ -84,39 +83,10 @@ class ParquetRecords:
 
     def _refuse_type(self, name: str, *, time: bool) -> None:
         kind = self._schema.field(self._stored[name]).type
-        plain = (
-            (time and pa.types.is_timestamp(kind))
-            or is_text(kind)
-            or any(
-                test(kind)
-                for test in (
-                    pa.types.is_integer,
-                    pa.types.is_floating,
-                    pa.types.is_boolean,
-                    pa.types.is_decimal,
-                    pa.types.is_null,
-                )
-            )
-        )
-        if not plain:
+        if not ((time and pa.types.is_timestamp(kind)) or any(test(kind) for test in _PLAIN_TYPES)):
             raise DataError(
                 f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; {_way_out(kind)}"
             )
-
-    def _number(self, column: pa.Array, name: str, row: int) -> pa.Array:
-        if not is_text(column.type):
-            return pc.cast(column, pa.float64(), safe=False)
-        texts = column.cast(pa.string()).to_pylist()
-        found: list[float | None] = []
-        for offset, text in enumerate(texts):
-            number = None if text is None else values.number(text)
-            if text is not None and number is None:
-                raise DataError(
-                    f"{self.uri}, row {row + offset + 1}: column {name!r} holds numbers, and here {text[:40]!r}; "
-                    "correct the row, or list the column in categorical_columns"
-                )
-            found.append(number)
-        return pa.array(found, type=pa.float64(), from_pandas=True)
 
 
 def _way_out(kind: pa.DataType) -> str:

@@ -60,6 +60,7 @@ RULES: dict[str, Rule] = {
     "unseen_categories": Rule(
         WARNING, 0.05, "a larger share of evaluation rows than this has a category unseen in training"
     ),
+    "other_champion": Rule(WARNING, None, "the champion learnt from columns that the evaluation data does not have"),
 }
 
 

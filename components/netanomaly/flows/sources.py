@@ -15,8 +15,9 @@ from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from netanomaly.errors import DataError
+from netanomaly.paths import expanded
 
-TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data")
+TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data", ".arff")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".zst", ".bz2")
 
@@ -135,7 +136,7 @@ def combined_identity(digests: Iterable[tuple[str, str]]) -> str:
 
 
 def is_data_file(name: str) -> bool:
-    """Whether a folder's file is read as data: .csv .txt .tsv .data, each also compressed, and .parquet."""
+    """Whether a folder's file is read as data: .csv .txt .tsv .data .arff, each also compressed, and .parquet."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     if suffixes and suffixes[-1] in COMPRESSED_SUFFIXES:
         suffixes.pop()
@@ -167,7 +168,7 @@ def _local_path(item: str) -> Path:
         raise DataError(f"data source {item!r} is not a path; give a file, folder or glob")
     scheme, separator, _ = item.partition("://")
     if not separator:
-        return Path(os.path.expanduser(item))  # noqa: PTH111 - Path.expanduser fails for a user that is not known
+        return expanded(item)
     if scheme != "file":
         raise DataError(
             f"data source {item!r}: {scheme}:// is not a store that can be read; use a path, file:// or s3://"

@@ -81,11 +81,19 @@ class TextStream:
             self._stored.close()
             raise
         self._text = self._decompressed()
+        self._ahead = b""
+
+    def peek(self, size: int) -> bytes:
+        """The next `size` bytes, which stay unread; fewer only at the end."""
+        if len(self._ahead) < size:
+            self._ahead = self.read(size)
+        return self._ahead[:size]
 
     def read(self, size: int) -> bytes:
         """`size` bytes; fewer only at the end."""
-        parts: list[bytes] = []
-        missing = size
+        ahead, self._ahead = self._ahead[:size], self._ahead[size:]
+        parts: list[bytes] = [ahead] if ahead else []
+        missing = size - len(ahead)
         while missing:
             try:
                 part = self._text.read(missing)

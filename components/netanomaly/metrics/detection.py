@@ -173,6 +173,7 @@ def _at_threshold(
             "false_negatives",
             "precision",
             "recall",
+            "recall_interval",
             "f1",
             "false_positive_rate",
         )
@@ -190,6 +191,9 @@ def _at_threshold(
         "false_negatives": missed,
         "precision": found / alerts if alerts else None,
         "recall": found / attack.rows if attack.rows else None,
+        "recall_interval": _with_interval(found / attack.rows, exact_share(found, attack.rows))
+        if attack.rows
+        else None,
         "f1": 2 * found / (alerts + attack.rows) if attack.rows else None,
         "false_positive_rate": {"value": false_alarms / normal.rows, "low": low, "high": high} if normal.rows else None,
     }

@@ -1,7 +1,12 @@
-"""Quality gates: limits that the evaluation must keep, or nothing is registered. Loads no numeric library."""
+"""Quality gates: limits that the evaluation must keep, or nothing is registered. Loads no numeric library.
+
+Two of them apply without being asked for, because a model that fails them is of no use to anybody: `min_roc_auc_low` and
+`min_lift`. They go by intervals, so that few rows neither pass nor fail them: then it cannot be told.
+"""
 
 import difflib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from netanomaly.errors import ConfigError
@@ -41,8 +46,90 @@ GATES: dict[str, Callable[[Metrics], float | None]] = {
 }
 # The one gate that is a limit for each named attack class: {"min_class_recall": {"neptune": 0.9}}.
 CLASS_GATE = "min_class_recall"
-# Judged against the champion, where there is one: the rise of ROC-AUC that promotes a model. See comparison.py.
+# Judged against the champion, where there is one: the gain that promotes a model. See comparison.py.
 IMPROVEMENT_GATE = "min_improvement"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure with its interval. `hopeful` is what the upper end must reach, or no useful model is in the interval."""
+
+    value: float
+    low: float
+    high: float
+    hopeful: float
+
+
+@dataclass(frozen=True)
+class DefaultGate:
+    """A gate that applies to labelled rows of both kinds unless it is switched off: the lower end is over the limit."""
+
+    limit: float
+    most: float
+    """The greatest limit that makes sense."""
+    measure: Callable[[Metrics, float], Measured | None]
+    refusal: str
+    advice: Callable[[Metrics], str]
+    """What may mend it, to follow the reason; empty where nothing is known to."""
+
+
+# A ranking under this is of no use, whatever else is said of it.
+_USEFUL_ROC_AUC = 0.7
+# Nor is one that catches not even a tenth of attacks more than alerts at random would.
+_USEFUL_RECALL = 0.1
+
+
+def lift(metrics: Metrics) -> dict[str, float] | None:
+    """How many times likelier an attack raises an alert than alerts at random would make it, with its interval.
+
+    Recall at the threshold over the share of normal rows that alert there, or over the budget where that is more.
+    None without both kinds of rows.
+    """
+    at = metrics["at_threshold"]
+    recall, rate = at.get("recall_interval"), at.get("false_positive_rate")
+    if not recall or not rate:
+        return None
+    chance = max(metrics["alert_budget"], rate["value"])
+    return {name: recall[name] / chance for name in ("value", "low", "high")} | {"chance": chance}
+
+
+def _ranking(metrics: Metrics, _limit: float) -> Measured | None:
+    area = metrics.get("roc_auc")
+    return Measured(area["value"], area["low"], area["high"], _USEFUL_ROC_AUC) if area else None
+
+
+def _lift(metrics: Metrics, limit: float) -> Measured | None:
+    found = lift(metrics)
+    if found is None:
+        return None
+    hopeful = max(limit, 1 + _USEFUL_RECALL / found["chance"])
+    return Measured(found["value"], found["low"], found["high"], hopeful)
+
+
+def _other_columns(_metrics: Metrics) -> str:
+    return "; other columns or another model_type may tell more"
+
+
+def _greater_budget(metrics: Metrics) -> str:
+    """The least of the model's further budgets at which it catches several times what chance would."""
+    for point in metrics.get("budgets") or ():
+        budget, recall = point["budget"], point.get("recall") or 0.0
+        chance = max(budget, point.get("false_positive_rate") or 0.0)
+        if budget > metrics["alert_budget"] and recall >= max(_WORTH_ADVISING * chance, _USEFUL_RECALL + chance):
+            return f"; with alert_budget {budget:g} it would catch {recall:.0%}"
+    return _other_columns(metrics)
+
+
+_WORTH_ADVISING = 3
+
+DEFAULT_GATES = {
+    "min_roc_auc_low": DefaultGate(
+        0.5, 1.0, _ranking, "it ranks attacks over normal rows no better than a coin toss", _other_columns
+    ),
+    "min_lift": DefaultGate(
+        2.0, 1e6, _lift, "an attack hardly raises an alert more often than a normal row does", _greater_budget
+    ),
+}
 
 
 def check(gates: Mapping[str, Any]) -> None:
@@ -51,7 +138,7 @@ def check(gates: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: An unknown gate (with the nearest name), or a limit that is no number from 0 to 1.
     """
-    known = [*GATES, CLASS_GATE, IMPROVEMENT_GATE]
+    known = [*GATES, *DEFAULT_GATES, CLASS_GATE, IMPROVEMENT_GATE]
     for name, limit in gates.items():
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -62,6 +149,9 @@ def check(gates: Mapping[str, Any]) -> None:
                 raise ConfigError(f"gates: {name} is {limit!r}; give an object of attack class to least recall")
             for attack, least in limit.items():
                 _check_limit(f"{name}.{attack}", least)
+        elif name in DEFAULT_GATES:
+            if limit is not False:
+                _check_limit(name, limit, DEFAULT_GATES[name].most, ", or false to do without this gate")
         else:
             _check_limit(name, limit)
 
@@ -80,6 +170,8 @@ def judge(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[dict[str, An
     """Each gate's result, and a sentence for each that failed.
 
     A gate whose metric the evaluation could not give (no labels, no such class) fails: it promises what nobody saw.
+    A default gate does not: it is left out where nothing was measured, `passed` is None where its interval leaves both
+    open, and where it is switched off. One that the configuration sets has to be shown to be kept.
     """
     results: list[dict[str, Any]] = []
     reasons: list[str] = []
@@ -100,11 +192,37 @@ def judge(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[dict[str, An
             for attack, least in limit.items():
                 absent = f"the evaluation data has no attack class {attack!r} (it has {there})"
                 add(f"{CLASS_GATE}.{attack}", least, recalls.get(attack), absent)
-        elif name != IMPROVEMENT_GATE:
-            add(name, limit, GATES[name](metrics), "the evaluation data lacks the labelled rows for it")
+        elif name in GATES:
+            add(name, limit, GATES[name](metrics), _NOT_MEASURED)
+    defaults, said = _judge_defaults(gates, metrics)
+    return results + defaults, reasons + said
+
+
+_NOT_MEASURED = "the evaluation data lacks the labelled rows for it"
+
+
+def _judge_defaults(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[dict[str, Any]], list[str]]:
+    results: list[dict[str, Any]] = []
+    reasons: list[str] = []
+    for name, gate in DEFAULT_GATES.items():
+        wanted = gates.get(name)
+        off, asked_for = wanted is False, wanted not in (None, False)
+        limit = float(wanted) if asked_for and wanted is not None else gate.limit
+        found = gate.measure(metrics, limit)
+        if found is None:
+            if asked_for:
+                results.append({"gate": name, "limit": limit, "value": None, "passed": False})
+                reasons.append(f"{name} cannot be judged: {_NOT_MEASURED}")
+            continue
+        passed = True if found.low > limit else False if asked_for or found.high < found.hopeful else None
+        result = {"gate": name, "limit": limit, "value": found.value, "low": found.low, "high": found.high}
+        results.append({**result, "passed": passed, "by_default": not asked_for, "off": off})
+        if passed is False and not off:
+            said = f"{name} is {limit:g} and the model reached {found.value:.4g} ({found.low:.4g} to {found.high:.4g})"
+            reasons.append(f"{gate.refusal}: {said}{gate.advice(metrics)}")
     return results, reasons
 
 
-def _check_limit(name: str, limit: Any) -> None:
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit <= 1:
-        raise ConfigError(f"gates: {name} is {limit!r}; give a number from 0 to 1")
+def _check_limit(name: str, limit: Any, most: float = 1, otherwise: str = "") -> None:
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit <= most:
+        raise ConfigError(f"gates: {name} is {limit!r}; give a number from 0 to {most:g}{otherwise}")

@@ -17,6 +17,9 @@ class Detector(ABC):
 
     # Fewer rows than this cannot be fitted.
     minimum_rows: int = 20
+    # Whether a value beyond all those of training is odder than any of them. Cuts lie where training rows were, so
+    # that trees see no difference between just outside and far outside.
+    sees_beyond_training: bool = True
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         """Args: parameters: As `netanomaly.models.catalogue.check` returns them."""

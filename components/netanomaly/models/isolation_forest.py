@@ -30,6 +30,7 @@ class IsolationForestDetector(Detector):
     """The score is scikit-learn's with the sign turned: 2 ** -(mean depth / expected depth), from 0 to 1."""
 
     minimum_rows = 20
+    sees_beyond_training = False
 
     def fit(self, rows: Rows, seed: int) -> None:
         """Learn encoding and trees. Memory: the encoded rows (float32) and the trees.

@@ -1,7 +1,10 @@
 """A model file, or a folder of them, into the registry at the address of its content."""
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,25 @@ def upload(store: Store, model: str, source: Path, name: str, sha256: str | None
     return File(uploaded.key, uploaded.sha256, uploaded.size_bytes), {}
 
 
+def open_source(path: Path) -> BufferedReader:
+    """A file of the user's, for reading: neither a link that took its place since it was looked at, nor a pipe.
+
+    Raises:
+        InputError: It is no plain file.
+        OSError: It cannot be opened.
+    """
+    expected = path.lstat()
+    if stat.S_ISLNK(expected.st_mode):
+        raise InputError(f"{path} is a symbolic link; give the file it points to")
+    if not stat.S_ISREG(expected.st_mode):
+        raise InputError(f"{path} is neither a file nor a folder; give the model's file or folder")
+    file = path.open("rb")
+    if not os.path.samestat(expected, os.fstat(file.fileno())):
+        file.close()
+        raise InputError(f"{path} was replaced while it was opened; give a file that stays")
+    return file
+
+
 def content_key(source: Path, document: Mapping[str, Any]) -> tuple[str, str | None]:
     """A registration's key by what is registered, so that the same again is the same registration.
 
@@ -50,16 +72,11 @@ def content_key(source: Path, document: Mapping[str, Any]) -> tuple[str, str | N
     """
     sha256 = _file_digest(source) if source.is_file() else None
     if source.is_dir():
-        inside = (path for path in sorted(source.rglob("*")) if path.is_file())
-        content = tree_digest({path.relative_to(source).as_posix(): _file_digest(path) for path in inside})
+        inside = (path for path in sorted(source.rglob("*")) if path.is_file() and not path.is_symlink())
+        content = documents.tree_digest({path.relative_to(source).as_posix(): _file_digest(path) for path in inside})
     else:
         content = sha256 or ""
     return documents.digest(documents.canonical([content, dict(document)])), sha256
-
-
-def tree_digest(files: Mapping[str, str]) -> str:
-    """Digest of a folder, from the SHA-256 of each file by its path in the folder."""
-    return documents.digest(documents.canonical(dict(files)))
 
 
 def _folder(store: Store, model: str, source: Path) -> tuple[File, dict[str, File]]:
@@ -78,7 +95,7 @@ def _folder(store: Store, model: str, source: Path) -> tuple[File, dict[str, Fil
         digests[name] = _file_digest(path)
     if not digests:
         raise InputError(f"{source} is an empty folder; give the model's file or folder")
-    whole = tree_digest(digests)
+    whole = documents.tree_digest(digests)
     tree: dict[str, File] = {}
     for name, digest in digests.items():
         uploaded = store.upload(source / name, _at(documents.artifact_key(model, whole, name)), digest)
@@ -92,5 +109,5 @@ def _at(key: str) -> Callable[[str], str]:
 
 
 def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_source(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

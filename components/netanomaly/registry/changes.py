@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from netanomaly.registry import documents, names
-from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Alias, Entry, Event, Head
+from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Alias, Entry, Event, Head, Status
 from netanomaly.registry.errors import NotInRegistry, NotReady
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 
 _MOST_PREVIOUS = 32
+# Each line of the log is moved with each registration.
+_LONGEST_WHY = 2000
 
 
 def caller() -> str:
@@ -88,7 +90,10 @@ def previous_targets(head: Head, alias: str) -> list[int]:
     known = _alias(head, alias)
     targets = [version for version in reversed(known.previous) if version != known.version]
     if not targets:
-        raise NotInRegistry(f"{head.model}@{alias} has pointed at version {known.version} only; there is no way back")
+        raise NotInRegistry(
+            f"{head.model}@{alias} is version {known.version}, and no earlier version is left to go back to; "
+            "netanomaly registry history shows where it pointed, registry alias set moves it"
+        )
     return targets
 
 
@@ -103,7 +108,7 @@ def roll_back(head: Head, alias: str, version: int, change: Change) -> Head:
     return replace(head, aliases=aliases, log=[*head.log, event], next_event=event.number + 1)
 
 
-def set_status(head: Head, entry: Entry, status: str, change: Change) -> Head:
+def set_status(head: Head, entry: Entry, status: Status, change: Change) -> Head:
     """Note a version's new status in the log; the entry itself is replaced by `sealing.replaced`.
 
     Raises:
@@ -117,6 +122,12 @@ def set_status(head: Head, entry: Entry, status: str, change: Change) -> Head:
         )
     action = {READY: "restore", DEPRECATED: "deprecate", DELETED: "delete"}[status]
     event = _event(head, change, action=action, version=entry.version)
+    return replace(head, log=[*head.log, event], next_event=event.number + 1)
+
+
+def sign(head: Head, change: Change) -> Head:
+    """Note in the log that the head was signed as it stood, with all versions up to the newest."""
+    event = _event(head, change, action="sign", version=head.next - 1)
     return replace(head, log=[*head.log, event], next_event=event.number + 1)
 
 
@@ -136,9 +147,12 @@ def _point(head: Head, alias: str, version: int, action: str, change: Change) ->
 def _event(
     head: Head, change: Change, *, action: str, version: int, alias: str = "", previous: int | None = None
 ) -> Event:
-    return Event(
-        head.next_event, change.id, change.at, change.by, action, version, alias, previous, " ".join(change.why.split())
-    )
+    return Event(head.next_event, change.id, change.at, change.by, action, version, alias, previous, _short(change.why))
+
+
+def _short(why: str) -> str:
+    text = " ".join(why.split())
+    return text if len(text) <= _LONGEST_WHY else f"{text[:_LONGEST_WHY]} ..."
 
 
 def _alias(head: Head, alias: str) -> Alias:

@@ -13,15 +13,17 @@ from typing import Any
 
 import msgspec
 
-from netanomaly.errors import InputError
+from netanomaly.errors import InputError, ModelError
 from netanomaly.registry import artifacts, changes, committing, documents, heads, names, registering, sealing
+from netanomaly.registry.belief import Belief
 from netanomaly.registry.changes import CHAMPION, Change, Promotion
-from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Entry, Head, Record
+from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Entry, Head, Record, Status
 from netanomaly.registry.download import check, record_of
-from netanomaly.registry.errors import NotReady
+from netanomaly.registry.errors import DamagedRegistry, NotReady
 from netanomaly.registry.location import Location, locate
 from netanomaly.registry.publication import Publisher
 from netanomaly.registry.reading import Reader, Version
+from netanomaly.registry.signing import SIGN_KEY
 from netanomaly.registry.store import Store
 
 _HEAD_SECONDS = 5.0
@@ -136,9 +138,11 @@ class Registry(Reader):
             **given,
         )
         with registering.told(self.uri, "the model's files are stored, no version is known to be made"):
-            record, digest, new = registering.put_record(store, record, self._location.signer)
+            record, digest, new = registering.put_record(store, record, self._belief)
             in_company = model_name in self._in_company
-            done = committing.commit(store, before, record, digest, new, promotion, change, in_company=in_company)
+            done = committing.commit(
+                store, before, record, digest, new, promotion, change, self._belief.writing, in_company=in_company
+            )
         self._committed(model_name, done)
         self._publisher.registered(digest, record, in_company=done.met)
         return self._registration(done, record, promotion)
@@ -156,6 +160,8 @@ class Registry(Reader):
 
         def point(head: Head) -> Head:
             entry = self._entry(head, wanted)
+            # Before the alias moves, and not after: it may be one that is not believed.
+            record_of(self._read, head, entry, self._belief)
             return changes.set_alias(head, alias, entry.version, entry, change)
 
         head = self._change(wanted.model, point, change)
@@ -181,6 +187,7 @@ class Registry(Reader):
             for version in changes.previous_targets(head, alias):
                 entry = sealing.entry_of(self._read, head, version)
                 if entry is not None and entry.status == READY:
+                    record_of(self._read, head, entry, self._belief)
                     return changes.roll_back(head, alias, version, change)
             raise NotReady(f"every version that {model_name}@{alias} pointed at before is deprecated or deleted")
 
@@ -188,7 +195,7 @@ class Registry(Reader):
         done = next(event for event in sealing.events(self._read, head) if event.id == change.id)
         return done.previous or 0, done.version
 
-    def set_status(self, reference: str, status: str, *, why: str = "") -> Version:
+    def set_status(self, reference: str, status: Status, *, why: str = "") -> Version:
         """Deprecate, delete or restore a version. Its number is never used again.
 
         Raises:
@@ -204,13 +211,47 @@ class Registry(Reader):
             entry = heads.need_entry(self._read, head, number)
             if entry.status == status:
                 return head
+            if status != DELETED:
+                record_of(self._read, head, entry, self._belief)
             if status == READY:
                 self._check_artifacts(head, entry)
             head = changes.set_status(head, entry, status, change)
             return sealing.replaced(self._location.write, head, msgspec.structs.replace(entry, status=status))
 
         self._change(wanted.model, set_it, change)
-        return self.version(f"{wanted.model}:{number}")
+        try:
+            return self.version(f"{wanted.model}:{number}")
+        except (DamagedRegistry, ModelError) as error:
+            # Only what is deleted may be so: that is how one gets rid of it.
+            raise type(error)(f"{reference} is {status} now; of its record: {error}") from None
+
+    def sign(self, model_name: str, *, why: str = "") -> Head:
+        """Sign a model's head as it stands, for this registry: whoever trusts the key believes all that is in it.
+
+        For a head that was written without a key, was moved here, or whose key was withdrawn. Look at it first:
+        nothing in it is proven, but that each record is the one that was registered.
+
+        Raises:
+            InputError: There is no key.
+            DamagedRegistry: A record or segment is not what the head says; nothing is signed.
+        """
+        signer = self._belief.signer
+        if signer is None:
+            raise InputError(f"there is no key to sign with; give --sign-key or {SIGN_KEY}")
+        change, store = Change(why=why), self._location.write
+        believing = Belief.without_keys(self._belief)
+        patience = heads.Patience(store.uri, model_name)
+        while True:
+            heads.need(store, model_name, believing)
+            found = heads.find(store, model_name, believing)
+            for entry in sealing.entries(store, found.head):
+                if entry.status != DELETED:
+                    record_of(store, found.head, entry, believing)
+            done = heads.swap(store, found, changes.sign(found.head, change), self._belief)
+            if done is not None:
+                self._publisher.changed(model_name)
+                return done.head
+            patience.wait()
 
     def deprecate(self, reference: str, *, why: str = "") -> Version:
         """Mark a version as not to be used any more. See `set_status`."""
@@ -237,7 +278,8 @@ class Registry(Reader):
         found, at = self._last.get(model, (None, 0.0))
         if found is None or time.monotonic() - at > _HEAD_SECONDS:
             self._in_company.discard(model)
-            return heads.find(store, model)
+            found = heads.find(store, model, self._belief.writing)
+        self._belief.may_change(found.head)
         return found
 
     def _committed(self, model: str, done: committing.Committed) -> None:
@@ -248,8 +290,8 @@ class Registry(Reader):
             self._in_company.discard(model)
 
     def _change(self, model: str, make: Any, change: Change) -> Head:
-        heads.need(self._read, model)
-        head = heads.change(self._location.write, model, change.id, make)
+        heads.need(self._read, model, self._belief.writing)
+        head = heads.change(self._location.write, model, change.id, make, self._belief.writing)
         self._publisher.changed(model)
         return head
 
@@ -261,6 +303,6 @@ class Registry(Reader):
         return Registration(done.version, done.created, record, aliases, reason)
 
     def _check_artifacts(self, head: Head, entry: Entry) -> None:
-        record = record_of(self._read, head.model, entry, self._location.trust)
+        record = record_of(self._read, head, entry, self._belief)
         for file in [*(record.tree.values() or [record.artifact]), *record.files.values()]:
             check(self._read, file)

@@ -4,12 +4,14 @@ Only what the store's own clock calls old goes: a registration that is under way
 """
 
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from netanomaly.errors import Absent
 from netanomaly.registry import documents, heads, sealing
+from netanomaly.registry.belief import Belief
 from netanomaly.registry.documents import DELETED
 from netanomaly.registry.download import record_of
 from netanomaly.registry.location import Location
@@ -20,10 +22,11 @@ DEFAULT_AGE = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Collected:
-    """What was removed, or would be."""
+    """What was removed, or would be; and what is no object of a registry (links, pipes), and was left alone."""
 
     keys: list[str]
     bytes: int
+    strangers: Sequence[str]
 
 
 def collect(location: Location, *, older_than: timedelta = DEFAULT_AGE, dry_run: bool = False) -> Collected:
@@ -35,8 +38,7 @@ def collect(location: Location, *, older_than: timedelta = DEFAULT_AGE, dry_run:
     store = location.write
     now = _now(store)
     removed: list[Listed] = []
-    for item in list(store.list(documents.HEADS)):
-        model = documents.model_of(item.key)
+    for model in heads.listed(store):
         folder = f"{documents.MODELS}{model}/"
         listed = [
             found
@@ -45,24 +47,25 @@ def collect(location: Location, *, older_than: timedelta = DEFAULT_AGE, dry_run:
             if now - found.modified > older_than
         ]
         # Listed before the head is read: what is entered later refers to files younger than those.
-        kept = _referenced(store, model)
+        kept = _referenced(store, model, location.belief)
         for found in listed:
             if found.key in kept or not _still_old(store, found.key, now - older_than):
                 continue
             removed.append(found)
             if not dry_run:
                 store.remove(found.key)
-    return Collected([found.key for found in removed], sum(found.size_bytes for found in removed))
+    size = sum(found.size_bytes for found in removed)
+    return Collected([found.key for found in removed], size, store.strangers())
 
 
-def _referenced(store: Store, model: str) -> set[str]:
-    head = heads.find(store, model).head
+def _referenced(store: Store, model: str, belief: Belief) -> set[str]:
+    head = heads.find(store, model, belief).head
     keys = {
         documents.segment_key(model, segment.first, segment.sha256) for segment in [*head.segments, *head.log_segments]
     }
     for entry in sealing.entries(store, head):
         if entry.status != DELETED:
-            record = record_of(store, model, entry)
+            record = record_of(store, head, entry, belief)
             keys.update(file.path for file in [record.artifact, *record.tree.values(), *record.files.values()])
     return keys
 

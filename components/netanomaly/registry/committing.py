@@ -4,6 +4,7 @@ Writers that meet at one head share its writes. Who was refused leaves a marker;
 markers it sees, and the others look, without reading it anew, whether the head has changed.
 """
 
+import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from datetime import timedelta
 
 from netanomaly.errors import NetanomalyError, Refused
 from netanomaly.registry import changes, documents, heads, sealing
+from netanomaly.registry.belief import Belief
 from netanomaly.registry.changes import Change, Promotion
 from netanomaly.registry.documents import Entry, Head, Record
 from netanomaly.registry.heads import Found
@@ -20,8 +22,10 @@ from netanomaly.registry.store import Listed, Store
 _MARKER_AGE = timedelta(minutes=10)
 # How long one waits for the longest waiting writer before it writes itself: that one may have died.
 _LEADER_SECONDS = 1.0
+_MARKER = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64})\.([1-9][0-9]{0,8})")
 _CLEANING_SECONDS = 2.0
 _MOST_REMOVED = 1000
+_MOST_SHARED = 256
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ def commit(
     new: bool,
     promotion: Promotion,
     change: Change,
+    belief: Belief,
     *,
     in_company: bool = False,
 ) -> Committed:
@@ -59,17 +64,20 @@ def commit(
         new: The record was created by this call.
         promotion: Aliases to move in the same write.
         change: Who and why.
+        belief: What is believed of the head, and signs it.
         in_company: Others are at work on this model: wait with them at once, rather than be refused first.
     """
     first = before.head.next if new else 1
     # The aliases of a registration are for its own writer to move; what was begun before has to be looked for.
-    shares = new and not promotion.aliases
+    # Who signs a head vouches for all in it: not for what others left in a marker.
+    shares = new and not promotion.aliases and belief.signer is None
     patience = heads.Patience(store.uri, record.model)
     found, waiting = before, None
     if in_company and shares:
         waiting = _mark(store, record, digest, first)
-        found = heads.find(store, record.model)
+        found = heads.find(store, record.model, belief)
     while True:
+        belief.may_change(found.head)
         entry = _present(store, found.head, record.key, first)
         if entry is not None:
             return Committed(entry.version, waiting is not None, found, met=waiting is not None)
@@ -80,13 +88,13 @@ def commit(
         if waiting is not None:
             head, first_in_line, markers = _with_others(store, head, waiting.key, change)
             mine = first_in_line or waiting.for_long
-        done = heads.swap(store, found, head) if mine else None
+        done = heads.swap(store, found, head, belief) if mine else None
         if done is not None:
             _remove(store, markers)
             return Committed(version, True, done, met=len(markers) > 1)
         if waiting is None and shares:
             waiting = _mark(store, record, digest, first)
-        found = _next(store, found, patience, waiting, mine)
+        found = _next(store, found, patience, waiting, mine, belief)
 
 
 @dataclass(frozen=True)
@@ -115,18 +123,20 @@ def _remove(store: Store, markers: list[str]) -> None:
             store.within(_CLEANING_SECONDS).remove_all(markers[:_MOST_REMOVED])
 
 
-def _next(store: Store, found: Found, patience: heads.Patience, marker: _Marker | None, refused: bool) -> Found:
+def _next(
+    store: Store, found: Found, patience: heads.Patience, marker: _Marker | None, refused: bool, belief: Belief
+) -> Found:
     """The head to try with next: the present one, once it is another or it is ours to write after all."""
     if refused:
         # By a write that has happened: the head is another already.
         patience.wait()
-        return heads.find(store, found.head.model)
+        return heads.find(store, found.head.model, belief)
     round_trip = 0.0
     while True:
         # Whoever writes takes three round trips: it reads, lists and writes.
         patience.wait(round_trip)
         asked = time.monotonic()
-        other = heads.find_other(store, found)
+        other = heads.find_other(store, found, belief)
         round_trip = time.monotonic() - asked
         if other is not None:
             return other
@@ -161,7 +171,7 @@ def _with_others(store: Store, head: Head, own: str, change: Change) -> tuple[He
         fresh = mine is not None and item.modified > mine.modified - _MARKER_AGE
         if key in known:
             markers.append(item.key)
-        if not key or key in known or first <= sealed_last or not fresh:
+        if not key or key in known or first <= sealed_last or not fresh or len(markers) >= _MOST_SHARED:
             continue
         leader = leader or item.key
         if item.key != own:
@@ -172,7 +182,5 @@ def _with_others(store: Store, head: Head, own: str, change: Change) -> tuple[He
 
 
 def _parts(item: Listed) -> tuple[str, str, int]:
-    parts = item.key.rpartition("/")[2].split(".")
-    if len(parts) != 3 or not parts[2].isdigit():
-        return "", "", 0
-    return parts[0], parts[1], int(parts[2])
+    parts = _MARKER.fullmatch(item.key.rpartition("/")[2])
+    return (parts[1], parts[2], int(parts[3])) if parts else ("", "", 0)

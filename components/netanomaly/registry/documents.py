@@ -1,26 +1,34 @@
-"""The registry's JSON documents: record and head. What is stored is exactly what stands here.
+"""The registry's JSON documents: record and head. What is stored is exactly what stands here; `parsing` reads it.
 
-Each carries `format`. A document of a newer format is refused; fields of a head that this version does not know are
-kept when it is written again.
+Each carries `format`: 2 where it is signed as part of its registry, else 1, which older versions read, too.
 """
 
 import hashlib
-import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from netanomaly import __version__
-from netanomaly.registry.errors import DamagedRegistry, NewerFormat
+from netanomaly.registry import names
+from netanomaly.registry.bounds import VIEW as VIEW
 
-FORMAT = 1
+FORMAT, SIGNED_FORMAT = 1, 2
+"""What an unsigned document is written in, and a signed one; the latter is the newest that is read."""
 
-VIEW = "model_registry.json"
 HEADS = "heads/"
 MODELS = "models/"
 
-READY, DEPRECATED, DELETED = "ready", "deprecated", "deleted"
+Status = Literal["ready", "deprecated", "deleted"]
+READY: Status = "ready"
+DEPRECATED: Status = "deprecated"
+DELETED: Status = "deleted"
+
+_Digest = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
+# JSON's numbers go on for ever; files and versions do not.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+_Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 
 
 class File(msgspec.Struct, frozen=True):
@@ -28,7 +36,7 @@ class File(msgspec.Struct, frozen=True):
 
     path: str
     sha256: str
-    bytes: int
+    bytes: _Bytes
 
 
 class Signature(msgspec.Struct, frozen=True):
@@ -62,16 +70,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     # Of an entry imported from another registry: where it stood, and why there is no model file where there is none.
     imported: dict[str, Any] = {}
     written_by: str = __version__
+    # Of a signed record: the identity of the registry, whose signed head alone may list it.
+    registry: str = ""
     signature: Signature | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One version in the index: its number, its key, the digest of its record's bytes, and its status."""
 
-    version: int
-    key: str
-    record: str
-    status: str = READY
+    version: _Count
+    key: _Digest
+    record: _Digest
+    status: Status = READY
 
     @property
     def number(self) -> int:
@@ -81,31 +91,31 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 class Alias(msgspec.Struct, frozen=True):
     """Where an alias points, since when, and where it pointed before, the latest last."""
 
-    version: int
+    version: _Count
     since: str
-    previous: list[int] = []
+    previous: list[_Count] = []
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a model's append-only log: who changed what, when and why."""
 
-    number: int
+    number: _Count
     id: str
     at: str
     by: str
     action: str
-    version: int
+    version: _Count
     alias: str = ""
-    previous: int | None = None
+    previous: _Count | None = None
     why: str = ""
 
 
 class Segment(msgspec.Struct, frozen=True):
     """Entries or events `first` to `last`, sealed in an object of their own."""
 
-    first: int
-    last: int
-    sha256: str
+    first: _Count
+    last: _Count
+    sha256: _Digest
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,9 +127,9 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     format: int
     model: str
-    revision: int = 0
-    next: int = 1
-    next_event: int = 1
+    revision: _Count = 0
+    next: _Count = 1
+    next_event: _Count = 1
     updated_at: str = ""
     aliases: dict[str, Alias] = {}
     segments: list[Segment] = []
@@ -127,15 +137,11 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     log_segments: list[Segment] = []
     log: list[Event] = []
     written_by: str = __version__
+    # The identity of the registry that it was signed for, and the signature of all fields but it and the checksum.
+    registry: str = ""
+    signature: Signature | None = None
     # SHA-256 of the canonical document without this field.
     checksum: str = ""
-
-
-T = TypeVar("T", bound=msgspec.Struct)
-P = TypeVar("P")
-
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
-_making = threading.Lock()
 
 
 def canonical(document: Any) -> bytes:
@@ -153,60 +159,34 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def parse(kind: type[P], data: bytes | msgspec.Raw) -> P:
-    """Read JSON as that type. Raises msgspec.MsgspecError.
-
-    Decoders are made one at a time: msgspec 0.22 crashes when two threads meet a type for the first time together.
-    """
-    with _making:
-        decoder = _decoders.get(kind)
-        if decoder is None:
-            decoder = _decoders[kind] = msgspec.json.Decoder(kind)
-    return decoder.decode(data)  # type: ignore[no-any-return]
+def tree_digest(files: Mapping[str, str]) -> str:
+    """Digest of a folder, from the SHA-256 of each file by its path in the folder."""
+    return digest(canonical(dict(files)))
 
 
-def decode(kind: type[T], data: bytes, key: str) -> T:
-    """Read a document.
+def encode_record(record: Record) -> bytes:
+    """A record as it is stored."""
+    document = msgspec.to_builtins(record)
+    if not record.registry:
+        # As versions before signed heads wrote it.
+        del document["registry"]
+    return canonical(document)
 
-    Raises:
-        NewerFormat: A later netanomaly wrote it.
-        DamagedRegistry: It is not such a document; the message names the place.
-    """
-    try:
-        version = parse(_Format, data)
-        if version.format > FORMAT:
-            raise NewerFormat(
-                f"{key} has format {version.format}; netanomaly {__version__} reads up to {FORMAT}: "
-                f"use netanomaly {version.written_by or 'of a later version'}"
-            )
-        return parse(kind, data)
-    except msgspec.MsgspecError as error:
-        raise DamagedRegistry(f"{key} of the registry is damaged: {error}; restore it from a backup") from None
+
+def head_document(head: Head, unknown: dict[str, Any]) -> dict[str, Any]:
+    """A head's fields without checksum and signature, and those that this version did not know when it read it."""
+    document = {**unknown, **msgspec.to_builtins(head)}
+    for name in ("checksum", "signature", *(() if head.registry else ("registry",))):
+        document.pop(name, None)
+    return document
 
 
 def encode_head(head: Head, unknown: dict[str, Any]) -> bytes:
-    """A head with its checksum, and with the fields that this version of the package did not know when it read it."""
-    document = {**unknown, **msgspec.to_builtins(head)}
-    document.pop("checksum", None)
+    """A head with its checksum."""
+    document = head_document(head, unknown)
+    if head.signature is not None:
+        document["signature"] = msgspec.to_builtins(head.signature)
     return canonical({**document, "checksum": digest(canonical(document))})
-
-
-def decode_head(data: bytes, key: str) -> tuple[Head, dict[str, Any]]:
-    """A head and its unknown fields.
-
-    Raises:
-        NewerFormat: A later netanomaly wrote it.
-        DamagedRegistry: It is not what was written.
-    """
-    head = decode(Head, data, key)
-    document = msgspec.json.decode(data)
-    checksum = document.pop("checksum", None)
-    if checksum != digest(canonical(document)):
-        raise DamagedRegistry(f"{key} of the registry was altered: its checksum is wrong; run registry fsck")
-    if head.model != model_of(key):
-        raise DamagedRegistry(f"{key} of the registry is the head of model {head.model!r}; run registry fsck")
-    known = set(Head.__struct_fields__)
-    return head, {name: value for name, value in document.items() if name not in known}
 
 
 def head_key(model: str) -> str:
@@ -216,6 +196,11 @@ def head_key(model: str) -> str:
 def model_of(key: str) -> str:
     """The model whose head is stored under this key."""
     return key.removeprefix(HEADS).removesuffix(".json")
+
+
+def is_head(key: str) -> bool:
+    """Whether a listed object can be the head of a model."""
+    return key.startswith(HEADS) and key.endswith(".json") and names.is_model_name(model_of(key))
 
 
 def record_key(model: str, key: str) -> str:
@@ -232,8 +217,3 @@ def segment_key(model: str, first: int, sha256: str) -> str:
 
 def pending_folder(model: str) -> str:
     return f"{MODELS}{model}/pending/"
-
-
-class _Format(msgspec.Struct):
-    format: int
-    written_by: str = ""

@@ -6,14 +6,17 @@ anything else sees them, and the bytes that were hashed are the ones that are lo
 
 import hashlib
 import io
-import secrets
-from collections.abc import Callable
+import pickle
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from netanomaly.errors import Absent, ModelError
-from netanomaly.registry import documents
-from netanomaly.registry.documents import Entry, File, Record
+from netanomaly.registry import checking, documents, parsing
+from netanomaly.registry.belief import Belief
+from netanomaly.registry.destination import Destination
+from netanomaly.registry.documents import Entry, File, Head, Record
 from netanomaly.registry.errors import (
     DamagedRegistry,
     LibraryVersionsMissing,
@@ -22,23 +25,29 @@ from netanomaly.registry.errors import (
     WrongDigest,
     WrongSize,
 )
-from netanomaly.registry.signing import Trust
 from netanomaly.registry.store import Store
 
+# What unpickling raises for bytes that are no pickle, or one of what is not here.
+_NOT_LOADED = (
+    *(pickle.UnpicklingError, ImportError, AttributeError, EOFError, LookupError, ValueError, TypeError),
+    *(ArithmeticError, MemoryError, RecursionError, NotImplementedError, OSError, AssertionError, zlib.error),
+)
 
-def record_of(store: Store, model: str, entry: Entry, trust: Trust | None = None) -> Record:
+
+def record_of(store: Store, head: Head, entry: Entry, belief: Belief) -> Record:
     """The record of a version, as it was registered.
 
     Args:
         store: Where.
-        model: Whose version it is.
-        entry: The version, in the model's head.
-        trust: The keys by which it is believed; None: it needs no signature.
+        head: The head of its model.
+        entry: The version, in that head.
+        belief: What is believed of it.
 
     Raises:
         DamagedRegistry: It is gone or was altered.
         Unsigned, UnknownSigner, WrongSignature: It is not vouched for by a trusted key.
     """
+    model = head.model
     key = documents.record_key(model, entry.key)
     try:
         data = store.get(key).data
@@ -51,9 +60,8 @@ def record_of(store: Store, model: str, entry: Entry, trust: Trust | None = None
             f"{key} of registry {store.uri} was altered after version {entry.version} was registered; "
             "restore it from a backup"
         )
-    record = documents.decode(Record, data, key)
-    if trust is not None:
-        trust.check(data, f"version {entry.version} of model {model!r} in registry {store.uri}")
+    record = parsing.record(data, key)
+    belief.admit_record(head, record, data, f"version {entry.version} of model {model!r} in registry {store.uri}")
     if (record.model, record.key) != (model, entry.key):
         raise DamagedRegistry(
             f"{key} of registry {store.uri} is the record of another registration, of model {record.model!r}; "
@@ -63,31 +71,25 @@ def record_of(store: Store, model: str, entry: Entry, trust: Trust | None = None
 
 
 def fetch_all(store: Store, record: Record, destination: Path) -> list[Path]:
-    """Copy all files of a version into a folder, the model first."""
+    """Copy all files of a version into a folder, the model first. Each gets its name when size and digest are right."""
     if not record.artifact.path:
         raise MissingArtifact(
             f"model {record.model!r} was imported without its file; import it again where the file is"
         )
-    files = dict(record.tree) or {record.artifact.path.rpartition("/")[2]: record.artifact}
-    files.update(record.files)
-    return [fetch(store, file, destination / name) for name, file in files.items()]
+    with Destination(destination) as folder:
+        for name, file in _files(record):
+            with folder.file(name) as copy:
+                _read(store, file, copy.write)
+    return [destination / name for name, _ in _files(record)]
 
 
-def fetch(store: Store, file: File, target: Path) -> Path:
-    """Copy a stored file; it gets its name only when size and digest are right."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as copy:
-            _read(store, file, copy.write)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return target
+def _files(record: Record) -> Iterator[tuple[str, File]]:
+    yield from record.tree.items() or [(checking.model_file_name(record), record.artifact)]
+    yield from record.files.items()
 
 
 def check(store: Store, file: File) -> None:
-    """Read a stored file to its end. Raises what `fetch` raises."""
+    """Read a stored file to its end. Raises WrongDigest, WrongSize or MissingArtifact where it is not the one."""
     _read(store, file, len)
 
 
@@ -97,11 +99,21 @@ def load_verified(store: Store, record: Record) -> Any:
         raise ModelError(f"model {record.model!r} is a folder; download it, and load it with what it was made with")
     buffer = io.BytesIO()
     _read(store, record.artifact, buffer.write)
-    _check_libraries(record)
-    import joblib
-
+    try:
+        _check_libraries(record)
+        import joblib
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"loading a model takes {error.name}, which is not installed here: pip install 'netanomaly[evaluate]'"
+        ) from None
     buffer.seek(0)
-    return joblib.load(buffer)
+    try:
+        return joblib.load(buffer)
+    except _NOT_LOADED as error:
+        raise ModelError(
+            f"the file of model {record.model!r} (run {record.run_id!r}) is as it was registered, and no model that can "
+            f"be loaded: {type(error).__name__}: {error}; register another"
+        ) from None
 
 
 def _read(store: Store, file: File, take: Callable[[bytes], object]) -> None:
@@ -111,6 +123,9 @@ def _read(store: Store, file: File, take: Callable[[bytes], object]) -> None:
             for piece in pieces:
                 digest.update(piece)
                 size += len(piece)
+                if size > file.bytes:
+                    # Not read on: it may have no end.
+                    raise WrongSize(_wrong_size(file, f"more than {file.bytes}"))
                 take(piece)
     except Absent:
         raise MissingArtifact(f"{file.path} is gone from the registry; restore it from a backup") from None
@@ -119,15 +134,19 @@ def _read(store: Store, file: File, take: Callable[[bytes], object]) -> None:
 
 def _check(file: File, sha256: str, size: int) -> None:
     if size != file.bytes:
-        raise WrongSize(
-            f"{file.path} has {size} bytes and was registered with {file.bytes}; it was altered or cut off: "
-            "do not use it, restore it from a backup"
-        )
+        raise WrongSize(_wrong_size(file, str(size)))
     if sha256 != file.sha256:
         raise WrongDigest(
             f"{file.path} has SHA-256 {sha256} and was registered with {file.sha256}; it was altered: "
             "do not use it, restore it from a backup"
         )
+
+
+def _wrong_size(file: File, size: str) -> str:
+    return (
+        f"{file.path} has {size} bytes and was registered with {file.bytes}; it was altered or cut off: "
+        "do not use it, restore it from a backup"
+    )
 
 
 def _check_libraries(record: Record) -> None:

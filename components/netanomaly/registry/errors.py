@@ -13,7 +13,10 @@
     |- WrongSize                           fewer or more bytes than registered
     |- Unsigned                            a reader that trusts certain keys met a record without a signature
     |- UnknownSigner                       it is signed, by a key that this reader does not trust
-    |- WrongSignature                      the record is not what that key signed
+    |- WithdrawnSigner                     it is signed, by a key that was withdrawn
+    |- WrongSignature                      the record or head is not what that key signed
+    |- WrongRegistry                       a head was signed for another registry
+    |- RolledBack                          a head is older than one that was seen here before
     |- MissingArtifact                     the record is there, the model file is not
     |- LibraryVersionsMissing              the record does not say what the model was made with
     `- UnsupportedLibraryVersions          it does, and that cannot be loaded here
@@ -78,8 +81,20 @@ class UnknownSigner(ModelError):
     """A record is signed by a key that this reader does not trust."""
 
 
+class WithdrawnSigner(ModelError):
+    """A record or head is signed by a key that was withdrawn."""
+
+
 class WrongSignature(ModelError):
-    """A record is not what its key signed."""
+    """A record or head is not what its key signed."""
+
+
+class WrongRegistry(ModelError):
+    """A head was signed as part of another registry: it was copied here."""
+
+
+class RolledBack(ModelError):
+    """A head is gone, or older than one that this process's memory has seen."""
 
 
 class MissingArtifact(ModelError):

@@ -2,32 +2,49 @@
 
 A write goes to a temporary file, is flushed to the disk, renamed over its name and the folder flushed: after a
 crash or a power cut the old object is there, or the new one. Compare-and-swap is a comparison and a rename
-under an exclusive lock (flock) on the registry's `.lock`; the kernel releases it when its holder dies.
+under an exclusive lock on the registry (`folder_lock`).
+
+The folder may be written by others. Every name in it is opened from the folder above, never through a link, and what
+was opened is looked at before it is read: a link put there leads nobody out of the registry. The registry's own folder
+may be reached through links, and its rights are those of everything in it: who may read it may read all, who may write
+there is a writer.
 """
 
 import copy
-import fcntl
+import errno
 import hashlib
+import logging
 import os
 import secrets
-import time
-from collections.abc import Callable, Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from netanomaly.errors import Absent, Refused, StoreRefused, StoreUnavailable
+from netanomaly.registry import bounds
+from netanomaly.registry.artifacts import open_source
 from netanomaly.registry.errors import WrongDigest
+from netanomaly.registry.folder_lock import locked
 from netanomaly.registry.store import Listed, Stored, Uploaded
 
 _PIECE_BYTES = 1 << 20
 _TEMPORARY = ".tmp"
-_LOCK = ".lock"
+
+_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FOLDER = _ROOT | os.O_NOFOLLOW
+# Not waiting: a pipe would keep its reader for ever.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_ROOT_MODE = 0o700
+
+_log = logging.getLogger(__name__)
 
 
 class FileStore:
-    """Objects as files under one folder, which the first write creates.
+    """Objects as files under one folder, which the first write creates, for its user alone.
 
     Args:
         root: The registry's folder.
@@ -37,7 +54,10 @@ class FileStore:
     def __init__(self, root: Path, *, lock_seconds: float = 30.0) -> None:
         self.root = root.absolute()
         self.uri = self.root.as_uri()
+        # However it is reached: links in the way are its user's own.
+        self.identity = self.root.resolve().as_uri()
         self._lock_seconds = lock_seconds
+        self._told: set[str] = set()
 
     def within(self, seconds: float) -> "FileStore":
         brief = copy.copy(self)
@@ -45,8 +65,7 @@ class FileStore:
         return brief
 
     def get(self, key: str) -> Stored:
-        with _in_words(self.root, key):
-            data = self._path(key).read_bytes()
+        data = self._document(key)
         return Stored(data, _etag(data))
 
     def get_other(self, key: str, etag: str) -> Stored | None:
@@ -55,7 +74,7 @@ class FileStore:
 
     def put_new(self, key: str, data: bytes) -> str:
         with self._written(data) as temporary, self._lock():
-            if self._path(key).exists():
+            if self._exists(key):
                 raise Refused(key)
             self._rename(temporary, key)
         return _etag(data)
@@ -63,8 +82,8 @@ class FileStore:
     def put_if_match(self, key: str, data: bytes, etag: str) -> str:
         with self._written(data) as temporary, self._lock():
             try:
-                current = _etag(self._path(key).read_bytes())
-            except FileNotFoundError:
+                current = _etag(self._document(key))
+            except Absent:
                 raise Refused(key) from None
             if current != etag:
                 raise Refused(key)
@@ -72,19 +91,25 @@ class FileStore:
         return _etag(data)
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        # The deepest folder that holds everything under the prefix: a prefix may end within a name.
-        top = self.root / prefix.rpartition("/")[0]
-        with _in_words(self.root, prefix):
-            found = sorted(_files(top), key=lambda path: path.relative_to(self.root).as_posix())
-        for path in found:
-            key = path.relative_to(self.root).as_posix()
-            if key.startswith(prefix):
-                with suppress(Absent):
-                    yield self.stat(key)
+        strangers: list[str] = []
+        found = sorted(self._scan(prefix, strangers), key=lambda item: item.key)
+        for key in strangers:
+            if key not in self._told:
+                self._told.add(key)
+                _log.warning(
+                    "warning: %s/%s is a link, pipe or device, and no object of the registry: skipped", self.root, key
+                )
+        yield from found
+
+    def strangers(self) -> Sequence[str]:
+        found: list[str] = []
+        for _ in self._scan("", found):
+            pass
+        return sorted(found)
 
     def upload(self, source: Path, address: Callable[[str], str], sha256: str | None = None) -> Uploaded:
         digest, size = hashlib.sha256(), 0
-        with source.open("rb") as file, self._temporary() as (temporary, copy):
+        with open_source(source) as file, self._temporary() as (temporary, copy):
             while piece := file.read(_PIECE_BYTES):
                 digest.update(piece)
                 size += len(piece)
@@ -99,45 +124,116 @@ class FileStore:
 
     @contextmanager
     def read(self, key: str) -> Iterator[Iterator[bytes]]:
-        with _in_words(self.root, key):
-            file = self._path(key).open("rb")
-        with file:
+        with self._opened(key) as file:
             yield iter(lambda: file.read(_PIECE_BYTES), b"")
 
     def stat(self, key: str) -> Listed:
-        with _in_words(self.root, key):
-            status = self._path(key).stat()
-        mark = f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
-        return Listed(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC), mark)
+        with _in_words(self.root, key), self._parent(key) as (folder, name):
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISREG(status.st_mode):
+            raise self._stranger(key)
+        return _listed(key, status)
 
     def remove(self, key: str) -> None:
         with suppress(Absent), _in_words(self.root, key):
-            path = self._path(key)
-            path.unlink()
-            with suppress(OSError):
+            with self._parent(key) as (folder, name):
+                os.unlink(name, dir_fd=folder)
+            with suppress(OSError, StoreRefused):
                 # Folders that hold nothing any more go with their last file.
-                for folder in path.parents:
-                    if folder == self.root:
-                        break
-                    folder.rmdir()
+                while "/" in key:
+                    key = key.rpartition("/")[0]
+                    with self._parent(key) as (folder, name):
+                        os.rmdir(name, dir_fd=folder)
 
     def remove_all(self, keys: Sequence[str]) -> None:
         for key in keys:
             self.remove(key)
 
-    def _path(self, key: str) -> Path:
-        return self.root / key
+    def _document(self, key: str) -> bytes:
+        most = bounds.most_bytes(key)
+        with self._opened(key) as file:
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise bounds.too_large(key)
+        return data
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[BinaryIO]:
+        with _in_words(self.root, key), self._parent(key) as (folder, name):
+            try:
+                descriptor = os.open(name, _READ, dir_fd=folder)
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    raise self._stranger(key) from None
+                raise
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise self._stranger(key)
+            yield file
+
+    def _exists(self, key: str) -> bool:
+        try:
+            with _in_words(self.root, key), self._parent(key) as (folder, name):
+                os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except Absent:
+            return False
+        return True
+
+    @contextmanager
+    def _parent(self, key: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+        """The folder that holds an object, reached through no link, and the object's name in it."""
+        *folders, name = key.split("/")
+        folder = os.open(self.root, _ROOT)
+        try:
+            for part in folders:
+                inner = self._inside(folder, part, key, make)
+                os.close(folder)
+                folder = inner
+            yield folder, name
+        finally:
+            os.close(folder)
+
+    def _inside(self, folder: int, part: str, key: str, make: bool) -> int:
+        while True:
+            try:
+                return os.open(part, _FOLDER, dir_fd=folder)
+            except FileNotFoundError:
+                if not make:
+                    raise
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.ENOTDIR) and _is_link(folder, part):
+                    raise self._stranger(key[: key.index(part) + len(part)]) from None
+                raise
+            with suppress(FileExistsError):
+                os.mkdir(part, dir_fd=folder)
+                made = os.open(part, _FOLDER, dir_fd=folder)
+                try:
+                    os.fchmod(made, stat.S_IMODE(os.fstat(folder).st_mode))
+                finally:
+                    os.close(made)
+                os.fsync(folder)
+
+    def _stranger(self, key: str) -> StoreRefused:
+        return StoreRefused(
+            f"{self.root}/{key} is a link, pipe or device, and a registry holds none: it is not followed; remove it, and "
+            "ask who can write there"
+        )
 
     @contextmanager
     def _temporary(self) -> Iterator[tuple[Path, BinaryIO]]:
-        path = self.root / _TEMPORARY / f"{os.getpid()}-{secrets.token_hex(8)}"
-        with _in_words(self.root, str(path)):
-            _make_folder(path.parent)
-            try:
-                with path.open("xb") as file:
-                    yield path, file
-            finally:
-                path.unlink(missing_ok=True)
+        name = f"{os.getpid()}-{secrets.token_hex(8)}"
+        key = f"{_TEMPORARY}/{name}"
+        with _in_words(self.root, key):
+            self._make_root()
+            with self._parent(key, make=True) as (folder, _):
+                try:
+                    descriptor = os.open(name, _NEW, dir_fd=folder)
+                    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+                        os.fchmod(descriptor, stat.S_IMODE(os.fstat(folder).st_mode) & 0o666)
+                        yield self.root / key, file
+                finally:
+                    with suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=folder)
 
     @contextmanager
     def _written(self, data: bytes) -> Iterator[Path]:
@@ -148,45 +244,70 @@ class FileStore:
             yield path
 
     def _rename(self, temporary: Path, key: str) -> None:
-        path = self._path(key)
+        source = f"{_TEMPORARY}/{temporary.name}"
         while True:
-            _make_folder(path.parent)
-            try:
-                temporary.replace(path)
-                _flush_folder(path.parent)
+            with self._parent(source) as (start, name), self._parent(key, make=True) as (end, target):
+                try:
+                    os.rename(name, target, src_dir_fd=start, dst_dir_fd=end)
+                except FileNotFoundError:
+                    # A deletion took the empty folder away between the two lines above.
+                    os.stat(name, dir_fd=start, follow_symlinks=False)
+                    continue
+                os.fsync(end)
                 return
-            except FileNotFoundError:
-                # A deletion took the empty folder away between the two lines above.
-                if not temporary.exists():
-                    raise
+
+    def _make_root(self) -> None:
+        if self.root.is_dir():
+            return
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            self.root.mkdir(mode=_NEW_ROOT_MODE)
+            _flush_folder(self.root.parent)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        with (self.root / _LOCK).open("a+b") as file:
-            deadline = time.monotonic() + self._lock_seconds
-            wait_seconds = 0.0005
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise StoreUnavailable(self._held(file)) from None
-                time.sleep(wait_seconds)
-                wait_seconds = min(wait_seconds * 1.5, 0.02)
-            # For the message of whoever waits in vain; the lock itself is the kernel's.
-            file.truncate(0)
-            file.write(str(os.getpid()).encode())
-            file.flush()
+        with _in_words(self.root, ".lock"), locked(self.root, self._lock_seconds):
             yield
 
-    def _held(self, file: BinaryIO) -> str:
-        file.seek(0)
-        holder = file.read(20).decode(errors="replace").strip() or "unknown"
-        return (
-            f"registry {self.root} is held by another process (pid {holder}) for over {self._lock_seconds:g} seconds; "
-            "wait for it to end, or end it, and run again"
-        )
+    def _scan(self, prefix: str, strangers: MutableSequence[str]) -> Iterator[Listed]:
+        # The deepest folder that holds everything under the prefix: a prefix may end within a name.
+        top = prefix.rpartition("/")[0]
+        with suppress(Absent), _in_words(self.root, prefix), self._parent(f"{top}/." if top else ".") as (folder, _):
+            yield from self._scanned(folder, f"{top}/" if top else "", prefix, strangers)
+
+    def _scanned(self, folder: int, above: str, prefix: str, strangers: MutableSequence[str]) -> Iterator[Listed]:
+        with os.scandir(folder) as found:
+            for item in found:
+                key = above + item.name
+                if item.name.startswith(".") or not (key.startswith(prefix) or f"{key}/".startswith(prefix)):
+                    continue
+                if item.is_dir(follow_symlinks=False):
+                    # Gone, or a link by now: the next listing says so.
+                    with suppress(FileNotFoundError, NotADirectoryError), _folder(item.name, folder) as inner:
+                        yield from self._scanned(inner, f"{key}/", prefix, strangers)
+                elif item.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):
+                        yield _listed(key, item.stat(follow_symlinks=False))
+                else:
+                    strangers.append(key)
+
+
+@contextmanager
+def _folder(name: str, above: int) -> Iterator[int]:
+    descriptor = os.open(name, _FOLDER, dir_fd=above)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _is_link(folder: int, name: str) -> bool:
+    return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+
+
+def _listed(key: str, status: os.stat_result) -> Listed:
+    mark = f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+    return Listed(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC), mark)
 
 
 @contextmanager
@@ -212,25 +333,6 @@ def _in_words(root: Path, key: str) -> Iterator[None]:
 def _etag(data: bytes) -> str:
     # By content: an inode number and a time stamp may both repeat within one tick of the clock.
     return hashlib.sha256(data).hexdigest()
-
-
-def _files(top: Path) -> Iterator[Path]:
-    with suppress(FileNotFoundError):
-        for path in top.iterdir():
-            if path.name.startswith("."):
-                continue
-            if path.is_dir():
-                yield from _files(path)
-            else:
-                yield path
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _flush_folder(folder.parent)
 
 
 def _flush(file: BinaryIO) -> None:

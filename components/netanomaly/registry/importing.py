@@ -1,18 +1,24 @@
 """Taking over the original workflow's `model_registry.json`."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from netanomaly.errors import InputError
-from netanomaly.registry import artifacts, changes, committing, documents, heads, names, registering, view
+from netanomaly.registry import artifacts, bounds, changes, committing, documents, heads, names, registering, view
+from netanomaly.registry.artifacts import open_source
+from netanomaly.registry.belief import Belief
 from netanomaly.registry.changes import Change, Promotion
 from netanomaly.registry.documents import File, Record
 from netanomaly.registry.location import Location
-from netanomaly.registry.signing import Signer
 from netanomaly.registry.store import Store
 
+# As many as a view of our own may have.
+_MOST_BYTES = 64 << 20
 _ORIGINAL = ("version", "model_path", "creation_timestamp", "description", "metadata", "metrics")
 
 
@@ -27,55 +33,105 @@ class Imported:
     with_file: bool
 
 
-def import_file(location: Location, path: Path) -> list[Imported]:
+class _Version(msgspec.Struct, frozen=True):
+    """What is looked at of an entry."""
+
+    version: str | int | float
+    model_path: str | None = None
+    description: str | None = None
+    metadata: dict[str, Any] | None = None
+    metrics: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.version)
+
+
+class _Model(msgspec.Struct, frozen=True):
+    model_name: str
+    versions: list[dict[str, Any]]
+
+
+class _Original(msgspec.Struct, frozen=True):
+    models: list[_Model]
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """An entry as it stands in the file, and the model file that it names."""
+
+    model: str
+    original: str
+    fields: dict[str, Any]
+    file: Path | None
+
+
+def import_file(location: Location, path: Path, files_below: Path | None = None) -> list[Imported]:
     """Register every version of the file, oldest first; an entry that was imported before stays as it is.
 
-    Model files are looked for at `model_path`, as it stands and beside the file. An entry whose file is gone is
-    imported without it, and cannot be downloaded.
+    Model files are looked for at `model_path`, as it stands, beside the file, and below `files_below`. An entry whose
+    file is gone is imported without it, and cannot be downloaded.
+
+    Args:
+        location: The registry that they become part of.
+        path: The original's file.
+        files_below: The folder that holds all model files; none outside it is taken. Default: the file's own.
 
     Raises:
-        InputError: It is no such file, or names a version twice; nothing is imported.
+        InputError: It is no such file, names a version twice, or a model file elsewhere; nothing is imported.
     """
-    planned = [(model, version) for model in _models(path) for version in model["versions"]]
+    planned = list(_planned(path, files_below or path.parent))
     store = location.write
-    done = [_import(store, location.signer, path, model["model_name"], version) for model, version in planned]
-    view.publish(store)
+    done = [_import(store, location.belief, path, one) for one in planned]
+    view.publish(store, location.belief)
     return done
 
 
-def _models(path: Path) -> list[dict[str, Any]]:
+def _planned(path: Path, below: Path) -> Iterator[_Planned]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        models = document["models"]
-        for model in models:
-            names.model_name(model["model_name"])
-            seen: set[str] = set()
-            for version in model["versions"]:
-                if str(version["version"]) in seen:
-                    raise InputError(
-                        f"{path} has version {version['version']} of model {model['model_name']!r} twice; "
-                        "rename or remove one of them"
-                    )
-                seen.add(str(version["version"]))
+        document = json.loads(_text(path))
+        bounds.refuse_depth(document)
+        models = msgspec.convert(document, _Original).models
+        read = [(model.model_name, msgspec.convert(model.versions, list[_Version]), model.versions) for model in models]
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f'{path} is not a registry; it needs {{"models": [{{"model_name": ..., "versions": [{{"version": ...}}]}}]}}'
+            f" ({'it is nested too deep' if isinstance(error, RecursionError) else error})"
         ) from None
-    return models  # type: ignore[no-any-return]
+    for model, versions, fields in read:
+        names.model_name(model)
+        seen: set[str] = set()
+        for version, one in zip(versions, fields, strict=True):
+            if version.name in seen:
+                raise InputError(
+                    f"{path} has version {names.short(version.name)} of model {model!r} twice; rename or remove one of them"
+                )
+            seen.add(version.name)
+            yield _Planned(model, version.name, one, _model_file(path, below, model, version))
 
 
-def _import(store: Store, signer: Signer | None, path: Path, model: str, version: dict[str, Any]) -> Imported:
-    version = registering.plain_json(version, f"version {version['version']} of model {model!r} in {path}")
-    found = _model_file(path, str(version.get("model_path") or ""))
-    before = heads.find(store, model)
+def _text(path: Path) -> str:
+    with open_source(path) as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"it has over {_MOST_BYTES >> 20} MiB")
+    bounds.refuse_many_values(data)
+    return data.decode()
+
+
+def _import(store: Store, belief: Belief, path: Path, planned: _Planned) -> Imported:
+    model, found = planned.model, planned.file
+    version = registering.plain_json(planned.fields, f"version {names.short(planned.original)} of {model!r} in {path}")
+    before = heads.find(store, model, belief.writing)
+    belief.may_change(before.head)
     artifact, tree = File("", "", 0), dict[str, File]()
     if found is not None:
         artifact, tree = artifacts.upload(store, model, found, found.name, None)
     metrics = version.get("metrics") or {}
     given: dict[str, Any] = {
-        "model_version": str(version["version"]),
+        "model_version": planned.original,
         "description": str(version.get("description") or ""),
         "metadata": version.get("metadata") or {},
         "metrics": {name: value for name, value in metrics.items() if isinstance(value, (int, float))},
@@ -100,15 +156,28 @@ def _import(store: Store, signer: Signer | None, path: Path, model: str, version
         created_by=changes.caller(),
         **given,
     )
-    record, digest, new = registering.put_record(store, record, signer)
-    done = committing.commit(store, before, record, digest, new, Promotion(), change)
-    return Imported(model, str(version["version"]), done.version, done.created, found is not None)
+    record, digest, new = registering.put_record(store, record, belief)
+    done = committing.commit(store, before, record, digest, new, Promotion(), change, belief.writing)
+    return Imported(model, planned.original, done.version, done.created, found is not None)
 
 
-def _model_file(registry: Path, model_path: str) -> Path | None:
-    if not model_path:
+def _model_file(registry: Path, below: Path, model: str, version: _Version) -> Path | None:
+    """The model's file or folder, without a link on the way. Raises InputError for one that lies elsewhere."""
+    if not version.model_path:
         return None
-    for candidate in (Path(model_path), registry.parent / model_path):
-        if candidate.exists() and not candidate.is_symlink():
-            return candidate
+    allowed = below.resolve()
+    elsewhere = None
+    for start in (registry.parent, below, Path()):
+        candidate = start / version.model_path
+        if "\0" in version.model_path or not candidate.exists():
+            continue
+        resolved = candidate.resolve()
+        if resolved.is_relative_to(allowed) and resolved != allowed:
+            return resolved
+        elsewhere = candidate
+    if elsewhere is not None:
+        raise InputError(
+            f"version {names.short(version.name)} of model {model!r} in {registry} names a model file outside {below}; if "
+            "it is meant, name the folder that holds all of them: --files-below FOLDER"
+        )
     return None

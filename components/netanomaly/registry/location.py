@@ -1,16 +1,19 @@
-"""Which store a registry URI means, and which keys its records are signed and believed by."""
+"""Which store a registry URI means, and which keys what stands there is signed and believed by."""
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from netanomaly.errors import InputError
+from netanomaly.paths import expanded
+from netanomaly.registry.belief import Belief
 from netanomaly.registry.file_store import FileStore
-from netanomaly.registry.signing import Signer, Trust
+from netanomaly.registry.memory import Memory
+from netanomaly.registry.signing import Trust
 from netanomaly.registry.store import Store
+from netanomaly.s3.secrecy import refuse_credentials
 
 if TYPE_CHECKING:
     from netanomaly.registry.object_store import ObjectStore
@@ -21,7 +24,7 @@ _SINGLE_WRITER = "NETANOMALY_SINGLE_WRITER"
 class Location:
     """A registry's place: a store to read from, and one to write to once the server is known to be fit for it.
 
-    `trust`: the keys by which records are believed; None: they need no signature.
+    `belief`: what is believed of what stands there, and signs what is written.
     """
 
     def __init__(
@@ -35,15 +38,10 @@ class Location:
         self.read = read
         self.uri = read.uri
         self.bucket = bucket
-        self.trust = Trust.in_keys(trusted_keys, "trusted_keys") if trusted_keys else Trust.from_environment()
+        trust = Trust.in_keys(trusted_keys, "trusted_keys") if trusted_keys else Trust.from_environment()
+        self.belief = Belief(read.identity, trust, sign_key, Memory.from_environment(trusting=trust is not None))
         self._single_writer = single_writer
-        self._sign_key = sign_key
         self._write: Store | None = None if bucket is not None else read
-
-    @cached_property
-    def signer(self) -> Signer | None:
-        """What signs new records, if anything. Raises InputError when the key cannot be used."""
-        return Signer(self._sign_key, "the signing key") if self._sign_key else Signer.from_environment()
 
     @property
     def write(self) -> Store:
@@ -65,14 +63,15 @@ def locate(
         uri: Where the registry is, or will be.
         single_writer: The user's word that only one process ever writes there, so that a server whose conditional
             writes cannot be trusted is accepted; also NETANOMALY_SINGLE_WRITER=1.
-        sign_key: What new records are signed with, as for `Signer`; also NETANOMALY_SIGN_KEY.
-        trusted_keys: Records without a signature by one of them are refused, as for `Trust.in_keys`; also
+        sign_key: What new records and heads are signed with, as for `Signer`; also NETANOMALY_SIGN_KEY.
+        trusted_keys: What none of them signed is refused, as for `Trust.in_keys`; also
             NETANOMALY_TRUSTED_KEYS.
 
     Raises:
         InputError: The URI names no such place, a key is none, or a variable of the environment is wrong.
     """
     text = str(uri)
+    refuse_credentials(text, "the registry's URI")
     bucket = None
     if text.startswith("s3://"):
         from netanomaly.registry.object_store import ObjectStore
@@ -87,7 +86,7 @@ def locate(
 def _folder(text: str) -> Path:
     scheme, separator, _ = text.partition("://")
     if not separator:
-        return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser fails for a user that is not known
+        return expanded(text)
     if scheme != "file":
         raise InputError(
             f"registry {text!r}: {scheme}:// is not supported; name a folder, file:///folder or s3://bucket/prefix"

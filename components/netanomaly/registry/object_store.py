@@ -17,9 +17,12 @@ from minio.deleteobjects import DeleteObject
 from minio.sse import Sse
 
 from netanomaly.errors import Absent, Refused, StoreRefused
+from netanomaly.registry import bounds
+from netanomaly.registry.artifacts import open_source
 from netanomaly.registry.errors import WrongDigest
 from netanomaly.registry.store import Listed, Stored, Uploaded
 from netanomaly.s3 import answers, client
+from netanomaly.s3.transfer import read_up_to
 
 # What is lost of an answer that is cut off is less than one piece.
 _PIECE_BYTES = 1 << 16
@@ -44,6 +47,7 @@ class ObjectStore:
     def __init__(self, uri: str, timeouts: client.Timeouts | None = None) -> None:
         place = client.place(uri)
         self.uri = f"s3://{place.bucket}/{place.prefix}".rstrip("/")
+        self.identity = self.uri
         self.timeouts = timeouts or client.Timeouts.from_environment()
         self.endpoint = client.endpoint()
         self._bucket, self._prefix = place.bucket, place.prefix
@@ -75,11 +79,14 @@ class ObjectStore:
     def list(self, prefix: str) -> Iterator[Listed]:
         with self._in_words(prefix, "list"):
             for item in self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True):
-                key = item.object_name.removeprefix(self._prefix)
+                name = item.object_name or ""
+                if not name.startswith(self._prefix + prefix):
+                    raise answers.not_s3(self.endpoint)
+                key = name.removeprefix(self._prefix)
                 yield Listed(key, item.size or 0, item.last_modified, item.etag or "")
 
     def upload(self, source: Path, address: Callable[[str], str], sha256: str | None = None) -> Uploaded:
-        with source.open("rb") as file:
+        with open_source(source) as file:
             size = os.fstat(file.fileno()).st_size
             stream: BinaryIO
             if size <= _PART_BYTES:
@@ -138,15 +145,18 @@ class ObjectStore:
         return self._made[1]
 
     def _get(self, key: str, condition: dict[str, Any]) -> Stored:
+        most = bounds.most_bytes(key)
         with self._in_words(key, "read"):
             response = self._client.get_object(self._bucket, self._prefix + key, request_headers=condition)
             try:
-                etag, data = response.headers.get("ETag"), response.read()
+                etag, data = response.headers.get("ETag"), read_up_to(response, most + 1)
             finally:
                 response.close()
                 response.release_conn()
         if not etag:
             raise answers.not_s3(self.endpoint)
+        if len(data) > most:
+            raise bounds.too_large(key)
         return Stored(data, etag)
 
     def _put(self, key: str, data: bytes, condition: Sse) -> str:
@@ -169,7 +179,7 @@ class ObjectStore:
 
     def _pieces(self, response: Any, key: str) -> Iterator[bytes]:
         with self._in_words(key, "read"):
-            yield from response.stream(_PIECE_BYTES)
+            yield from response.stream(_PIECE_BYTES, decode_content=False)
 
     @contextmanager
     def _in_words(self, key: str, action: str) -> Iterator[None]:

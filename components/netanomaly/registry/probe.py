@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from netanomaly.errors import Absent, NetanomalyError, Refused, StoreRefused, StoreUnavailable
-from netanomaly.registry import documents
+from netanomaly.registry import documents, parsing
 from netanomaly.registry.errors import UnfitStore
 from netanomaly.registry.object_store import ObjectStore
 from netanomaly.registry.retrying import Retrying
@@ -139,7 +139,7 @@ def remember(store: ObjectStore, result: Probe, single_writer: bool) -> None:
 
 def _remembered(store: Store) -> _Remembered:
     try:
-        return documents.decode(_Remembered, store.get(KEY).data, KEY)
+        return parsing.decode(_Remembered, store.get(KEY).data, KEY)
     except Absent:
         return _Remembered(documents.FORMAT, {})
 
@@ -217,9 +217,9 @@ class SingleWriter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.uri = store.uri
+        self.uri, self.identity = store.uri, store.identity
         self.get, self.get_other, self.list, self.upload = store.get, store.get_other, store.list, store.upload
-        self.read, self.stat = store.read, store.stat
+        self.read, self.stat, self.strangers = store.read, store.stat, store.strangers
         self.remove, self.remove_all = store.remove, store.remove_all
 
     def within(self, seconds: float) -> "SingleWriter":

@@ -46,7 +46,7 @@ class Publisher:
     def changed(self, model: str) -> None:
         """Publish a model whose aliases or statuses changed."""
         with suppress(NetanomalyError):
-            view.publish(self._location.write.within(_OUTAGE_SECONDS), {model})
+            view.publish(self._location.write.within(_OUTAGE_SECONDS), self._location.belief, {model})
 
     def flush(self) -> None:
         """Publish what waits for it, within a bounded time."""
@@ -55,7 +55,7 @@ class Publisher:
         own = {record.model for record in self._waiting.values()}
         with suppress(NetanomalyError):
             store = self._location.write.within(_OUTAGE_SECONDS)
-            done = view.publish(store, own, known_records=self._waiting, seconds=_VIEW_SECONDS)
+            done = view.publish(store, self._location.belief, own, known_records=self._waiting, seconds=_VIEW_SECONDS)
             # Where many publish they give way to each other; the last one of them does it.
             longer = min(self._seconds_between * 2, _MOST_SECONDS_BETWEEN)
             self._seconds_between = _SECONDS_BETWEEN if done else longer
@@ -66,6 +66,6 @@ class Publisher:
     def rebuild(self) -> bool:
         """Write the view anew from the heads and records; whether it could be done."""
         try:
-            return view.publish(self._location.write, rebuild=True)
+            return view.publish(self._location.write, self._location.belief, rebuild=True)
         except NetanomalyError:
             return False

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from netanomaly.registry import documents, heads, names, sealing
+from netanomaly.registry import heads, names, sealing
 from netanomaly.registry.changes import CHAMPION
 from netanomaly.registry.documents import DELETED, READY, Entry, Event, Head, Record
 from netanomaly.registry.download import fetch_all, load_verified, record_of
@@ -55,6 +55,7 @@ class Reader:
     def __init__(self, location: Location) -> None:
         self._location = location
         self._read = location.read
+        self._belief = location.belief
 
     @property
     def uri(self) -> str:
@@ -63,16 +64,19 @@ class Reader:
     @property
     def checks_signatures(self) -> bool:
         """Whether records are believed only with a signature by a trusted key."""
-        return self._location.trust is not None
+        return self._belief.trust is not None
 
     def models(self) -> list[str]:
         """Names of all models that have a version, sorted."""
-        return [documents.model_of(item.key) for item in self._read.list(documents.HEADS)]
+        found = list(heads.listed(self._read))
+        for model in self._belief.remembered() - set(found):
+            self._belief.admit_absent(model)
+        return found
 
     def summaries(self) -> list[Model]:
         """All models, sorted by name, at one read for each."""
         found = []
-        for head in heads.find_all(self._read, self.models()):
+        for head in heads.find_all(self._read, self.models(), self._belief):
             aliases = {name: alias.version for name, alias in sorted(head.aliases.items())}
             found.append(Model(head.model, head.next - 1, head.next - 1, aliases, head.updated_at))
         return found
@@ -83,13 +87,13 @@ class Reader:
         Raises:
             NotInRegistry: There is no such model.
         """
-        head = heads.need(self._read, model_name)
+        head = heads.need(self._read, model_name, self._belief)
         entries = [entry for entry in sealing.entries(self._read, head) if deleted or entry.status != DELETED]
         return [self._version(head, entry) for entry in entries]
 
     def newest_first(self, model_name: str) -> Iterator[Version]:
         """The versions of a model that are not deleted, each read as it is asked for. Raises NotInRegistry."""
-        head = heads.need(self._read, model_name)
+        head = heads.need(self._read, model_name, self._belief)
         for entry in sealing.newest_entries(self._read, head):
             if entry.status != DELETED:
                 yield self._version(head, entry)
@@ -102,17 +106,17 @@ class Reader:
             DamagedRegistry: Its record is not what was registered.
         """
         wanted = names.reference(reference)
-        head = heads.need(self._read, wanted.model)
+        head = heads.need(self._read, wanted.model, self._belief)
         return self._version(head, self._entry(head, wanted))
 
     def champion(self, model_name: str) -> int | None:
         """Number of the version that the alias `champion` points to; None without one, or without the model."""
-        head = heads.find(self._read, names.model_name(model_name)).head
+        head = heads.find(self._read, names.model_name(model_name), self._belief).head
         return head.aliases[CHAMPION].version if CHAMPION in head.aliases else None
 
     def history(self, model_name: str) -> list[Event]:
         """Who moved which alias or changed which version, when and why, oldest first."""
-        return list(sealing.events(self._read, heads.need(self._read, model_name)))
+        return list(sealing.events(self._read, heads.need(self._read, model_name, self._belief)))
 
     def download(self, reference: str, destination: Path) -> list[Path]:
         """Copy a version's files into a folder, each verified against the record before it gets its name there.
@@ -150,6 +154,6 @@ class Reader:
         return ready
 
     def _version(self, head: Head, entry: Entry) -> Version:
-        record = record_of(self._read, head.model, entry, self._location.trust)
+        record = record_of(self._read, head, entry, self._belief)
         aliases = tuple(sorted(name for name, alias in head.aliases.items() if alias.version == entry.version))
         return Version(entry.version, aliases, record, entry.status)

@@ -5,8 +5,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from msgspec.structs import replace
+
 from netanomaly.errors import InputError, ModelError, Refused, StoreUnavailable
-from netanomaly.registry import documents
+from netanomaly.registry import bounds, documents, parsing
+from netanomaly.registry.belief import Belief
 from netanomaly.registry.documents import Record
 from netanomaly.registry.errors import KeyConflict
 from netanomaly.registry.signing import Signer
@@ -20,7 +23,9 @@ def plain_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     try:
         text = json.dumps(dict(value), allow_nan=False, ensure_ascii=False)
         size = len(text.encode())
-    except (TypeError, ValueError, RecursionError) as error:
+        bounds.refuse_depth(value)
+        documents.canonical(json.loads(text))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{what} cannot be kept as JSON: {error}; give numbers, texts, lists and objects") from None
     if size > _MOST_METADATA_BYTES:
         raise InputError(
@@ -29,7 +34,7 @@ def plain_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     return json.loads(text)  # type: ignore[no-any-return]
 
 
-def put_record(store: Store, record: Record, signer: Signer | None = None) -> tuple[Record, str, bool]:
+def put_record(store: Store, record: Record, belief: Belief) -> tuple[Record, str, bool]:
     """Create the record, signed where there is a key, or find that this very registration was begun before.
 
     Returns:
@@ -39,14 +44,18 @@ def put_record(store: Store, record: Record, signer: Signer | None = None) -> tu
         KeyConflict: The key stands for other contents, or was not signed by this key when it was begun.
     """
     key = documents.record_key(record.model, record.key)
+    signer = belief.signer
     if signer is not None:
+        record = replace(record, format=documents.SIGNED_FORMAT, registry=belief.identity)
         record = signer.signed(record)
-    data = documents.canonical(record)
+    data = documents.encode_record(record)
+    if len(data) > bounds.most_bytes(key):
+        raise InputError(f"the record has {len(data):,} bytes, too many; register an archive in place of the folder")
     try:
         store.put_new(key, data)
     except Refused:
         data = store.get(key).data
-        found = documents.decode(Record, data, key)
+        found = parsing.record(data, key)
         if found.contents != record.contents:
             raise KeyConflict(
                 f"{_called(record)} registered model {record.model!r} before with other contents; "
@@ -55,7 +64,7 @@ def put_record(store: Store, record: Record, signer: Signer | None = None) -> tu
         if signer is not None:
             _refuse_other_signer(record, data, signer)
         return found, documents.digest(data), False
-    return documents.decode(Record, data, key), documents.digest(data), True
+    return parsing.record(data, key), documents.digest(data), True
 
 
 def _refuse_other_signer(record: Record, data: bytes, signer: Signer) -> None:

@@ -28,7 +28,7 @@ class Retrying:
     def __init__(self, store: ObjectStore, seconds: float | None = None) -> None:
         self._store = store
         self._seconds = store.timeouts.retry if seconds is None else seconds
-        self.uri = store.uri
+        self.uri, self.identity = store.uri, store.identity
         self._answered = False
 
     def within(self, seconds: float) -> "Retrying":
@@ -49,6 +49,9 @@ class Retrying:
     def list(self, prefix: str) -> Iterator[Listed]:
         # Whole, so that a listing cut off half-way is not taken for a short one.
         yield from self._again(lambda: list(self._store.list(prefix)))
+
+    def strangers(self) -> Sequence[str]:
+        return []
 
     def upload(self, source: Path, address: Callable[[str], str], sha256: str | None = None) -> Uploaded:
         return self._again(lambda: self._store.upload(source, address, sha256))

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from netanomaly.errors import Absent, Refused
-from netanomaly.registry import documents
+from netanomaly.registry import documents, parsing
 from netanomaly.registry.documents import Entry, Event, Head, Segment
 from netanomaly.registry.errors import DamagedRegistry
 from netanomaly.registry.store import Store
@@ -98,7 +98,9 @@ def read(store: Store, model: str, segment: Segment, kind: type[T]) -> list[T]:
         raise DamagedRegistry(f"{key} of registry {store.uri} is gone; restore it from a backup") from None
     if documents.digest(data) != segment.sha256:
         raise DamagedRegistry(f"{key} of registry {store.uri} was altered; restore it from a backup")
-    return documents.parse(list[kind], data)  # type: ignore[valid-type]
+    if kind is Entry:
+        return parsing.entries(data, segment, key)  # type: ignore[return-value]
+    return parsing.events(data, segment, key)  # type: ignore[return-value]
 
 
 def _seal(

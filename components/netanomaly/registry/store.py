@@ -47,12 +47,14 @@ class Store(Protocol):
     """
 
     uri: str
+    identity: str
+    """What it is called where that has to be the same for everybody: see `belief`."""
 
     def within(self, seconds: float) -> "Store":
         """The same place, for work that may be left undone: an outage or a lock is waited for no longer than that."""
 
     def get(self, key: str) -> Stored:
-        """The whole object. Raises Absent."""
+        """The whole object. Raises Absent, and DamagedRegistry where it is larger than any document."""
 
     def get_other(self, key: str, etag: str) -> Stored | None:
         """The whole object, or None while its token is still this one. Raises Absent."""
@@ -65,6 +67,9 @@ class Store(Protocol):
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """All objects whose key begins with the prefix, by key."""
+
+    def strangers(self) -> Sequence[str]:
+        """What stands where objects do and is none: links, pipes, devices. Never followed, read or removed."""
 
     def upload(self, source: Path, address: Callable[[str], str], sha256: str | None = None) -> Uploaded:
         """Store a file under the key that `address` gives for its SHA-256, reading it once.

@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 
-from netanomaly.errors import Absent, Refused
-from netanomaly.registry import documents, heads, sealing
+from netanomaly.errors import Absent, ModelError, Refused
+from netanomaly.registry import bounds, documents, heads, sealing
+from netanomaly.registry.belief import Belief
 from netanomaly.registry.documents import DELETED, READY, Entry, Head, Record
+from netanomaly.registry.download import record_of
 from netanomaly.registry.errors import DamagedRegistry
 from netanomaly.registry.store import Listed, Store
 
@@ -50,6 +52,7 @@ class _View(msgspec.Struct, frozen=True):
 
 def publish(
     store: Store,
+    belief: Belief,
     own: Iterable[str] = (),
     *,
     known_records: Mapping[str, Record] | None = None,
@@ -60,6 +63,7 @@ def publish(
 
     Args:
         store: Where the registry is.
+        belief: What is believed of it; a head that is not ends this, a record that is not is shown as damaged.
         own: Models to begin with.
         known_records: Records that need not be read, by the digest that the entry has.
         rebuild: Believe nothing of the present view.
@@ -68,10 +72,10 @@ def publish(
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     for _ in range(_ATTEMPTS):
-        found = list(store.list(documents.HEADS))
-        if deadline is not None and _may_wait(store, found):
+        found = heads.listed(store)
+        if deadline is not None and _may_wait(store, list(found.values())):
             return False
-        listed = {documents.model_of(item.key): item.mark for item in found}
+        listed = {model: item.mark for model, item in found.items()}
         try:
             stored = store.get(documents.VIEW)
         except Absent:
@@ -83,7 +87,7 @@ def publish(
         read: dict[str, Head] = {}
         for model in stale:
             if deadline is None or time.monotonic() < deadline or model in own:
-                read[model] = heads.find(store, model).head
+                read[model] = heads.find(store, model, belief).head
         registered = {model: section.versions_registered for model, (section, _) in sections.items()}
         registered.update({model: head.next - 1 for model, head in read.items()})
         limit = _limit(sum(registered.values()), len(registered))
@@ -91,7 +95,7 @@ def publish(
             if model not in sections or head.revision >= sections[model][0].revision:
                 most = None if deadline is None else _MOST_RECORDS
                 sections[model] = _made(
-                    store, head, listed[model], sections.get(model), limit, known_records or {}, most
+                    store, belief, head, listed[model], sections.get(model), limit, known_records or {}, most
                 )
         complete = all(sections[model][0].head == listed[model] for model in read) and len(read) == len(stale)
         data = _document(sections)
@@ -113,12 +117,14 @@ def publish(
     return False
 
 
-def rebuilt(store: Store) -> bytes:
+def rebuilt(store: Store, belief: Belief) -> bytes:
     """What the view should be."""
-    listed = {documents.model_of(item.key): item.mark for item in store.list(documents.HEADS)}
-    found = {head.model: head for head in heads.find_all(store, list(listed))}
+    listed = {model: item.mark for model, item in heads.listed(store).items()}
+    found = {head.model: head for head in heads.find_all(store, listed, belief)}
     limit = _limit(sum(head.next - 1 for head in found.values()), len(found))
-    return _document({model: _made(store, head, listed[model], None, limit, {}) for model, head in found.items()})
+    return _document(
+        {model: _made(store, belief, head, listed[model], None, limit, {}) for model, head in found.items()}
+    )
 
 
 def _may_wait(store: Store, heads_found: list[Listed]) -> bool:
@@ -133,15 +139,15 @@ def _may_wait(store: Store, heads_found: list[Listed]) -> bool:
 
 def _changed(store: Store, listed: Mapping[str, str]) -> bool:
     """Whether a model changed while the view was written: its writer may count on us."""
-    return {documents.model_of(item.key): item.mark for item in store.list(documents.HEADS)} != listed
+    return {model: item.mark for model, item in heads.listed(store).items()} != listed
 
 
 def _sections(data: bytes) -> dict[str, tuple[_Section, msgspec.Raw]]:
     """The sections of a view; none of a damaged one, which is then written anew."""
     try:
-        raw = documents.parse(_View, data).models
-        read = [(documents.parse(_Section, section), section) for section in raw]
-    except msgspec.MsgspecError:
+        raw = bounds.parse_view(_View, data).models
+        read = [(bounds.parse_view(_Section, section), section) for section in raw]
+    except ValueError:
         return {}
     return {section.model_name: (section, raw) for section, raw in read}
 
@@ -167,6 +173,7 @@ def _document(sections: Mapping[str, tuple[_Section, msgspec.Raw]]) -> bytes:
 
 def _made(
     store: Store,
+    belief: Belief,
     head: Head,
     mark: str,
     known: tuple[_Section, msgspec.Raw] | None,
@@ -191,7 +198,7 @@ def _made(
     missing = missing[:most]
     made = {
         entry.version: _version(entry, record)
-        for entry, record in zip(missing, _records(store, head, missing, known_records), strict=True)
+        for entry, record in zip(missing, _records(store, belief, head, missing, known_records), strict=True)
     }
     versions = [
         made.get(entry.version) or _with_status(listed[entry.version], entry)
@@ -210,7 +217,7 @@ def _made(
         "versions": versions,
     }
     raw = msgspec.json.encode(document)
-    return documents.parse(_Section, raw), msgspec.Raw(raw)
+    return bounds.parse_view(_Section, raw), msgspec.Raw(raw)
 
 
 def _limit(registered: int, models: int) -> int:
@@ -220,15 +227,15 @@ def _limit(registered: int, models: int) -> int:
     return max(1, min(_EXCERPT_OF_A_MODEL, _EXCERPT_VERSIONS // models))
 
 
-def _records(store: Store, head: Head, entries: list[Entry], known: Mapping[str, Record]) -> list[Record | None]:
+def _records(
+    store: Store, belief: Belief, head: Head, entries: list[Entry], known: Mapping[str, Record]
+) -> list[Record | None]:
     def read(entry: Entry) -> Record | None:
         if entry.record in known:
             return known[entry.record]
-        key = documents.record_key(head.model, entry.key)
         try:
-            data = store.get(key).data
-            return documents.decode(Record, data, key) if documents.digest(data) == entry.record else None
-        except (Absent, DamagedRegistry):
+            return record_of(store, head, entry, belief)
+        except (DamagedRegistry, ModelError):
             return None
 
     if len(entries) < _READERS:

@@ -68,12 +68,12 @@ def _verdict(validation: Document) -> Verdict:
         [words.plural(n, name) for n, name in ((errors, "error"), (warnings, "warning")) if n] or ["no findings"]
     )
     if documents.text(validation, "verdict") == "refuse":
-        return Verdict("bad", f"Data refused: {counted}", [])
+        return Verdict("bad", f"Data refused: {counted}")
     if errors or warnings:
-        return Verdict("bad" if errors else "warning", f"Data accepted, with {counted}", [])
+        return Verdict("bad" if errors else "warning", f"Data accepted, with {counted}")
     if not validation:
-        return Verdict("note", "The data was not checked", [])
-    return Verdict("good", "Data accepted: the checks found nothing", [])
+        return Verdict("note", "The data was not checked")
+    return Verdict("good", "Data accepted: the checks found nothing")
 
 
 def _lead(training_data: Document, evaluation_data: Document) -> str:

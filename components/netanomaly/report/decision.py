@@ -1,6 +1,6 @@
 """What becomes of a model, as a short note in Markdown: Kubeflow shows it beside the run."""
 
-from netanomaly.report import documents, tables, words
+from netanomaly.report import documents, tables, verdict, words
 from netanomaly.report.documents import Document
 
 _MEANING = {
@@ -29,6 +29,9 @@ def decision_note(decision: Document, evaluation: Document, model_name: str) -> 
         f"Why: {_plain(str(compared.get('reason', '')))}",
         "",
     ]
+    judged = verdict.read(evaluation)
+    lines += [f"Verdict: {_plain(judged.headline)}{'' if judged.briefs else '.'}", ""]
+    lines += [f"- {_plain(brief)}" for brief in judged.briefs] + ([""] if judged.briefs else [])
     lines += _sides(compared) or _figures(evaluation)
     lines += _losses(decision) + _gates(evaluation)
     rule = documents.text(decision, "rule")
@@ -88,8 +91,8 @@ def _gates(evaluation: Document) -> list[str]:
     if not gates:
         return []
     lines = ["| Gate | Demanded | Measured | |", "| --- | ---: | ---: | --- |"]
-    for name, demanded, measured, passed in gates:
-        lines.append(f"| {_plain(name)} | {demanded} | {measured} | {'passed' if passed else '**failed**'} |")
+    for name, demanded, measured, result, status in gates:
+        lines.append(f"| {_plain(name)} | {demanded} | {measured} | {f'**{result}**' if status == 'bad' else result} |")
     return [*lines, ""]
 
 

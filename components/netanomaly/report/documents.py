@@ -19,6 +19,11 @@ class Estimate:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The interval, where both ends are known."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
 
 def as_number(value: object) -> float | None:
     """The value as a finite float, or None."""

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from netanomaly.report import documents, figures, sources, tables, words
+from netanomaly.report import documents, figures, sources, tables, verdict, words
 from netanomaly.report.documents import Document
 from netanomaly.report.page import render
-from netanomaly.report.verdict import judge
 
 _MOST_FACTS = 80
 
@@ -38,7 +37,7 @@ def evaluation_page(
         "evaluation.html.j2",
         model=_identity(configuration, provenance),
         lead=_lead(evaluation, training, training_data, evaluation_data),
-        verdict=judge(evaluation, validation, training_data, evaluation_data),
+        verdict=verdict.read(evaluation),
         tiles=figures.tiles(evaluation),
         intervals=figures.intervals(evaluation),
         plain=figures.plain(at),

@@ -2,11 +2,11 @@
 
 import re
 
+from netanomaly.metrics.promise import broken, off_promise
 from netanomaly.report import charts, documents, words
 from netanomaly.report.documents import Document, Estimate
 from netanomaly.report.intervals import wilson
 from netanomaly.report.status import Status
-from netanomaly.report.verdict import broken, off_promise
 
 _MOST_ROWS = 80
 MOST_CLASSES = 60
@@ -17,19 +17,38 @@ Row = dict[str, object]
 """One row of a table, as a template reads it."""
 
 
-def gates(evaluation: Document) -> list[tuple[str, str, str, bool]]:
-    """What was demanded, what was measured, passed or not. `min_roc_auc` demands `at least`, `max_...` `at most`."""
+_GATES = {"min_roc_auc_low": "ROC-AUC, lower end", "min_lift": "Attacks' alerts over chance, lower end"}
+
+
+def gates(evaluation: Document) -> list[tuple[str, str, str, str, Status]]:
+    """What was demanded, what was measured, and the result. `min_roc_auc` demands `at least`, `max_...` `at most`."""
     rows = []
     for gate in documents.objects(evaluation, "gates")[:_MOST_ROWS]:
         end, _, name = documents.text(gate, "gate").partition("_")
         demand = {"min": "at least ", "max": "at most "}.get(end)
+        named = words.clip(words.title(name if demand else documents.text(gate, "gate")))
+        low, high = documents.number(gate, "low"), documents.number(gate, "high")
+        ends = "" if low is None or high is None else f" ({words.value(low)} to {words.value(high)})"
         rows.append((
-            words.clip(words.title(name if demand else documents.text(gate, "gate"))),
+            _GATES.get(documents.text(gate, "gate"), named),
             f"{demand or ''}{words.value(documents.number(gate, 'limit'))}",
-            words.value(documents.number(gate, "value")),
-            gate.get("passed") is True,
+            f"{words.value(documents.number(gate, 'value'))}{ends}",
+            *_result(gate),
         ))  # fmt: skip
     return rows
+
+
+def _result(gate: Document) -> tuple[str, Status]:
+    if gate.get("off") is True:
+        return "switched off", "warning"
+    if gate.get("passed") is True:
+        return "passed", "good"
+    # A default gate whose interval leaves both open.
+    return (
+        ("cannot be told", "note")
+        if gate.get("by_default") is True and gate.get("passed") is None
+        else ("failed", "bad")
+    )
 
 
 def comparison(document: Document) -> Row | None:
@@ -93,7 +112,11 @@ def budgets(evaluation: Document) -> list[Row]:
             achieved = wilson(achieved.value * normal, normal, confidence) or achieved
         low, high = documents.number(found, "expected_low"), documents.number(found, "expected_high")
         expected = None if promised is None else Estimate(promised, low, high)
-        ratio = off_promise(promised, achieved, expected)
+        ratio = (
+            off_promise(promised, achieved.value, achieved.ends, expected.ends if expected else None)
+            if promised and achieved
+            else None
+        )
         rows.append({
             "budget": promised,
             "in_use": promised is not None and promised == in_use,
@@ -164,11 +187,30 @@ def top_alerts(evaluation: Document) -> list[Row]:
         ]
         alerts.append({
             "row": documents.count(alert, "row"),
+            "file": words.clip(documents.text(documents.section(alert, "flow"), "file")),
+            "flow": _flow(documents.section(alert, "flow")),
             "score": documents.number(alert, "score"),
             "label": words.clip(documents.text(alert, "label"), 40),
             "features": features,
         })  # fmt: skip
     return alerts
+
+
+def _flow(flow: Document) -> str:
+    """Who spoke to whom, how and when, as far as the source says: 10.0.0.5:51012 -> 10.0.0.9:445 tcp, 2024-05-13 14:02:11."""
+    ends = [_end(flow, side) for side in ("src", "dst")]
+    said = " \u2192 ".join(end or "?" for end in ends) if any(ends) else ""
+    said = " ".join(each for each in (said, words.clip(documents.text(flow, "protocol"), 20)) if each)
+    seconds = documents.number(flow, "time")
+    uid = words.clip(documents.text(flow, "uid"), 40)
+    return ", ".join(each for each in (said, words.instant(seconds), uid) if each)
+
+
+def _end(flow: Document, side: str) -> str:
+    address, port = (words.clip(documents.text(flow, f"{side}_{part}"), 60) for part in ("ip", "port"))
+    if not port:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address or '?'}:{port}"
 
 
 def _range(feature: Document) -> str:

@@ -16,6 +16,7 @@ from netanomaly.runners.events import (
     TaskProgress,
     TaskRetried,
     TaskStarted,
+    TaskWaiting,
 )
 from netanomaly.runners.execution import run
 from netanomaly.runners.host import HostLauncher
@@ -37,5 +38,6 @@ __all__ = [
     "TaskProgress",
     "TaskRetried",
     "TaskStarted",
+    "TaskWaiting",
     "run",
 ]

@@ -9,6 +9,7 @@ Never standard output: that belongs to the result.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from netanomaly.runners.events import (
@@ -20,6 +21,7 @@ from netanomaly.runners.events import (
     TaskProgress,
     TaskRetried,
     TaskStarted,
+    TaskWaiting,
 )
 from netanomaly.runners.result import CACHED, CANCELED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, StageResult
 
@@ -60,6 +62,7 @@ class PlainView:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._rows_told: dict[str, float] = {}
+        self._errors_of: dict[str, str] = {}
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -73,14 +76,21 @@ class PlainView:
                 if now - self._rows_told.get(event.name, 0.0) >= _SECONDS_BETWEEN_ROW_LINES:
                     self._rows_told[event.name] = now
                     self._say(f"{event.name}: {event.rows:,} rows")
+            case TaskWaiting():
+                self._say(_waiting(event))
             case TaskRetried():
                 self._say(f"{event.stage.name}: {event.error}; again in {event.wait_seconds:g} s")
             case TaskFinished():
-                self._say(_last_line(event.stage))
+                self._say(_last_line(self._told_once(event.stage)))
             case RunStopping():
                 self._say(f"{event.signal_name}: stopping; once more to kill")
             case RunFinished():
                 self._say(f"run {event.state} after {event.seconds:.1f} s")
+
+    def _told_once(self, stage: StageResult) -> StageResult:
+        """The stage; where another failed with the same words, which is named in their place."""
+        first = self._errors_of.setdefault(stage.error, stage.name) if stage.error else stage.name
+        return stage if first == stage.name else replace(stage, error=f"as {first}")
 
     def _say(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
@@ -106,11 +116,17 @@ class TableView:
                 self._stages[event.stage.name] = event.stage
             case TaskProgress():
                 self._rows[event.name] = event.rows
+            case TaskWaiting():
+                self._note = _waiting(event)
             case TaskRetried():
                 self._stages[event.stage.name] = event.stage
                 self._note = f"{event.stage.name}: {event.error}; again in {event.wait_seconds:g} s"
             case TaskFinished():
                 self._stages[event.stage.name] = event.stage
+                if event.stage.rows is not None:
+                    self._rows[event.stage.name] = event.stage.rows
+                if self._note.startswith(f"{event.stage.name}: "):
+                    self._note = ""
             case RunStopping():
                 self._note = f"{event.signal_name}: stopping; once more to kill"
             case RunFinished():
@@ -131,7 +147,7 @@ class TableView:
             "Rows": [f"{self._rows[stage.name]:,}" if stage.name in self._rows else "" for stage in stages],
             "Peak memory": [_mebibytes(stage.peak_memory_bytes) for stage in stages],
         }
-        # A cluster tells neither rows nor memory.
+        # A cluster does not tell memory.
         shown = {heading: values for heading, values in figures.items() if heading == "Seconds" or any(values)}
         for heading in shown:
             table.add_column(heading, justify="right")
@@ -151,11 +167,17 @@ def _last_line(stage: StageResult) -> str:
     if stage.state in (SKIPPED, CACHED):
         return f"{stage.name}: {stage.state}"
     figures = f"{stage.seconds or 0:.1f} s"
+    if stage.rows is not None:
+        figures += f", {stage.rows:,} rows"
     if stage.peak_memory_bytes is not None:
         figures += f", {_mebibytes(stage.peak_memory_bytes)}"
     log = f" (log: {stage.log})" if stage.log is not None else ""
     reason = f": {stage.error}{log}" if stage.error and stage.state == FAILED else ""
     return f"{stage.name}: {stage.state} after {figures}{reason}"
+
+
+def _waiting(event: TaskWaiting) -> str:
+    return f"{event.name or 'run'}: waiting: {event.reason}"
 
 
 def _mebibytes(count: int | None) -> str:

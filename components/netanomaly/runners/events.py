@@ -31,6 +31,14 @@ class TaskProgress:
 
 
 @dataclass(frozen=True)
+class TaskWaiting:
+    """A stage does not go on, and why; an empty name stands for the run itself."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class TaskRetried:
     """An attempt failed; another follows after `wait_seconds`."""
 
@@ -61,4 +69,4 @@ class RunFinished:
     seconds: float
 
 
-Event = RunStarted | TaskStarted | TaskProgress | TaskRetried | TaskFinished | RunStopping | RunFinished
+Event = RunStarted | TaskStarted | TaskProgress | TaskWaiting | TaskRetried | TaskFinished | RunStopping | RunFinished

@@ -209,6 +209,7 @@ class _Execution:
 
     def _take(self, message: _Message) -> None:
         if isinstance(message, TaskProgress):
+            self._record.change(message.name, rows=message.rows)
             self._emit(message)
         elif isinstance(message, _Retry):
             stage = self._record.stage(message.path)

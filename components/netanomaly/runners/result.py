@@ -36,7 +36,7 @@ class StageResult:
     """One task of the pipeline. `name` is its key in the compiled pipeline, after those of the DAGs around it.
 
     `seconds` spans all attempts; `exit_code` is as a shell gives it (137: SIGKILL), None where nothing ran;
-    `log` is that of the last attempt.
+    `rows` is what it said it has read, None where it said nothing; `log` is that of the last attempt.
     """
 
     name: str
@@ -48,6 +48,7 @@ class StageResult:
     error: str | None = None
     log: Path | None = None
     attempts: int = 0
+    rows: int | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON has it."""

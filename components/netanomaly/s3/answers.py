@@ -1,5 +1,6 @@
 """What an S3 server or the way to it answers instead of data, in our words."""
 
+import os
 import ssl
 from xml.etree.ElementTree import ParseError
 
@@ -7,6 +8,7 @@ import urllib3.exceptions as transport
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from netanomaly.errors import Absent, Refused, StoreRefused, StoreUnavailable, Unreachable
+from netanomaly.wording import reason
 
 _WRONG_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthorizationHeaderMalformed"}
 _OUTSIDE = {"SlowDown", "RequestTimeout", "ConditionalRequestConflict", "OperationAborted", "BadDigest"}
@@ -38,9 +40,12 @@ def in_words(error: Exception, uri: str, endpoint: str, key: str, action: str) -
             # minio-py 7.2.20 trips over this answer to a HEAD.
             return StoreUnavailable(f"{endpoint} answered HTTP 409 to a {action} of {uri}")
         case ValueError() if "fetch credentials" in str(error):
-            return StoreRefused(
-                f"no credentials for {endpoint}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile"
+            way_out = (
+                "give the Secret that the run's object_store names AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                if os.environ.get("KUBERNETES_SERVICE_HOST")
+                else "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile"
             )
+            return StoreRefused(f"no credentials for {endpoint}; {way_out}")
     return _transport(error, endpoint, action)
 
 
@@ -101,9 +106,9 @@ def _transport(error: Exception, endpoint: str, action: str) -> Exception:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(cause):
-            reason = getattr(cause, "verify_message", "") or "certificate not verified"
+            why = getattr(cause, "verify_message", "") or "certificate not verified"
             return StoreRefused(
-                f"the certificate of {endpoint} is not trusted ({reason}); name your authority's file in AWS_CA_BUNDLE"
+                f"the certificate of {endpoint} is not trusted ({why}); name your authority's file in AWS_CA_BUNDLE"
             )
         if isinstance(cause, ssl.SSLError) and "EOF" not in str(cause):
             return StoreRefused(f"{endpoint} does not speak TLS as it should ({cause.reason}); is it http:// instead?")
@@ -111,13 +116,7 @@ def _transport(error: Exception, endpoint: str, action: str) -> Exception:
     if isinstance(error, transport.NameResolutionError):
         return Unreachable(f"the host of {endpoint} has no address; correct S3_ENDPOINT_URL, or try again")
     if isinstance(error, (transport.NewConnectionError, transport.ConnectTimeoutError)):
-        return Unreachable(f"{endpoint} cannot be reached ({_short(error)}); is it running, and S3_ENDPOINT_URL right?")
+        return Unreachable(f"{endpoint} cannot be reached ({reason(error)}); is it running, and S3_ENDPOINT_URL right?")
     if isinstance(error, (transport.HTTPError, OSError)):
-        return StoreUnavailable(f"{endpoint} did not finish its answer to a {action} ({_short(error)})")
+        return StoreUnavailable(f"{endpoint} did not finish its answer to a {action} ({reason(error)})")
     return error
-
-
-def _short(error: Exception) -> str:
-    text = str(error)
-    # urllib3 puts the object's address before the reason.
-    return text.rpartition(">: ")[2] or text or type(error).__name__

@@ -6,6 +6,7 @@
 | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | credentials |
 | `AWS_PROFILE`, `AWS_SHARED_CREDENTIALS_FILE` | credentials in `~/.aws/credentials` |
 | `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN` | a service account's role; else that of the machine |
+| `AWS_EC2_METADATA_DISABLED` | `true`: the machine is not asked for a role |
 | `AWS_REGION`, `AWS_DEFAULT_REGION` | default `us-east-1` |
 | `AWS_CA_BUNDLE`, `SSL_CERT_FILE` | certificates of a private authority |
 | `S3_ADDRESSING_STYLE` | `path` or `virtual`; default: by the host |
@@ -17,14 +18,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import certifi
 import urllib3
 from minio import Minio
-from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
 
 from netanomaly.errors import InputError
+from netanomaly.s3 import credentials
+from netanomaly.s3.secrecy import refuse_credentials
+from netanomaly.s3.transfer import BoundedPool
 
 _AWS = "https://s3.amazonaws.com"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -64,6 +67,7 @@ class Timeouts:
 
 def place(uri: str) -> Place:
     """Parse `s3://bucket/prefix`. Raises InputError."""
+    refuse_credentials(uri, "an S3 URI")
     parts = urlsplit(uri)
     if parts.scheme != "s3" or parts.query or parts.fragment:
         raise InputError(f"{uri!r} is no S3 URI; write s3://bucket/prefix")
@@ -75,6 +79,7 @@ def place(uri: str) -> Place:
 
 def bucket_name(name: str, uri: str) -> str:
     """The name itself. Raises InputError where no bucket can have it."""
+    refuse_credentials(uri, "an S3 URI")
     if not _BUCKET.fullmatch(name):
         raise InputError(
             f"{uri!r} names no bucket; write s3://bucket/prefix, the bucket in 3 to 63 of a-z, 0-9, '.' and '-'"
@@ -86,11 +91,21 @@ def endpoint() -> str:
     """URL of the server that the environment names. Raises InputError."""
     for name in _ENDPOINT_VARIABLES:
         if url := os.environ.get(name):
-            parts = urlsplit(url)
+            refuse_credentials(url, name)
+            parts = _split(url, name)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
                 raise InputError(f"{name} is {url!r}; write http://host:port or https://host")
             return f"{parts.scheme}://{parts.netloc}"
     return _AWS
+
+
+def _split(url: str, name: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InputError(f"{name} is no URL: {error}; write http://host:port or https://host") from None
+    return parts
 
 
 def connect(timeouts: Timeouts) -> Minio:
@@ -105,19 +120,18 @@ def connect(timeouts: Timeouts) -> Minio:
     if style not in ("", "path", "virtual"):
         raise InputError(f"S3_ADDRESSING_STYLE is {style!r}; write path or virtual")
     authorities = _authorities()
-    pool = urllib3.PoolManager(
+    pool = BoundedPool(
         timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.read),
         maxsize=16,
         retries=False,
         **authorities,
     )
-    # The machine's role is asked for last; where there is none its address answers nothing, ever.
-    quick = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2.0, read=10.0), retries=False, **authorities)
+    quick = BoundedPool(retries=False, **authorities)
     client = Minio(
         endpoint=url.netloc,
         secure=url.scheme == "https",
         region=region,
-        credentials=ChainedProvider([EnvAWSProvider(), AWSConfigProvider(), IamAwsProvider(http_client=quick)]),
+        credentials=credentials.provider(pool, quick),
         http_client=pool,
     )
     if style == "virtual":

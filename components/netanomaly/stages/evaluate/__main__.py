@@ -20,8 +20,8 @@ def main(argv: list[str]) -> None:
         from netanomaly.flows.flow_file import open_flows
         from netanomaly.models.model import load
         from netanomaly.report import decision_note, evaluation_page
+        from netanomaly.stages.evaluate.champion import load_champion
         from netanomaly.stages.evaluate.program import evaluate
-        from netanomaly.stages.evaluate.scoring import Champion
         from netanomaly.stages.evaluate.settings import Settings
 
         settings = stage.settings(Settings)
@@ -31,10 +31,9 @@ def main(argv: list[str]) -> None:
         if settings.champion is not None:
             from netanomaly.registry import open_registry
 
-            reference = f"{settings.model_name}:{settings.champion}"
-            champion = Champion(open_registry(settings.registry).load(reference), settings.champion)
+            champion = load_champion(open_registry(settings.registry), settings.model_name, settings.champion)
         flows = open_flows(stage.input("flows"))
-        evaluation = evaluate(model, flows, settings, stage.progress, champion)
+        evaluation = evaluate(model, flows, settings, stage.progress, champion, dossier)
         document, decision = evaluation.document, evaluation.decision
         stage.write_json("dossier", {**dossier, "evaluation": document, "decision": decision})
         in_short = {"verdict": document["verdict"], "decision": decision["decision"], "reason": decision["reason"]}

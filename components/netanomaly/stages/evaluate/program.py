@@ -9,15 +9,20 @@ import pyarrow.parquet as pq
 
 from netanomaly.errors import DataError
 from netanomaly.flows.contract import read_contract
+from netanomaly.flows.flow_file import identities
+from netanomaly.flows.labels import spoken
 from netanomaly.metrics import gates as quality_gates
-from netanomaly.metrics.comparison import compare
+from netanomaly.metrics.comparison import KEEP, PROMOTE, compare
+from netanomaly.metrics.comparison import UNTOLD as UNTOLD_APART
 from netanomaly.metrics.detection import confidence_metrics, kinds, measure
 from netanomaly.metrics.repeats import repeats
 from netanomaly.metrics.stability import stability
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
-from netanomaly.stages.evaluate.scoring import Champion, Scored, score_file
+from netanomaly.stages.evaluate.champion import Champion
+from netanomaly.stages.evaluate.scoring import Scored, score_file
 from netanomaly.stages.evaluate.settings import Settings
+from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, UNKNOWN, UNTOLD, assess
 
 _COIN_TOSS = 0.5
 # Of the evaluation rows: less of an advantage is not told.
@@ -71,20 +76,24 @@ def evaluate(
     settings: Settings,
     progress: Callable[[int], Any] = int,
     champion: Champion | None = None,
+    dossier: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Judge a model on the rows of a file, and against the champion on the same rows where there is one.
+
+    A champion that cannot score these rows is no error: the decision says so, and the champion stays.
 
     Memory: the models, some batches, and what `ScoreCounts` takes, whatever the number of rows.
 
     Raises:
         DataError: No rows, or feature columns that the model needs are absent.
-        ModelError: The champion cannot score these rows.
     """
     if not file.metadata.num_rows:
         raise DataError("the evaluation data has no rows")
     label = read_contract(file.schema_arrow).label_column
     label = label if label in file.schema_arrow.names else None
     scored = score_file(model, file, label, settings.normal_labels, settings.random_state, champion, progress)
+    called = spoken(scored.names, settings.normal_labels)
+    scored.rename(called)
     names, normal_names = scored.names, scored.normal_names
     document = {
         "format": 1,
@@ -107,30 +116,51 @@ def evaluate(
         document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
     document["stability"] = stability(document)
     document["false_alarms"] = false_alarms(model, document["normal"])
-    document["top_alerts"] = top_alerts(model, scored.strongest)
-    results, reasons = quality_gates.judge(settings.gates, document)
+    document["top_alerts"] = top_alerts(model, scored.strongest, file)
+    for alert in document["top_alerts"]:
+        alert["label"] = called.get(alert["label"], alert["label"])
+    results, reasons = quality_gates.judge(_by_label(settings.gates, called), document)
     document["gates"] = results
     document["findings"] = _findings(document, model)
     document["verdict"] = "refuse" if reasons else "pass"
     document["reasons"] = reasons
+    known = dossier or {}
+    data = known.get("ingest") or {}
+    document["assessment"] = assess(
+        document, known.get("validation") or {}, data.get("training") or {}, data.get("evaluation") or {}
+    )
     comparison = None
     if champion is not None:
-        comparison = compare(
-            scored.champion,
-            scored.counts,
-            scored.pairs,
-            names,
-            normal_names,
-            model.alert_budget,
-            float(settings.gates.get(quality_gates.IMPROVEMENT_GATE, 0.0)),
-            settings.random_state,
-        )
+        comparison = _compared(model, scored, settings)
         comparison.setdefault("champion", {})["version"] = champion.version
         _warn_of_advantage(document, scored, champion)
-    decision = decide(comparison, reasons)
+    decision = decide(comparison, reasons, document["assessment"])
     if comparison is not None:
         document["comparison"] = decision
     return Evaluation(document, decision, points)
+
+
+def _compared(model: AnomalyModel, scored: Scored, settings: Settings) -> dict[str, Any]:
+    if scored.champion_error:
+        return {"decision": KEEP, "because": INCOMPARABLE, "reason": scored.champion_error}
+    return compare(
+        scored.champion,
+        scored.counts,
+        scored.pairs,
+        scored.names,
+        scored.normal_names,
+        model.alert_budget,
+        float(settings.gates.get(quality_gates.IMPROVEMENT_GATE, 0.0)),
+        settings.random_state,
+    )
+
+
+def _by_label(gates: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
+    """The gates with classes by the names that they are called by here: a configuration may name 1 what is `attack`."""
+    classes = gates.get(quality_gates.CLASS_GATE)
+    if not classes:
+        return dict(gates)
+    return {**gates, quality_gates.CLASS_GATE: {called.get(name, name): least for name, least in classes.items()}}
 
 
 def _warn_of_advantage(document: dict[str, Any], scored: Scored, champion: Champion) -> None:
@@ -145,19 +175,34 @@ def _warn_of_advantage(document: dict[str, Any], scored: Scored, champion: Champ
         document["findings"].append({"severity": "warning", "message": message})
 
 
-def decide(comparison: Mapping[str, Any] | None, reasons: Sequence[str]) -> dict[str, Any]:
-    """What becomes of the model: `promote` (it becomes champion), `keep` (the champion stays) or `reject`.
+# Further reasons of a decision, in a word; those of a comparison are in comparison.py.
+FIRST, GATE, NOT_FIT, INCOMPARABLE = "first", "gate", "not_fit", "incomparable"
+
+
+def decide(
+    comparison: Mapping[str, Any] | None, reasons: Sequence[str], assessment: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What becomes of the model: `promote` (it becomes champion), `keep` (it does not) or `reject` (not registered).
+
+    `challenger` is true where a person has to choose: the model is registered under that alias.
 
     Args:
         comparison: With the champion; None where there is none.
         reasons: Why gates refused, a sentence each.
+        assessment: The verdict.
     """
-    document = {"format": 1, **(comparison or {"champion": None})}
+    document = {"format": 1, **(comparison or {"champion": None}), "challenger_alias": False}
     if reasons:
-        return {**document, "decision": "reject", "reason": "; ".join(reasons)}
+        return {**document, "decision": "reject", "because": GATE, "reason": "; ".join(reasons)}
+    if assessment is not None and assessment["word"] in NEVER_CHAMPION:
+        said = "; ".join([assessment["headline"], *assessment["reasons"][:2]])
+        return {**document, "decision": KEEP, "because": NOT_FIT, "reason": said, "challenger_alias": True}
     if comparison is None:
-        return {**document, "decision": "promote", "reason": "there is no champion yet, and no gate refused"}
-    return document
+        reason = "there is no champion yet, and no gate refused"
+        if assessment is not None and assessment["word"] in (UNKNOWN, UNTOLD):
+            reason += "; how good it is, is not known"
+        return {**document, "decision": PROMOTE, "because": FIRST, "reason": reason}
+    return {**document, "challenger_alias": comparison.get("because") in (INCOMPARABLE, UNTOLD_APART)}
 
 
 def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
@@ -176,17 +221,24 @@ def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
     return {"evaluated": expected(normal), "per_day": expected(model.rows_per_day)}
 
 
-def top_alerts(model: AnomalyModel, strongest: Strongest) -> list[dict[str, Any]]:
-    """Those of the rows of highest score that alert, with the features that made them stand out; counted from 1."""
+def top_alerts(model: AnomalyModel, strongest: Strongest, file: pq.ParquetFile) -> list[dict[str, Any]]:
+    """Those of the rows of highest score that alert, with the features that made them stand out.
+
+    `flow` tells how a row is found again, as far as the source says (`netanomaly.flows.identity`); `row` is the number of
+    its record in the source's file, or else in the flow file, from 1.
+    """
     if strongest.rows is None or model.typical is None:
         return []
     alerts = []
     explained = model.explain_rows(strongest.rows, _FEATURES_PER_ALERT)
+    flows = identities(file, strongest.places.tolist())
     for position, (place, score) in enumerate(zip(strongest.places, strongest.scores, strict=True)):
         if score > model.threshold:
+            flow = flows[position]
             alerts.append(
                 {
-                    "row": int(place) + 1,
+                    "row": flow.get("record", int(place) + 1),
+                    "flow": flow,
                     "score": float(score),
                     "label": strongest.labels[position],
                     "features": [dataclasses.asdict(each) for each in explained[position]],

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from netanomaly.errors import DataError, ModelError
 from netanomaly.flows.classes import Classes, Codes
 from netanomaly.flows.labels import is_normal
 from netanomaly.metrics.comparison import Pairs
@@ -21,6 +20,7 @@ from netanomaly.models.blocks import block_threads
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
+from netanomaly.stages.evaluate.champion import ByChampion, Champion
 
 # Batches that stay in the cache, scored side by side. Those that wait are read meanwhile; of 40 numbers each, one takes
 # 10 MiB.
@@ -31,38 +31,11 @@ _TOP_ALERTS = 20
 
 
 @dataclass(frozen=True)
-class Champion:
-    """The model that is judged beside the new one."""
-
-    model: AnomalyModel
-    version: int
-
-    def refuse_other_columns(self, names: list[str]) -> None:
-        """Raises: ModelError: Columns that it needs are not among these."""
-        if absent := [name for name in self.model.schema.features if name not in names]:
-            raise ModelError(
-                f"the champion, version {self.version}, needs the columns {', '.join(absent)}, which the evaluation "
-                "data does not have: move the alias champion to a version that can be compared, or register under "
-                "another model_name"
-            )
-
-    def score(self, batch: pa.RecordBatch) -> tuple[Scores, npt.NDArray[np.bool_] | None]:
-        """Scores of the rows, and which of them it was trained on. Raises: ModelError: It cannot score them."""
-        try:
-            rows = self.model.schema.rows(batch)
-            return self.model.score_rows(rows), self.model.has_seen(rows)
-        except DataError as error:
-            raise ModelError(
-                f"the champion, version {self.version}, cannot score the evaluation data: {error}"
-            ) from None
-
-
-@dataclass(frozen=True)
 class _Batch:
     rows: Rows
     scores: Scores
     seen: npt.NDArray[np.bool_] | None
-    champion: tuple[Scores, npt.NDArray[np.bool_] | None] | None
+    champion: ByChampion | str | None
 
 
 @dataclass
@@ -79,6 +52,13 @@ class Scored:
     names: list[str] = field(default_factory=list)
     normal_names: set[str] = field(default_factory=set)
     digest: str = ""
+    champion_error: str = ""
+    """Why the champion was not compared: nothing of what is kept of its scores counts then."""
+
+    def rename(self, called: Mapping[str, str]) -> None:
+        """Call the classes by other names."""
+        self.names = [called[name] for name in self.names]
+        self.normal_names = {called[name] for name in self.normal_names}
 
 
 def score_file(
@@ -105,14 +85,13 @@ def score_file(
 
     Raises:
         DataError: Feature columns that the model needs are absent.
-        ModelError: The champion cannot score these rows.
     """
     scored = Scored(ScoreCounts([point.threshold for point in model.thresholds]), ScoreCounts(), Pairs(seed))
-    if champion is not None:
-        champion.refuse_other_columns(file.schema_arrow.names)
+    if champion is not None and (error := champion.cannot_judge(file.schema_arrow.names)):
+        scored.champion_error, champion = error, None
     needed = {
         *model.schema.features,
-        *(champion.model.schema.features if champion else ()),
+        *(champion.model.schema.features if champion and champion.model else ()),
         *([label] if label else []),
     }
     met, digest, done = Classes(), hashlib.sha256(), 0
@@ -122,7 +101,10 @@ def score_file(
         def score(batch: pa.RecordBatch) -> _Batch:
             rows = model.schema.rows(batch)
             return _Batch(
-                rows, model.score_rows(rows), model.has_seen(rows), champion.score(batch) if champion else None
+                rows,
+                model.score_rows(rows),
+                model.has_seen(rows),
+                champion.score(batch) if champion and not scored.champion_error else None,
             )
 
         def take() -> None:
@@ -133,7 +115,9 @@ def score_file(
             names = list(met.counts)
             scored.counts.add(scores, codes, batch.seen)
             scored.strongest.offer(done, batch.rows, scores, lambda row: None if codes is None else names[codes[row]])
-            if batch.champion is not None:
+            if isinstance(batch.champion, str):
+                scored.champion_error = scored.champion_error or batch.champion
+            elif batch.champion is not None and not scored.champion_error:
                 theirs, seen_by_champion = batch.champion
                 scored.champion.add(theirs, codes, seen_by_champion)
                 if codes is not None:

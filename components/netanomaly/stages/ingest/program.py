@@ -1,6 +1,7 @@
 """Read one data source, batch by batch, into flows of the contract and a report on them."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,9 @@ from netanomaly.errors import DataError
 from netanomaly.flows import layout, row_hash, sources
 from netanomaly.flows.batch import schema_of
 from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
+from netanomaly.flows.deciding import Contradiction, Decisions
 from netanomaly.flows.distinct import DistinctRows
+from netanomaly.flows.identity import RECORD
 from netanomaly.flows.profile import Profile
 from netanomaly.flows.reader import NO_LABEL, Reader
 from netanomaly.stages.ingest import splitting
@@ -27,6 +30,8 @@ class Sink(Protocol):
 
     def write(self, table: pa.Table) -> None: ...
 
+    def close(self) -> None: ...
+
 
 def ingest(
     settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
@@ -35,7 +40,8 @@ def ingest(
 
     Args:
         settings: The source, its expected identity, and what to keep.
-        open_sink: Called once, when the columns are known.
+        open_sink: Called when the columns are known; again where later rows contradict what the first ones told of
+            them. A sink is closed before the next is opened, and in the end.
         progress: Called with the number of rows read so far.
 
     Returns:
@@ -60,6 +66,33 @@ def _ingest(
     if files.identity_is_known:
         _refuse_change(settings, files.identity())
     reader = _reader(settings, files)
+    try:
+        return _read(settings, files, reader, open_sink, progress)
+    except Contradiction:
+        again = _reader(settings, files, decisions=reader.survey())
+        return _read(settings, files, again, open_sink, progress)
+
+
+def _read(
+    settings: Settings,
+    files: sources.Files,
+    reader: Reader,
+    open_sink: Callable[[Contract], Sink],
+    progress: Callable[[int], None],
+) -> dict[str, Any]:
+    with ExitStack() as sinks:
+        return _into(
+            settings, files, reader, lambda contract: sinks.enter_context(closing(open_sink(contract))), progress
+        )
+
+
+def _into(
+    settings: Settings,
+    files: sources.Files,
+    reader: Reader,
+    open_sink: Callable[[Contract], Sink],
+    progress: Callable[[int], None],
+) -> dict[str, Any]:
     sink, profile, split = None, None, None
     distinct = DistinctRows()
     for batch in reader.batches():
@@ -96,12 +129,15 @@ class ParquetSink:
         self._schema = schema_of(contract)
         # Dictionaries pay for text only; lz4 costs a tenth of what it saves in writing and reading; pages of version 2,
         # which note what is missing apart from the values, are written in four fifths of the time.
+        texts = [name for name in contract.beside if name != RECORD]
         self._writer = pq.ParquetWriter(
             path,
             self._schema,
             compression="lz4",
             data_page_version="2.0",
-            use_dictionary=[*contract.categorical, *([contract.label_column] if contract.label_column else [])],
+            use_dictionary=[*contract.categorical, *([contract.label_column] if contract.label_column else []), *texts],
+            # Numbers in a row take next to no room as the differences between them.
+            column_encoding={RECORD: "DELTA_BINARY_PACKED"} if RECORD in contract.beside else None,
             write_statistics=False,
         )
         self._waiting: list[pa.Table] = []
@@ -127,7 +163,9 @@ class ParquetSink:
         self._waiting, self._rows = ([rest] if rest.num_rows else []), rest.num_rows
 
 
-def _reader(settings: Settings, files: sources.Files, *, times_only: bool = False) -> Reader:
+def _reader(
+    settings: Settings, files: sources.Files, *, times_only: bool = False, decisions: Decisions | None = None
+) -> Reader:
     """Of the source's files, from the beginning."""
     by_host = settings.split is not None and settings.split.method == "host"
     return Reader(
@@ -142,6 +180,7 @@ def _reader(settings: Settings, files: sources.Files, *, times_only: bool = Fals
             tuple(settings.split.host_columns) if settings.split and by_host else None,
         ),
         times_only=times_only,
+        decisions=decisions,
     )
 
 

@@ -12,7 +12,16 @@ def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.flows import sources
         from netanomaly.registry import open_registry
-        from netanomaly.stages.prepare.program import Overrides, prepare
+        from netanomaly.stages.prepare.program import Champion, Overrides, prepare
+
+        def champion_of(uri: str, model: str) -> Champion | None:
+            registry = open_registry(uri)
+            version = registry.champion(model)
+            if version is None:
+                return None
+            training = registry.version(f"{model}:{version}").record.metadata.get("training")
+            features = training.get("features") if isinstance(training, dict) else None
+            return Champion(version, [str(name) for name in features] if isinstance(features, list) else [])
 
         document = stage.parameter("configuration")
         if not isinstance(document, dict):
@@ -23,7 +32,7 @@ def main(argv: list[str]) -> None:
             Overrides(**overrides),
             run_id=stage.parameter("job_id"),
             identity_of=lambda source: sources.resolve(source).identity(),
-            champion_of=lambda registry, model: open_registry(registry).champion(model),
+            champion_of=champion_of,
             now=datetime.now(UTC),
         )
         stage.write_json("resolved_configuration", prepared.configuration)

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,6 +40,14 @@ class Overrides:
 
 
 @dataclass(frozen=True)
+class Champion:
+    """The version that a new one is to be compared with, and the columns that it learnt from, where that is known."""
+
+    version: int
+    columns: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Prepared:
     """What each later stage is told; nothing in it changes when the world does.
 
@@ -61,7 +69,7 @@ def prepare(
     overrides: Overrides,
     run_id: str,
     identity_of: Callable[[list[str]], str],
-    champion_of: Callable[[str, str], int | None],
+    champion_of: Callable[[str, str], "Champion | None"],
     now: datetime,
 ) -> Prepared:
     """Resolve a configuration.
@@ -71,7 +79,7 @@ def prepare(
         overrides: Values that win over the configuration's.
         run_id: The run's id, which makes its registration unrepeatable.
         identity_of: Digest of what a list of source URIs holds now.
-        champion_of: Version number of a model's champion in a registry (URI, model name), or None.
+        champion_of: A model's champion in a registry (URI, model name), or None.
         now: The time that is kept with the run.
 
     Raises:
@@ -88,6 +96,7 @@ def prepare(
         identities = list(threads.map(identity_of, different))
     # The same bytes under two names are one data set: a model is never judged on rows it was fitted on.
     held_out = identities[0] == identities[-1]
+    champion = champion_of(wanted.registry or "", wanted.model_name)
     configuration = {
         **dataclasses.asdict(wanted),
         "model_parameters": parameters,
@@ -104,7 +113,9 @@ def prepare(
         "time_column": wanted.time_column or "",
         "registry": wanted.registry or "",
         "run_id": run_id,
-        "champion": champion_of(wanted.registry or "", wanted.model_name),
+        "champion": champion.version if champion else None,
+        # Of thousands the champion itself tells, when it is scored: a stage's input has room for so many.
+        "champion_columns": champion.columns if champion and len(champion.columns) <= _COLUMNS else [],
         "configuration": {name: _in_short(value) for name, value in configuration.items()},
     }
 
@@ -168,7 +179,7 @@ def _settings(kind: type[S], resolved: Mapping[str, Any], **own: Any) -> S:
 
 
 # A stage's whole input is one argument, of at most 128 KiB: thousands of files or columns are not repeated for a report.
-_LISTED = 20
+_LISTED, _COLUMNS = 20, 1000
 
 
 def _in_short(value: Any) -> Any:

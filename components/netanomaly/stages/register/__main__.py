@@ -5,10 +5,12 @@ import sys
 import msgspec
 
 from netanomaly import stage_io
+from netanomaly.errors import GateRefusal
 
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
+        from netanomaly.metrics.outcome import outcome
         from netanomaly.registry import open_registry
         from netanomaly.registry.changes import CHAMPION
         from netanomaly.stages.register.metadata import describe
@@ -20,7 +22,11 @@ def main(argv: list[str]) -> None:
         metadata = describe(stage.input_json("configuration"), dossier)
         stage.write_json("model_metadata", metadata)
         stage.describe("model_metadata", {"model_digest": metadata["model"]["digest"], **metadata["metrics"]})
-        admit(dossier["evaluation"])
+        try:
+            admit(dossier["evaluation"])
+        except GateRefusal:
+            stage.tell({"model_name": settings.model_name, "metrics": metadata["metrics"], **outcome(dossier)})
+            raise
         decision = dossier["decision"]
         registration = open_registry(settings.registry).register(
             settings.model_name,
@@ -64,7 +70,14 @@ def main(argv: list[str]) -> None:
             "registered",
             {"registered_version": registration.version, "became_champion": int(CHAMPION in registration.aliases)},
         )
-        stage.tell({"model_name": settings.model_name, "version": registration.version, "metrics": metadata["metrics"]})
+        stage.tell(
+            {
+                "model_name": settings.model_name,
+                "version": registration.version,
+                "metrics": metadata["metrics"],
+                **outcome(dossier, {"aliases": registration.aliases, "reason": registration.reason}),
+            }
+        )
 
 
 if __name__ == "__main__":

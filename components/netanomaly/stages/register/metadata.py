@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netanomaly import __version__
+from netanomaly.metrics.outcome import outcome
 
 FORMAT = 1
 
@@ -20,7 +21,7 @@ def describe(configuration: Document, dossier: Document) -> dict[str, Any]:
         dossier: What the stages from validate to evaluate wrote.
     """
     training, metrics = dossier["training"], dossier["evaluation"]
-    reports = dossier["ingest"]
+    reports, came_to = dossier["ingest"], outcome(dossier)
     return {
         "format": FORMAT,
         "run_id": configuration["run_id"],
@@ -41,7 +42,9 @@ def describe(configuration: Document, dossier: Document) -> dict[str, Any]:
         "evaluation": {
             name: metrics.get(name)
             for name in ("rows", "labelled", "threshold", "alert_budget", "verdict", "reasons", "gates")
-        },
+        }
+        | {"assessment": came_to["verdict"]},
+        "decision": came_to["decision"],
         "configuration": configuration,
         "versions": {**training.get("versions", {}), "netanomaly": __version__},
         "parents": {

@@ -5,7 +5,7 @@ from typing import Any
 
 from netanomaly.errors import GateRefusal
 from netanomaly.registry import Promotion
-from netanomaly.registry.changes import CHAMPION
+from netanomaly.registry.changes import CHALLENGER, CHAMPION
 
 _GO_AHEAD = "pass"
 
@@ -13,12 +13,16 @@ _GO_AHEAD = "pass"
 def promotion(decision: Mapping[str, Any], further: Sequence[str] = ()) -> Promotion:
     """What the decision asks for: the alias champion, if the champion is still the one that was compared.
 
+    Where a person has to choose, it asks for the alias challenger.
+
     Args:
         decision: From evaluate.
         further: Other aliases, which the new version gets whatever was decided.
     """
     champion = (decision.get("champion") or {}).get("version")
     aliases = [CHAMPION] if decision["decision"] == "promote" else []
+    if decision.get("challenger_alias"):
+        aliases = [CHALLENGER]
     return Promotion((*aliases, *further), compared=True, champion=champion)
 
 

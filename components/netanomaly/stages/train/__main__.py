@@ -24,6 +24,9 @@ def main(argv: list[str]) -> None:
         dossier = stage.input_json("dossier_before")
         validation = dossier["validation"]
         if validation["verdict"] != "pass":
+            from netanomaly.metrics.outcome import outcome
+
+            stage.tell(outcome(dossier))
             raise GateRefusal(refusal(validation))
         flows = open_flows(stage.input("flows"))
         trained = train(flows, stage.settings(Settings), stage.progress, validation["training"]["rows_per_day"])

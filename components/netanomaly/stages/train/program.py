@@ -88,7 +88,7 @@ def train(
     detector = make(settings.model_type, resolved)
     fitting, calibrating = split(len(table), budget, detector.minimum_rows, settings.random_state)
     categorical = [name for name in features if name in {*contract.categorical, *settings.categorical_columns}]
-    schema = learn_schema(table.select(categorical).take(pa.array(fitting)), features, categorical)
+    schema = learn_schema(table.select(categorical).take(pa.array(fitting)), features, categorical, contract.policy)
     rows = schema.rows(table)
     seed = resolved["random_state"] if resolved.get("random_state") is not None else settings.random_state
     fitted_rows = rows.take(fitting)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from netanomaly.stages.validate.distance import kolmogorov_smirnov, total_variation
-from netanomaly.stages.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report
+from netanomaly.stages.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report, listed
 
 # Words of a column's name: `src_bytes`, `Flow Bytes/s`, `TotBytes` each hold "bytes".
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -175,3 +175,17 @@ def _pairs(data: Evidence) -> Iterator[tuple[Report, Report]]:
 
 def _range_message(column: str, side: str, value: float, what: str) -> str:
     return f"column {column!r} of the {side} data reaches {value:g}, {what}, the bound that validation.ranges sets"
+
+
+def other_champion(data: Evidence, _: float) -> Iterator[Observation]:
+    """Told before anything is trained: the new version will not be compared, and does not become champion by itself."""
+    there = {column["name"] for column in data.evaluation["columns"]}
+    absent = [name for name in data.settings.champion_columns if name not in there]
+    if absent:
+        yield (
+            None,
+            EVALUATION,
+            f"the champion, version {data.settings.champion}, needs {listed(absent)}, which the evaluation data does not have "
+            "as a feature: they cannot be compared, and the new version is registered as challenger",
+            None,
+        )

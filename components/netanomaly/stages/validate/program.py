@@ -37,6 +37,7 @@ _CHECKS: dict[str, Check] = {
     "order_of_dates": rows.order_of_dates,
     "shift": columns.shift,
     "unseen_categories": columns.unseen_categories,
+    "other_champion": columns.other_champion,
 }
 
 

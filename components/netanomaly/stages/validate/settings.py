@@ -1,6 +1,6 @@
 """What prepare tells the validate stage."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -13,9 +13,13 @@ class Settings:
         training_rows: auto, normal or all.
         normal_labels: The classes that are normal traffic; empty: those recognised.
         held_out: Whether the evaluation rows were held out of the training source.
+        champion: The version that the new one is to be compared with; None: there is none.
+        champion_columns: What it learnt from; empty where that is not known.
     """
 
     validation: dict[str, Any]
     training_rows: str
     normal_labels: list[str]
     held_out: bool
+    champion: int | None = None
+    champion_columns: list[str] = field(default_factory=list)

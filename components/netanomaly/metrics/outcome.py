@@ -1,0 +1,53 @@
+"""What a run came to, in one small plain document: what a terminal, a log and `--json` show. Loads no numeric library."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+
+_GRAVE = ("error", "warning")
+
+
+def outcome(dossier: Document | None = None, registration: Document | None = None) -> dict[str, Any]:
+    """The verdict, the decision and the findings that matter, of what there is.
+
+    Args:
+        dossier: As the last stage that wrote it left it; None where none did.
+        registration: What register wrote.
+
+    Returns:
+        "verdict": word, status, headline and reasons; None where nothing was evaluated.
+        "decision": what was decided, why in a word and in a sentence, the champion's version it was compared with; None
+        without a decision.
+        "aliases": those that the new version got.
+        "findings": the errors and warnings about the data, then those of the evaluation, as severity and message.
+    """
+    dossier = dossier or {}
+    evaluation, validation = dossier.get("evaluation") or {}, dossier.get("validation") or {}
+    found = [
+        {"severity": finding["severity"], "message": finding["message"]}
+        for document in (validation, evaluation)
+        for finding in document.get("findings") or ()
+        if finding.get("severity") in _GRAVE
+    ]
+    return {
+        "verdict": _part(evaluation.get("assessment"), ("word", "status", "headline", "reasons")),
+        "decision": _decision(dossier.get("decision"), registration),
+        "aliases": list((registration or {}).get("aliases") or ()),
+        "findings": sorted(found, key=lambda finding: _GRAVE.index(finding["severity"])),
+    }
+
+
+def _part(document: Document | None, names: tuple[str, ...]) -> dict[str, Any] | None:
+    return {name: document.get(name) for name in names} if document else None
+
+
+def _decision(decision: Document | None, registration: Document | None) -> dict[str, Any] | None:
+    found = _part(decision, ("decision", "because", "reason"))
+    if found is None or decision is None:
+        return None
+    champion = (decision.get("champion") or {}).get("version")
+    # Where the champion changed meanwhile, the registry decided otherwise, and says why.
+    if reason := (registration or {}).get("reason"):
+        found |= {"decision": "keep", "because": "champion_changed", "reason": reason}
+    return {**found, "champion": champion}

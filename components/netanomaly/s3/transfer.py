@@ -1,0 +1,67 @@
+"""What a server sends is taken as it is sent, and no more of it than an answer may have.
+
+`Content-Encoding: gzip` makes four gigabytes of four megabytes. A store is asked for what it holds, and whatever it says
+of an encoding is no reason to unpack it. Answers other than an object's bytes, such as listings and errors, are read
+whole by the client: up to a bound.
+"""
+
+from typing import Any
+
+import urllib3
+
+from netanomaly.errors import StoreRefused
+
+# Of a listing of 1,000 keys, each of 1,024 bytes percent-encoded.
+_MOST_ANSWER_BYTES = 4 << 20
+# `aws-chunked` says how an upload was sent; some servers repeat it.
+_PLAIN = {"", "identity", "aws-chunked"}
+_DATA = {200, 206}
+
+
+def read_up_to(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
+    """What is left of an answer, as it was sent, and no more of it than that. Raises as the connection fails."""
+    data = bytearray()
+    # Until nothing comes: that an answer was cut off is only told then.
+    while len(data) < most and (piece := response.read(most - len(data), decode_content=False)):
+        data += piece
+    return bytes(data)
+
+
+class BoundedPool(urllib3.PoolManager):
+    """Connections of an S3 client."""
+
+    def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]
+        """As of any pool.
+
+        Raises:
+            StoreRefused: The answer is encoded, or longer than one that is no object may be.
+        """
+        whole = options.pop("preload_content", True)
+        response = super().urlopen(method, url, redirect, **options, preload_content=False, decode_content=False)
+        server = urllib3.util.parse_url(url)
+        encoding = response.headers.get("Content-Encoding", "")
+        if not {part.strip().lower() for part in encoding.split(",")} <= _PLAIN:
+            response.close()
+            raise StoreRefused(
+                f"{server.scheme}://{server.netloc} sends its answer encoded, which nobody asked for "
+                f"(Content-Encoding: {encoding[:40]!r}); store objects as they are"
+            )
+        if not whole and response.status in _DATA:
+            return response
+        data = read_up_to(response, _MOST_ANSWER_BYTES + 1)
+        if len(data) > _MOST_ANSWER_BYTES:
+            response.close()
+            raise StoreRefused(
+                f"{server.scheme}://{server.netloc} answered {method} with over {_MOST_ANSWER_BYTES >> 20} MiB that are "
+                "no object; is this an S3 server?"
+            )
+        response.release_conn()
+        return urllib3.HTTPResponse(
+            body=data,
+            headers=response.headers,
+            status=response.status,
+            version=response.version,
+            reason=response.reason,
+            request_method=method,
+            decode_content=False,
+        )
