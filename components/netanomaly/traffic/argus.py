@@ -3,6 +3,7 @@
 https://openargus.org/using-argus. Its `<-` says that the originator stands on the right.
 """
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -145,7 +146,7 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
         "duration_seconds": duration,
         "protocol": protocol,
         "state": table.clean(state),
-        "label": table.clean(column("label")),
+        "label": table.words(column("label"), _label),
         "outcome": _outcome(state, ends[2][1], turned),
     }
     for (out, back), names in zip(
@@ -154,6 +155,12 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
     ):  # fmt: skip
         made[names[0]], made[names[1]] = out, back
     return table.make(made, lines, file, counts)
+
+
+def _label(written: str) -> str | None:
+    """A class. CTU writes `flow=From-Botnet-V42-TCP-CC1-HTTP`, a class of its own for nearly every kind of flow: Botnet."""
+    found = re.match(r"flow=(?:From-|To-)?([A-Za-z]+)", written.strip())
+    return found[1] if found else written.strip() or None
 
 
 def _each_way(total: pa.Array, out: pa.Array, back: pa.Array) -> tuple[pa.Array, pa.Array]:

@@ -83,9 +83,9 @@ def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
                 yield from _kept(read.combine_chunks(), lines, opened.number, counts)
 
 
-def parquet_records(tables: Iterator[tuple[pa.Table, int]], number: int, counts: Counts) -> Iterator[pa.RecordBatch]:
-    """One-way flows of a Parquet delivery, whose names have underscores; with the number of each table's first row."""
-    for read, first in tables:
+def parquet_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
+    """One-way flows of a Parquet delivery, whose names have underscores."""
+    for read, first in opened.tables([name.replace("-", "_") for name in _TYPES]):
         read = read.rename_columns([name.lower().replace("_", "-") for name in read.column_names])
         cast = {
             name: read.column(name).cast(pa.string() if pa.types.is_dictionary(kind) else kind)
@@ -93,7 +93,7 @@ def parquet_records(tables: Iterator[tuple[pa.Table, int]], number: int, counts:
             if name in read.column_names
         }
         lines = np.arange(first, first + read.num_rows)
-        yield from _kept(pa.table(cast).combine_chunks(), lines, number, counts)
+        yield from _kept(pa.table(cast).combine_chunks(), lines, opened.number, counts)
 
 
 def _parts(block: Lines) -> Iterator[tuple[Lines, list[str] | None]]:

@@ -208,7 +208,7 @@ class Met:
 
     def merged(self) -> "_Level":
         """All that is known, one of each key."""
-        if not self._levels:
+        if not any(len(level.key) for level in self._levels):
             return _Level(np.empty(0, dtype=np.uint64), *(np.empty(0, dtype=np.int64) for _ in range(3)))
         parts = [np.concatenate(values) for values in zip(*self._levels, strict=True)]
         # Later levels know better.

@@ -3,7 +3,6 @@
 Never among them: addresses, points in time, uids, source ports, the sensor's name. They tell who and when, not how.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +73,13 @@ IN_CONTEXT = (
     Feature("src_gap_seconds", "s", "since the source's last flow, a day back at most", "{value} s after the source's last flow"),
     Feature("src_port_gap_seconds", "s", "since the source last went to that port, a day back at most", "{value} s after the source last went to that port"),
 )  # fmt: skip
+CONTEXT_NAMES = frozenset(feature.name for feature in IN_CONTEXT)
 EVERY = {feature.name: feature for feature in (*OF_A_FLOW, *IN_CONTEXT)}
+
+
+def names(*, context: bool) -> tuple[str, ...]:
+    """The features that are used by default."""
+    return tuple(feature.name for feature in (*OF_A_FLOW, *(IN_CONTEXT if context else ())))
 
 
 def flow_features(flows: pa.Table) -> dict[str, Any]:
@@ -153,11 +158,6 @@ def explained(name: str, value: float | str | None) -> str | None:
     if isinstance(value, str) or ":.0%" in feature.words:
         return feature.words.format(value=value)
     return feature.words.format(value=f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}")
-
-
-def roles(names: Mapping[str, Any]) -> dict[str, str]:
-    """Number or category of each."""
-    return {name: "category" if EVERY[name].category else "number" for name in names}
 
 
 def whole(flows: pa.Table | pa.RecordBatch, name: str) -> Any:

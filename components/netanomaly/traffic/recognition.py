@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -56,6 +56,7 @@ FORMATS = {
         Format("nfdump-csv", nfdump.SENSOR, "NetFlow by nfdump (CSV)", nfdump.text_records, "one-way"),
         Format("nfdump-json", nfdump.SENSOR, "NetFlow by nfdump (JSON)", nfdump.json_rows, "one-way"),
         Format("aws-vpc", aws_vpc.SENSOR, "Amazon VPC flow log", aws_vpc.text_records, "one-way"),
+        Format("aws-vpc-parquet", aws_vpc.SENSOR, "Amazon VPC flow log (Parquet)", aws_vpc.parquet_records, "one-way"),
         Format("gcp-vpc", gcp_vpc.SENSOR, "Google VPC flow log", gcp_vpc.records, "one-way", sampled=True),
         Format("azure", azure.VNET, "Azure flow log (virtual network or security group)", azure.records, "pieces"),
     )
@@ -142,6 +143,12 @@ def recognise(head: bytes) -> Format | NoFlows | None:
     if b"\0" in text[:4096]:
         return None
     return _zeek_text(text) or _json(text) or _tables(text) or _syslog(text)
+
+
+def of_columns(names: Sequence[str]) -> Format | None:
+    """The format of a Parquet file by its columns; None where it is a table like any other."""
+    known = {name.lower().replace("_", "-") for name in names}
+    return FORMATS["aws-vpc-parquet"] if known.issuperset(aws_vpc.NEEDED) else None
 
 
 def _zeek_text(text: bytes) -> Format | NoFlows | None:

