@@ -70,6 +70,11 @@ push: images ## Push the images that the registry lacks: make push IMAGE_PREFIX=
 join-images: setup ## Join what `make push` pushed from two kinds of machine, below build/machines
 	$(BIN)/python -m images.join $(IMAGE_ARGUMENTS)
 
+OVERLAY ?= standalone
+.PHONY: manifests
+manifests: setup ## Write build/manifests for kubectl apply -k: make manifests OVERLAY=cluster IMAGE_PREFIX=registry.example.org/netanomaly
+	manifests/with-image '$(OVERLAY)' "$$($(BIN)/netanomaly images $(if $(IMAGE_PREFIX),--image-prefix '$(IMAGE_PREFIX)') | awk '$$1 == "register" {print $$2}')" build/manifests
+
 # A local Kubernetes with Kubeflow Pipelines: docker, kind, kubectl. docs/cluster.md.
 .PHONY: kind-up
 kind-up: images ## Make a kind cluster with Kubeflow Pipelines and the stage images in it

@@ -44,7 +44,9 @@ moment = st.sampled_from([
     "2024-13-01", "2024-05-01T12:00:00+02:00",
 ])  # fmt: skip
 word = st.one_of(
-    st.sampled_from(["tcp", "TCP", "TCP  ", "udp", "ftp-data", "1st", "10.0.0.1", "1.2.3", "None", "a,b", 'say "x"', "3G"]),
+    st.sampled_from(
+        ["tcp", "TCP", "TCP  ", "udp", "ftp-data", "1st", "10.0.0.1", "1.2.3", "None", "a,b", 'say "x"', "3G"]
+    ),
     st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n", exclude_categories=["Cs"]), max_size=6),
 )
 columns = st.sampled_from([
@@ -70,7 +72,9 @@ def files(draw):
         rows.insert(draw(st.integers(0, len(rows))), [name.strip() for name in written])
     text = io.StringIO()
     csv.writer(
-        text, quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])), lineterminator=draw(st.sampled_from(["\n", "\r\n"]))
+        text,
+        quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
+        lineterminator=draw(st.sampled_from(["\n", "\r\n"])),
     ).writerows([written, *rows])
     mark = draw(st.sampled_from(["", "\ufeff"]))
     return mark + text.getvalue(), draw(st.lists(st.sampled_from(names), unique=True))
@@ -97,7 +101,7 @@ def same(found, expected):
     """Rows that are the same to the bit, whatever makes a missing number."""
     return (
         np.array_equal(found.numbers, expected.numbers, equal_nan=True)
-        and np.array_equal(np.signbit(found.numbers), np.signbit(expected.numbers) )
+        and np.array_equal(np.signbit(found.numbers), np.signbit(expected.numbers))
         and np.array_equal(found.codes, expected.codes)
     )
 
@@ -105,7 +109,9 @@ def same(found, expected):
 def check(done, path, given_doors=doors):
     """Every door gives the rows that the flow file holds."""
     contract = read_contract(done.file.schema_arrow)
-    schema = learn_schema(done.table.select(list(contract.categorical)), contract.features, contract.categorical, contract.policy)
+    schema = learn_schema(
+        done.table.select(list(contract.categorical)), contract.features, contract.categorical, contract.policy
+    )
     expected = schema.rows(done.table)
     kept = np.array(done.beside.column(RECORD)) - 1
     assert same(schema.rows(pd.read_parquet(done.path)), expected)
