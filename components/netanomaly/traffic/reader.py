@@ -110,6 +110,7 @@ class TrafficReader:
             categorical=tuple(name for name in self._features if features.EVERY[name].category),
             label_column=LABEL if self._labelled else None,
             time_column=TIME,
+            sensor=self._format.sensor,
             identity={"file": identity.FILE, "record": identity.RECORD, "time": TIME, **known},
         )
 
