@@ -177,7 +177,7 @@ class Met:
     def gaps(self, keys: Keys, end: Whole) -> tuple[Floats, Floats]:
         """Seconds since the key was last met, and how much that differs from the gap before: 0 as regular as can be, near 1 not.
 
-        NaN where it was not met within a day (twice, for the second).
+        A day, and 1, where it was not met within a day (twice, for the second).
         """
         order = np.argsort(keys, kind="stable")
         key, time = keys[order], end[order]
@@ -198,9 +198,9 @@ class Met:
         before[begins] = np.where(still, known_before, known_gap)
         ends = np.append(begins[1:], len(key)) - 1
         self._learn(_Level(key[ends], time[ends], gap[ends], before[ends]))
-        seconds = np.where(gap == _NEVER, np.nan, gap / _MICRO)
+        seconds = np.where(gap == _NEVER, float(MET_WITHIN_SECONDS), gap / _MICRO)
         change = np.abs(gap - before) / np.maximum(np.maximum(gap, before), 1)
-        change[(gap == _NEVER) | (before == _NEVER)] = np.nan
+        change[(gap == _NEVER) | (before == _NEVER)] = 1.0
         which = np.cumsum(moment) - 1
         found, changed = np.empty(len(keys)), np.empty(len(keys))
         found[order], changed[order] = seconds[which], change[which]
@@ -286,7 +286,9 @@ class _Windows:
         def share(begin: Whole) -> Floats:
             asked = known[now] - known[begin]
             with np.errstate(invalid="ignore", divide="ignore"):
-                return np.where(asked > 0, (bad[now] - bad[begin]) / np.maximum(asked, 1), np.nan)
+                found = np.where(asked > 0, (bad[now] - bad[begin]) / np.maximum(asked, 1), np.nan)
+            # No flow failed where there was none.
+            return np.where(now == begin, 0.0, found)
 
         made = {
             "src_flows_120s": now - since,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netanomaly.traffic import keys, outcome, scope
+from netanomaly.traffic import keys, outcome, scope, table
 from netanomaly.traffic.context import Context, Flows
 
 Floats = npt.NDArray[np.float64]
@@ -45,14 +45,15 @@ OF_A_FLOW = (
     Feature("bytes_in", "bytes", "IP bytes back", "{value} bytes received"),
     Feature("packets_out", "packets", "from the originator", "{value} packets sent"),
     Feature("packets_in", "packets", "back", "{value} packets received"),
-    Feature("bytes_per_packet_out", "bytes", "bytes_out / packets_out", "{value} bytes a packet sent"),
-    Feature("bytes_per_packet_in", "bytes", "bytes_in / packets_in", "{value} bytes a packet received"),
+    Feature("bytes_per_packet_out", "bytes", "bytes_out / packets_out, 0 without packets", "{value} bytes a packet sent"),
+    Feature("bytes_per_packet_in", "bytes", "bytes_in / packets_in, 0 without packets", "{value} bytes a packet received"),
     Feature("share_out", "", "bytes_out / (bytes_out + bytes_in)", "{value:.0%} of the bytes sent"),
     Feature("bytes_per_second", "bytes/s", "(bytes_out + bytes_in) / duration_seconds, where it lasted", "{value} bytes a second"),
     Feature("protocol", "", "IANA keyword", "over {value}", category=True),
     Feature("served_port", "", "destination port; `dynamic` from 49152 on; of ICMP its type", "to port {value}", category=True),
     Feature("service", "", "application protocol that the sensor found", "speaking {value}", category=True),
     Feature("outcome", "", "unanswered, half_open, refused, established, closed, reset, other", "{value}", category=True),
+    Feature("allowed", "", "allowed or denied, where the sensor is a filter", "{value}", category=True),
     Feature("direction", "", "scope of the source to scope of the destination", "from {value}", category=True),
 )  # fmt: skip
 IN_CONTEXT = (
@@ -77,9 +78,19 @@ CONTEXT_NAMES = frozenset(feature.name for feature in IN_CONTEXT)
 EVERY = {feature.name: feature for feature in (*OF_A_FLOW, *IN_CONTEXT)}
 
 
-def names(*, context: bool) -> tuple[str, ...]:
-    """The features that are used by default."""
-    return tuple(feature.name for feature in (*OF_A_FLOW, *(IN_CONTEXT if context else ())))
+# What a sensor never says would be a constant.
+_SAY_SERVICE = ("zeek", "suricata")
+_SAY_ALLOWED = ("aws-vpc", "azure-vnet", "azure-nsg")
+
+
+def names(sensor: str, *, context: bool) -> tuple[str, ...]:
+    """The features of a sensor's flows that are used by default."""
+    unsaid = {
+        *([] if sensor in _SAY_SERVICE else ["service"]),
+        *([] if sensor in _SAY_ALLOWED else ["allowed"]),
+    }
+    wanted = (*OF_A_FLOW, *(IN_CONTEXT if context else ()))
+    return tuple(feature.name for feature in wanted if feature.name not in unsaid)
 
 
 def flow_features(flows: pa.Table) -> dict[str, Any]:
@@ -89,8 +100,8 @@ def flow_features(flows: pa.Table) -> dict[str, Any]:
         for name in ("duration_seconds", "bytes_out", "bytes_in", "packets_out", "packets_in")
     }
     out, back, duration = numbers["bytes_out"], numbers["bytes_in"], numbers["duration_seconds"]
-    numbers["bytes_per_packet_out"] = _ratio(out, numbers["packets_out"])
-    numbers["bytes_per_packet_in"] = _ratio(back, numbers["packets_in"])
+    numbers["bytes_per_packet_out"] = _a_packet(out, numbers["packets_out"])
+    numbers["bytes_per_packet_in"] = _a_packet(back, numbers["packets_in"])
     numbers["share_out"] = _ratio(out, out + back)
     numbers["bytes_per_second"] = _ratio(out + back, duration)
     src, dst = whole(flows, "src_ip"), whole(flows, "dst_ip")
@@ -100,6 +111,7 @@ def flow_features(flows: pa.Table) -> dict[str, Any]:
         "served_port": served_port(whole(flows, "protocol"), whole(flows, "src_port"), whole(flows, "dst_port")),
         "service": whole(flows, "service"),
         "outcome": whole(flows, "outcome"),
+        "allowed": table.words(whole(flows, "allowed").cast(pa.string()), {"true": "allowed", "false": "denied"}),
         "direction": scope.direction(src, dst),
     }
 
@@ -185,6 +197,10 @@ def _doubles(column: Any) -> Floats:
         if isinstance(column, pa.ChunkedArray)
         else np.array(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
     )
+
+
+def _a_packet(size: Floats, packets: Floats) -> Floats:
+    return np.where(packets == 0, 0.0, _ratio(size, packets))
 
 
 def _ratio(over: Floats, under: Floats) -> Floats:

@@ -39,13 +39,13 @@ class Wish:
     categorical_columns: Sequence[str] = ()
     context: bool = True
 
-    def features(self) -> tuple[str, ...]:
-        """Names of features, in order.
+    def features(self, sensor: str) -> tuple[str, ...]:
+        """Names of features of this kind of sensor's flows, in order.
 
         Raises:
             ConfigError: A name that is none, or none left.
         """
-        known = features.names(context=self.context)
+        known = features.names(sensor, context=self.context)
         for name in (*self.feature_columns, *self.categorical_columns):
             if name not in features.EVERY:
                 raise ConfigError(f"{name!r} is no feature of flows; {layout.available(list(features.EVERY), name)}")
@@ -81,7 +81,7 @@ class TrafficReader:
         """Args: times_only: Batches have rows and times and nothing else, in no order."""
         self._files = files
         self._format = format
-        self._features = wish.features()
+        self._features = wish.features(format.sensor)
         self._times_only = times_only
         self._names = (
             [file.name for file in files.files] if _all_different(files) else [file.uri for file in files.files]

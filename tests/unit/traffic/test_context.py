@@ -32,7 +32,7 @@ def brute_force(flows: Flows) -> dict[str, np.ndarray]:
             made[f"src_ports_{name}"][row] = len({flows.port[each] for each in window})
             made[f"src_ports_to_dst_{name}"][row] = len({flows.port[each] for each in window if flows.dst[each] == dst})
             known = [flows.failed[each] for each in window if flows.failed[each] >= 0]
-            made[f"src_failed_share_{name}"][row] = np.mean(known) if known else np.nan
+            made[f"src_failed_share_{name}"][row] = np.mean(known) if known else np.nan if window else 0.0
         made["pair_gap_seconds"][row], made["pair_gap_change"][row] = gap, change
         made["src_gap_seconds"][row] = gaps([flows.end[each] for each in own], now)[0]
         served = [flows.end[each] for each in own if flows.port[each] == flows.port[row]]
@@ -43,10 +43,10 @@ def brute_force(flows: Flows) -> dict[str, np.ndarray]:
 def gaps(ends: list[int], now: int) -> tuple[float, float]:
     moments = sorted(set(ends))
     if not moments or now - moments[-1] > 86_400 * MICRO:
-        return np.nan, np.nan
+        return 86_400.0, 1.0
     gap = now - moments[-1]
     if len(moments) < 2 or moments[-1] - moments[-2] > 86_400 * MICRO:
-        return gap / MICRO, np.nan
+        return gap / MICRO, 1.0
     before = moments[-1] - moments[-2]
     return gap / MICRO, abs(gap - before) / max(gap, before)
 
