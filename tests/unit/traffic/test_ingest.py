@@ -17,7 +17,7 @@ from netanomaly.stages.ingest.program import ParquetSink, ingest
 from netanomaly.stages.ingest.settings import Settings, Split
 from netanomaly.stages.train import settings as train_settings
 from netanomaly.stages.train.program import train
-from netanomaly.traffic.features import EVERY, explained
+from netanomaly.traffic.feature_list import EVERY, explained, in_short
 
 from tests.unit.traffic import test_suricata
 from tests.unit.traffic.test_argus import HEAD, line
@@ -201,6 +201,14 @@ def test_features_in_words():
     assert explained("src_failed_share_100", 0.97) == "97% of its last 100 flows failed"
     assert explained("served_port", "445") == "to port 445"
     assert explained("bytes", 5.0) is None
+    assert (
+        in_short({"src_flows_120s": 340.0, "src_destinations_120s": 212.0})
+        == "340 flows in 2 minutes to 212 hosts"
+    )
+    assert in_short({"src_flows_120s": 90.0, "src_destinations_120s": 1.0, "src_ports_to_dst_120s": 80.0}) == (
+        "90 flows in 2 minutes to 80 ports of this host"
+    )
+    assert in_short({"bytes_out": 5.0}) == ""
     assert explained("bytes_out", None) is None
 
 
