@@ -17,9 +17,9 @@ def _group() -> None:
 
 @app.command("schema")
 def show_schema() -> None:
-    """Print the JSON Schema of a configuration, by which editors complete and check one.
+    """Print the JSON Schema of a configuration, by which editors complete and check one ("$schema" names it there).
 
-    Example: netanomaly config schema > netanomaly.schema.json, and "$schema": "netanomaly.schema.json" in the configuration
+    Example: netanomaly config schema > netanomaly.schema.json
     """
     from netanomaly.config.schema import schema
     from netanomaly.flows import rules

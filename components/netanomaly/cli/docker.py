@@ -12,6 +12,8 @@ import typer
 from netanomaly import images
 from netanomaly.errors import OutsideError
 from netanomaly.registry import signing
+from netanomaly.registry.belief import REGISTRY_ID, SIGNED_HEADS
+from netanomaly.registry.location import locate
 from netanomaly.runners import docker_daemon, docker_leftovers
 from netanomaly.runners.docker import DockerLauncher
 
@@ -65,13 +67,23 @@ def launcher(
             client,
             environment=environment,
             files=[Path(environment[name]) for name in _FILES if name in environment],
-            by_name=signing.for_containers(),
+            by_name=_beliefs(document["registry"]),
             readable=list(_readable(document)),
             writable=[] if registry is None else [registry],
             # The host's own: a store on its loopback is reached under the address that the user gave.
             network="host" if remote else "none",
             keep=keep,
         )
+
+
+def _beliefs(registry: str) -> dict[str, str]:
+    """What stages sign with and believe. A folder may be reached through links here that a container does not have."""
+    given = signing.for_containers()
+    if given:
+        given[REGISTRY_ID] = locate(registry).belief.identity
+        if wanted := os.environ.get(SIGNED_HEADS):
+            given[SIGNED_HEADS] = wanted
+    return given
 
 
 def _environment() -> dict[str, str]:

@@ -42,7 +42,7 @@ def doctor(
 ) -> None:
     """Check an installation: this machine, or with --kfp a cluster, by a run of one small task there.
 
-    Example: netanomaly doctor --kfp http://localhost:8080 --registry s3://netanomaly/registry
+    Example: netanomaly doctor --kfp http://localhost:8080
     """
     if not host:
         checks = _machine(image_prefix)

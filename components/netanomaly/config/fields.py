@@ -37,7 +37,10 @@ class CsvFormat:
     ] = None
     columns: Annotated[
         Annotated[list[Text], Meta(min_length=1)] | None,
-        _meta("The column names in order, where the file has none (else column_1 and so on) or others are wanted.", "a list of names, or null"),
+        _meta(
+            "The column names in order, where the file has none (else column_1 and so on) or others are wanted.",
+            "a list of names, or null",
+        ),
     ] = None
     delimiter: Annotated[
         str | None,
