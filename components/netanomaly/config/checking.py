@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import typing
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -109,7 +110,7 @@ def _check(config: Config) -> None:
         if label in config.feature_columns:
             raise ConfigError(f"feature_columns lists the label column {label!r}; a label is never a feature")
         _refuse(config.feature_columns, config.ignore_columns, "is both in feature_columns and in ignore_columns")
-        repeated = {name for name in config.feature_columns if config.feature_columns.count(name) > 1}
+        repeated = {name for name, count in Counter(config.feature_columns).items() if count > 1}
         if repeated:
             raise ConfigError(f"feature_columns lists {sorted(repeated)[0]!r} more than once")
     _refuse(config.categorical_columns, config.ignore_columns, "is both in categorical_columns and in ignore_columns")

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
+from netanomaly.config.names import nearest
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows import addresses
 
 _NAMES_SHOWN = 40
+# Characters of each.
+_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,10 @@ def choose(
         "time": (selection.time_column,) if selection.time_column else (),
         "host": hosts or (),
     }
+    known = set(names)
     for kind, wanted in wanted_columns.items():
         for name in wanted:
-            if name not in names:
+            if name not in known:
                 raise DataError(f"{where} has no {kind} column {name!r}; {available(names, name)}")
     if label in selection.feature_columns:
         raise ConfigError(f"{where}: {label!r} is the label and listed in feature_columns; a label is never a feature")
@@ -128,9 +131,11 @@ def available(names: Sequence[str], wanted: str | None = None) -> str:
     """The columns that are there, for a message; with the nearest to a wanted one first."""
     if not names:
         return "It has no columns at all"
-    shown = ", ".join(names[:_NAMES_SHOWN]) + (f", and {len(names) - _NAMES_SHOWN} more" * (len(names) > _NAMES_SHOWN))
-    near = get_close_matches(wanted, names, n=1, cutoff=0.75) if wanted else []
-    return (f"did you mean {near[0]!r}? " if near else "") + f"It has: {shown}"
+    shown = ", ".join(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..." for name in names[:_NAMES_SHOWN]) + (
+        f", and {len(names) - _NAMES_SHOWN} more" * (len(names) > _NAMES_SHOWN)
+    )
+    near = nearest(wanted, names, cutoff=0.75) if wanted else None
+    return (f"did you mean {near!r}? " if near else "") + f"It has: {shown}"
 
 
 def first_duplicate(names: Sequence[str]) -> str | None:

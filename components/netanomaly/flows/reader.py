@@ -16,7 +16,18 @@ import pyarrow as pa
 
 from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
-from netanomaly.flows import columns, formats, identity, layout, lines, partitions, sources, time_choice, time_names
+from netanomaly.flows import (
+    bounds,
+    columns,
+    formats,
+    identity,
+    layout,
+    lines,
+    partitions,
+    sources,
+    time_choice,
+    time_names,
+)
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Contradiction, Decisions, Survey, Watch
@@ -95,6 +106,7 @@ class Reader:
         self._first_uri = ""
         self._time: time_choice.TimeColumn | None = None
         self._times_beside: tuple[str, ...] = ()
+        self._classes: set[str] = set()
         self._partitions = partitions.of_files(files.files, selection.label_column)
         self._file_names = _file_names(files)
         self.tally = Tally()
@@ -302,6 +314,8 @@ class Reader:
         self, part: Part, file: sources.SourceFile, numbers: Collection[str]
     ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
         """The rows of a part that are records, as they do not repeat the header, and their positions in it."""
+        if any(not columns.is_text(part.table.schema.field(name).type) for name in numbers):
+            return part.table, np.arange(part.table.num_rows)
         in_path = self._partitions[file.address]
         own = {name: _whole(part.table.column(name)) for name in part.table.column_names if name not in in_path}
         header = columns.repeated_header(own, [name for name in numbers if name in own])
@@ -322,7 +336,7 @@ class Reader:
             return _whole(table.column(name))
 
         matrix, infinite, complete = columns.numbers(
-            [self._numbers(column(name), name, part, rows) for name in numeric], table.num_rows
+            (self._numbers(column(name), name, part, rows) for name in numeric), len(numeric), table.num_rows
         )
         self.tally.repair(
             "infinite or absurdly large value set to missing",
@@ -342,7 +356,7 @@ class Reader:
         categories = {name: columns.categories(column(name)) for name, notation in features.items() if notation is None}
         for name, watch in self._watched.items():
             watch.add(categories[name])
-        labels = None if found.label_source is None else self._labels(column(found.label_source))
+        labels = None if found.label_source is None else self._labels(column(found.label_source), file.uri)
         batch = Batch(
             numbers=matrix,
             categories=categories,
@@ -380,7 +394,7 @@ class Reader:
             self.tally.repair(f"column {name!r}: {how}", count)
         return read.values
 
-    def _labels(self, column: Any) -> pa.DictionaryArray | None:
+    def _labels(self, column: Any, uri: str) -> pa.DictionaryArray | None:
         assert self._decisions is not None  # noqa: S101 - _begin ran
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         dotted = [
@@ -393,6 +407,8 @@ class Reader:
         labels = columns.categories(encoded, _class_name)
         if not self._decisions.labelled and len(labels.dictionary):
             raise Contradiction
+        self._classes.update(labels.dictionary.to_pylist())
+        bounds.refuse_odd_classes(self._classes, uri)
         return labels if self._decisions.labelled else None
 
 
@@ -407,7 +423,7 @@ def _written(value: object) -> str:
 
 def _whole(column: Any) -> Any:
     """The chunks of a column as one array."""
-    whole = column.combine_chunks()
+    whole = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):
         whole = whole.unify_dictionaries()
         whole = whole.chunk(0) if whole.num_chunks else pa.array([], type=whole.type)

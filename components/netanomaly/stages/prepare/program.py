@@ -1,14 +1,13 @@
 """Check the configuration and resolve everything in it that can change between two looks."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from netanomaly import __version__, config
+from netanomaly import __version__, config, json_input
 from netanomaly.errors import ConfigError
 from netanomaly.flows import rules
 from netanomaly.metrics import gates
@@ -199,7 +198,7 @@ def _as_list(source: str | list[str]) -> list[str]:
         return source
     if source.lstrip().startswith("["):
         try:
-            items = json.loads(source)
+            items = json_input.parse(source)
         except ValueError:
             return [source]
         if isinstance(items, list) and items and all(isinstance(item, str) and item for item in items):
