@@ -52,11 +52,12 @@ def parse(kind: type[P], data: bytes | msgspec.Raw, most_values: int = _MOST_VAL
     Raises:
         ValueError: It is no such JSON (msgspec.ValidationError is one), has too many values, or is nested too deep.
     """
-    refuse_many_values(bytes(data), most_values)
-    with _making:
-        decoder = _decoders.get(kind)
-        if decoder is None:
-            decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    if len(memoryview(data)) > _COUNTED_BYTES:
+        refuse_many_values(bytes(data), most_values)
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        with _making:
+            decoder = _decoders.setdefault(kind, msgspec.json.Decoder(kind))
     try:
         return decoder.decode(data)  # type: ignore[no-any-return]
     except RecursionError:
@@ -76,6 +77,8 @@ def refuse_many_values(data: bytes, most: int = _MOST_VIEW_VALUES) -> None:
 
 def refuse_depth(value: Any) -> None:
     """Raises ValueError where lists and objects are nested too deep for what walks them later."""
+    if not value:
+        return
     level = [value]
     for _ in range(MOST_DEPTH + 1):
         level = [
