@@ -223,15 +223,21 @@ def _made(
 
 def _listed(versions: Iterable[msgspec.Raw]) -> dict[int, dict[str, Any]]:
     """Versions of a section, by number; what is none, or is shown as damaged, is made anew."""
-    listed: dict[Any, dict[str, Any]] = {}
+    listed: dict[int, dict[str, Any]] = {}
     for raw in versions:
         try:
             # How many values there are was looked at with the whole view.
             version = msgspec.json.decode(raw)
         except (ValueError, RecursionError):
             continue
-        if isinstance(version, dict) and "model_path" in version and isinstance(version.get("metadata"), dict):
-            listed[version.get("version")] = version
+        if (
+            not isinstance(version, dict)
+            or "model_path" not in version
+            or not isinstance(version.get("metadata"), dict)
+        ):
+            continue
+        if isinstance(number := version.get("version"), int):
+            listed[number] = version
     return listed
 
 
