@@ -125,7 +125,7 @@ def test_no_rows_have_no_scores(model):
 def test_an_absent_column_and_text_among_numbers_are_named(model):
     with pytest.raises(DataError, match="needs the columns packets,"):
         model.score(MIXED.drop_columns(["packets"]))
-    with pytest.raises(DataError, match="'packets' holds string"):
+    with pytest.raises(DataError, match="'packets' holds numbers, and here 'many'"):
         model.score(replaced(MIXED.slice(0, 1), "packets", ["many"]))
 
 

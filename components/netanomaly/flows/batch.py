@@ -1,13 +1,14 @@
 """Some rows of a source, as numbers and categories, whatever file they were read from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from netanomaly.flows.contract import Contract
+from netanomaly.flows.identity import FILE, RECORD
 
 Numbers = npt.NDArray[np.float64]
 
@@ -25,6 +26,9 @@ class Batch:
         complete: Per numeric feature, whether no value is missing (false may also mean not known).
         times: Seconds since 1970, NaN where missing; None where the source has no times.
         hosts: The columns that name the two ends of a flow, where they were asked for.
+        file: The file that the rows are of.
+        records: The number of each row among the records of that file, from 1; None where it was not asked for.
+        beside: Columns that identify a row and are no features, by name, where the source has them.
     """
 
     numbers: Numbers
@@ -34,6 +38,21 @@ class Batch:
     complete: npt.NDArray[np.bool_]
     times: npt.NDArray[np.float64] | None = None
     hosts: Sequence[pa.DictionaryArray] = ()
+    file: str = ""
+    records: npt.NDArray[np.int64] | None = None
+    beside: Mapping[str, pa.DictionaryArray] = field(default_factory=dict)
+
+    @classmethod
+    def features_of(cls, table: pa.Table, contract: Contract) -> "Batch":
+        """The features of rows of a flow file, without times and labels."""
+        numbers = np.empty((len(contract.numeric), table.num_rows))
+        for position, name in enumerate(contract.numeric):
+            numbers[position] = table.column(name).to_numpy()
+        categories = {}
+        for name in contract.categorical:
+            encoded = table.column(name).dictionary_encode().combine_chunks()
+            categories[name] = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+        return cls(numbers, categories, None, {}, np.asarray(~np.isnan(numbers).any(axis=1)))
 
     @property
     def rows(self) -> int:
@@ -52,6 +71,9 @@ class Batch:
             complete=self.complete,
             times=None if self.times is None else self.times[mask],
             hosts=[column.filter(chosen) for column in self.hosts],
+            file=self.file,
+            records=None if self.records is None else self.records[mask],
+            beside={name: column.filter(chosen) for name, column in self.beside.items()},
         )
 
     def table(self, contract: Contract, schema: pa.Schema) -> pa.Table:
@@ -70,6 +92,13 @@ class Batch:
         if contract.label_column is not None:
             assert self.labels is not None  # noqa: S101 - the contract says so
             columns.append(self.labels.cast(pa.string()))
+        for name in contract.beside:
+            if name == FILE:
+                columns.append(pa.repeat(self.file, self.rows))
+            elif name == RECORD:
+                columns.append(pa.array(self.records))
+            else:
+                columns.append(self.beside[name].cast(pa.string()))
         return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -81,4 +110,5 @@ def schema_of(contract: Contract) -> pa.Schema:
         fields.append(pa.field(contract.time_column, pa.float64()))
     if contract.label_column is not None:
         fields.append(pa.field(contract.label_column, pa.string()))
+    fields += [pa.field(name, pa.int64() if name == RECORD else pa.string()) for name in contract.beside]
     return pa.schema(fields, metadata=contract.metadata())

@@ -2,16 +2,21 @@
 
 One file, row groups of at most `ROW_GROUP_ROWS` rows. Columns: the features in the source's order, numbers as
 float64 and categories as string, null where missing, never NaN or infinite; then the time, seconds since 1970 (UTC) as
-float64, if the source has times; then the label, the class name as string, if the source has labels. The file's key-value metadata holds this contract as JSON under `METADATA_KEY`.
+float64, if the source has times; then the label, the class name as string, if the source has labels; then what else
+identifies a record (`netanomaly.flows.identity`) and is never a feature. The file's key-value metadata holds this
+contract as JSON under `METADATA_KEY`.
 
 Nothing heavy is imported here: schemas are passed in.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from netanomaly.errors import DataError
+from netanomaly.flows import policy as policies
+from netanomaly.flows.policy import PLAIN_POLICY, Policy
 
 FORMAT = 1
 METADATA_KEY = b"netanomaly"
@@ -26,6 +31,17 @@ class Contract:
     categorical: tuple[str, ...]
     label_column: str | None
     time_column: str | None = None
+    policy: Policy = PLAIN_POLICY
+    """How the source was read, and whatever a model of it is given must be."""
+
+    identity: Mapping[str, str] = field(default_factory=dict)
+    """What identifies a record, as `netanomaly.flows.identity` names it, and the column that holds it; may be a feature."""
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Columns that identify a record and are neither features nor time nor label."""
+        others = {*self.features, self.label_column, self.time_column}
+        return tuple(dict.fromkeys(name for name in self.identity.values() if name not in others))
 
     @property
     def numeric(self) -> tuple[str, ...]:
@@ -41,6 +57,8 @@ class Contract:
             "time_column": self.time_column,
             "features": list(self.features),
             "categorical": list(self.categorical),
+            "policy": self.policy.document(),
+            "identity": dict(self.identity),
         }
         return {METADATA_KEY: json.dumps(document, ensure_ascii=False).encode()}
 
@@ -68,4 +86,6 @@ def read_contract(schema: Any) -> Contract:
         categorical=tuple(document["categorical"]),
         label_column=document["label_column"],
         time_column=document.get("time_column"),
+        policy=policies.read(document.get("policy")),
+        identity=document.get("identity", {}),
     )

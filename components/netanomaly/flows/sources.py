@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from netanomaly.errors import DataError
 from netanomaly.paths import expanded
 
-TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data")
+TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data", ".arff")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".zst", ".bz2")
 
@@ -136,7 +136,7 @@ def combined_identity(digests: Iterable[tuple[str, str]]) -> str:
 
 
 def is_data_file(name: str) -> bool:
-    """Whether a folder's file is read as data: .csv .txt .tsv .data, each also compressed, and .parquet."""
+    """Whether a folder's file is read as data: .csv .txt .tsv .data .arff, each also compressed, and .parquet."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     if suffixes and suffixes[-1] in COMPRESSED_SUFFIXES:
         suffixes.pop()
@@ -173,7 +173,10 @@ def _local_path(item: str) -> Path:
         raise DataError(
             f"data source {item!r}: {scheme}:// is not a store that can be read; use a path, file:// or s3://"
         )
-    parts = urlsplit(item)
+    try:
+        parts = urlsplit(item)
+    except ValueError:
+        raise DataError(f"data source {item!r} is no URI; write file:///absolute/path") from None
     if parts.netloc not in ("", "localhost"):
         raise DataError(f"data source {item!r} names the host {parts.netloc!r}; write file:///absolute/path")
     return Path(unquote(parts.path))
@@ -208,6 +211,13 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _list_glob(item: str, pattern: Path) -> list[LocalFile]:
+    # Of any number of them one after the other finds the same, and takes each folder once.
+    parts = [
+        part
+        for part, before in zip(pattern.parts, ("", *pattern.parts), strict=False)
+        if (part, before) != ("**", "**")
+    ]
+    pattern = Path(*parts)
     matches = sorted(Path(match) for match in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - absolute patterns too
     files = [path for path in matches if not path.is_dir()]
     if not files:

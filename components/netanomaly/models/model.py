@@ -2,6 +2,7 @@
 
 import pickle
 import platform
+import warnings
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -74,12 +75,22 @@ class AnomalyModel:
     def score(self, data: Any) -> Scores:
         """Anomaly scores of the rows of a pandas frame, Arrow table or record batch; higher is more anomalous.
 
-        float32, finite, one per row, in the rows' order.
+        float32, one per row, in the rows' order; finite, but NaN (with a warning) where a row is no record and repeats
+        the names of the columns.
 
         Raises:
             DataError: Feature columns are absent or hold text where the model expects numbers.
         """
-        return self.score_rows(self.schema.rows(data))
+        rows, header = self.schema.read(data)
+        scores = self.score_rows(rows)
+        if header is not None:
+            scores[header] = np.nan
+            warnings.warn(
+                f"{np.count_nonzero(header)} of {len(scores)} rows repeat the names of the columns and are no records; "
+                "their score is NaN",
+                stacklevel=2,
+            )
+        return scores
 
     def score_rows(self, rows: Rows) -> Scores:
         """As `score`, of rows already in the model's schema."""

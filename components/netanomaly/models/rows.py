@@ -10,14 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netanomaly.errors import DataError
+from netanomaly.flows import columns, values
+from netanomaly.flows.policy import PLAIN_POLICY, Policy
+from netanomaly.models.frames import Frame
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
+
+Mask = npt.NDArray[np.bool_]
 
 UNSEEN = -1
 
 # A column of more values than this is an identifier; the rarest of them are scored as unseen ones.
 _VOCABULARY_AT_MOST = 65_536
+_CATEGORIES = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True)
@@ -55,87 +61,108 @@ class Schema:
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     vocabularies: tuple[tuple[str | None, ...], ...]
+    policy: Policy = PLAIN_POLICY
+    """How the columns are read; that of models made before it was kept is the plain one."""
 
     def rows(self, data: Any) -> Rows:
         """Rows of a pandas frame, Arrow table or record batch that has the feature columns, in any order.
 
-        Infinities count as missing.
+        They are read as `ingest` reads a file: what it takes for missing, for a number, for one category, is so here.
 
         Raises:
             DataError: Feature columns are absent, or hold text where numbers are due.
         """
-        table = _arrow(data, self.features)
-        numbers = np.empty((table.num_rows, len(self.numeric)), dtype=np.float64, order="F")
+        return self.read(data)[0]
+
+    def read(self, data: Any) -> "tuple[Rows, Mask | None]":
+        """As `rows`; and which of them are no records but repeat the names of the columns, None where none does."""
+        frame = Frame(data, self.features)
+        found = {name: frame.columns(name) for name in self.features}
+        header = columns.repeated_header({name: each[0] for name, each in found.items()}, self.numeric)
+        numbers = np.empty((len(frame), len(self.numeric)), dtype=np.float64, order="F")
         for position, name in enumerate(self.numeric):
-            numbers[:, position] = _numbers(table.column(name), name)
-        numbers[np.isinf(numbers)] = np.nan
-        codes = np.empty((table.num_rows, len(self.categorical)), dtype=np.int32)
+            # Zero has no sign: pandas keeps none where all of a column are whole.
+            np.add(self._numbers(found[name][0], name, header), 0.0, out=numbers[:, position])
+            for twin in found[name][1:]:
+                _refuse_difference(numbers[:, position], self._numbers(twin, name, header), name)
+        codes = np.empty((len(frame), len(self.categorical)), dtype=np.int32)
         for position, (name, vocabulary) in enumerate(zip(self.categorical, self.vocabularies, strict=True)):
-            codes[:, position] = _codes(table.column(name), vocabulary)
-        return Rows(numbers, codes)
+            codes[:, position] = _codes(found[name][0], name, vocabulary)
+            for twin in found[name][1:]:
+                _refuse_difference(codes[:, position], _codes(twin, name, vocabulary), name)
+        return Rows(numbers, codes), header
+
+    def _numbers(self, column: Any, name: str, header: "Mask | None") -> Floats:
+        notation = self.policy.notation(name)
+        if header is not None:
+            column = pc.if_else(pa.array(header), pa.scalar(None, column.type), column)
+        try:
+            read = columns.doubles(column, notation)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise DataError(
+                f"column {name!r} holds {column.type}, but the model was trained on numbers there"
+            ) from None
+        if read.wrong is not None:
+            raise columns.no_number(column, read.wrong, name, notation, f"row {read.wrong + 1}", "correct it")
+        found = read.values
+        # Neither end is a number where one is missing.
+        if len(found) and not (found.min() >= -values.LARGEST and found.max() <= values.LARGEST):
+            found = np.where(np.abs(found) > values.LARGEST, np.nan, found)
+        return found
 
 
-def learn_schema(table: pa.Table, features: Sequence[str], categorical: Sequence[str]) -> Schema:
-    """The schema of training rows: vocabularies in order of frequency, then of name."""
+def learn_schema(
+    table: pa.Table, features: Sequence[str], categorical: Sequence[str], policy: Policy = PLAIN_POLICY
+) -> Schema:
+    """The schema of training rows: vocabularies in order of frequency, then of name.
+
+    Args:
+        table: Has the categorical columns.
+        features: All feature columns, in their order.
+        categorical: Which of them are categories.
+        policy: How the columns of their source are read.
+    """
     names = [name for name in features if name in set(categorical)]
     vocabularies = []
     for name in names:
-        counts = pc.value_counts(_texts(table.column(name)))
+        encoded = [columns.categories(chunk) for chunk in table.column(name).chunks]
+        counts = pc.value_counts(pa.chunked_array(encoded, _CATEGORIES).cast(pa.string()))
         pairs = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
         ordered = sorted(pairs, key=lambda pair: (-pair[1], pair[0] is None, pair[0] or ""))
         vocabularies.append(tuple(value for value, _ in ordered[:_VOCABULARY_AT_MOST]))
     numeric = tuple(name for name in features if name not in set(names))
-    return Schema(tuple(features), numeric, tuple(names), tuple(vocabularies))
+    return Schema(tuple(features), numeric, tuple(names), tuple(vocabularies), policy.of(numeric))
 
 
-def _arrow(data: Any, features: Sequence[str]) -> pa.Table:
-    names = list(
-        data.column_names
-        if hasattr(data, "column_names")
-        else getattr(data, "schema", data.columns).names
-        if hasattr(data, "schema")
-        else map(str, data.columns)
-    )
-    absent = [name for name in features if name not in names]
-    if absent:
-        raise DataError(
-            f"the model needs the columns {', '.join(absent)}, which the data does not have; it has {', '.join(names)}"
-        )
-    if isinstance(data, pa.RecordBatch):
-        data = pa.Table.from_batches([data])
-    if not isinstance(data, pa.Table):
-        data = pa.Table.from_pandas(data[list(features)], preserve_index=False)
-    return data.select(list(features))
-
-
-def _numbers(column: pa.ChunkedArray, name: str) -> Floats:
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type)):
-        if column.null_count == len(column):
-            return np.full(len(column), np.nan)
-        raise DataError(f"column {name!r} holds {column.type}, but the model was trained on numbers there")
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    values: Floats = column.to_numpy().astype(np.float64, copy=False)
-    return values
-
-
-def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A categorical column as text; whole numbers without a decimal point, so that 80 and 80.0 are one category."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_floating(column.type):
-        whole = pc.equal(column, pc.floor(column))
-        small = pc.less(pc.abs(column), 2.0**53)
-        integers = pc.if_else(pc.and_(whole, small), column, None).cast(pa.int64()).cast(pa.string())
-        return pc.coalesce(integers, column.cast(pa.string()))
-    return column if pa.types.is_string(column.type) else column.cast(pa.string())
-
-
-def _codes(column: pa.ChunkedArray, vocabulary: tuple[str | None, ...]) -> Codes:
-    encoded = pc.dictionary_encode(_texts(column), null_encoding="encode").combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):  # no chunk at all: no rows
-        encoded = pa.concat_arrays(encoded.chunks)
+def _codes(column: Any, name: str, vocabulary: tuple[str | None, ...]) -> Codes:
     place = {value: position for position, value in enumerate(vocabulary)}
-    table = np.array([place.get(value, UNSEEN) for value in encoded.dictionary.to_pylist()], dtype=np.int32)
-    codes: Codes = table[encoded.indices.to_numpy()] if len(table) else np.empty(0, dtype=np.int32)
-    return codes
+    # Models of before have values in another spelling than theirs is now.
+    respelt = {values.category(value): position for value, position in reversed(place.items())}
+
+    def place_of(value: Any) -> int:
+        # What is in the vocabulary is spelt as it should be, which spares most values the looking at.
+        found = place.get(value) if isinstance(value, str) else None
+        return respelt.get(values.category(value), UNSEEN) if found is None else found
+
+    try:
+        if pa.types.is_null(column.type) or pa.types.is_temporal(column.type):
+            column = column.cast(pa.string())
+        encoded = pc.dictionary_encode(column, null_encoding="encode")
+        if pa.types.is_temporal(encoded.type.value_type) or pa.types.is_binary(encoded.type.value_type):
+            encoded = pc.dictionary_encode(column.cast(pa.string()), null_encoding="encode")
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise DataError(f"column {name!r} holds {column.type}, but the model was trained on categories there") from None
+    missing = respelt.get(None, UNSEEN)
+    table = np.array([place_of(value) for value in encoded.dictionary.to_pylist()] + [missing], dtype=np.int32)
+    codes = encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False).astype(np.int64)
+    found: Codes = table[codes]
+    return found
+
+
+def _refuse_difference(first: npt.NDArray[Any], second: npt.NDArray[Any], name: str) -> None:
+    # What differs from itself is missing.
+    different = np.flatnonzero((first != second) & ((first == first) | (second == second)))
+    if len(different):
+        raise DataError(
+            f"row {different[0] + 1}: two columns are called {name!r} and differ here; rename or drop one of them"
+        )

@@ -172,9 +172,18 @@ def test_the_dirt_of_cicids2017_is_read_and_counted(shared_data):
     assert read.repaired["infinite or absurdly large value set to missing"] == 13
 
 
-def test_hexadecimal_ports_of_argus_are_told_with_their_line(shared_data):
+def test_hexadecimal_ports_of_argus_are_numbers_and_counted(shared_data):
     path = shared_data / "binetflow" / "test3-mixed.binetflow.xz"
-    with pytest.raises(Exception, match=r"line 18: column 'Sport'.*'0x0008'.*categorical_columns"):
-        Read(path, ignore_columns=["StartTime"])
-    read = Read(path, ignore_columns=["StartTime"], categorical_columns=["Sport", "Dport"])
-    assert "0x0008" in read.column("Sport")
+    read = Read(path, ignore_columns=["StartTime"])
+    assert 0x0008 in read.column("Sport")
+    assert read.repaired["column 'Sport': hexadecimal value read as a number"] == 1
+    codes = Read(path, ignore_columns=["StartTime"], categorical_columns=["Sport", "Dport"])
+    assert "8" in codes.column("Sport")
+
+
+def test_labels_that_begin_late_are_labels(tmp_path):
+    path = write(tmp_path / "a.csv", "bytes,label\n" + "1,\n" * 300 + "2,scan\n")
+    for block_bytes in (100, 1 << 20):
+        read = Read(path, block_bytes=block_bytes)
+        assert read.rows == [{"bytes": 2.0, "label": "scan"}]
+        assert read.dropped == {"record without a label": 300}
