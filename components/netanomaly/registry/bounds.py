@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from netanomaly import json_input
 from netanomaly.registry.errors import DamagedRegistry
 
 VIEW = "model_registry.json"
@@ -77,16 +78,5 @@ def refuse_many_values(data: bytes, most: int = _MOST_VIEW_VALUES) -> None:
 
 def refuse_depth(value: Any) -> None:
     """Raises ValueError where lists and objects are nested too deep for what walks them later."""
-    if not value:
-        return
-    level = [value]
-    for _ in range(MOST_DEPTH + 1):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (dict, list))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return
-    raise ValueError(f"it is nested deeper than {MOST_DEPTH} levels")
+    if value:
+        json_input.refuse_deep(value, MOST_DEPTH)

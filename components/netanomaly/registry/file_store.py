@@ -13,7 +13,6 @@ there is a writer.
 import copy
 import errno
 import hashlib
-import logging
 import os
 import secrets
 import stat
@@ -23,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from netanomaly import output
 from netanomaly.errors import Absent, Refused, StoreRefused, StoreUnavailable
 from netanomaly.registry import bounds
 from netanomaly.registry.artifacts import open_source
@@ -38,13 +38,12 @@ _FOLDER = _ROOT | os.O_NOFOLLOW
 # Not waiting: a pipe would keep its reader for ever.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_ROOT_MODE = 0o700
-
-_log = logging.getLogger(__name__)
+# Less what the umask takes away.
+_NEW_ROOT_MODE = 0o770
 
 
 class FileStore:
-    """Objects as files under one folder, which the first write creates, for its user alone.
+    """Objects as files under one folder, which the first write creates, closed to other users.
 
     Args:
         root: The registry's folder.
@@ -97,8 +96,8 @@ class FileStore:
         for key in strangers:
             if key not in self._told:
                 self._told.add(key)
-                _log.warning(
-                    "warning: %s/%s is a link, pipe or device, and no object of the registry: skipped", self.root, key
+                output.tell(
+                    f"warning: {self.root}/{key} is a link, pipe or device, and no object of the registry: skipped"
                 )
         yield from found
 
