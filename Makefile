@@ -128,6 +128,10 @@ test: lint $(BUILD_TESTED_WITH) ## Everything that CI checks
 	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
 	.ci/other-pythons
 
+.PHONY: test-lowest
+test-lowest: | $(filter .tools/bin/uv,$(UV)) ## Unit and contract tests with the lowest versions that pyproject.toml allows
+	UV="$(UV)" .ci/lowest
+
 BENCH_ROWS ?= 100000 1000000
 
 .PHONY: bench

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from netanomaly.errors import NetanomalyError, StoreRefused, StoreUnavailable
-from netanomaly.registry import file_store, open_registry
+from netanomaly.registry import open_registry
 from netanomaly.registry.client import Registry
 from netanomaly.registry.collecting import collect
 from netanomaly.registry.file_store import FileStore
@@ -199,7 +199,7 @@ def test_a_folder_swapped_for_a_link_between_look_and_write_leads_nowhere(root, 
         opened.append(arguments)
         return real(*arguments, **more)
 
-    monkeypatch.setattr(file_store.os, "open", counting)
+    monkeypatch.setattr(os, "open", counting)
     register(root, model_file, "counted")
     for moment in range(0, len(opened), 3):
         left = [moment]
@@ -211,7 +211,7 @@ def test_a_folder_swapped_for_a_link_between_look_and_write_leads_nowhere(root, 
                 (root / "models/m").symlink_to(victim.parent)
             return real(*arguments, **more)
 
-        monkeypatch.setattr(file_store.os, "open", swapping)
+        monkeypatch.setattr(os, "open", swapping)
         try:
             register(root, model_file, f"run {moment}")
         except NetanomalyError as error:

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from netanomaly.errors import InputError
@@ -82,7 +83,7 @@ def test_a_file_of_a_model_folder_has_plain_names(root, tmp_path, name):
 
 
 def test_a_model_file_lies_in_the_registry_at_the_address_of_its_content(root, tmp_path, outside):
-    true = forging.file()
+    true: dict[str, Any] = forging.file()
     for path in (
         str(outside),
         "/etc/shadow",
@@ -96,7 +97,8 @@ def test_a_model_file_lies_in_the_registry_at_the_address_of_its_content(root, t
         true["path"] + "\0",
     ):
         said = {"path": path, "sha256": forging.sha256(SECRET), "bytes": len(SECRET)}
-        for fields in ({"artifact": said}, {"files": {"x": said}}, {"artifact": {**true, "path": path}}):
+        wrong: list[dict[str, Any]] = [{"artifact": said}, {"files": {"x": said}}, {"artifact": {**true, "path": path}}]
+        for fields in wrong:
             forging.registry(root, forging.record(**fields))
             refused_everywhere(root, tmp_path / "out")
 
@@ -137,7 +139,7 @@ def test_a_download_goes_through_no_link(root, tmp_path, outside, at):
     data = b"new"
     whole = forging.sha256(forging.canonical({"a/b": forging.sha256(data)}))
     place = f"models/m/artifacts/{whole}/"
-    one = {"path": f"{place}a/b", "sha256": forging.sha256(data), "bytes": 3}
+    one: dict[str, Any] = {"path": f"{place}a/b", "sha256": forging.sha256(data), "bytes": 3}
     forging.registry(root, forging.record(artifact={"path": place, "sha256": whole, "bytes": 3}, tree={"a/b": one}))
     forging.put(root, one["path"], data)
     out = tmp_path / "out"

@@ -362,9 +362,10 @@ def test_a_whole_registry_that_was_put_back_is_known_by_who_remembers(root, keys
             use()
     assert not fsck(locate(root)).sound
     (root / "heads/m.json").unlink()
-    for use in (lambda: open_registry(root).version("m"), lambda: open_registry(root).models()):
-        with pytest.raises(RolledBack, match="is gone or not signed"):
-            use()
+    with pytest.raises(RolledBack, match="is gone or not signed"):
+        open_registry(root).version("m")
+    with pytest.raises(RolledBack, match="is gone or not signed"):
+        open_registry(root).models()
     assert [finding.key for finding in fsck(locate(root)).findings] == ["heads/m.json"]
     monkeypatch.delenv(REGISTRY_MEMORY)
     assert open_registry(root).models() == []
@@ -392,7 +393,6 @@ def test_a_withdrawn_key_vouches_for_nothing_until_another_signs(root, pairs, mo
             open_registry(root, sign_key=new, trusted_keys=[old_public]).set_alias("m:2", "champion")
     open_registry(root, sign_key=new, trusted_keys=[new_public]).sign("m", why="the old key was lost")
     assert both.champion("m") == 3
-    assert both.load is not None
     assert [version.number for version in both.versions("m")] == [1, 2, 3]
 
 

@@ -5,13 +5,16 @@
 
 import csv
 import io
+import lzma
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from netanomaly.errors import DataError
@@ -142,3 +145,51 @@ def test_a_file_that_ingest_reads_is_the_same_through_every_door(tmp_path, file)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check(done, path)
+
+
+# Of the real data sets: how each is ingested, and what pandas and Arrow need to be told.
+REAL = {
+    "unsw-nb15/UNSW_NB15_training-set.csv.xz": {},
+    "cicids2017/CICIDS2017_sample_6311.csv.xz": {},
+    "cicids2017/Friday-WorkingHours-Afternoon-DDos.head9998.pcap_ISCX.csv.xz": {},
+    "kddcup99/kddcup99.csv.xz": {},
+    "nsl-kdd/KDDTrain+.txt.xz": {"csv": {"header": False}},
+    "nsl-kdd/KDDTest+.txt.xz": {"csv": {"header": False}},
+    "nsl-kdd/KDDTest-21.txt.xz": {"csv": {"header": False}},
+    "nsl-kdd/KDDTrain+_20Percent.txt.xz": {"csv": {"header": False}},
+    "binetflow/test2-malicious.binetflow.xz": {},
+    "binetflow/test3-mixed.binetflow.xz": {"categorical_columns": ["Sport", "Dport"]},
+    "binetflow/test4-malicious.binetflow.xz": {},
+    "binetflow/test5-mixed.binetflow.xz": {"ignore_columns": ["StartTime"]},
+    "binetflow/test11-portscan.binetflow.xz": {},
+    "reports/score-raw-frame/today.csv": {},
+    "reports/thousands-quoted/flows.csv": {},
+    "reports/thousands-quoted/amount_comma.csv": {},
+    "reports/vpc-flow-space/vpc.log": {},
+    "reports/constant-sensor-name/monday.csv": {},
+    "reports/second-label-column/attempted.csv": {},
+    "reports/label-encoder-classes/flows.csv": {},
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_data_is_the_same_through_every_door(shared_data, tmp_path, name):
+    path = tmp_path / Path(name).name.removesuffix(".xz")
+    packed = (shared_data / name).read_bytes()
+    path.write_bytes(lzma.decompress(packed) if name.endswith(".xz") else packed)
+    wishes = dict(REAL[name])
+    done = Ingested(tmp_path, path, **wishes)
+    width = len(path.read_bytes().splitlines()[0].split(b","))
+    names = [f"column_{each}" for each in range(1, width + 1)] if "csv" in wishes else None
+    mark = {"vpc.log": " ", "test5-mixed.binetflow": "\t"}.get(path.name, ",")
+
+    def given_doors(path):
+        told = {"sep": mark, **({"header": None, "names": names} if names else {})}
+        yield "pandas", pd.read_csv(path, **told)
+        yield "pandas as text", pd.read_csv(path, dtype=str, **told)
+        yield "pandas on Arrow", pd.read_csv(path, dtype_backend="pyarrow", **told)
+        yield "Arrow", pacsv.read_csv(path, pacsv.ReadOptions(column_names=names), pacsv.ParseOptions(delimiter=mark))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas of mixed types, which are what is looked at
+        assert check(done, path, given_doors) == 4

@@ -12,7 +12,7 @@ from netanomaly.flows.contract import read_contract
 from netanomaly.flows.flow_file import identities
 from netanomaly.flows.labels import spoken
 from netanomaly.metrics import gates as quality_gates
-from netanomaly.metrics.comparison import KEEP, PROMOTE, compare
+from netanomaly.metrics.comparison import CLASS_LOSS, KEEP, PROMOTE, compare
 from netanomaly.metrics.comparison import UNTOLD as UNTOLD_APART
 from netanomaly.metrics.detection import confidence_metrics, kinds, measure
 from netanomaly.metrics.repeats import repeats
@@ -195,14 +195,14 @@ def decide(
     if reasons:
         return {**document, "decision": "reject", "because": GATE, "reason": "; ".join(reasons)}
     if assessment is not None and assessment["word"] in NEVER_CHAMPION:
-        said = "; ".join([assessment["headline"], *assessment["reasons"][:2]])
-        return {**document, "decision": KEEP, "because": NOT_FIT, "reason": said, "challenger_alias": True}
+        reason = f"of such a verdict no model becomes champion by itself ({assessment['headline']})"
+        return {**document, "decision": KEEP, "because": NOT_FIT, "reason": reason, "challenger_alias": True}
     if comparison is None:
         reason = "there is no champion yet, and no gate refused"
         if assessment is not None and assessment["word"] in (UNKNOWN, UNTOLD):
             reason += "; how good it is, is not known"
         return {**document, "decision": PROMOTE, "because": FIRST, "reason": reason}
-    return {**document, "challenger_alias": comparison.get("because") in (INCOMPARABLE, UNTOLD_APART)}
+    return {**document, "challenger_alias": comparison.get("because") in (INCOMPARABLE, UNTOLD_APART, CLASS_LOSS)}
 
 
 def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
