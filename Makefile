@@ -70,6 +70,11 @@ push: images ## Push the images that the registry lacks: make push IMAGE_PREFIX=
 join-images: setup ## Join what `make push` pushed from two kinds of machine, below build/machines
 	$(BIN)/python -m images.join $(IMAGE_ARGUMENTS)
 
+OVERLAY ?= standalone
+.PHONY: manifests
+manifests: setup ## Write build/manifests for kubectl apply -k: make manifests OVERLAY=cluster IMAGE_PREFIX=registry.example.org/netanomaly
+	manifests/with-image '$(OVERLAY)' "$$($(BIN)/netanomaly images $(if $(IMAGE_PREFIX),--image-prefix '$(IMAGE_PREFIX)') | awk '$$1 == "register" {print $$2}')" build/manifests
+
 # A local Kubernetes with Kubeflow Pipelines: docker, kind, kubectl. docs/cluster.md.
 .PHONY: kind-up
 kind-up: images ## Make a kind cluster with Kubeflow Pipelines and the stage images in it
@@ -122,6 +127,10 @@ BUILD_TESTED_WITH := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell co
 test: lint $(BUILD_TESTED_WITH) ## Everything that CI checks
 	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
 	.ci/other-pythons
+
+.PHONY: test-lowest
+test-lowest: | $(filter .tools/bin/uv,$(UV)) ## Unit and contract tests with the lowest versions that pyproject.toml allows
+	UV="$(UV)" .ci/lowest
 
 BENCH_ROWS ?= 100000 1000000
 

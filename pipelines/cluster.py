@@ -18,8 +18,13 @@ CERTIFICATES_FOLDER = "/etc/netanomaly/ca"
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _SETTINGS = (
     *("S3_ENDPOINT_URL", "AWS_REGION", "S3_ADDRESSING_STYLE", "S3_RETRY_SECONDS"),
-    *("AWS_CA_BUNDLE", "NETANOMALY_SINGLE_WRITER", "NETANOMALY_TRUSTED_KEYS"),
+    *("AWS_CA_BUNDLE", "NETANOMALY_SINGLE_WRITER"),
 )
+
+TRUST = "netanomaly-trust"
+"""ConfigMap of what stages believe. Of a fixed name, unlike that of the object store, which whoever starts a run chooses."""
+
+_BELIEF = ("NETANOMALY_TRUSTED_KEYS", "NETANOMALY_WITHDRAWN_KEYS", "NETANOMALY_SIGNED_HEADS", "NETANOMALY_REGISTRY_ID")
 
 SIGNING_KEY = "netanomaly-signing-key"
 """Secret whose NETANOMALY_SIGN_KEY signs what is registered; the stage that registers gets it, no other."""
@@ -82,6 +87,7 @@ def settle(stage: str, task: dsl.PipelineTask, object_store: str) -> None:
     if needs.store:
         kubernetes.use_secret_as_env(task, object_store, {name: name for name in _CREDENTIALS}, optional=True)
         kubernetes.use_config_map_as_env(task, object_store, {name: name for name in _SETTINGS}, optional=True)
+        kubernetes.use_config_map_as_env(task, TRUST, {name: name for name in _BELIEF}, optional=True)
         kubernetes.use_config_map_as_volume(task, CERTIFICATES, CERTIFICATES_FOLDER, optional=True)
     if needs.signs:
         kubernetes.use_secret_as_env(task, SIGNING_KEY, {"NETANOMALY_SIGN_KEY": "NETANOMALY_SIGN_KEY"}, optional=True)

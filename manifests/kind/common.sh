@@ -3,8 +3,8 @@
 
 CLUSTER=netanomaly
 NAMESPACE=kubeflow
-# The version that the back end's behaviour was measured with; KFP_MANIFESTS names a local copy of its
-# manifests/kustomize where GitHub cannot be reached.
+# The version that the back end's behaviour was measured with; KFP_MANIFESTS names what `copy` wrote, where GitHub cannot be
+# reached: KFP's own manifests/kustomize refers to Argo's there.
 KFP_VERSION=${KFP_VERSION:-2.17.0}
 KFP_MANIFESTS=${KFP_MANIFESTS:-github.com/kubeflow/pipelines/manifests/kustomize}
 

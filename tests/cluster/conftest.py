@@ -19,9 +19,9 @@ Command = Callable[..., Ended]
 
 
 @pytest.fixture
-def through() -> str:
-    """Whose address is given: the API's, or the UI's."""
-    return "api"
+def through(request: pytest.FixtureRequest) -> str:
+    """Whose address is given: the API's, or the UI's, which lets less through."""
+    return str(getattr(request, "param", "api"))
 
 
 @pytest.fixture

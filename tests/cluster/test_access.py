@@ -158,7 +158,7 @@ def test_an_older_server_is_used_with_a_warning(standin, here, tag):
 @pytest.mark.parametrize("tag", ["unknown", "2.17.0", "2.18.0-rc.1"])
 def test_the_tested_and_newer_servers_are_used_without_one(standin, here, tag):
     standin.tag_name = tag
-    assert here("upload").stderr == ""
+    assert here("upload", "--image-prefix", "registry.example.org/team").stderr == ""
 
 
 def test_a_server_that_keeps_users_apart_wants_a_namespace(standin, configuration, here):

@@ -12,11 +12,6 @@ from tests.command import netanomaly
 NAMES = ["pod", "Secret", "ConfigMap", "bucket", "registry"]
 
 
-@pytest.fixture(params=["api", "ui"])
-def through(request):
-    return request.param
-
-
 def told(count, *more):
     """The log of the task that came so far."""
     checks = [{"name": name, "ok": True, "said": f"{name} is well"} for name in NAMES[:count]]
@@ -27,6 +22,11 @@ def marks(ended):
     return {line.split()[0]: line.split()[1] for line in ended.stdout.splitlines()}
 
 
+# The API's own address, and that of the UI's server.
+BOTH = pytest.mark.parametrize("through", ["api", "ui"], indirect=True)
+
+
+@BOTH
 def test_a_cluster_that_is_well_is_said_to_be(standin, here):
     standin.tag_name = "2.17.0"
     standin.fates = {"check": Fate(lines=told(5))}
@@ -51,6 +51,7 @@ def test_the_document_has_each_check(standin, here):
     assert [check["name"] for check in document["checks"]] == ["server", "namespace", "run", "start", *NAMES]
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("count", "error", "code", "failed", "to_do"),
     [

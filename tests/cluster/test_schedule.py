@@ -224,7 +224,8 @@ def test_going_back_to_what_was_wanted_before_switches_it_on_again(standin, conf
     fired(standin)
     here("schedule", configuration, "--cron", "0 4 * * *")
     ended = here("schedule", configuration, "--cron", "0 3 * * *")
-    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.code == 0
+    assert "switched off" not in ended.stderr
     (left,) = standin.recurring.values()
     assert (left["trigger"]["cron_schedule"]["cron"], left["status"]) == ("0 0 3 * * *", "ENABLED")
 

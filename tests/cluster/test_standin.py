@@ -1,5 +1,6 @@
 """The stand-in answers as the recorded server did: every recorded request is put to it, in the recorded order."""
 
+import base64
 import json
 import re
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 import urllib3
 from netanomaly.cli.compile import compiled_file
 
-from tests.cluster.standin import StandIn
+from tests.cluster.standin import Answer, StandIn
 from tests.cluster.standin_http import serve
 from tests.cluster.standin_runs import Fate
 
@@ -206,3 +207,93 @@ def test_a_recorded_log_is_of_the_shape_that_the_stand_in_writes(name):
             r"^F\d{4} [\d:.]+ +\d+ main.go:59\] failed to execute component: exit status 2$",
             text.strip().splitlines()[-1],
         )
+
+
+# What a server of 2.17.0 with its stock manifests was seen to do, beyond what was recorded.
+
+_LINE = {"root": {"dag": {"tasks": {"look": {}, "note": {"dependentTasks": ["look"]}}}}}
+
+
+def _run(standin: StandIn, **fates: Fate) -> Any:
+    standin.fates = fates
+    body = {"display_name": "seen", "experiment_id": next(iter(standin.experiments)), "pipeline_spec": _LINE}
+    return standin.runs[standin.create_run({}, body)["run_id"]]
+
+
+def _to_the_end(run: Any) -> dict[str, Any]:
+    while not run.ended:
+        run.take_step()
+    return run.document()
+
+
+def _details(run: Any) -> list[dict[str, Any]]:
+    return run.document()["run_details"]["task_details"]
+
+
+def test_the_uis_server_lets_through_what_is_v1beta1_or_v2beta1_and_no_log_of_the_apis_own_route():
+    standin = StandIn()
+    run = _run(standin, look=Fate(2, ("error: x",)))
+    _to_the_end(run)
+    node = next(iter(run.logs))
+    archived = f"/apis/v2beta1/runs/{run.id}/nodes/{node}/artifacts/main-logs:read"
+    own = f"/apis/v1alpha1/runs/{run.id}/nodes/{node}/log"
+    with serve(standin):
+        text = urllib3.request("GET", standin.url + own).data.decode()
+        assert "error: x" in text
+        assert base64.b64decode(urllib3.request("GET", standin.url + archived).json()["data"]).decode() == text
+    with serve(standin, ui=True):
+        assert base64.b64decode(urllib3.request("GET", standin.url + archived).json()["data"]).decode() == text
+        assert urllib3.request("GET", standin.url + own).status == 404
+        assert urllib3.request("GET", f"{standin.url}/apis/v2beta1/healthz").status == 200
+
+
+def test_with_the_stock_retry_policy_each_node_is_there_twice_and_some_entries_say_nothing():
+    run = _run(StandIn())
+    _to_the_end(run)
+    names = [detail["display_name"] for detail in _details(run) if "display_name" in detail]
+    assert {"root(0)", "look(0)", "executor(0)", "look-driver(0)"} < set(names)
+    nameless = [detail for detail in _details(run) if "display_name" not in detail]
+    assert nameless
+    assert all("state" not in detail and "execution_id" in detail for detail in nameless)
+
+
+def test_a_run_that_was_terminated_ends_as_failed_and_only_its_history_says_why():
+    standin = StandIn()
+    run = _run(standin)
+    for _ in range(3):
+        run.take_step()
+    standin.terminate_run({}, {}, run.id)
+    document = _to_the_end(run)
+    assert document["state"] == "FAILED"
+    assert "CANCELING" in [each["state"] for each in document["state_history"]]
+
+
+def test_a_pod_that_does_not_start_is_pending_and_nothing_else_is_said():
+    run = _run(StandIn(), look=Fate(starts=False))
+    for _ in range(20):
+        run.take_step()
+    executors = [detail for detail in _details(run) if str(detail.get("display_name")).startswith("executor")]
+    assert {detail["state"] for detail in executors} == {"PENDING"}
+    assert not {"error", "message"} & set().union(*executors)
+
+
+def test_deleting_a_recurring_run_leaves_its_run_running_for_ever_and_it_cannot_be_terminated():
+    standin = StandIn()
+    standin.versions["v"] = standin.specs["v"] = _LINE
+    body: dict[str, Any] = {
+        "display_name": "nightly",
+        "experiment_id": next(iter(standin.experiments)),
+        "mode": "ENABLE",
+    }
+    body |= {"max_concurrency": "1", "no_catchup": True, "pipeline_version_reference": {"pipeline_version_id": "v"}}
+    key = standin.create_recurring({}, body)["recurring_run_id"]
+    run = standin.fire(key)
+    for _ in range(3):
+        run.take_step()
+    standin.delete_recurring({}, {}, key)
+    for _ in range(20):
+        run.take_step()
+    assert run.state == "RUNNING"
+    with pytest.raises(Answer) as told:
+        standin.terminate_run({}, {}, run.id)
+    assert told.value.status == 500

@@ -1,10 +1,12 @@
 """`netanomaly submit` against a server that behaves, and runs that do not."""
 
+import json
 import os
 import signal
 import subprocess
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from netanomaly.cluster import waiting
@@ -20,13 +22,11 @@ FATAL = "F1122 22:43:54.842015      16 main.go:59]"
 LOG = r"(/log|main-logs:read)$"
 STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register"]
 
-
-@pytest.fixture(params=["api", "ui"])
-def through(request):
-    """The API's own address, and that of the UI's server, which forwards less."""
-    return request.param
+# The API's own address, and that of the UI's server.
+BOTH = pytest.mark.parametrize("through", ["api", "ui"], indirect=True)
 
 
+@BOTH
 def test_a_run_is_submitted_followed_and_its_result_printed(standin, configuration, command):
     standin.fates = {"register": Fate(lines=("registering", TOLD))}
     ended = command("submit", configuration)
@@ -38,6 +38,45 @@ def test_a_run_is_submitted_followed_and_its_result_printed(standin, configurati
     lines = ended.stderr.splitlines()
     assert [line.partition(":")[0] for line in lines if line.endswith(": started")] == STAGES
     assert lines[-1].startswith("run succeeded after ")
+
+
+CAME_TO: dict[str, Any] = {
+    "verdict": {
+        "word": "usable",
+        "status": "good",
+        "headline": "Usable: it catches most attacks",
+        "reasons": ["recall is 61%"],
+    },
+    "decision": {"decision": "promote", "because": "first", "reason": "there is no champion yet", "champion": None},
+    "aliases": ["champion"],
+    "findings": [{"severity": "warning", "message": "12% of rows are duplicates"}],
+}
+
+
+@BOTH
+def test_what_the_run_came_to_is_printed_as_run_does(standin, configuration, here):
+    told = {"model_name": "office", "version": 3, "metrics": {"roc_auc": 0.9712}, **CAME_TO}
+    standin.fates = {"register": Fate(lines=(f"result: {json.dumps(told)}",))}
+    ended = here("submit", configuration)
+    assert ended.code == 0
+    for text in ("Usable: it catches most attacks", "recall is 61%", "champion: there is no champion yet", "1 warning"):
+        assert text in ended.stdout
+    assert ended.stdout.splitlines()[-1].endswith(f"/#/runs/details/{next(iter(standin.runs))}")
+    document = here("submit", configuration, "--json").json
+    assert {name: document[name] for name in CAME_TO} == CAME_TO
+
+
+@BOTH
+@pytest.mark.parametrize("stage", ["train", "register"])
+def test_what_a_refused_run_came_to_is_printed_before_its_error(standin, configuration, here, stage):
+    """The data gate's refusal shows in train, the quality gate's in register."""
+    refused = {**CAME_TO, "decision": {**CAME_TO["decision"], "decision": "reject"}, "aliases": []}
+    lines = (f"result: {json.dumps(refused)}", "error: a gate refused, nothing is registered: x")
+    standin.fates = {stage: Fate(4, lines)}
+    ended = here("submit", configuration)
+    assert (ended.code, ended.last_line) == (4, "error: a gate refused, nothing is registered: x")
+    assert "rejected: nothing was registered" in ended.stderr
+    assert "12% of rows are duplicates" in ended.stderr
 
 
 def test_the_document_has_what_a_machine_asks_for(standin, configuration, command):
@@ -101,6 +140,7 @@ def test_a_run_without_caching_is_of_a_version_without_caching(standin, configur
     assert caching(cached) == {"ingest", "ingest-2", "validate", "train", "evaluate"}
 
 
+@BOTH
 @pytest.mark.parametrize(("code", "taken_over"), [(2, 2), (3, 3), (4, 4), (1, 1), (77, 1)])
 def test_the_exit_code_is_the_stages_own(standin, configuration, here, code, taken_over):
     standin.fates = {"train": Fate(code, ("fitting", "error: column 'x' is absent"))}
@@ -113,6 +153,7 @@ def test_the_exit_code_is_the_stages_own(standin, configuration, here, code, tak
     assert stages["register"]["state"] == "skipped"
 
 
+@BOTH
 def test_of_several_attempts_the_last_one_counts(standin, configuration, here):
     """Pods are listed in no order; which was last stands in their logs."""
     earlier = (Fate(2, ("error: first",)), Fate(None, ("second",)))
@@ -122,6 +163,7 @@ def test_of_several_attempts_the_last_one_counts(standin, configuration, here):
     assert ended.last_line == "error: the store is away"
 
 
+@BOTH
 def test_of_stages_side_by_side_each_has_its_own_error(standin, configuration, here):
     empty, away = Fate(2, ("error: train.csv is empty",)), Fate(3, ("error: the store is away",))
     standin.fates = {"ingest": replace(empty, earlier=(empty,)), "ingest-2": replace(away, earlier=(away,))}
@@ -131,6 +173,7 @@ def test_of_stages_side_by_side_each_has_its_own_error(standin, configuration, h
     assert ended.code == 2
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("fate", "words"),
     [
@@ -155,6 +198,7 @@ def test_a_stage_that_did_not_end_by_itself_is_an_outside_failure(standin, confi
     assert words in ended.last_line
 
 
+@BOTH
 @pytest.mark.parametrize("kind", ["gateway", "error", "lost"])
 def test_a_log_that_cannot_be_had_at_once_is_asked_for_again(standin, configuration, here, kind):
     standin.fates = {"train": Fate(2, ("error: column 'x' is absent",))}
@@ -170,6 +214,7 @@ def test_a_succeeded_run_whose_log_is_gone_has_succeeded(standin, configuration,
     assert (ended.json["version"], ended.json["metrics"]) == (None, {})
 
 
+@BOTH
 def test_a_run_that_someone_ends_is_canceled(standin, configuration, here):
     standin.on_run = lambda run: setattr(run, "canceled", True)
     ended = here("submit", configuration, "--json")
@@ -279,6 +324,7 @@ def test_a_stage_that_fails_is_told_before_the_run_has_ended(standin, configurat
     assert "train.csv is empty" in ended.stderr
 
 
+@BOTH
 def test_rows_and_time_of_each_stage_are_told(standin, configuration, here):
     standin.fates = {
         "ingest": Fate(lines=("progress: 100 rows", "progress: 125973 rows")),
@@ -292,6 +338,7 @@ def test_rows_and_time_of_each_stage_are_told(standin, configuration, here):
     assert (rows["ingest"], rows["ingest-2"], rows["prepare"]) == (125973, None, None)
 
 
+@BOTH
 def test_an_attempt_that_failed_is_told_while_the_server_makes_another(standin, configuration, here):
     """On a server whose policy repeats failures, a user's error would show after all attempts only."""
     bad = Fate(2, ("error: column 'x' is absent",))
@@ -305,6 +352,7 @@ def test_an_attempt_that_failed_is_told_while_the_server_makes_another(standin, 
     assert ended.stderr.index(told[0]) < ended.stderr.index("train: failed")
 
 
+@BOTH
 @pytest.mark.parametrize("policy", ["", "OnError"])
 def test_a_log_that_the_server_does_not_archive_is_read_by_the_apis_own_route(
     standin, through, configuration, here, policy

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import yaml
 from kubernetes import client as kubernetes
 from kubernetes.stream import stream
 
@@ -61,6 +62,8 @@ class Cluster:
     host: str
     ui: str
     namespace: str
+    system: str
+    """KFP's own namespace."""
     data: str
     registry: str
     core: kubernetes.CoreV1Api
@@ -74,6 +77,11 @@ class Cluster:
     def schedule(self, *words: str | Path) -> Ended:
         return netanomaly("schedule", *words, "--host", self.host, "--namespace", self.namespace, "--json")
 
+    def doctor(self, registry: str) -> Ended:
+        """`netanomaly doctor --kfp`."""
+        where = ("--kfp", self.host, "--namespace", self.namespace)
+        return netanomaly_on_a_cluster("doctor", *where, "--registry", registry, "--json")
+
     def versions(self, registry: str | None = None) -> list[int]:
         """Numbers of the versions that a registry holds."""
         ended = netanomaly("registry", "list", "--registry", registry or self.registry, "--json")
@@ -81,7 +89,16 @@ class Cluster:
         return [number for model in ended.json for number in range(1, model["versions_registered"] + 1)]
 
     def api(self, path: str, **query: str) -> dict[str, Any]:
-        answer = requests.get(f"{self.host}/apis/v2beta1/{path}", params=query, timeout=60)
+        for last in (False, False, True):
+            try:
+                answer = requests.get(f"{self.host}/apis/v2beta1/{path}", params=query, timeout=60)
+            except requests.ConnectionError:
+                # A port-forward loses connections now and then.
+                if last:
+                    raise
+                time.sleep(1)
+            else:
+                break
         answer.raise_for_status()
         return dict(answer.json())
 
@@ -89,13 +106,36 @@ class Cluster:
         requests.post(f"{self.host}/apis/v2beta1/{path}", timeout=60).raise_for_status()
 
     def tasks(self, run_id: str) -> list[dict[str, Any]]:
-        """Tasks as the API has them; each stage has one called `executor`, its attempts `executor(0)` and so on."""
+        """Tasks as the API has them; each stage has one called `executor`, its attempts `executor(0)` and so on.
+
+        Where the server may repeat tasks, some have neither name nor state.
+        """
         return list(self.api(f"runs/{run_id}").get("run_details", {}).get("task_details", []))
 
     def executed(self, run_id: str) -> int:
         """Stages that ran and were not taken from the cache."""
         tasks = self.tasks(run_id)
-        return sum(task["display_name"] == "executor" and task.get("state") == "SUCCEEDED" for task in tasks)
+        return sum(task.get("display_name") == "executor" and task.get("state") == "SUCCEEDED" for task in tasks)
+
+    def repeats(self) -> set[str]:
+        """What Argo repeats of itself: `failed` tasks (by exit code, killed for memory), `deleted` pods."""
+        settings = self.core.read_namespaced_config_map("workflow-controller-configmap", self.system).data or {}
+        defaults = yaml.safe_load(settings.get("workflowDefaults", "")) or {}
+        strategy = defaults.get("spec", {}).get("templateDefaults", {}).get("retryStrategy")
+        if strategy is None:
+            return set()
+        policies = {"OnFailure": {"failed"}, "OnError": {"deleted"}, "Always": {"failed", "deleted"}}
+        return policies.get(strategy.get("retryPolicy", "OnFailure"), set())
+
+    def delete(self, pod: str) -> bool:
+        """Take a pod away, as a node does that goes away; whether there was one."""
+        try:
+            self.core.delete_namespaced_pod(pod, self.namespace, grace_period_seconds=0)
+        except kubernetes.ApiException as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
 
     def pods(self, run_id: str, stage: str = "") -> list[kubernetes.V1Pod]:
         """Pods of a run's stages."""

@@ -11,11 +11,12 @@ import pytest
 from tests.command import ROOT
 
 RECIPES = ("up", "load", "e2e", "down")
+SCRIPTS = (*(f"kind/{recipe}" for recipe in (*RECIPES, "copy")), "with-image")
 REFERENCES = {"train": "netanomaly/train:0.1.0-aa", "register": "registry.example.org:5000/team/register:0.1.0-bb"}
 
 _ALSO_ON_PATH = (
     *("awk", "base64", "basename", "bash", "cat", "dirname", "git", "grep"),
-    *("mkdir", "mktemp", "rm", "sed", "seq", "sh", "sleep", "touch"),
+    *("mkdir", "mktemp", "rm", "sed", "seq", "sh", "sleep", "sort", "touch"),
 )
 
 # Stands in for docker, kind and kubectl: notes how it was called, and answers what a cluster that works would.
@@ -29,6 +30,9 @@ case "$name $*" in
   *"jsonpath={.data.accesskey}") printf 'key$HOME' | base64 ;;
   *"jsonpath={.data.secretkey}") printf 'se cret' | base64 ;;
   *port-forward*) echo $$ >> "$CALLS.forwards"; echo "Forwarding from 127.0.0.1:4321 -> 1"; exec sleep 30 ;;
+  *"get job netanomaly-bucket"*) echo "${JOB:-SuccessCriteriaMet Complete}" ;;
+  *"logs job/netanomaly-bucket"*) echo "error: no credentials for http://seaweedfs:9000" ;;
+  *" kustomize "* | "kubectl kustomize"*) printf 'kind: Deployment\nimage: quay.io/argoproj/workflow-controller:v4\n' ;;
   *"apply -k build/kind") [ -f build/kind/kustomization.yaml ] || exit 9 ;;
 esac
 """
@@ -52,7 +56,7 @@ def command(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def run(tree: Path, recipe: str, tools: tuple[str, ...] = ("docker", "kind", "kubectl"), **more: str):
+def run(tree: Path, recipe: str, tools: tuple[str, ...] = ("docker", "kind", "kubectl"), *arguments: str, **more: str):
     """A recipe with only these of the tools on PATH, and what it called, in order."""
     binaries = tree / "bin"
     for name in tools:
@@ -65,7 +69,12 @@ def run(tree: Path, recipe: str, tools: tuple[str, ...] = ("docker", "kind", "ku
     calls = tree / "calls"
     environment = {"PATH": str(binaries), "HOME": str(tree), "CALLS": str(calls), **more}
     ended = subprocess.run(
-        [str(tree / "manifests/kind" / recipe)], env=environment, cwd=tree, capture_output=True, text=True, check=False
+        [str(tree / "manifests/kind" / recipe), *arguments],
+        env=environment,
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return ended, calls.read_text().splitlines() if calls.exists() else []
 
@@ -81,7 +90,7 @@ def test_up_installs_kfp_by_version_then_loads_the_images_then_applies_our_manif
         "kind load docker-image --name netanomaly netanomaly/train:0.1.0-aa registry.example.org:5000/team/register",
         "delete job netanomaly-bucket",
         "apply -k build/kind",
-        "wait --for condition=complete",
+        "get job netanomaly-bucket",
     ]
     places = [next(place for place, call in enumerate(calls) if part in call) for part in order]
     assert places == sorted(places)
@@ -167,10 +176,31 @@ def test_without_a_cluster_the_way_to_one_is_named(tree, recipe):
 def test_the_recipes_pass_shellcheck():
     if not shutil.which("shellcheck"):
         pytest.skip("not proven: shellcheck is not here")
-    files = [str(path) for path in (ROOT / "manifests/kind").iterdir() if path.suffix in ("", ".sh")]
+    files = [str(ROOT / "manifests" / script) for script in (*SCRIPTS, "kind/common.sh")]
     checked = subprocess.run(["shellcheck", "-x", *files], capture_output=True, text=True, cwd=ROOT, check=False)
     assert checked.returncode == 0, checked.stdout
 
 
 def test_every_recipe_can_be_started():
-    assert all(os.access(ROOT / "manifests/kind" / recipe, os.X_OK) for recipe in RECIPES)
+    assert all(os.access(ROOT / "manifests" / script, os.X_OK) for script in SCRIPTS)
+
+
+def test_a_bucket_job_that_failed_is_told_at_once_with_its_reason(tree):
+    ended, _ = run(tree, "up", JOB="FailureTarget Failed")
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-2:] == [
+        "error: no credentials for http://seaweedfs:9000",
+        "error: the bucket could not be made ready; the lines above say why",
+    ]
+
+
+def test_a_copy_for_a_machine_without_the_internet_has_what_the_manifests_refer_to(tree):
+    """As rendered: what they name on GitHub is in it. `up` takes the folder as it is."""
+    ended, calls = run(tree, "copy", ("docker", "kind", "kubectl"), "kfp")
+    assert ended.returncode == 0, ended.stderr
+    assert [call for call in calls if "kustomize github.com/kubeflow/pipelines" in call] == calls
+    assert ended.stdout.splitlines()[-1] == "quay.io/argoproj/workflow-controller:v4"
+    for part in ("cluster-scoped-resources", "env/platform-agnostic"):
+        assert (tree / "kfp" / part / "kustomization.yaml").read_text() == "resources: [all.yaml]\n"
+    _, calls = run(tree, "up", KFP_MANIFESTS=f"{tree}/kfp")
+    assert f"kubectl --context kind-netanomaly apply -k {tree}/kfp/env/platform-agnostic" in calls

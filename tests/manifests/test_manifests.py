@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from typing import Any
 
 import kubernetes_validate
@@ -158,3 +159,40 @@ def test_the_namespace_of_runs_is_restricted_and_its_limits_let_every_stage_star
 
 def gibibytes(quantity: str) -> float:
     return float(quantity[:-2]) / {"Gi": 1, "Mi": 1024}[quantity[-2:]]
+
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("registry.example.org:5000/team/register:0.1.0-aa", "registry.example.org:5000/team/register:0.1.0-aa"),
+        (f"localhost:5000/register:0.1.0-aa@{DIGEST}", f"localhost:5000/register@{DIGEST}"),
+        (f"ghcr.io/o/r/register@{DIGEST}", f"ghcr.io/o/r/register@{DIGEST}"),
+    ],
+)
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_overlay_with_the_image_of_a_registry_is_made_beside_the_tree(image, name, inside, tmp_path):
+    shutil.copytree(MANIFESTS, tmp_path / "checkout/manifests")
+    before = {path: path.read_bytes() for path in (tmp_path / "checkout").rglob("*") if path.is_file()}
+    folder = tmp_path / ("checkout/build/manifests" if inside else "elsewhere")
+    script = tmp_path / "checkout/manifests/with-image"
+    made = subprocess.run([script, "standalone", image, folder], capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == str(folder)
+    text = tools.kustomized(folder)
+    if text is None:
+        pytest.skip("not proven: neither kubectl nor kustomize is here")
+    (pod,) = pods(list(yaml.safe_load_all(text)))
+    assert pod["containers"][0]["image"] == name
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_bucket_job_that_only_a_person_can_mend_fails_at_once(rendered):
+    """No credentials, no rights, a wrong URI: exit code 2."""
+    job = one(rendered, "Job")["spec"]
+    assert job["template"]["spec"]["restartPolicy"] == "Never"
+    (rule,) = job["podFailurePolicy"]["rules"]
+    assert rule["action"] == "FailJob"
+    assert rule["onExitCodes"] == {"containerName": "bucket", "operator": "In", "values": [2]}
+    assert [container["name"] for container in job["template"]["spec"]["containers"]] == ["bucket"]

@@ -119,13 +119,34 @@ def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_sec
     assert {name for name, stage in on_kubernetes.items() if "secretAsEnv" in stage} == ASK_THE_STORE
     for name in ASK_THE_STORE:
         secrets = [source for source in on_kubernetes[name]["secretAsEnv"] if not is_signing_key(source)]
-        sources = [*secrets, *on_kubernetes[name]["configMapAsEnv"]]
+        sources = [*secrets, *(source for source in on_kubernetes[name]["configMapAsEnv"] if not is_trust(source))]
         for source in sources:
             assert source["optional"] is True
             (named,) = (value for key, value in source.items() if key.endswith("NameParameter"))
             assert named == {"componentInputParameter": "object_store"}
         (mounted,) = on_kubernetes[name]["configMapAsVolume"]
         assert (mounted["configMapName"], mounted["optional"]) == ("netanomaly-ca", True)
+
+
+def is_trust(source: dict[str, Any]) -> bool:
+    return str(source.get("configMapName")) == "netanomaly-trust"
+
+
+def test_what_stages_believe_is_not_for_the_starter_of_a_run_to_say(carried, on_kubernetes):
+    """It is mounted from a name that is no parameter, and from nowhere else."""
+    wanted = {
+        "NETANOMALY_TRUSTED_KEYS",
+        "NETANOMALY_WITHDRAWN_KEYS",
+        "NETANOMALY_SIGNED_HEADS",
+        "NETANOMALY_REGISTRY_ID",
+    }
+    for name in ASK_THE_STORE:
+        (trust,) = (source for source in on_kubernetes[name]["configMapAsEnv"] if is_trust(source))
+        assert trust["optional"] is True
+        assert {key["envVar"] for key in trust["keyToEnv"]} == wanted
+        others = [source for source in on_kubernetes[name]["configMapAsEnv"] if not is_trust(source)]
+        assert not any(variable in str(others) for variable in wanted)
+    assert not any("trust" in str(task["inputs"]).lower() for task in carried["root"]["dag"]["tasks"].values())
 
 
 def is_signing_key(source: dict[str, Any]) -> bool:

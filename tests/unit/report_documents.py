@@ -173,6 +173,10 @@ def explained() -> Document:
         "top_alerts": [
             {
                 "row": 17, "score": 0.69, "label": "scan",
+                "flow": {
+                    "file": "flows-monday.csv.gz", "record": 17, "time": 1715608931.25, "src_ip": "10.0.0.5",
+                    "src_port": "51012", "dst_ip": "fe80::1", "dst_port": "445", "protocol": "tcp",
+                },
                 "features": [
                     {"name": "bytes_out", "value": 65535.0, "normal_low": 0.0, "normal_high": 900.0,
                      "contribution": 0.8},

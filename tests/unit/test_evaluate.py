@@ -136,6 +136,30 @@ def test_the_loudest_alerts_are_explained_with_their_row_and_class(model, tmp_pa
     assert {alert["label"] for alert in unlabelled["top_alerts"]} <= {None}
 
 
+def test_an_alert_tells_where_its_row_is_in_the_source(model, tmp_path):
+    table = traffic(400, 200)
+    rows = table.num_rows
+    beside = {
+        "netanomaly:file": pa.array(["monday.csv"] * 300 + ["tuesday.csv"] * 300),
+        "netanomaly:record": pa.array([*range(7, 307), *range(1, 301)]),
+        "sport": pa.array([float(port) for port in range(rows)]),
+    }
+    contract = {**json.loads(table.schema.metadata[b"netanomaly"]), "identity": {
+        "file": "netanomaly:file", "record": "netanomaly:record", "src_port": "sport",
+    }}  # fmt: skip
+    for name, column in beside.items():
+        table = table.append_column(name, column)
+    table = table.replace_schema_metadata({"netanomaly": json.dumps(contract)})
+    evaluation = judged(model, table, tmp_path / "flows.parquet", rows_per_group=128)
+    alerts = evaluation.document["top_alerts"]
+    assert len(alerts) > 1
+    for alert in alerts:
+        place = int(alert["flow"]["src_port"])
+        expected = ("monday.csv", place + 7) if place < 300 else ("tuesday.csv", place - 299)
+        assert (alert["flow"]["file"], alert["row"]) == expected
+        assert alert["flow"]["record"] == alert["row"]
+
+
 def test_a_champion_is_scored_on_the_same_rows_and_its_version_is_in_the_decision(model, tmp_path):
     file = write(traffic(400, 200), tmp_path / "flows.parquet")
     evaluation = evaluate(model, file, settings(), champion=Champion(model, 4))

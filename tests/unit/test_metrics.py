@@ -204,9 +204,9 @@ def judged(normal, attacks, false_alarms, found, area=(0.9, 0.88, 0.92), budget=
 def test_an_attack_must_be_twice_as_likely_to_alert_as_chance_makes_it(rows, passed):
     found, reasons = judged(*rows)
     assert found == {"min_roc_auc_low": True, "min_lift": passed}
-    assert len(reasons) == (passed is False)
+    assert bool(reasons) == (passed is False)
     if reasons:
-        assert "with alert_budget 0.05 it would catch 41%" in reasons[0]
+        assert reasons[-1] == "with alert_budget 0.05 it would catch 41%"
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_an_attack_must_be_twice_as_likely_to_alert_as_chance_makes_it(rows, pas
 def test_a_ranking_must_be_better_than_a_coin_toss_by_more_than_its_interval(area, passed):
     found, reasons = judged(1000, 400, 10, 200, area)
     assert found["min_roc_auc_low"] is passed
-    assert len(reasons) == (passed is False)
+    assert bool(reasons) == (passed is False)
 
 
 def test_default_gates_can_be_switched_off_or_set_and_what_is_set_has_to_be_shown():

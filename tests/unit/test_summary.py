@@ -80,3 +80,16 @@ def test_every_line_fits_but_for_words_that_cannot_be_cut(word):
 
 def test_of_a_run_that_got_nowhere_nothing_is_said():
     assert lines({"model_name": "office", "version": None, "metrics": {}, **outcome()}) == []
+
+
+def test_findings_by_one_rule_are_one_and_those_of_many_columns_come_last():
+    constant = [
+        {"severity": "warning", "rule": "constant_column", "message": f"column {name} is constant"} for name in "abc"
+    ]
+    leak = {"severity": "warning", "rule": "leakage", "message": "half of it is in the training data"}
+    shown = lines(summary(findings=[*constant, leak]))
+    start = shown.index("findings    4 warnings")
+    assert shown[start + 1 :] == [
+        "            - half of it is in the training data",
+        "            - column a is constant (and 2 more like this)",
+    ]

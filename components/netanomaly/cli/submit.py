@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images
+from netanomaly import images, output
 from netanomaly.cli import cluster_words as words
+from netanomaly.cli import summary as terminal
 from netanomaly.errors import NetanomalyError, OutsideError
+from netanomaly.metrics.outcome import outcome
 
 if TYPE_CHECKING:
     from netanomaly.cluster.access import Connection
     from netanomaly.cluster.following import End
     from netanomaly.cluster.pipelines import Package
 
-# The stage that knows what came of the run.
-_REGISTERING = "register"
+# The stages that say what came of the run: register, or train where the data was refused.
+_TELLING = ("register", "train")
 
 
 def submit(
@@ -68,7 +70,7 @@ def submit(
         with interruptions(_stop):
             run = runs.create(server, name, group, version.of_run, wanted.parameters, seconds_between_looks=interval)
     except _Stopped as stopped:
-        typer.echo(f"error: stopped while run {name!r} was being made: look for it by that name", err=True)
+        output.tell(f"error: stopped while run {name!r} was being made: look for it by that name")
         raise typer.Exit(stopped.code) from None
     summary = {
         "state": "waiting",
@@ -88,6 +90,7 @@ def submit(
         "version": None,
         "registry": wanted.registry,
         "metrics": {},
+        **outcome(),
         "stages": [],
     }
     if wait:
@@ -95,8 +98,8 @@ def submit(
     if as_json:
         words.show_json(summary)
     if summary["error"]:
-        typer.echo(f"run: {summary['url']}", err=True)
-        typer.echo(f"error: {summary['error']}", err=True)
+        last = [f"run: {summary['url']}", f"error: {summary['error']}"]
+        output.tell_each([*terminal.lines(summary), *last])
     elif not as_json:
         _print(summary)
     raise typer.Exit(summary["exit_code"])
@@ -145,13 +148,14 @@ def _followed(
 
 
 def _ended(end: "End") -> dict[str, Any]:
-    result = end.results.get(_REGISTERING, {})
+    result = next((end.results[stage] for stage in _TELLING if stage in end.results), {})
     return {
         "state": end.state,
         "exit_code": end.exit_code,
         "error": end.error,
         "version": result.get("version"),
         "metrics": result.get("metrics", {}),
+        **{name: result.get(name, nothing) for name, nothing in outcome().items()},
         "stages": [
             {
                 "name": stage.name,
@@ -168,15 +172,12 @@ def _ended(end: "End") -> dict[str, Any]:
 
 
 def _print(summary: Mapping[str, Any]) -> None:
-    metrics = summary["metrics"]
-    shown = {
-        "model": f"{summary['model_name']} {summary['model_version']}",
-        "version": summary["version"],
-        "ROC-AUC": metrics.get("roc_auc"),
-        "recall at 1% false positives": metrics.get("recall_at_1_percent_fpr"),
-        "registered in" if summary["state"] == "succeeded" else "registers in": summary["registry"],
-        "run": summary["url"],
-    }
-    for label, value in shown.items():
-        if value is not None:
-            typer.echo(f"{label:<30}{f'{value:.4f}' if isinstance(value, float) else value}")
+    version = f", version {summary['version']}" if summary["version"] is not None else ""
+    shown = [
+        *terminal.row("model", f"{summary['model_name']} {summary['model_version']}{version}"),
+        *terminal.lines(summary, summary["registry"]),
+        *terminal.row("registry", summary["registry"]),
+        # In one piece: a terminal opens it.
+        f"{'run':<12}{summary['url']}",
+    ]
+    output.say_each(shown)

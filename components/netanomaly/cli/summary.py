@@ -22,7 +22,7 @@ def lines(summary: Mapping[str, Any], registry: str = "") -> list[str]:
     return [
         *_verdict(summary.get("verdict")),
         *_decision(summary, registry),
-        *_quality(summary.get("metrics") or {}),
+        *_quality(summary),
         *_findings(summary.get("findings") or []),
     ]
 
@@ -77,12 +77,15 @@ def _command(summary: Mapping[str, Any], registry: str) -> list[str]:
     return [f"  {command} \\", f"   {where}"] if where else [f"  {command}"]
 
 
-def _quality(metrics: Mapping[str, Any]) -> list[str]:
-    area, recall = metrics.get("roc_auc"), metrics.get("recall_at_1_percent_fpr")
-    if area is None:
+def _quality(summary: Mapping[str, Any]) -> list[str]:
+    """Of the ranking, and at the threshold; nothing of rows too few to say anything."""
+    if (summary.get("verdict") or {}).get("word") == "cannot_be_told":
         return []
-    caught = f"; at 1% false positives it catches {recall:.1%} of attacks" if recall is not None else ""
-    return row("quality", f"ROC-AUC {area:.4f}{caught}")
+    metrics = summary.get("metrics") or {}
+    area, recall, false = (metrics.get(name) for name in ("roc_auc", "recall", "false_positive_rate"))
+    if area is None or recall is None or false is None:
+        return []
+    return row("quality", f"ROC-AUC {area:.4f}; catches {recall:.1%} of attacks; {false:.2%} of normal rows alert")
 
 
 def _findings(findings: list[Mapping[str, Any]]) -> list[str]:
@@ -96,5 +99,16 @@ def _findings(findings: list[Mapping[str, Any]]) -> list[str]:
     )
     return [
         *row("findings", counted or str(len(findings))),
-        *_items([str(finding.get("message")) for finding in findings], _MOST_FINDINGS, "in the reports"),
+        *_items(_grouped(findings), _MOST_FINDINGS, "in the reports"),
+    ]
+
+
+def _grouped(findings: list[Mapping[str, Any]]) -> list[str]:
+    """Messages in their order; of several by one rule the first, and how many more there are."""
+    groups: dict[Any, list[str]] = {}
+    for number, finding in enumerate(findings):
+        groups.setdefault(finding.get("rule") or number, []).append(str(finding.get("message")))
+    return [
+        messages[0] if len(messages) == 1 else f"{messages[0]} (and {len(messages) - 1} more like this)"
+        for messages in groups.values()
     ]

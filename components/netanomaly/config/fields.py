@@ -1,6 +1,7 @@
 """The fields of a configuration: type, range, default and meaning, from which checks and the JSON Schema are made."""
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -38,29 +39,30 @@ class CsvFormat:
     columns: Annotated[
         Annotated[list[Text], Meta(min_length=1)] | None,
         _meta(
-            "The column names in order, where the file has none or others are wanted; without either: column_1, column_2, ...",
+            "The column names in order, where the file has none (else column_1 and so on) or others are wanted.",
             "a list of names, or null",
         ),
     ] = None
     delimiter: Annotated[
-        str,
+        str | None,
         _meta(
-            "What parts the fields of a line; empty: told from the first lines of each file.",
-            "one ASCII character, such as ',' ';' or 'tab'",
+            "What parts the fields of a line; null: told by the file's first lines.",
+            "one ASCII character, such as ',' ';' or 'tab', or null",
         ),
-    ] = ""
+    ] = None
 
     def __post_init__(self) -> None:
-        # The first two are how people write a tab on a command line.
-        delimiter = {"\\t": "\t", "tab": "\t"}.get(self.delimiter, self.delimiter)
-        if delimiter and (len(delimiter) != 1 or delimiter in '"\r\n\0' or ord(delimiter) > 127):
-            raise ConfigError(f"csv.delimiter is {delimiter!r}; use one ASCII character, such as ',' ';' or 'tab'")
-        object.__setattr__(self, "delimiter", delimiter)
+        if self.delimiter is not None:
+            # The first two are how people write a tab on a command line.
+            delimiter = {"\\t": "\t", "tab": "\t"}.get(self.delimiter, self.delimiter)
+            if len(delimiter) != 1 or delimiter in '"\r\n\0' or ord(delimiter) > 127:
+                raise ConfigError(f"csv.delimiter is {delimiter!r}; use one ASCII character, such as ',' ';' or 'tab'")
+            object.__setattr__(self, "delimiter", delimiter)
         if self.columns is not None:
             names = [name.strip() for name in self.columns]
             if not all(names):
                 raise ConfigError("csv.columns holds a blank name; write the name of every column, in order")
-            if twice := sorted({name for name in names if names.count(name) > 1}):
+            if twice := sorted(name for name, count in Counter(names).items() if count > 1):
                 raise ConfigError(f"csv.columns names {twice[0]!r} twice; every column needs a name of its own")
             object.__setattr__(self, "columns", names)
 
@@ -100,7 +102,18 @@ class Config:
         Names, _meta("Columns of codes that look like numbers and are not (ports, protocol numbers).")
     ] = field(default_factory=list)
     ignore_columns: Annotated[Names, _meta("Columns to leave out.")] = field(default_factory=list)
-    label_column: Annotated[str, _meta("The column that names each row's class.")] = "label"
+    columns: Annotated[
+        dict[str, Literal["number", "category", "time", "label", "ignored"]],
+        _meta(
+            "Roles of columns, by name, in place of those that the data tells.",
+            'an object of roles by column, such as {"dst_port": "category", "flow_id": "ignored"}; the roles are number, '
+            "category, time, label and ignored",
+        ),
+    ] = field(default_factory=dict)
+    label_column: Annotated[
+        str | None,
+        _meta("The column that names each row's class; null: 'label', where there is one.", "text, or null"),
+    ] = None
     normal_labels: Annotated[
         Names, _meta("The classes that are normal traffic; empty: normal, benign, background, 0 and false.")
     ] = field(default_factory=list)

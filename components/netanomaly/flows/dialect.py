@@ -50,7 +50,7 @@ def tell(text: bytes, *, width: int = 0) -> Dialect:
     lines = [
         line.decode("utf-8", "replace").rstrip("\r")
         for line in text.split(b"\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]
-        if line.strip()
+        if line.strip() and not line.startswith((b"# ", b"#\t"))
     ]
     by_mark = {mark: _width([_cut(line, mark) for line in lines]) for mark in MARKS}
     likely = max(MARKS, key=lambda mark: (by_mark[mark] == width > 0, by_mark[mark]))

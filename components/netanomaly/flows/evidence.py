@@ -37,6 +37,8 @@ _FORMS = (
     ("short", r"\d{1,3}([eE][+-]?\d+)?"),
 )
 _COMPILED = [(form, re.compile(rf"[+-]?{pattern}", re.ASCII)) for form, pattern in _FORMS]
+# 110.128.128.148 could be a number of thousands.
+_ADDRESS = re.compile(r"((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?=\d)|$)){4}", re.ASCII)
 _COMMA = {"comma", "dots, comma", "blanks, comma", "apostrophes, comma"}
 _DOT = {"dot", "commas, dot", "blanks, dot", "apostrophes, dot"}
 _THOUSANDS = {
@@ -182,6 +184,8 @@ class Evidence:
 def form_of(text: str) -> str | None:
     """The form of a number without a unit, or None."""
     if text[:1] in "0123456789+-.,":
+        if _ADDRESS.fullmatch(text):
+            return None
         plain = text.translate(SEPARATORS)
         for form, pattern in _COMPILED:
             if pattern.fullmatch(plain) and any(map(str.isdigit, plain)):

@@ -8,6 +8,7 @@ and in the model. Units come down to one: bytes, bits, seconds, plain counts; `1
 1000, Ki, Mi, Gi and Ti of 1024; a number without a unit is of the smallest (bytes, bits, seconds).
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -73,6 +74,8 @@ def number(text: str, notation: Notation) -> float | None:
     if notation == PLAIN:
         return values.number(text)
     text = text.strip()
+    if values.is_missing(text):
+        return math.nan
     factor = (1, 1)
     if notation.unit and (parts := split_unit(text)):
         found = of_kind(parts[1], notation.unit)

@@ -70,7 +70,7 @@ class DefaultGate:
     measure: Callable[[Metrics, float], Measured | None]
     refusal: str
     advice: Callable[[Metrics], str]
-    """What may mend it, to follow the reason; empty where nothing is known to."""
+    """What may mend it."""
 
 
 # A ranking under this is of no use, whatever else is said of it.
@@ -107,7 +107,7 @@ def _lift(metrics: Metrics, limit: float) -> Measured | None:
 
 
 def _other_columns(_metrics: Metrics) -> str:
-    return "; other columns or another model_type may tell more"
+    return "other columns or another model_type may tell more"
 
 
 def _greater_budget(metrics: Metrics) -> str:
@@ -116,7 +116,7 @@ def _greater_budget(metrics: Metrics) -> str:
         budget, recall = point["budget"], point.get("recall") or 0.0
         chance = max(budget, point.get("false_positive_rate") or 0.0)
         if budget > metrics["alert_budget"] and recall >= max(_WORTH_ADVISING * chance, _USEFUL_RECALL + chance):
-            return f"; with alert_budget {budget:g} it would catch {recall:.0%}"
+            return f"with alert_budget {budget:g} it would catch {recall:.0%}"
     return _other_columns(metrics)
 
 
@@ -204,6 +204,7 @@ _NOT_MEASURED = "the evaluation data lacks the labelled rows for it"
 def _judge_defaults(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[dict[str, Any]], list[str]]:
     results: list[dict[str, Any]] = []
     reasons: list[str] = []
+    advice: list[str] = []
     for name, gate in DEFAULT_GATES.items():
         wanted = gates.get(name)
         off, asked_for = wanted is False, wanted not in (None, False)
@@ -218,9 +219,11 @@ def _judge_defaults(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[di
         result = {"gate": name, "limit": limit, "value": found.value, "low": found.low, "high": found.high}
         results.append({**result, "passed": passed, "by_default": not asked_for, "off": off})
         if passed is False and not off:
-            said = f"{name} is {limit:g} and the model reached {found.value:.4g} ({found.low:.4g} to {found.high:.4g})"
-            reasons.append(f"{gate.refusal}: {said}{gate.advice(metrics)}")
-    return results, reasons
+            said = f"{name} is {limit:g}, the model reached {found.value:.3g}, {found.low:.3g} to {found.high:.3g}"
+            reasons.append(f"{gate.refusal} ({said})")
+            advice.append(gate.advice(metrics))
+    # Where the ranking is no good, neither is another threshold.
+    return results, reasons + advice[:1]
 
 
 def _check_limit(name: str, limit: Any, most: float = 1, otherwise: str = "") -> None:

@@ -6,6 +6,8 @@ from typing import Any
 Document = Mapping[str, Any]
 
 _GRAVE = ("error", "warning")
+# Rules of the data gate that speak of single columns or rows, often of many, and seldom change what a result means.
+_TELL_LITTLE = ("constant_column", "missing_values", "infinite_values", "impossible_values", "duplicate_rows")
 
 
 def outcome(dossier: Document | None = None, registration: Document | None = None) -> dict[str, Any]:
@@ -20,13 +22,14 @@ def outcome(dossier: Document | None = None, registration: Document | None = Non
         "decision": what was decided, why in a word and in a sentence, the champion's version it was compared with; None
         without a decision.
         "aliases": those that the new version got.
-        "findings": the errors and warnings about the data, then those of the evaluation, as severity and message.
+        "findings": errors and warnings as severity, rule (None of the evaluation's own) and message; what says most of
+        the result comes first.
     """
     dossier = dossier or {}
     evaluation, validation = dossier.get("evaluation") or {}, dossier.get("validation") or {}
     found = [
-        {"severity": finding["severity"], "message": finding["message"]}
-        for document in (validation, evaluation)
+        {"severity": finding["severity"], "rule": finding.get("rule"), "message": finding["message"]}
+        for document in (evaluation, validation)
         for finding in document.get("findings") or ()
         if finding.get("severity") in _GRAVE
     ]
@@ -34,7 +37,7 @@ def outcome(dossier: Document | None = None, registration: Document | None = Non
         "verdict": _part(evaluation.get("assessment"), ("word", "status", "headline", "reasons")),
         "decision": _decision(dossier.get("decision"), registration),
         "aliases": list((registration or {}).get("aliases") or ()),
-        "findings": sorted(found, key=lambda finding: _GRAVE.index(finding["severity"])),
+        "findings": sorted(found, key=lambda each: (_GRAVE.index(each["severity"]), each["rule"] in _TELL_LITTLE)),
     }
 
 

@@ -81,7 +81,8 @@ class Schema:
         header = columns.repeated_header({name: each[0] for name, each in found.items()}, self.numeric)
         numbers = np.empty((len(frame), len(self.numeric)), dtype=np.float64, order="F")
         for position, name in enumerate(self.numeric):
-            numbers[:, position] = self._numbers(found[name][0], name, header)
+            # Zero has no sign: pandas keeps none where all of a column are whole.
+            np.add(self._numbers(found[name][0], name, header), 0.0, out=numbers[:, position])
             for twin in found[name][1:]:
                 _refuse_difference(numbers[:, position], self._numbers(twin, name, header), name)
         codes = np.empty((len(frame), len(self.categorical)), dtype=np.int32)

@@ -120,10 +120,10 @@ class Belief:
         Raises:
             Unsigned, UnknownSigner, WithdrawnSigner, WrongSignature: No trusted key vouches for it.
         """
-        if record.registry and record.registry != head.registry:
+        if record.registry and head.signature is None:
             raise WrongSignature(
-                f"{what} was signed as part of registry {record.registry!r}, and its head is not: one of them was put "
-                "here from elsewhere; do not use it, restore both from a backup"
+                f"{what} was signed as part of a signed head, and its head is not signed: the signature was taken away; "
+                "do not use it, restore the head from a backup"
             )
         if self.trust is None:
             return

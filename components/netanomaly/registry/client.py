@@ -106,8 +106,8 @@ class Registry(Reader):
         documented = registering.plain_json(metadata, "metadata")
         measured = registering.plain_json(metrics or {}, "metrics")
         identity = documents.digest(documents.canonical([model_name, run_id, task_name, key]))
-        for name in files or {}:
-            names.file_name(name)
+        registering.refuse_other_files(artifact, artifact_name, files or {})
+        registering.plain_json({"texts": [model_version, description, run_id, task_name, key, why]}, "a text")
         store = self._location.write
         with registering.told(self.uri, "no version was made"):
             before = self._before(store, model_name)

@@ -21,6 +21,7 @@ from netanomaly.registry.errors import (
     DamagedRegistry,
     LibraryVersionsMissing,
     MissingArtifact,
+    NotAModel,
     UnsupportedLibraryVersions,
     WrongDigest,
     WrongSize,
@@ -110,7 +111,7 @@ def load_verified(store: Store, record: Record) -> Any:
     try:
         return joblib.load(buffer)
     except _NOT_LOADED as error:
-        raise ModelError(
+        raise NotAModel(
             f"the file of model {record.model!r} (run {record.run_id!r}) is as it was registered, and no model that can "
             f"be loaded: {type(error).__name__}: {error}; register another"
         ) from None

@@ -19,6 +19,7 @@
     |- RolledBack                          a head is older than one that was seen here before
     |- MissingArtifact                     the record is there, the model file is not
     |- LibraryVersionsMissing              the record does not say what the model was made with
+    |- NotAModel                           the bytes are those that were registered, and no model that can be loaded
     `- UnsupportedLibraryVersions          it does, and that cannot be loaded here
 
 Beside these: StoreRefused, StoreUnavailable and Unreachable of netanomaly.errors.
@@ -103,6 +104,10 @@ class MissingArtifact(ModelError):
 
 class LibraryVersionsMissing(ModelError):
     """The record does not say which library versions the model was made with."""
+
+
+class NotAModel(ModelError):
+    """The bytes are those that were registered, and nothing that can be unpickled here."""
 
 
 class UnsupportedLibraryVersions(ModelError):

@@ -185,15 +185,15 @@ class FileStore:
         *folders, name = key.split("/")
         folder = os.open(self.root, _ROOT)
         try:
-            for part in folders:
-                inner = self._inside(folder, part, key, make)
+            for depth, part in enumerate(folders, 1):
+                inner = self._inside(folder, part, folders[:depth], make)
                 os.close(folder)
                 folder = inner
             yield folder, name
         finally:
             os.close(folder)
 
-    def _inside(self, folder: int, part: str, key: str, make: bool) -> int:
+    def _inside(self, folder: int, part: str, path: Sequence[str], make: bool) -> int:
         while True:
             try:
                 return os.open(part, _FOLDER, dir_fd=folder)
@@ -202,7 +202,7 @@ class FileStore:
                     raise
             except OSError as error:
                 if error.errno in (errno.ELOOP, errno.ENOTDIR) and _is_link(folder, part):
-                    raise self._stranger(key[: key.index(part) + len(part)]) from None
+                    raise self._stranger("/".join(path)) from None
                 raise
             with suppress(FileExistsError):
                 os.mkdir(part, dir_fd=folder)
@@ -213,11 +213,13 @@ class FileStore:
                     os.close(made)
                 os.fsync(folder)
 
-    def _stranger(self, key: str) -> StoreRefused:
-        return StoreRefused(
+    def _stranger(self, key: str) -> "_Stranger":
+        told = _Stranger(
             f"{self.root}/{key} is a link, pipe or device, and a registry holds none: it is not followed; remove it, and "
             "ask who can write there"
         )
+        told.key = key
+        return told
 
     @contextmanager
     def _temporary(self) -> Iterator[tuple[Path, BinaryIO]]:
@@ -272,8 +274,13 @@ class FileStore:
     def _scan(self, prefix: str, strangers: MutableSequence[str]) -> Iterator[Listed]:
         # The deepest folder that holds everything under the prefix: a prefix may end within a name.
         top = prefix.rpartition("/")[0]
-        with suppress(Absent), _in_words(self.root, prefix), self._parent(f"{top}/." if top else ".") as (folder, _):
-            yield from self._scanned(folder, f"{top}/" if top else "", prefix, strangers)
+        try:
+            with _in_words(self.root, prefix), self._parent(f"{top}/." if top else ".") as (folder, _):
+                yield from self._scanned(folder, f"{top}/" if top else "", prefix, strangers)
+        except _Stranger as error:
+            strangers.append(error.key)
+        except Absent:
+            return
 
     def _scanned(self, folder: int, above: str, prefix: str, strangers: MutableSequence[str]) -> Iterator[Listed]:
         with os.scandir(folder) as found:
@@ -290,6 +297,12 @@ class FileStore:
                         yield _listed(key, item.stat(follow_symlinks=False))
                 else:
                     strangers.append(key)
+
+
+class _Stranger(StoreRefused):
+    """What stands where a folder or an object is to be."""
+
+    key = ""
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from netanomaly.errors import InputError, ModelError, Refused, StoreUnavailable
-from netanomaly.registry import bounds, documents, parsing
+from netanomaly.registry import bounds, documents, names, parsing
 from netanomaly.registry.belief import Belief
 from netanomaly.registry.documents import Record
 from netanomaly.registry.errors import KeyConflict
@@ -32,6 +33,22 @@ def plain_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
             f"{what} has {size:,} bytes of JSON; up to {_MOST_METADATA_BYTES:,} are kept: put more in a file"
         )
     return json.loads(text)  # type: ignore[no-any-return]
+
+
+def refuse_other_files(artifact: Path, artifact_name: str, files: Mapping[str, Path]) -> None:
+    """Return where files can be kept beside a model.
+
+    Raises:
+        InvalidName: A name that is none.
+        InputError: One is no file, or would take the place of the model or a part of it.
+    """
+    inside = {path.name for path in artifact.iterdir()} if artifact.is_dir() else {artifact_name or artifact.name}
+    for name, path in files.items():
+        names.file_name(name)
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; beside a model only files are kept")
+        if name in inside:
+            raise InputError(f"{path} would be called {name!r}, as the model is; give it another name")
 
 
 def put_record(store: Store, record: Record, belief: Belief) -> tuple[Record, str, bool]:

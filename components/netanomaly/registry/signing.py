@@ -193,7 +193,7 @@ def _shown(key_id: str) -> str:
 
 
 def for_containers() -> dict[str, str]:
-    """The two variables of this process with the keys themselves, for stages that do not see its files.
+    """The variables of this process that say what to sign with and believe, for stages that do not see its files.
 
     Raises:
         InputError: One of them holds no key.

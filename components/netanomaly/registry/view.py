@@ -160,7 +160,11 @@ def _document(sections: Mapping[str, tuple[_Section, msgspec.Raw]]) -> bytes:
     for model in sorted(sections):
         section, raw = sections[model]
         if len(section.versions) > limit:
-            document = msgspec.json.decode(raw)
+            try:
+                document = bounds.parse_view(dict[str, Any], raw)
+            except ValueError:
+                # Nested too deep to be read: whoever publishes next makes it anew.
+                continue
             document["versions"] = document["versions"][-limit:]
             raw = msgspec.Raw(msgspec.json.encode(document))
         models.append(raw)
@@ -189,10 +193,7 @@ def _made(
         if entry.status != DELETED:
             entries.append(entry)
     entries.reverse()
-    listed: dict[int, dict[str, Any]] = {}
-    if known is not None:
-        decoded = map(msgspec.json.decode, known[0].versions)
-        listed = {version["version"]: version for version in decoded if "model_path" in version}
+    listed = {} if known is None else _listed(known[0].versions)
     missing = [entry for entry in entries if listed.get(entry.version, {}).get("record_sha256") != entry.record]
     whole = most is None or len(missing) <= most
     missing = missing[:most]
@@ -218,6 +219,20 @@ def _made(
     }
     raw = msgspec.json.encode(document)
     return bounds.parse_view(_Section, raw), msgspec.Raw(raw)
+
+
+def _listed(versions: Iterable[msgspec.Raw]) -> dict[int, dict[str, Any]]:
+    """Versions of a section, by number; what is none, or is shown as damaged, is made anew."""
+    listed = {}
+    for raw in versions:
+        try:
+            version = bounds.parse_view(dict[str, Any], raw)
+        except ValueError:
+            continue
+        number = version.get("version")
+        if isinstance(number, int) and isinstance(version.get("metadata"), dict) and "model_path" in version:
+            listed[number] = version
+    return listed
 
 
 def _limit(registered: int, models: int) -> int:

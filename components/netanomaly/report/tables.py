@@ -187,11 +187,30 @@ def top_alerts(evaluation: Document) -> list[Row]:
         ]
         alerts.append({
             "row": documents.count(alert, "row"),
+            "file": words.clip(documents.text(documents.section(alert, "flow"), "file")),
+            "flow": _flow(documents.section(alert, "flow")),
             "score": documents.number(alert, "score"),
             "label": words.clip(documents.text(alert, "label"), 40),
             "features": features,
         })  # fmt: skip
     return alerts
+
+
+def _flow(flow: Document) -> str:
+    """Who spoke to whom, how and when, as far as the source says: 10.0.0.5:51012 -> 10.0.0.9:445 tcp, 2024-05-13 14:02:11."""
+    ends = [_end(flow, side) for side in ("src", "dst")]
+    said = " \u2192 ".join(end or "?" for end in ends) if any(ends) else ""
+    said = " ".join(each for each in (said, words.clip(documents.text(flow, "protocol"), 20)) if each)
+    seconds = documents.number(flow, "time")
+    uid = words.clip(documents.text(flow, "uid"), 40)
+    return ", ".join(each for each in (said, words.instant(seconds), uid) if each)
+
+
+def _end(flow: Document, side: str) -> str:
+    address, port = (words.clip(documents.text(flow, f"{side}_{part}"), 60) for part in ("ip", "port"))
+    if not port:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address or '?'}:{port}"
 
 
 def _range(feature: Document) -> str:

@@ -72,6 +72,16 @@ def moment(iso: str) -> str:
     return read.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if read.tzinfo else clip(iso, 40)
 
 
+def instant(seconds: float | None) -> str:
+    """Seconds since 1970 to the second, in UTC: `2026-11-22 23:58:07 UTC`; empty where there is none."""
+    if seconds is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, OSError, ValueError):
+        return ""
+
+
 def duration(seconds: float) -> str:
     """`90 seconds`, `5 minutes`, `2 hours`."""
     for name, length in (("hour", 3600), ("minute", 60)):

@@ -298,9 +298,16 @@ def test_data_without_labels_shows_alerts_and_no_made_up_quality():
         assert not re.search(rf"\b{absent}\b", text)
 
 
+def test_the_strongest_alerts_name_the_row_of_the_source_and_both_ends():
+    text = page(evaluation=run.explained()).text
+    assert "flows-monday.csv.gz, row 17" in text
+    assert "10.0.0.5:51012 \u2192 [fe80::1]:445 tcp, 2024-05-13 14:02:11 UTC" in text
+
+
 def test_alerts_are_explained_beside_the_normal_range():
     text = page(evaluation=run.explained()).text
-    assert "row 17 score 0.690 scan bytes_out 65,535 0 to 900 80.0%" in text
+    assert "row 17 score 0.690 scan" in text
+    assert "bytes_out 65,535 0 to 900 80.0%" in text
     assert "protocol icmp 20.0%" in text
 
 

@@ -57,7 +57,7 @@ def load_champion(registry: "Registry", name: str, version: int) -> Champion:
     Raises:
         ModelError: Its bytes are not those that were registered, or nobody trusted signed for them.
     """
-    from netanomaly.registry.errors import LibraryVersionsMissing, UnsupportedLibraryVersions
+    from netanomaly.registry.errors import LibraryVersionsMissing, NotAModel, UnsupportedLibraryVersions
 
     record = registry.version(f"{name}:{version}").record
     called = f"the champion, version {version},"
@@ -67,8 +67,8 @@ def load_champion(registry: "Registry", name: str, version: int) -> Champion:
         model = registry.load(f"{name}:{version}")
     except (LibraryVersionsMissing, UnsupportedLibraryVersions) as error:
         return Champion(None, version, f"{called} cannot be loaded here: {error}")
-    except (ImportError, AttributeError) as error:
-        # Verified bytes whose classes are not here: another detector's, or of another netanomaly.
+    except NotAModel as error:
+        # Verified bytes whose classes are not here, or that are no pickle: another detector's, or of another netanomaly.
         return Champion(None, version, f"{called} cannot be loaded by this netanomaly: {error}")
     if not isinstance(model, AnomalyModel):
         return Champion(None, version, f"{called} is a {type(model).__name__}, not a model of netanomaly")

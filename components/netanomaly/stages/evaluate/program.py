@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 
 from netanomaly.errors import DataError
 from netanomaly.flows.contract import read_contract
+from netanomaly.flows.flow_file import identities
 from netanomaly.flows.labels import spoken
 from netanomaly.metrics import gates as quality_gates
-from netanomaly.metrics.comparison import KEEP, PROMOTE, compare
+from netanomaly.metrics.comparison import CLASS_LOSS, KEEP, PROMOTE, compare
 from netanomaly.metrics.comparison import UNTOLD as UNTOLD_APART
 from netanomaly.metrics.detection import confidence_metrics, kinds, measure
 from netanomaly.metrics.repeats import repeats
@@ -115,7 +116,7 @@ def evaluate(
         document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
     document["stability"] = stability(document)
     document["false_alarms"] = false_alarms(model, document["normal"])
-    document["top_alerts"] = top_alerts(model, scored.strongest)
+    document["top_alerts"] = top_alerts(model, scored.strongest, file)
     for alert in document["top_alerts"]:
         alert["label"] = called.get(alert["label"], alert["label"])
     results, reasons = quality_gates.judge(_by_label(settings.gates, called), document)
@@ -194,14 +195,14 @@ def decide(
     if reasons:
         return {**document, "decision": "reject", "because": GATE, "reason": "; ".join(reasons)}
     if assessment is not None and assessment["word"] in NEVER_CHAMPION:
-        said = "; ".join([assessment["headline"], *assessment["reasons"][:2]])
-        return {**document, "decision": KEEP, "because": NOT_FIT, "reason": said, "challenger_alias": True}
+        reason = f"of such a verdict no model becomes champion by itself ({assessment['headline']})"
+        return {**document, "decision": KEEP, "because": NOT_FIT, "reason": reason, "challenger_alias": True}
     if comparison is None:
         reason = "there is no champion yet, and no gate refused"
         if assessment is not None and assessment["word"] in (UNKNOWN, UNTOLD):
             reason += "; how good it is, is not known"
         return {**document, "decision": PROMOTE, "because": FIRST, "reason": reason}
-    return {**document, "challenger_alias": comparison.get("because") in (INCOMPARABLE, UNTOLD_APART)}
+    return {**document, "challenger_alias": comparison.get("because") in (INCOMPARABLE, UNTOLD_APART, CLASS_LOSS)}
 
 
 def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
@@ -220,17 +221,24 @@ def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
     return {"evaluated": expected(normal), "per_day": expected(model.rows_per_day)}
 
 
-def top_alerts(model: AnomalyModel, strongest: Strongest) -> list[dict[str, Any]]:
-    """Those of the rows of highest score that alert, with the features that made them stand out; counted from 1."""
+def top_alerts(model: AnomalyModel, strongest: Strongest, file: pq.ParquetFile) -> list[dict[str, Any]]:
+    """Those of the rows of highest score that alert, with the features that made them stand out.
+
+    `flow` tells how a row is found again, as far as the source says (`netanomaly.flows.identity`); `row` is the number of
+    its record in the source's file, or else in the flow file, from 1.
+    """
     if strongest.rows is None or model.typical is None:
         return []
     alerts = []
     explained = model.explain_rows(strongest.rows, _FEATURES_PER_ALERT)
+    flows = identities(file, strongest.places.tolist())
     for position, (place, score) in enumerate(zip(strongest.places, strongest.scores, strict=True)):
         if score > model.threshold:
+            flow = flows[position]
             alerts.append(
                 {
-                    "row": int(place) + 1,
+                    "row": flow.get("record", int(place) + 1),
+                    "flow": flow,
                     "score": float(score),
                     "label": strongest.labels[position],
                     "features": [dataclasses.asdict(each) for each in explained[position]],

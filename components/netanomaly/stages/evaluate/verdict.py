@@ -18,6 +18,7 @@ _BLIND_SPOT_ROWS = 50
 _BLIND_SPOT_RECALL = 0.5
 _SOME_SHARED_ROWS, _MANY_SHARED_ROWS = 0.01, 0.05
 _FEW_ROWS = 100
+_NO_RANKING = "it is no better than chance"
 _DETECTION = "Does it tell attacks from normal flows?"
 _STABLE, _SHIFTED = 0.1, 0.25
 """The usual bounds of a population stability index."""
@@ -83,7 +84,9 @@ def assess(
 def _weighed(checks: list[Check], evaluation: Document, validation: Document) -> tuple[str, Status, str]:
     bad = [check.title for check in checks if check.status == "bad"]
     if _DETECTION in bad:
-        return NOT_USABLE, "bad", "Not usable: it does not tell attacks from normal flows"
+        nothing = any(check.brief == _NO_RANKING for check in checks)
+        tells = "it does not tell attacks from normal flows" if nothing else "at its threshold it hardly tells attacks"
+        return NOT_USABLE, "bad", f"Not usable: {tells}"
     if "refuse" in (documents.text(evaluation, "verdict"), documents.text(validation, "verdict")):
         return REFUSED, "bad", "Refused: do not use this model"
     if bad:
@@ -173,9 +176,7 @@ def _detection(evaluation: Document) -> Check | None:
     alerts += f"{words.percent(false.value)} of normal flows"
     found = {documents.text(gate, "gate"): gate.get("passed") for gate in judged}
     if found.get("min_roc_auc_low", True) is False:
-        return Check(
-            "bad", _DETECTION, f"No. {said}: hardly better than a coin toss; {alerts}.", "it is no better than chance"
-        )
+        return Check("bad", _DETECTION, f"No. {said}: hardly better than a coin toss; {alerts}.", _NO_RANKING)
     if found.get("min_lift", True) is False:
         brief = "an attack is hardly likelier to raise an alert than a normal flow"
         return Check("bad", _DETECTION, f"Not at its threshold: {alerts}. {said}.", brief)
@@ -199,15 +200,21 @@ def _gates(evaluation: Document) -> Check | None:
         said = [str(reason) for reason in reasons] if isinstance(reasons, list) else []
         said = [words.clip(reason, 300) for reason in said] or [f"failed: {words.listed(failed)}"]
         sentence = f"No: {words.clip('; '.join(said), 600)}."
-        return Check("bad", title, sentence, f"quality gate failed: {words.listed(said, most=1)}")
+        asked_for = any(gate.get("by_default") is not True for gate in judged if gate.get("passed") is False)
+        # What a gate that applies by default found is said already, as what it means.
+        brief = f"quality gate failed: {words.listed(said, most=1)}" if asked_for or not failed else ""
+        return Check("bad", title, sentence, brief)
     switched_off = f" Switched off by the configuration: {words.listed(off)}." if off else ""
+    status: Status = "warning" if off else "good"
+    brief = f"switched off: {words.listed(off)}" if off else ""
     chosen = [gate for gate in judged if gate.get("by_default") is not True]
     if chosen:
         every = {1: "The gate was", 2: "Both gates were"}.get(len(chosen), f"All {len(chosen)} gates were") + " passed."
-        return Check("note" if off else "good", title, f"Yes. {every}{switched_off}")
+        return Check(status, title, f"Yes. {every}{switched_off}", brief)
     if judged or off:
         demanded = "Nothing more was demanded than to be better than chance." if judged else ""
-        return Check("note", title, f"No rule was set. {demanded}{switched_off}".replace("  ", " "))
+        sentence = f"No rule was set. {demanded}{switched_off}".replace("  ", " ")
+        return Check(status if off else "note", title, sentence, brief)
     if documents.text(evaluation, "verdict"):
         return Check("note", title, "No rule was set: nothing was demanded of this model.")
     return None

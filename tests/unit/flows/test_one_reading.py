@@ -1,0 +1,195 @@
+"""The law of one reading: whatever door a file's rows come in by, a model sees the same numbers and categories.
+
+`READING_FILES=10000 pytest tests/unit/flows/test_one_reading.py -k every_door` looks at so many generated files.
+"""
+
+import csv
+import io
+import lzma
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from netanomaly.errors import DataError
+from netanomaly.flows import values
+from netanomaly.flows.contract import read_contract
+from netanomaly.flows.identity import RECORD
+from netanomaly.models.rows import learn_schema
+
+from tests.unit.ingest.test_ingest import Ingested
+
+FILES = int(os.environ.get("READING_FILES", "60"))
+
+plain = st.one_of(
+    st.integers(-10, 300).map(str),
+    st.integers(-(2**70), 2**70).map(str),
+    st.floats(width=64).map(repr),
+    st.floats(-1e6, 1e6).map(lambda number: f"{number:.3f}"),
+    st.sampled_from(["007", "7", "7.0", " 7 ", "+7", "7.", ".5", "1e5", "1E+05", "1e400", "-0", "0x0303", "0X1f", "inf", "-Infinity"]),
+)  # fmt: skip
+missing = st.sampled_from([*values.MISSING, " - ", " NA", "NAN", "+nan", "nan(ind)", " "])
+boolean = st.sampled_from(["true", "false", "True", "FALSE", "tRuE", "1", "0"])
+grouped = st.integers(0, 10**9).map(lambda number: f"{number:,}")
+comma = st.floats(0, 1e6).map(lambda number: f"{number:.2f}".replace(".", ","))
+german = st.floats(1000, 1e6).map(lambda number: f"{number:,.2f}".translate(str.maketrans(",.", ".,")))
+percent = st.integers(0, 100).map(lambda number: f"{number}%")
+size = st.builds(lambda number, unit: f"{number:.1f} {unit}", st.floats(0, 999), st.sampled_from(["B", "KB", "MiB"]))
+span = st.builds(lambda number, unit: f"{number} {unit}", st.integers(0, 999), st.sampled_from(["ms", "s"]))
+moment = st.sampled_from([
+    "2024-05-01", "2024-05-01T00:00:00", "2024-05-01 12:00:00", "2024-05-01T12:00:00Z", "2024-05-01 12:00:00.5", "12:30", "12:30:00",
+    "2024-13-01", "2024-05-01T12:00:00+02:00",
+])  # fmt: skip
+word = st.one_of(
+    st.sampled_from(
+        ["tcp", "TCP", "TCP  ", "udp", "ftp-data", "1st", "10.0.0.1", "1.2.3", "None", "a,b", 'say "x"', "3G"]
+    ),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n", exclude_categories=["Cs"]), max_size=6),
+)
+columns = st.sampled_from([
+    st.one_of(plain, missing), plain, st.one_of(word, missing), st.one_of(word, plain, missing, moment), boolean,
+    st.one_of(boolean, missing), st.one_of(grouped, missing), comma, german, st.one_of(comma, plain), percent, size, span, moment,
+    st.one_of(plain, boolean, missing),
+])  # fmt: skip
+
+
+@st.composite
+def files(draw):
+    """The text of a CSV file, and which of its columns are to be categories."""
+    count = draw(st.integers(2, 4))
+    names = [f"c{position}" for position in range(count)]
+    written = [draw(st.sampled_from([name, f" {name}", f"{name} "])) for name in names]
+    kinds = [draw(columns) for _ in names]
+    rows = [[draw(kind) for kind in kinds] for _ in range(draw(st.integers(1, 12)))]
+    labelled = draw(st.booleans())
+    if labelled:
+        written.append("Label")
+        rows = [[*row, draw(st.sampled_from(["normal", "scan", "", "-"]))] for row in rows]
+    if draw(st.booleans()):
+        rows.insert(draw(st.integers(0, len(rows))), [name.strip() for name in written])
+    text = io.StringIO()
+    csv.writer(
+        text,
+        quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
+        lineterminator=draw(st.sampled_from(["\n", "\r\n"])),
+    ).writerows([written, *rows])
+    mark = draw(st.sampled_from(["", "\ufeff"]))
+    return mark + text.getvalue(), draw(st.lists(st.sampled_from(names), unique=True))
+
+
+def doors(path):
+    """The rows of a CSV file as people have them; what cannot read it is left out."""
+    readers = {
+        "pandas": pd.read_csv,
+        "pandas as text": lambda path: pd.read_csv(path, dtype=str),
+        "pandas as written": lambda path: pd.read_csv(path, dtype=str, keep_default_na=False),
+        "pandas on Arrow": lambda path: pd.read_csv(path, dtype_backend="pyarrow"),
+        "pandas nullable": lambda path: pd.read_csv(path, dtype_backend="numpy_nullable"),
+        "Arrow": pacsv.read_csv,
+    }
+    for name, reader in readers.items():
+        try:
+            yield name, reader(path)
+        except (pa.ArrowInvalid, pd.errors.ParserError):
+            continue
+
+
+def same(found, expected):
+    """Rows that are the same to the bit, whatever makes a missing number."""
+    return (
+        np.array_equal(found.numbers, expected.numbers, equal_nan=True)
+        and np.array_equal(np.signbit(found.numbers), np.signbit(expected.numbers))
+        and np.array_equal(found.codes, expected.codes)
+    )
+
+
+def check(done, path, given_doors=doors):
+    """Every door gives the rows that the flow file holds."""
+    contract = read_contract(done.file.schema_arrow)
+    schema = learn_schema(
+        done.table.select(list(contract.categorical)), contract.features, contract.categorical, contract.policy
+    )
+    expected = schema.rows(done.table)
+    kept = np.array(done.beside.column(RECORD)) - 1
+    assert same(schema.rows(pd.read_parquet(done.path)), expected)
+    seen = 0
+    for name, frame in given_doors(path):
+        found, header = schema.read(frame)
+        assert len(found) == done.report["rows_read"], name
+        if header is not None:
+            assert not header[kept].any(), name
+        assert same(found.take(kept), expected), (name, frame)
+        seen += 1
+    return seen
+
+
+@settings(
+    max_examples=FILES, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)  # fmt: skip
+@given(file=files())
+def test_a_file_that_ingest_reads_is_the_same_through_every_door(tmp_path, file):
+    text, categorical = file
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    try:
+        done = Ingested(tmp_path, path, categorical_columns=categorical)
+    except DataError:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check(done, path)
+
+
+# Of the real data sets: how each is ingested, and what pandas and Arrow need to be told.
+REAL = {
+    "unsw-nb15/UNSW_NB15_training-set.csv.xz": {},
+    "cicids2017/CICIDS2017_sample_6311.csv.xz": {},
+    "cicids2017/Friday-WorkingHours-Afternoon-DDos.head9998.pcap_ISCX.csv.xz": {},
+    "kddcup99/kddcup99.csv.xz": {},
+    "nsl-kdd/KDDTrain+.txt.xz": {"csv": {"header": False}},
+    "nsl-kdd/KDDTest+.txt.xz": {"csv": {"header": False}},
+    "nsl-kdd/KDDTest-21.txt.xz": {"csv": {"header": False}},
+    "nsl-kdd/KDDTrain+_20Percent.txt.xz": {"csv": {"header": False}},
+    "binetflow/test2-malicious.binetflow.xz": {},
+    "binetflow/test3-mixed.binetflow.xz": {"categorical_columns": ["Sport", "Dport"]},
+    "binetflow/test4-malicious.binetflow.xz": {},
+    "binetflow/test5-mixed.binetflow.xz": {"ignore_columns": ["StartTime"]},
+    "binetflow/test11-portscan.binetflow.xz": {},
+    "reports/score-raw-frame/today.csv": {},
+    "reports/thousands-quoted/flows.csv": {},
+    "reports/thousands-quoted/amount_comma.csv": {},
+    "reports/vpc-flow-space/vpc.log": {},
+    "reports/constant-sensor-name/monday.csv": {},
+    "reports/second-label-column/attempted.csv": {},
+    "reports/label-encoder-classes/flows.csv": {},
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_data_is_the_same_through_every_door(shared_data, tmp_path, name):
+    path = tmp_path / Path(name).name.removesuffix(".xz")
+    packed = (shared_data / name).read_bytes()
+    path.write_bytes(lzma.decompress(packed) if name.endswith(".xz") else packed)
+    wishes = dict(REAL[name])
+    done = Ingested(tmp_path, path, **wishes)
+    width = len(path.read_bytes().splitlines()[0].split(b","))
+    names = [f"column_{each}" for each in range(1, width + 1)] if "csv" in wishes else None
+    mark = {"vpc.log": " ", "test5-mixed.binetflow": "\t"}.get(path.name, ",")
+
+    def given_doors(path):
+        told = {"sep": mark, **({"header": None, "names": names} if names else {})}
+        yield "pandas", pd.read_csv(path, **told)
+        yield "pandas as text", pd.read_csv(path, dtype=str, **told)
+        yield "pandas on Arrow", pd.read_csv(path, dtype_backend="pyarrow", **told)
+        yield "Arrow", pacsv.read_csv(path, pacsv.ReadOptions(column_names=names), pacsv.ParseOptions(delimiter=mark))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas of mixed types, which are what is looked at
+        assert check(done, path, given_doors) == 4
