@@ -201,10 +201,7 @@ def test_features_in_words():
     assert explained("src_failed_share_100", 0.97) == "97% of its last 100 flows failed"
     assert explained("served_port", "445") == "to port 445"
     assert explained("bytes", 5.0) is None
-    assert (
-        in_short({"src_flows_120s": 340.0, "src_destinations_120s": 212.0})
-        == "340 flows in 2 minutes to 212 hosts"
-    )
+    assert in_short({"src_flows_120s": 340.0, "src_destinations_120s": 212.0}) == "340 flows in 2 minutes to 212 hosts"
     assert in_short({"src_flows_120s": 90.0, "src_destinations_120s": 1.0, "src_ports_to_dst_120s": 80.0}) == (
         "90 flows in 2 minutes to 80 ports of this host"
     )
