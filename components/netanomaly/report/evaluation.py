@@ -128,7 +128,9 @@ def _promise(calibration: Document) -> list[tuple[str, str]]:
     first, last = (words.moment(documents.text(calibration, end)) for end in ("from", "to"))
     days = words.plural(documents.count(calibration, "days") or 0, "day")
     gap = documents.number(calibration, "gap_seconds") or 0
-    return [("which are", f"the latest of those used, {first} to {last} ({days}), {gap:.0f} seconds after those fitted on")]
+    return [
+        ("which are", f"the latest of those used, {first} to {last} ({days}), {gap:.0f} seconds after those fitted on")
+    ]
 
 
 def _doubted(training: Document) -> list[tuple[str, str]]:

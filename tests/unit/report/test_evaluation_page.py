@@ -450,7 +450,9 @@ def test_the_page_says_what_the_promise_rests_on_and_which_flows_were_doubted():
     calibration = {"by": "time", "from": "2026-11-20T00:00:00+00:00", "to": "2026-11-22T12:30:00+00:00", "days": 3}
     training = run.training() | {"training_rows": "normal", "contamination": {"doubted": False}}
     known = page(training=training | {"calibration": calibration | {"gap_seconds": 3600.0}}).text
-    assert "the latest of those used, 2026-11-20 00:00 UTC to 2026-11-22 12:30 UTC (3 days), 3600 seconds after" in known
+    assert (
+        "the latest of those used, 2026-11-20 00:00 UTC to 2026-11-22 12:30 UTC (3 days), 3600 seconds after" in known
+    )
     assert "none, they are known to be normal" in known
     found = {"doubted": True, "left_out": 0.1, "stands_apart": 0.054}
     doubted = page(training=run.training() | {"calibration": {"by": "random"}, "contamination": found}).text

@@ -98,6 +98,7 @@ def train(
         rows_per_day=rows_per_day,
         seen=distinct_keys(rows),
         generation=GENERATION,
+        sensor=contract.sensor,
     )
     scores = model.score_rows(rows.take(calibrating))
     model.thresholds = told_apart.seen_in_blocks(operating_points(scores, budget), scores)
@@ -114,6 +115,7 @@ def train(
         "training_rows": training_rows,
         "contamination": _contamination(detector),
         "calibration": told_apart.document(),
+        "sensor": contract.sensor,
         "features": features,
         "categorical": list(schema.categorical),
         "threshold": model.threshold,
