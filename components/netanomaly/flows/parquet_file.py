@@ -148,10 +148,16 @@ class ParquetFile:
 
     def _refuse_type(self, name: str, *, time: bool) -> None:
         kind = self._schema.field(self._stored[name]).type
-        if not ((time and pa.types.is_timestamp(kind)) or any(test(kind) for test in _PLAIN_TYPES)):
+        if not ((time and is_time(kind)) or any(test(kind) for test in _PLAIN_TYPES)):
             raise DataError(
-                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; {_way_out(kind)}"
+                f"{self.uri}: column {name!r} is of type {kind}, neither a number nor text; list it in ignore_columns, or write "
+                "it as a number or text, a time also as a timestamp"
             )
+
+
+def is_time(kind: pa.DataType) -> bool:
+    """Whether values of an Arrow type are points in time, dates or times of day."""
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind))
 
 
 def _largest_row_group(metadata: Any) -> int:
@@ -161,12 +167,6 @@ def _largest_row_group(metadata: Any) -> int:
 
 def _stored_bytes(group: Any) -> int:
     return sum(group.column(position).total_compressed_size for position in range(group.num_columns))
-
-
-def _way_out(kind: pa.DataType) -> str:
-    if pa.types.is_timestamp(kind):
-        return "list it in ignore_columns, or name it in time_column if it is the time"
-    return "list it in ignore_columns, or write it as a number or text, a time also as a timestamp"
 
 
 def _one_line(error: Exception) -> str:

@@ -22,6 +22,10 @@ from netanomaly.models.rows import Rows, Schema
 
 FORMAT = 1
 
+GENERATION = 2
+"""Of what detectors do by default. It rises where the same data, configuration and seed give other scores, and
+docs/detectors.md says what changed; models of every generation are read, scored and compared."""
+
 # Half the memory of doubles; and what the number of rows in a batch may change in the last bits is rounded away.
 Scores = npt.NDArray[np.float32]
 
@@ -54,6 +58,10 @@ class AnomalyModel:
     """Rows like those it was trained on, a day, in the training source; None where that has no times."""
     seen: Keys | None = None
     """Keys of the rows it was fitted and calibrated on; None in models made before they were kept."""
+    generation: int = 1
+    """`GENERATION` when it was made; models made before that was counted are of the first."""
+    sensor: str = ""
+    """The kind of sensor that recorded the flows it learnt from; empty where that is not known."""
 
     @property
     def threshold(self) -> float:
@@ -110,13 +118,16 @@ class AnomalyModel:
     def explain(self, data: Any, most: int = 5) -> list[list[Contribution]]:
         """For each row of a pandas frame, Arrow table or record batch the features that make it stand out.
 
-        Meant for alerts, not for all traffic: a row costs as much as scoring as many rows as there are features.
+        Meant for alerts, not for all traffic: a row costs as much as scoring as many rows as there are features. None
+        for a row that repeats the names of the columns.
 
         Raises:
             DataError: Feature columns are absent or hold text where the model expects numbers.
             ModelError: The model was made before explanations were.
         """
-        return self.explain_rows(self.schema.rows(data), most)
+        rows, header = self.schema.read(data)
+        explained = self.explain_rows(rows, most)
+        return explained if header is None else [[] if no else each for no, each in zip(header, explained, strict=True)]
 
     def explain_rows(self, rows: Rows, most: int = 5) -> list[list[Contribution]]:
         """As `explain`, of rows already in the model's schema."""

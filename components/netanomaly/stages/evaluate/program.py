@@ -11,6 +11,7 @@ from netanomaly.errors import DataError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.flow_file import identities
 from netanomaly.flows.labels import spoken
+from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import CLASS_LOSS, KEEP, PROMOTE, compare
 from netanomaly.metrics.comparison import UNTOLD as UNTOLD_APART
@@ -19,15 +20,19 @@ from netanomaly.metrics.repeats import repeats
 from netanomaly.metrics.stability import stability
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
+from netanomaly.models.rows import Rows
 from netanomaly.stages.evaluate.champion import Champion
 from netanomaly.stages.evaluate.scoring import Scored, score_file
 from netanomaly.stages.evaluate.settings import Settings
 from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, UNKNOWN, UNTOLD, assess
+from netanomaly.traffic import feature_list
 
 _COIN_TOSS = 0.5
 # Of the evaluation rows: less of an advantage is not told.
 _SOME_SHARE = 0.01
 _FEATURES_PER_ALERT = 4
+# Of the training rows: fewer that stand apart from the others are not told.
+_MUCH_APART = 0.03
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,13 @@ def evaluate(
     Memory: the models, some batches, and what `ScoreCounts` takes, whatever the number of rows.
 
     Raises:
-        DataError: No rows, or feature columns that the model needs are absent.
+        DataError: No rows, feature columns that the model needs are absent, or flows of another kind of sensor.
     """
     if not file.metadata.num_rows:
         raise DataError("the evaluation data has no rows")
-    label = read_contract(file.schema_arrow).label_column
+    contract = read_contract(file.schema_arrow)
+    refuse_other(model.sensor, contract.sensor, allowed=settings.allow_other_sensor)
+    label = contract.label_column
     label = label if label in file.schema_arrow.names else None
     scored = score_file(model, file, label, settings.normal_labels, settings.random_state, champion, progress)
     called = spoken(scored.names, settings.normal_labels)
@@ -133,6 +140,9 @@ def evaluate(
     if champion is not None:
         comparison = _compared(model, scored, settings)
         comparison.setdefault("champion", {})["version"] = champion.version
+        if champion.model is not None:
+            comparison["champion"]["generation"] = champion.model.generation
+            comparison.setdefault("challenger", {})["generation"] = model.generation
         _warn_of_advantage(document, scored, champion)
     decision = decide(comparison, reasons, document["assessment"])
     if comparison is not None:
@@ -202,6 +212,9 @@ def decide(
         if assessment is not None and assessment["word"] in (UNKNOWN, UNTOLD):
             reason += "; how good it is, is not known"
         return {**document, "decision": PROMOTE, "because": FIRST, "reason": reason}
+    if assessment is not None and assessment["word"] == UNTOLD and comparison["decision"] == PROMOTE:
+        reason = f"too few flows were judged to replace a champion by it ({comparison['reason']})"
+        return {**document, "decision": KEEP, "because": UNTOLD_APART, "reason": reason, "challenger_alias": True}
     return {**document, "challenger_alias": comparison.get("because") in (INCOMPARABLE, UNTOLD_APART, CLASS_LOSS)}
 
 
@@ -239,12 +252,21 @@ def top_alerts(model: AnomalyModel, strongest: Strongest, file: pq.ParquetFile) 
                 {
                     "row": flow.get("record", int(place) + 1),
                     "flow": flow,
+                    "context": feature_list.in_short(_numbers_of(strongest.rows, position, model)),
                     "score": float(score),
                     "label": strongest.labels[position],
-                    "features": [dataclasses.asdict(each) for each in explained[position]],
+                    "features": [
+                        {**dataclasses.asdict(each), "words": feature_list.explained(each.name, each.value)}
+                        for each in explained[position]
+                    ],
                 }
             )
     return alerts
+
+
+def _numbers_of(rows: Rows, position: int, model: AnomalyModel) -> dict[str, float | None]:
+    numbers = rows.numbers[position].tolist()
+    return {name: None if value != value else value for name, value in zip(model.schema.numeric, numbers, strict=True)}
 
 
 def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str, str]]:
@@ -260,6 +282,12 @@ def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str
         warn("the evaluation data has no attacks: false alarms are measured, detection is not")
     elif not document["normal"]:
         warn("the evaluation data has no normal rows: recall at the threshold is measured, false alarms are not")
+    apart = getattr(model.detector, "found", {}).get("stands_apart", 0.0)
+    if model.training_rows == "all" and apart > _MUCH_APART:
+        warn(
+            f"{apart:.1%} of the training rows stand clearly apart from the others, and nobody knows whether they are attacks "
+            "or rare kinds of normal traffic: they rank between the two; if all are normal, set training_rows to 'normal'"
+        )
     area = document["roc_auc"]
     if area and area["high"] < _COIN_TOSS:
         warn(

@@ -105,11 +105,16 @@ def prepare(
         "evaluation_identity": identities[-1],
         "held_out": held_out,
     }
+    named = config.wanted_columns(wanted)
     resolved = {
         **configuration,
         "csv": wanted.csv,
         "feature_columns": wanted.feature_columns or [],
-        "time_column": wanted.time_column or "",
+        "categorical_columns": named.categorical,
+        "ignore_columns": named.ignored,
+        "label_column": named.label,
+        "label_named": named.label_named,
+        "time_column": named.time,
         "registry": wanted.registry or "",
         "run_id": run_id,
         "champion": champion.version if champion else None,
