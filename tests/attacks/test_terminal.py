@@ -109,7 +109,7 @@ def hostile_run(tmp_path_factory):
     source = folder / f"flows {MARKS[0]}{MARKS[6]}.csv"
     columns = [f"bytes{MARKS[2]}", f"packets{MARKS[8]}", f"service{MARKS[6]}", "label"]
     rows = [
-        f"{(i * 37) % 101},{(i * 53) % 97},{('http' + MARKS[5], 'dns' + MARKS[3])[i % 2]},"
+        f"{(i * 37) % 101 + (0 if i % 4 else 5000)},{(i * 53) % 97},{('http' + MARKS[5], 'dns' + MARKS[3])[i % 2]},"
         + ("normal" if i % 4 else f"scan{MARKS[1]}{MARKS[7]}")
         for i in range(2000)
     ]
