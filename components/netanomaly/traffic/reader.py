@@ -138,6 +138,11 @@ class TrafficReader:
         }
 
     @property
+    def times_beside(self) -> tuple[str, ...]:
+        """Other columns of times: there are none."""
+        return ()
+
+    @property
     def ignored(self) -> tuple[str, ...]:
         """Features that were left out."""
         return tuple(name for name in feature_list.EVERY if name not in self._features)
@@ -218,7 +223,8 @@ class TrafficReader:
 
     def _batch(self, table: pa.Table, made: Mapping[str, Any], begin: int, end: int) -> Batch:
         contract = self.contract
-        matrix, infinite, complete = columns.numbers([made[name][begin:end] for name in contract.numeric], end - begin)
+        numbers = [made[name][begin:end] for name in contract.numeric]
+        matrix, infinite, complete = columns.numbers(numbers, len(numbers), end - begin)
         rows = table.slice(begin, end - begin)
         start = features.whole(rows, TIME).to_numpy(zero_copy_only=False)
         self._first, self._last = min(self._first, float(start.min())), max(self._last, float(start.max()))

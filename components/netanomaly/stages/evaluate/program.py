@@ -207,6 +207,9 @@ def decide(
         if assessment is not None and assessment["word"] in (UNKNOWN, UNTOLD):
             reason += "; how good it is, is not known"
         return {**document, "decision": PROMOTE, "because": FIRST, "reason": reason}
+    if assessment is not None and assessment["word"] == UNTOLD and comparison["decision"] == PROMOTE:
+        reason = f"too few flows were judged to replace a champion by it ({comparison['reason']})"
+        return {**document, "decision": KEEP, "because": UNTOLD_APART, "reason": reason, "challenger_alias": True}
     return {**document, "challenger_alias": comparison.get("because") in (INCOMPARABLE, UNTOLD_APART, CLASS_LOSS)}
 
 
