@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from netanomaly.config import CsvFormat
-from netanomaly.errors import DataError
+from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows import identifiers, layout, row_hash, sources
 from netanomaly.flows.batch import Batch, schema_of
 from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
@@ -43,7 +43,10 @@ class Sink(Protocol):
 
 
 def ingest(
-    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
+    settings: Settings,
+    open_sink: Callable[[Contract], Sink],
+    progress: Callable[[int], None],
+    scratch: Path | None = None,
 ) -> dict[str, Any]:
     """Read a source into a sink and report on it. Memory is that of a few batches, whatever the source's size.
 
@@ -52,6 +55,7 @@ def ingest(
         open_sink: Called when the columns are known; again where later rows contradict what the first ones told of
             them. A sink is closed before the next is opened, and in the end.
         progress: Called with the number of rows read so far.
+        scratch: A folder on disk for what is sorted there; None: the system's for temporary files.
 
     Returns:
         The ingest report: files, rows read, dropped and repaired by reason, classes, and a profile of each column.
@@ -60,7 +64,7 @@ def ingest(
         DataError: A file that cannot be read as records, or that changed since `identity` was taken.
     """
     try:
-        return _ingest(settings, open_sink, progress)
+        return _ingest(settings, open_sink, progress, scratch)
     except DataError:
         # A file that is being replaced looks malformed for a while: then the change is what there is to tell.
         if settings.identity:
@@ -69,12 +73,12 @@ def ingest(
 
 
 def _ingest(
-    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
+    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None], scratch: Path | None
 ) -> dict[str, Any]:
     files = sources.resolve(settings.source)
     if files.identity_is_known:
         _refuse_change(settings, files.identity())
-    reader = _reader(settings, files)
+    reader = _reader(settings, files, scratch)
     try:
         return _read(settings, files, reader, open_sink, progress)
     except Contradiction:
@@ -198,7 +202,12 @@ class ParquetSink:
 
 
 def _reader(
-    settings: Settings, files: sources.Files, *, times_only: bool = False, decisions: Decisions | None = None
+    settings: Settings,
+    files: sources.Files,
+    scratch: Path | None = None,
+    *,
+    times_only: bool = False,
+    decisions: Decisions | None = None,
 ) -> AnyReader:
     """Of the source's files, from the beginning."""
     by_host = settings.split is not None and settings.split.method == "host"
@@ -218,7 +227,12 @@ def _reader(
             selection.categorical_columns,
             settings.context is not False,
         )
-        return TrafficReader(files, found, wish, times_only=times_only)
+        return TrafficReader(files, found, wish, scratch, times_only=times_only)
+    if settings.context:
+        raise ConfigError(
+            f"context is true, and {files.files[0].uri} is read as a table: only flows of a sensor that is known are put into "
+            "context; leave context out, or see format in docs/traffic.md"
+        )
     return Reader(files, settings.csv, selection, times_only=times_only, decisions=decisions)
 
 
