@@ -54,6 +54,8 @@ class AnomalyModel:
     """Rows like those it was trained on, a day, in the training source; None where that has no times."""
     seen: Keys | None = None
     """Keys of the rows it was fitted and calibrated on; None in models made before they were kept."""
+    sensor: str = ""
+    """The kind of sensor that recorded the flows it learnt from; empty where that is not known."""
 
     @property
     def threshold(self) -> float:

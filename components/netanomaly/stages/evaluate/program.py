@@ -11,6 +11,7 @@ from netanomaly.errors import DataError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.flow_file import identities
 from netanomaly.flows.labels import spoken
+from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import CLASS_LOSS, KEEP, PROMOTE, compare
 from netanomaly.metrics.comparison import UNTOLD as UNTOLD_APART
@@ -85,11 +86,13 @@ def evaluate(
     Memory: the models, some batches, and what `ScoreCounts` takes, whatever the number of rows.
 
     Raises:
-        DataError: No rows, or feature columns that the model needs are absent.
+        DataError: No rows, feature columns that the model needs are absent, or flows of another kind of sensor.
     """
     if not file.metadata.num_rows:
         raise DataError("the evaluation data has no rows")
-    label = read_contract(file.schema_arrow).label_column
+    contract = read_contract(file.schema_arrow)
+    refuse_other(model.sensor, contract.sensor, allowed=settings.allow_other_sensor)
+    label = contract.label_column
     label = label if label in file.schema_arrow.names else None
     scored = score_file(model, file, label, settings.normal_labels, settings.random_state, champion, progress)
     called = spoken(scored.names, settings.normal_labels)

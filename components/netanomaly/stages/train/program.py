@@ -105,6 +105,7 @@ def train(
         typical=Typical.learn(fitted_rows),
         rows_per_day=rows_per_day,
         seen=distinct_keys(rows),
+        sensor=contract.sensor,
     )
     model.thresholds = operating_points(model.score_rows(rows.take(calibrating)), budget)
     summary = {
@@ -117,6 +118,7 @@ def train(
         "rows_fitted": len(fitting),
         "rows_calibrated": len(calibrating),
         "training_rows": training_rows,
+        "sensor": contract.sensor,
         "features": features,
         "left_out_as_time": clocks,
         "categorical": list(schema.categorical),

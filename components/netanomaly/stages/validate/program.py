@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from netanomaly.flows import rules
+from netanomaly.flows.sensor import refuse_other
 from netanomaly.stages.validate import columns, labels, rows
 from netanomaly.stages.validate.evidence import Check, Evidence, Report
 from netanomaly.stages.validate.settings import Settings
@@ -62,7 +63,9 @@ def validate(training: Report, evaluation: Report, settings: Settings) -> dict[s
 
     Raises:
         ConfigError: The configuration's `validation` is wrong.
+        DataError: The data sets are of different kinds of sensors.
     """
+    refuse_other(training.get("sensor", ""), evaluation.get("sensor", ""), allowed=settings.allow_other_sensor)
     checks = rules.check(settings.validation)
     data = Evidence(training, evaluation, settings, checks.ranges)
     findings = [

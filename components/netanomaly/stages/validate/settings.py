@@ -13,6 +13,7 @@ class Settings:
         training_rows: auto, normal or all.
         normal_labels: The classes that are normal traffic; empty: those recognised.
         held_out: Whether the evaluation rows were held out of the training source.
+        allow_other_sensor: Whether the evaluation data may be of another kind of sensor than the training data.
         champion: The version that the new one is to be compared with; None: there is none.
         champion_columns: What it learnt from; empty where that is not known.
     """
@@ -21,5 +22,6 @@ class Settings:
     training_rows: str
     normal_labels: list[str]
     held_out: bool
+    allow_other_sensor: bool = False
     champion: int | None = None
     champion_columns: list[str] = field(default_factory=list)
