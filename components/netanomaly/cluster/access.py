@@ -168,7 +168,7 @@ def _proxy(host: str) -> str | None:
 
 def _old(tag: str) -> str:
     """What to say of a server older than the tested one; one built by hand has no version."""
-    found = re.match(r"v?(\d+)\.(\d+)", tag)
+    found = re.match(r"v?(\d{1,9})\.(\d{1,9})", tag)
     if not found or (int(found[1]), int(found[2])) >= TESTED_VERSION:
         return ""
     return (

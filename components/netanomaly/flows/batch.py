@@ -42,6 +42,18 @@ class Batch:
     records: npt.NDArray[np.int64] | None = None
     beside: Mapping[str, pa.DictionaryArray] = field(default_factory=dict)
 
+    @classmethod
+    def features_of(cls, table: pa.Table, contract: Contract) -> "Batch":
+        """The features of rows of a flow file, without times and labels."""
+        numbers = np.empty((len(contract.numeric), table.num_rows))
+        for position, name in enumerate(contract.numeric):
+            numbers[position] = table.column(name).to_numpy()
+        categories = {}
+        for name in contract.categorical:
+            encoded = table.column(name).dictionary_encode().combine_chunks()
+            categories[name] = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+        return cls(numbers, categories, None, {}, np.asarray(~np.isnan(numbers).any(axis=1)))
+
     @property
     def rows(self) -> int:
         return int(self.numbers.shape[1])

@@ -191,7 +191,10 @@ def _local_path(item: str) -> Path:
         raise DataError(
             f"data source {item!r}: {scheme}:// is not a store that can be read; use a path, file:// or s3://"
         )
-    parts = urlsplit(item)
+    try:
+        parts = urlsplit(item)
+    except ValueError:
+        raise DataError(f"data source {item!r} is no URI; write file:///absolute/path") from None
     if parts.netloc not in ("", "localhost"):
         raise DataError(f"data source {item!r} names the host {parts.netloc!r}; write file:///absolute/path")
     return Path(unquote(parts.path))
@@ -227,6 +230,13 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _list_glob(item: str, pattern: Path) -> list[LocalFile]:
+    # Of any number of them one after the other finds the same, and takes each folder once.
+    parts = [
+        part
+        for part, before in zip(pattern.parts, ("", *pattern.parts), strict=False)
+        if (part, before) != ("**", "**")
+    ]
+    pattern = Path(*parts)
     matches = sorted(Path(match) for match in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - absolute patterns too
     files = [path for path in matches if not path.is_dir()]
     if not files:

@@ -23,6 +23,13 @@ _MAGIC = {
 PARQUET_MAGIC = b"PAR1"
 _MAGIC_BYTES = 6
 _DRAIN_BYTES = 1 << 20
+# What a decompressor is given at once: what lies behind the end of a member is copied, for each of many small ones.
+_FED_BYTES = 1 << 14
+# xz -9 takes 65 MiB; a file may ask for 4 GiB.
+_XZ_MEMORY = 128 << 20
+# Records compress to a tenth or a twentieth, and gzip never to less than a thousandth.
+_UNSUSPICIOUS_BYTES = 1 << 30
+_BYTES_OF_ONE = 2000
 
 
 class HashedFile(io.RawIOBase):
@@ -33,12 +40,14 @@ class HashedFile(io.RawIOBase):
         self._stream = stream
         self._hash = hashlib.sha256()
         self._ahead = b""
+        self.count = 0
 
     def peek(self, size: int) -> bytes:
         """The next bytes, which stay unread."""
         if len(self._ahead) < size:
             more = self._stream.read(size - len(self._ahead))
             self._hash.update(more)
+            self.count += len(more)
             self._ahead += more
         return self._ahead[:size]
 
@@ -54,6 +63,7 @@ class HashedFile(io.RawIOBase):
         # Never more than was asked for in one go: `size` may be "all of it".
         more = self._stream.read(min(size - len(ahead), _DRAIN_BYTES)) if size < 1 << 62 else self._stream.read()
         self._hash.update(more)
+        self.count += len(more)
         return ahead + more if ahead else more
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
@@ -84,6 +94,9 @@ class TextStream:
         except DataError:
             self._stored.close()
             raise
+        self._count = 0
+        # An archive is read through a stream of its own.
+        self._archive_bytes = file.size if self._kind == ".zip" else 0
         self._ahead = b""
 
     def peek(self, size: int) -> bytes:
@@ -103,12 +116,18 @@ class TextStream:
             except (EOFError, OSError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, pa.ArrowInvalid) as error:
                 if self._kind is None:
                     raise
-                reason = "ends too early" if _is_truncation(error) else f"is damaged ({error})"
-                raise DataError(f"{self.uri}: the {self._kind} stream {reason}; copy or download it again") from None
+                raise DataError(f"{self.uri}: the {self._kind} stream {_in_words(error)}") from None
             if not part:
                 break
             parts.append(part)
             missing -= len(part)
+        self._count += size - missing
+        stored = self._archive_bytes or self._stored.count
+        if self._count > max(_UNSUSPICIOUS_BYTES, _BYTES_OF_ONE * stored):
+            raise DataError(
+                f"{self.uri}: the {self._kind} stream makes {self._count >> 20:,} MiB of {stored:,} bytes, and is "
+                "not at its end; no records compress so: make the file again"
+            )
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def digest(self) -> str:
@@ -127,7 +146,9 @@ class TextStream:
             case ".gz":
                 return gzip.GzipFile(fileobj=self._stored)  # type: ignore[return-value]
             case ".xz":
-                return _Members(self._stored, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ), padding=b"\0")  # type: ignore[return-value]
+                return _Members(
+                    self._stored, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY), padding=b"\0"
+                )  # type: ignore[return-value]
             case ".bz2":
                 return _Members(self._stored, bz2.BZ2Decompressor)  # type: ignore[return-value]
             case ".zst":
@@ -205,13 +226,13 @@ class _Members:
             if self._member.eof:
                 data = self._member.unused_data.lstrip(self._padding)
                 while not data:
-                    stored = self._stored.read(_DRAIN_BYTES)
+                    stored = self._stored.read(_FED_BYTES)
                     if not stored:
                         return b""
                     data = stored.lstrip(self._padding)
                 self._member = self._begin()
             elif self._member.needs_input:
-                data = self._stored.read(_DRAIN_BYTES)
+                data = self._stored.read(_FED_BYTES)
                 if not data:
                     raise EOFError("the last member ends too early")
             part = self._member.decompress(data, size)
@@ -238,5 +259,11 @@ def _compression(stored: HashedFile, file: SourceFile) -> str | None:
     return kind
 
 
-def _is_truncation(error: Exception) -> bool:
-    return isinstance(error, EOFError) or "runcated" in str(error)
+def _in_words(error: Exception) -> str:
+    if isinstance(error, EOFError) or "runcated" in str(error):
+        return "ends too early; copy or download it again"
+    if "emory" in str(error):
+        return (
+            f"asks for more than {_XZ_MEMORY >> 20} MiB of memory to be read; compress it again, with a smaller window"
+        )
+    return f"is damaged ({error}); copy or download it again"

@@ -17,7 +17,7 @@ from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.labels import clean_label
 from netanomaly.flows.reader import NO_LABEL, FileRead, Tally
-from netanomaly.traffic import features, stream
+from netanomaly.traffic import feature_list, features, stream
 from netanomaly.traffic.context import Context
 from netanomaly.traffic.opening import OpenFile, is_no_log
 from netanomaly.traffic.recognition import Format
@@ -45,15 +45,17 @@ class Wish:
         Raises:
             ConfigError: A name that is none, or none left.
         """
-        known = features.names(sensor, context=self.context)
+        known = feature_list.names(sensor, context=self.context)
         for name in (*self.feature_columns, *self.categorical_columns):
-            if name not in features.EVERY:
-                raise ConfigError(f"{name!r} is no feature of flows; {layout.available(list(features.EVERY), name)}")
-        if numbers := [name for name in self.categorical_columns if not features.EVERY[name].category]:
+            if name not in feature_list.EVERY:
+                raise ConfigError(
+                    f"{name!r} is no feature of flows; {layout.available(list(feature_list.EVERY), name)}"
+                )
+        if numbers := [name for name in self.categorical_columns if not feature_list.EVERY[name].category]:
             raise ConfigError(
                 f"{numbers[0]!r} is a number of flows and no category; take it out of categorical_columns"
             )
-        wanted = [name for name in features.EVERY if name in (self.feature_columns or known)]
+        wanted = [name for name in feature_list.EVERY if name in (self.feature_columns or known)]
         found = tuple(name for name in wanted if name not in self.ignore_columns)
         if not found:
             raise ConfigError("ignore_columns leaves no feature of flows; take some out of it")
@@ -67,7 +69,7 @@ class Wish:
             *([selection.time_column] if selection.time_column else []),
             *([selection.label_column] if selection.label_column else []),
         }  # fmt: skip
-        return named <= {*features.EVERY, LABEL, TIME, *ENDS, "uid", "state", "allowed"}
+        return named <= {*feature_list.EVERY, LABEL, TIME, *ENDS, "uid", "state", "allowed"}
 
 
 def _all_different(files: sources.Files) -> bool:
@@ -90,7 +92,7 @@ class TrafficReader:
         self._labelled = False
         self._begun = False
         self.understood = Understood(format)
-        self.past = Context() if any(name in features.CONTEXT_NAMES for name in self._features) else None
+        self.past = Context() if any(name in feature_list.CONTEXT_NAMES for name in self._features) else None
         self.tally = Tally()
 
     @property
@@ -107,7 +109,7 @@ class TrafficReader:
             known["uid"] = "uid"
         return Contract(
             features=self._features,
-            categorical=tuple(name for name in self._features if features.EVERY[name].category),
+            categorical=tuple(name for name in self._features if feature_list.EVERY[name].category),
             label_column=LABEL if self._labelled else None,
             time_column=TIME,
             sensor=self._format.sensor,
@@ -135,9 +137,14 @@ class TrafficReader:
         }
 
     @property
+    def times_beside(self) -> tuple[str, ...]:
+        """Other columns of times: there are none."""
+        return ()
+
+    @property
     def ignored(self) -> tuple[str, ...]:
         """Features that were left out."""
-        return tuple(name for name in features.EVERY if name not in self._features)
+        return tuple(name for name in feature_list.EVERY if name not in self._features)
 
     def batches(self) -> Iterator[Batch]:
         """All flows in order of their end.
@@ -204,7 +211,8 @@ class TrafficReader:
 
     def _batch(self, table: pa.Table, made: Mapping[str, Any], begin: int, end: int) -> Batch:
         contract = self.contract
-        matrix, infinite, complete = columns.numbers([made[name][begin:end] for name in contract.numeric], end - begin)
+        numbers = [made[name][begin:end] for name in contract.numeric]
+        matrix, infinite, complete = columns.numbers(numbers, len(numbers), end - begin)
         rows = table.slice(begin, end - begin)
         start = features.whole(rows, TIME).to_numpy(zero_copy_only=False)
         self._first, self._last = min(self._first, float(start.min())), max(self._last, float(start.max()))

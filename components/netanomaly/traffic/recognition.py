@@ -113,8 +113,8 @@ _SYSLOG = re.compile(
 _ZEEK_LACKS = "flows are in its conn log: give conn.log (bytes, packets and the end of each connection are there alone)"
 _CAPTURE = NoFlows(
     "a capture of packets",
-    "flows have to be made of it first: suricata -r FILE -k none -l DIR --runmode single --set outputs.1.eve-log.enabled=yes "
-    "writes eve.json, which is read; Zeek's conn.log (zeek -C -r FILE) is, too",
+    "make flows of it first: suricata -r FILE -k none -l DIR writes DIR/eve.json, which is read, and so is conn.log of "
+    "zeek -C -r FILE",
 )
 _NFCAPD = NoFlows(
     "a binary file of NetFlow (nfcapd)", "print it with nfdump first: nfdump -r FILE -o csv > flows.csv, which is read"

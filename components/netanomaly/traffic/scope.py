@@ -42,9 +42,12 @@ def direction(src: pa.DictionaryArray, dst: pa.DictionaryArray) -> pa.Dictionary
         table = np.array([*(place.get(name, -1) if name else -1 for name in known), -1])
         codes.append(table[indices])
     both = np.where((codes[0] < 0) | (codes[1] < 0), -1, codes[0] * len(names) + codes[1])
-    written = [f"{one} to {other}" for one in names for other in names]
+    distinct, places = np.unique(both, return_inverse=True)
+    written = [
+        f"{names[code // len(names)]} to {names[code % len(names)]}" if code >= 0 else "" for code in distinct.tolist()
+    ]
     return pa.DictionaryArray.from_arrays(
-        pa.array(both.astype(np.int32), mask=both < 0), pa.array(written, type=pa.string())
+        pa.array(places.astype(np.int32), mask=both < 0), pa.array(written, type=pa.string())
     )
 
 

@@ -101,11 +101,16 @@ CASES = {
         "warning", r"names the zones \+02:00, Z in the training data",
     ),
     "order_of_dates": (
-        records(500, 1, ts=lambda row: f"{row % 9 + 1}/7/2017 3:{row % 60:02}"),
+        records(500, 1, ts=lambda row: f"9/7/2017 3:{row % 60:02}"),
         records(400, 2, ts=lambda row: f"{row % 28 + 1}/7/2017 3:{row % 60:02}"),
         "warning", "no date of time column 'ts' in the training data tells whether days or months come first",
     ),
-    "label_missing": (T.replace("protocol", "class"), E.replace("protocol", "class"), "warning", "'class' looks like a label"),
+    "answer_left_out": (
+        T.replace("protocol", "class"), E.replace("protocol", "class"), "warning", "'class' is left out, .* it is called a label",
+    ),
+    "label_missing": (
+        T.replace("label", "verdict"), E.replace("label", "verdict"), "warning", "'verdict' looks like a label and is left out",
+    ),
 }  # fmt: skip
 
 

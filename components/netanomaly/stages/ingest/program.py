@@ -1,6 +1,6 @@
 """Read one data source, batch by batch, into flows of the contract and a report on them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from netanomaly.errors import DataError
-from netanomaly.flows import layout, row_hash, sources
-from netanomaly.flows.batch import schema_of
+from netanomaly.flows import identifiers, layout, row_hash, sources
+from netanomaly.flows.batch import Batch, schema_of
 from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
 from netanomaly.flows.deciding import Contradiction, Decisions
 from netanomaly.flows.distinct import DistinctRows
@@ -33,6 +33,9 @@ class Sink(Protocol):
     def write(self, table: pa.Table) -> None: ...
 
     def close(self) -> None: ...
+
+    def written(self) -> Iterator[pa.Table]:
+        """All that was written, from the beginning; nothing is written after."""
 
 
 def ingest(
@@ -98,6 +101,7 @@ def _into(
 ) -> dict[str, Any]:
     sink, profile, split = None, None, None
     distinct = DistinctRows()
+    apart: tuple[str, ...] = ()
     for batch in reader.batches():
         contract = reader.contract
         if sink is None or profile is None:
@@ -105,7 +109,9 @@ def _into(
             schema = schema_of(contract)
             profile = Profile(contract, settings.normal_labels, settings.random_state)
             split = _split(settings, files, contract)
-        hashes = row_hash.row_hashes(batch, contract)
+            # The rest of the rows may tell better, but which rows are equal must be known to split the first.
+            apart = identifiers.apart_at_first_sight(batch, contract)
+        hashes = row_hash.row_hashes(batch, contract, apart)
         mask = np.ones(batch.rows, dtype=bool)
         if split is not None:
             training, evaluation = split.sides(batch, hashes)
@@ -122,13 +128,26 @@ def _into(
             f"data source {', '.join(settings.source)} leaves no rows"
             + (f" for the {settings.part} part; it has {reader.rows}" if reader.rows else "; it has none")
         )
-    return _report(settings, reader, identity, profile, distinct, split)
+    assert sink is not None  # noqa: S101 - rows were read
+    columns = profile.columns()
+    told = identifiers.apart(columns)
+    if told != apart:
+        apart, distinct = told, _distinct(sink.written(), reader.contract, told)
+    return _report(settings, reader, identity, profile, columns, distinct, split) | {"hashed_without": list(apart)}
+
+
+def _distinct(tables: Iterable[pa.Table], contract: Contract, without: Collection[str]) -> DistinctRows:
+    distinct = DistinctRows()
+    for table in tables:
+        distinct.add(row_hash.row_hashes(Batch.features_of(table, contract), contract, without))
+    return distinct
 
 
 class ParquetSink:
     """Writes row groups of the contract's size, whatever size tables come in."""
 
     def __init__(self, path: Path, contract: Contract) -> None:
+        self._path = path
         self._schema = schema_of(contract)
         # Dictionaries pay for text only; lz4 costs a tenth of what it saves in writing and reading; pages of version 2,
         # which note what is missing apart from the values, are written in four fifths of the time.
@@ -153,8 +172,16 @@ class ParquetSink:
             self._flush(whole_groups_only=True)
 
     def close(self) -> None:
-        self._flush(whole_groups_only=False)
-        self._writer.close()
+        """End the file; to be called once more does nothing."""
+        if self._writer.is_open:
+            self._flush(whole_groups_only=False)
+            self._writer.close()
+
+    def written(self) -> Iterator[pa.Table]:
+        self.close()
+        with pq.ParquetFile(self._path, pre_buffer=False) as file:
+            for batch in file.iter_batches(ROW_GROUP_ROWS, use_threads=False):
+                yield pa.table(batch)
 
     def _flush(self, *, whole_groups_only: bool) -> None:
         if not self._waiting:
@@ -218,6 +245,7 @@ def _report(
     reader: AnyReader,
     identity: str,
     profile: Profile,
+    columns: list[dict[str, Any]],
     distinct: DistinctRows,
     split: splitting.Split | None,
 ) -> dict[str, Any]:
@@ -240,8 +268,9 @@ def _report(
         "labels": dict(profile.labels.most_common()) if contract.label_column else None,
         "unlabelled": reader.tally.dropped.get(NO_LABEL, 0),
         "ignored": list(reader.ignored),
+        "times_beside": list(reader.times_beside),
         "normal_rows": profile.normal_rows,
-        "columns": profile.columns(),
+        "columns": columns,
         "duplicates": distinct.duplicates(),
         "hashes": distinct.shared(),
     }

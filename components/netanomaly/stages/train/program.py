@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.labels import is_normal
-from netanomaly.flows.times import unit_of
 from netanomaly.metrics.thresholds import operating_points, rows_needed
 from netanomaly.models import catalogue
 from netanomaly.models.detector import make
@@ -51,6 +49,7 @@ def train(
     settings: Settings,
     progress: Callable[[int], Any] = int,
     source_rows_per_day: float | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Trained:
     """Sample rows, split them, fit on one part, calibrate on the other.
 
@@ -61,6 +60,7 @@ def train(
         settings: What to fit, and how.
         progress: Called with the number of rows read so far.
         source_rows_per_day: Rows a day in the source that the file is of; None where it has no times.
+        columns: The columns to learn from; None: all features of the file.
 
     Raises:
         ConfigError: The detector does not know a parameter, or alerts are asked for by the day of data without times.
@@ -69,7 +69,7 @@ def train(
     began = time.monotonic()
     resolved = catalogue.check(settings.model_type, settings.model_parameters)
     contract = read_contract(file.schema_arrow)
-    features = [name for name in contract.features if name != settings.label_column]
+    features = [name for name in contract.features if columns is None or name in set(columns)]
     import_detectors()
     eligible, training_rows = _eligible(file, contract.label_column, settings)
     rows_per_day = None
@@ -78,12 +78,6 @@ def train(
     budget = alert_budget(settings, rows_per_day)
     chosen = sampling.sample(eligible.rows, settings.rows_at_most, settings.random_state)
     table = sampling.take(file, eligible, chosen, features, progress)
-    clocks = [name for name in features if is_clock(table.column(name))]
-    if clocks and len(clocks) < len(features):
-        features = [name for name in features if name not in clocks]
-        table = table.select(features)
-    else:
-        clocks = []
     _refuse_constant(table)
     detector = make(settings.model_type, resolved)
     fitting, calibrating = split(len(table), budget, detector.minimum_rows, settings.random_state)
@@ -120,7 +114,6 @@ def train(
         "training_rows": training_rows,
         "sensor": contract.sensor,
         "features": features,
-        "left_out_as_time": clocks,
         "categorical": list(schema.categorical),
         "threshold": model.threshold,
         "alert_budget": model.alert_budget,
@@ -191,19 +184,6 @@ def split(
         )
     shuffled = np.random.default_rng([seed, 1]).permutation(rows)
     return np.sort(shuffled[calibrating:]), np.sort(shuffled[:calibrating])
-
-
-def is_clock(column: pa.ChunkedArray) -> bool:
-    """Whether a column of numbers holds points in time: all within 1990 to 2100, in seconds or finer since 1970.
-
-    What comes after training lies beyond all that training saw: as a feature it would make every new row an alert.
-    """
-    if not pa.types.is_floating(column.type) and not pa.types.is_integer(column.type):
-        return False
-    ends = pc.min_max(column).as_py()
-    if ends["min"] is None or ends["min"] == ends["max"]:
-        return False
-    return unit_of(ends["min"], ends["max"]) is not None
 
 
 def refusal(report: Mapping[str, Any]) -> str:
