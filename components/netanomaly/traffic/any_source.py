@@ -20,6 +20,7 @@ def open_source(
     context: bool = True,
     times_only: bool = False,
     decisions: Decisions | None = None,
+    lenient: bool = False,
 ) -> AnyReader:
     """A reader of the source's files, from the beginning.
 
@@ -31,10 +32,11 @@ def open_source(
         context: Whether features in context are wanted, where it is a sensor's.
         times_only: Batches have rows and times and nothing else.
         decisions: What the columns of a table hold, where that is known.
+        lenient: Whether a table's rows with values that cannot be read are kept, and noted.
     """
     found = sensor_format(files, csv, selection, wanted_format)
     if found is None:
-        return Reader(files, csv, selection, times_only=times_only, decisions=decisions)
+        return Reader(files, csv, selection, times_only=times_only, decisions=decisions, lenient=lenient)
     wish = Wish(selection.feature_columns, selection.ignore_columns, selection.categorical_columns, context)
     return TrafficReader(files, found, wish, times_only=times_only)
 

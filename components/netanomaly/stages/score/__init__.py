@@ -1,0 +1,1 @@
+"""The score stage: traffic becomes scores, and what stands out becomes incidents."""
