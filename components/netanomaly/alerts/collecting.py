@@ -34,18 +34,18 @@ class Alerts:
 
     def add(
         self,
-        file: str,
+        files: Sequence[str],
         records: npt.NDArray[np.int64],
         times: npt.NDArray[np.float64] | None,
         identity: Mapping[str, pa.Array],
         rows: Rows,
         scores: npt.NDArray[np.float32],
     ) -> None:
-        """Some alerting rows of one file.
+        """Some alerting rows.
 
         Args:
-            file: Its name.
-            records: Their numbers in it.
+            files: The file of each.
+            records: Their numbers in these.
             times: Seconds since 1970; None where the source has none.
             identity: Of `PARTS` those that are known, as text.
             rows: As the detector sees them.
@@ -54,7 +54,7 @@ class Alerts:
         count = len(scores)
         if not count:
             return
-        self.files += [file] * count
+        self.files += files
         self.records.append(records)
         self.times.append(np.full(count, np.nan) if times is None else times)
         self.scores.append(scores)

@@ -108,8 +108,14 @@ def _document(
     share = float(tail(np.array([highest]))[0])
     first, last = _ends(times[places])
     ports, targets, sources = (Counter(of[part]) for part in ("dst_port", "dst_ip", "src_ip"))
+    known = times[places][~np.isnan(times[places])]
     pattern = techniques.Pattern(
-        len(places), len(sources), len(targets), len(ports), next(iter(ports), "") if len(ports) == 1 else ""
+        flows=len(places),
+        sources=len(sources),
+        targets=len(targets),
+        ports=len(ports),
+        port=next(iter(ports)) if len(ports) == 1 else "",
+        seconds=float(known.max() - known.min()) if len(known) else 0.0,
     )
     technique = techniques.hint(pattern) if each.kind != ROW else None
     risk = _risk(share, len(places))

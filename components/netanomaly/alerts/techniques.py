@@ -9,6 +9,8 @@ from dataclasses import dataclass
 _MANY = 20
 # Where passwords are tried: ftp, ssh, telnet, smb, rdp, vnc, and the usual databases.
 _LOGINS = {"21": "FTP", "22": "SSH", "23": "Telnet", "445": "SMB", "3389": "RDP", "5900": "VNC", "3306": "MySQL", "1433": "MSSQL", "5432": "PostgreSQL"}  # fmt: skip
+# Alerting flows; what no service sees of its users.
+_FLOOD_A_SECOND = 10
 # So much of a scan is on at most so many ports of each host, or hosts for each port.
 _FEW = 3
 
@@ -26,7 +28,7 @@ class Technique:
 class Pattern:
     """How an incident looks from outside.
 
-    `port` is the destination port of all its flows, empty where there are several.
+    `port` is the destination port of all its flows, empty where there are several; `seconds` is from its first to its last.
     """
 
     flows: int
@@ -34,6 +36,7 @@ class Pattern:
     targets: int
     ports: int
     port: str
+    seconds: float
 
 
 def hint(pattern: Pattern) -> Technique | None:
@@ -53,7 +56,12 @@ def hint(pattern: Pattern) -> Technique | None:
             "T1110", "Brute Force",
             f"{pattern.flows:,} flows from one source to {_LOGINS[pattern.port]} (port {pattern.port}) of one host",
         )  # fmt: skip
-    if pattern.sources >= _MANY and pattern.targets == 1:
+    if pattern.sources >= _MANY and pattern.targets <= _FEW and pattern.ports >= _MANY:
+        return Technique(
+            "T1046", "Network Service Discovery",
+            f"{pattern.sources:,} sources, {pattern.ports:,} ports of {_hosts(pattern.targets)}: scanned from many places",
+        )  # fmt: skip
+    if pattern.sources >= _MANY and pattern.targets == 1 and pattern.flows >= _FLOOD_A_SECOND * max(pattern.seconds, 1.0):
         return Technique(
             "T1498", "Network Denial of Service",
             f"{pattern.sources:,} sources, {pattern.flows:,} flows, one host at one time",

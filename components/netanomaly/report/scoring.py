@@ -100,13 +100,21 @@ def _tiles(summary: Document, incidents: Sequence[Document]) -> list[dict[str, s
     low, high = _expected(summary)
     hosts = {entity for each in incidents if (entity := _entity(each))}
     return [
-        {"name": "Incidents", "figure": words.integer(len(incidents)), "meaning": "What one host did in one stretch of time"},
+        {
+            "name": "Incidents",
+            "figure": words.integer(len(incidents)),
+            "meaning": "What one host did in one stretch of time",
+        },
         {
             "name": "Alerting flows",
             "figure": words.integer(documents.number(summary, "alerts")),
             "meaning": f"{words.integer(low)} to {words.integer(high)} expected of normal traffic",
         },
-        {"name": "Flows scored", "figure": words.integer(documents.number(summary, "rows")), "meaning": _period(summary)},
+        {
+            "name": "Flows scored",
+            "figure": words.integer(documents.number(summary, "rows")),
+            "meaning": _period(summary),
+        },
         {"name": "Hosts concerned", "figure": words.integer(len(hosts)), "meaning": "Sources or targets of incidents"},
     ]
 
@@ -121,7 +129,8 @@ def _timeline(hours: list[tuple[str, float, float]]) -> Markup | None:
         return None
     step = -(-len(hours) // _BARS)
     bars = [
-        (hours[begin][0], sum(alerts for _, _, alerts in hours[begin : begin + step])) for begin in range(0, len(hours), step)
+        (hours[begin][0], sum(alerts for _, _, alerts in hours[begin : begin + step]))
+        for begin in range(0, len(hours), step)
     ]
     highest = max(1.0, *(alerts for _, alerts in bars))
     left, right, top, bottom = 46.0, float(_WIDTH), 18.0, _HEIGHT - 26.0
@@ -137,9 +146,17 @@ def _timeline(hours: list[tuple[str, float, float]]) -> Markup | None:
     parts.append(svg.element("text", "0", x=left - 6, y=bottom + 4, text_anchor="end", class_="tick"))
     for at, anchor in ((0, "start"), (len(bars) - 1, "end")):
         x = left if anchor == "start" else right
-        parts.append(svg.element("text", words.moment(bars[at][0]), x=x, y=_HEIGHT - 6.0, text_anchor=anchor, class_="tick"))
+        parts.append(
+            svg.element("text", words.moment(bars[at][0]), x=x, y=_HEIGHT - 6.0, text_anchor=anchor, class_="tick")
+        )
     each = "hour" if step == 1 else f"{step} hours"
-    return svg.drawing(_WIDTH, _HEIGHT, "Alerting flows over time", f"One bar for each {each}; at most {words.integer(highest)}", svg.joined(parts))
+    return svg.drawing(
+        _WIDTH,
+        _HEIGHT,
+        "Alerting flows over time",
+        f"One bar for each {each}; at most {words.integer(highest)}",
+        svg.joined(parts),
+    )
 
 
 def _shown(incident: Document) -> dict[str, object]:
@@ -155,7 +172,9 @@ def _shown(incident: Document) -> dict[str, object]:
         "rarity": words.percent(documents.number(incident, "tail_probability")),
         "technique": f"{documents.text(technique, 'id')} {documents.text(technique, 'name')}".strip(),
         "because": documents.text(technique, "reason"),
-        "features": [words.clip(documents.text(each, "words"), 160) for each in documents.objects(incident, "features")],
+        "features": [
+            words.clip(documents.text(each, "words"), 160) for each in documents.objects(incident, "features")
+        ],
         "samples": [_sample(each) for each in documents.objects(incident, "samples")],
     }
 
@@ -187,7 +206,11 @@ def _hosts(incidents: Sequence[Document]) -> list[Host]:
         # The gravest comes first.
         worst = before.worst if before else severity
         found[ip] = Host(
-            ip, (before.incidents if before else 0) + 1, (before.flows if before else 0) + flows, worst, _STATUS.get(worst, "note")
+            ip,
+            (before.incidents if before else 0) + 1,
+            (before.flows if before else 0) + flows,
+            worst,
+            _STATUS.get(worst, "note"),
         )
     return sorted(found.values(), key=lambda host: (-host.incidents, -host.flows, host.ip))[:_MOST_HOSTS]
 

@@ -30,8 +30,8 @@ from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
-from netanomaly.stages.score.settings import Settings
-from netanomaly.traffic import features
+from netanomaly.scoring.settings import Settings
+from netanomaly.traffic import feature_list
 from netanomaly.traffic.any_source import AnyReader, open_source
 
 FORMAT = 1
@@ -143,7 +143,7 @@ def score(
             writer.write_table(_table(batch, identity, scores, tail(scores), alerting), row_group_size=_ROW_GROUP_ROWS)
             _collect(alerts, batch, identity, rows, scores, alerting)
             progress(counts.rows)
-    found, not_listed = incidents(alerts.all(), model, named, tail, features.explained)
+    found, not_listed = incidents(alerts.all(), model, named, tail, feature_list.explained)
     last = moment(counts.last) if counts.last > -np.inf else "1970-01-01T00:00:00.000Z"
     form = FORMS[settings.alert_format]
     with (folder / ALERTS).open("w", encoding="utf-8") as lines:
@@ -197,7 +197,7 @@ def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings
     notations = {
         name: None if name in set(schema.categorical) else schema.policy.notation(name) for name in schema.features
     }
-    reader = open_source(
+    return open_source(
         files,
         settings.csv,
         selection,
@@ -205,7 +205,6 @@ def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings
         decisions=Decisions(notations, labelled=False, certain=True),
         lenient=True,
     )
-    return reader
 
 
 def _scored(model: AnomalyModel, reader: AnyReader) -> Iterator[tuple[Batch, Rows, npt.NDArray[np.float32]]]:
@@ -279,7 +278,7 @@ def _table(
     )
     return pa.table(
         [
-            pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), [batch.file]),
+            _files(batch),
             pa.array(batch.records),
             times,
             *(identity.get(part, pa.nulls(count, pa.string())) for part in PARTS),
@@ -290,6 +289,13 @@ def _table(
         ],
         schema=_SCHEMA,
     )
+
+
+def _files(batch: Batch) -> pa.DictionaryArray:
+    """The file of each row."""
+    if isinstance(batch.file, str):
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(batch.rows, dtype=np.int32)), [batch.file])
+    return batch.file.cast(_SCHEMA.field("file").type)
 
 
 def _collect(
@@ -306,7 +312,7 @@ def _collect(
     assert batch.records is not None  # noqa: S101 - readers of sources number their records
     taken = pa.array(where)
     alerts.add(
-        batch.file,
+        _files(batch).take(taken).cast(pa.string()).to_pylist(),
         batch.records[where],
         None if batch.times is None else batch.times[where],
         {part: column.take(taken) for part, column in identity.items()},

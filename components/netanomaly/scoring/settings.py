@@ -1,4 +1,4 @@
-"""What the score stage is told."""
+"""What scoring is told."""
 
 from dataclasses import dataclass, field
 

@@ -1,1 +1,0 @@
-"""The score stage: traffic becomes scores, and what stands out becomes incidents."""
