@@ -42,7 +42,7 @@ class Batch:
     hosts: Sequence[pa.DictionaryArray] = ()
     file: str | pa.DictionaryArray = ""
     records: npt.NDArray[np.int64] | None = None
-    beside: Mapping[str, pa.DictionaryArray] = field(default_factory=dict)
+    beside: Mapping[str, pa.Array] = field(default_factory=dict)
     unreadable: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
