@@ -48,7 +48,7 @@ def incident_without_ends():
         "features": [],
         "technique": None,
     }
-    changed |= dict.fromkeys(("sources", "targets", "ports"), {"count": 0, "examples": []})
+    changed |= {name: {"count": 0, "examples": []} for name in ("sources", "targets", "ports")}
     changed["samples"][0] |= dict.fromkeys(
         ("time", "src_ip", "src_port", "dst_ip", "dst_port", "protocol", "uid", "community_id")
     )
