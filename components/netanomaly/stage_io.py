@@ -21,11 +21,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from netanomaly import json_input, output
 from netanomaly.errors import InputError, NetanomalyError, OutsideError
 
 T = TypeVar("T")
 
 EXECUTOR_INPUT = "--executor-input"
+LOCAL_PATHS_VARIABLE = "NETANOMALY_LOCAL_PATHS"
 
 # The two that are nested: what a ClassificationMetrics artefact is made of.
 _NESTED_METADATA = ("confidenceMetrics", "confusionMatrix")
@@ -111,7 +113,7 @@ class Stage:
     def input_json(self, name: str) -> Any:
         """The JSON document that an input artefact holds, checked as in `input`."""
         try:
-            return json.loads(self.input_bytes(name))
+            return json_input.parse(self.input_bytes(name))
         except ValueError as error:
             raise InputError(f"input artefact {name!r} is not JSON: {error}") from None
 
@@ -123,8 +125,7 @@ class Stage:
 
     def write_json(self, name: str, document: Any) -> None:
         """Write an output artefact that is one JSON document. NaN and infinity are refused."""
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-        self.output(name).write_text(text + "\n", encoding="utf-8")
+        self.output(name).write_text(output.json_text(document) + "\n", encoding="utf-8")
 
     def set_output_parameter(self, name: str, value: str | float | bool | list[Any] | dict[str, Any]) -> None:
         """Write an output parameter."""
@@ -163,11 +164,11 @@ class Stage:
     def _tell_rows(self) -> None:
         if self._rows != self._rows_told:
             self._rows_told = self._rows
-            print(f"progress: {self._rows} rows", file=sys.stderr, flush=True)  # noqa: T201 - a stage's log is its standard error
+            output.tell(f"progress: {self._rows} rows")
 
     def tell(self, result: Mapping[str, Any]) -> None:
         """Say what came of it in one line of the log, which is all that a cluster's API serves of a stage."""
-        print(f"{RESULT}{json.dumps(result, ensure_ascii=False)}", file=sys.stderr, flush=True)  # noqa: T201
+        output.tell_lines(RESULT + output.json_text(result, indent=None, allow_nan=True))
 
     def finish(self) -> None:
         """Write the executor output. Called last: a stage that wrote it has succeeded.
@@ -201,6 +202,23 @@ class Stage:
         return found[0]  # type: ignore[no-any-return]
 
 
+def in_a_bucket(uri: str, what: str) -> str:
+    """The URI of a source or registry, where it may be read here.
+
+    On a cluster a path is one of the pod's own: its token, its settings. Only runners on the machine of whoever asked for
+    the run say (NETANOMALY_LOCAL_PATHS=1) that paths are what was meant.
+
+    Raises:
+        InputError: It is a path, and may not be one.
+    """
+    if uri.startswith("s3://") or os.environ.get(LOCAL_PATHS_VARIABLE) == "1":
+        return uri
+    raise InputError(
+        f"{what} {uri!r} is a path, which on a cluster is one inside the pod; write s3://bucket/key (netanomaly run takes "
+        "paths of your machine)"
+    )
+
+
 def do_without(*modules: str) -> None:
     """Make this process one where these libraries are not installed, as they are not in a stage's image.
 
@@ -229,6 +247,12 @@ def stage(argv: list[str]) -> Iterator[Stage]:
     Raises:
         SystemExit: With the code of `netanomaly.errors` when the block raises, after one clear line on standard error.
     """
+    with output.guarded(), _process(argv) as task:
+        yield task
+
+
+@contextmanager
+def _process(argv: list[str]) -> Iterator[Stage]:
     arguments = _parse(argv)
     try:
         task = Stage(_load(arguments.executor_input))
@@ -239,14 +263,14 @@ def stage(argv: list[str]) -> Iterator[Stage]:
         _fail("interrupted", 130)
     except NetanomalyError as error:
         if error.exit_code == NetanomalyError.exit_code:
-            traceback.print_exc()
+            output.tell_lines(traceback.format_exc().rstrip())
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(_in_words(error), OutsideError.exit_code)
     except MemoryError:
         _fail("out of memory; give the stage more, or lower the batch or sample sizes", OutsideError.exit_code)
     except Exception as error:  # noqa: BLE001 - the process boundary: a defect becomes a traceback, one line and exit 1
-        traceback.print_exc()
+        output.tell_lines(traceback.format_exc().rstrip())
         _fail(f"internal error: {type(error).__name__}: {error}", NetanomalyError.exit_code)
 
 
@@ -266,7 +290,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 def _load(executor_input: str) -> dict[str, Any]:
     try:
-        document = json.loads(executor_input)
+        document = json_input.parse(executor_input)
     except ValueError as error:
         raise InputError(f"{EXECUTOR_INPUT} is not JSON: {error}") from None
     if not isinstance(document, dict):
@@ -335,12 +359,12 @@ def _tell_peak_memory() -> None:
     peak = max(resource.getrusage(whose).ru_maxrss for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     # Linux counts in KiB, macOS in bytes.
     peak *= 1 if sys.platform == "darwin" else 1024
-    print(f"peak memory: {peak} bytes", file=sys.stderr, flush=True)  # noqa: T201
+    output.tell(f"peak memory: {peak} bytes")
 
 
 def _fail(message: str, code: int) -> None:
     # What is wrong is the last line of the log, whatever the stage wrote before: it is what the UI and the runner show.
     sys.stdout.flush()
     _tell_peak_memory()
-    print(f"{ERROR}{' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
+    output.tell(f"{ERROR}{' '.join(message.split())}")
     raise SystemExit(code) from None

@@ -3,7 +3,6 @@
 Heavy libraries are imported inside the commands that need them, so that `--help` answers at once.
 """
 
-import json
 import os
 import signal
 import sys
@@ -14,11 +13,12 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 from typer.exceptions import TyperException
 
-from netanomaly import __version__
+from netanomaly import __version__, output
 from netanomaly.cli import compile as compile_command
 from netanomaly.cli import config as config_command
-from netanomaly.cli import doctor, registry, run, schedule, submit, upload
+from netanomaly.cli import doctor, privacy, registry, run, schedule, submit, upload
 from netanomaly.cli import images as images_command
+from netanomaly.cli import ingest as ingest_command
 from netanomaly.errors import InputError, NetanomalyError, OutsideError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("ingest")(ingest_command.ingest)
 app.command("compile")(compile_command.compile_pipeline)
 app.command("images")(images_command.show)
 app.command("upload")(upload.upload)
@@ -48,7 +49,13 @@ def main() -> None:
     """Run the command; however it fails, one line on standard error, the exit code, and with --json one document."""
     signal.signal(signal.SIGINT, _interrupt)
     _stand_in_for_closed_streams()
+    with output.guarded():
+        _run()
+
+
+def _run() -> NoReturn:
     try:
+        privacy.set_umask()
         code = app(standalone_mode=False)
     except NetanomalyError as error:
         _fail(str(error), error.exit_code)
@@ -65,7 +72,7 @@ def main() -> None:
             raise SystemExit(InputError.exit_code) from None
         _fail(message, InputError.exit_code, hint=_usage(error))
     except Exception as error:  # noqa: BLE001 - the process boundary: a defect becomes a traceback, one line and exit 1
-        traceback.print_exc()
+        output.tell_lines(traceback.format_exc().rstrip())
         _fail(f"internal error: {type(error).__name__}: {error}", NetanomalyError.exit_code)
     raise SystemExit(code)
 
@@ -83,8 +90,10 @@ def _fail(message: str, code: int, hint: str = "") -> NoReturn:
     message = " ".join(message.split())
     if "--json" in sys.argv:
         document = {"state": "failed", "exit_code": code, "error": message}
-        _say(sys.stdout, json.dumps(document, ensure_ascii=False, indent=2))
-    _say(sys.stderr, f"{hint}\nerror: {message}".strip())
+        _say(sys.stdout, output.json_text(document))
+    if hint:
+        _say(sys.stderr, output.visible_lines(hint))
+    _say(sys.stderr, output.visible(f"error: {message}"))
     for stream in (sys.stdout, sys.stderr):
         _say(stream)
     raise SystemExit(code)
@@ -110,7 +119,7 @@ def _stand_in_for_closed_streams() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"netanomaly {__version__}")
+        output.say(f"netanomaly {__version__}")
         raise typer.Exit
 
 

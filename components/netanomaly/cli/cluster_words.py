@@ -1,13 +1,12 @@
 """What the commands that talk to a Kubeflow Pipelines server have in common: their options, and how they read them."""
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import config, images
+from netanomaly import config, images, output
 from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError
 
@@ -103,7 +102,7 @@ def connect(
 
     connection = reach(Access(host, namespace, token_file, ca_file, timeout_seconds))
     if connection.warning:
-        typer.echo(f"warning: {connection.warning}", err=True)
+        output.tell(f"warning: {connection.warning}")
     return connection
 
 
@@ -115,7 +114,7 @@ def package(image_prefix: str, *, cache: bool, pipeline: str = "training") -> "P
     from netanomaly.cluster.pipelines import Package
 
     if warning := images.unpushed(image_prefix):
-        typer.echo(f"warning: {warning}", err=True)
+        output.tell(f"warning: {warning}")
     text = images.resolved(compiled_file(pipeline).read_text(encoding="utf-8"), image_prefix)
     return Package.read(text, cache=cache)
 
@@ -137,4 +136,4 @@ def submission(
 
 
 def show_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    output.say_json(document)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from netanomaly import images
+from netanomaly import images, output
 
 
 def compiled_file(pipeline: str = "training") -> Path:
@@ -29,5 +29,5 @@ def compile_pipeline(
     path = out / "training.yaml"
     path.write_text(text, encoding="utf-8")
     if warning := images.unpushed(image_prefix):
-        typer.echo(f"warning: {warning}", err=True)
-    typer.echo(str(path))
+        output.tell(f"warning: {warning}")
+    output.say(str(path))

@@ -1,8 +1,8 @@
 """`netanomaly config`: what a configuration may hold."""
 
-import json
-
 import typer
+
+from netanomaly import output
 
 app = typer.Typer(
     help="What a pipeline configuration may hold.\n\nExample: netanomaly config schema > schema.json",
@@ -27,4 +27,4 @@ def show_schema() -> None:
     from netanomaly.models import catalogue
 
     further = {"validation": rules.schema(), "gates": gates.schema()}
-    typer.echo(json.dumps(schema(catalogue.schema(), further), indent=2, ensure_ascii=False))
+    output.say_json(schema(catalogue.schema(), further))

@@ -7,21 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import typer
-
-from netanomaly import images
+from netanomaly import images, output
 from netanomaly.errors import OutsideError
 from netanomaly.registry import signing
 from netanomaly.registry.belief import REGISTRY_ID, SIGNED_HEADS
 from netanomaly.registry.location import locate
 from netanomaly.runners import docker_daemon, docker_leftovers
 from netanomaly.runners.docker import DockerLauncher
+from netanomaly.runners.outside import STORE
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# What stages need to reach a store. Given as environment: never in a command, a label or a file.
-_PASSED_ON = ("AWS_", "S3_", "NETANOMALY_SINGLE_WRITER", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 # Of these, what names a file: given read-only under its own path, so that the variable holds inside too.
 _FILES = (
     *("AWS_CA_BUNDLE", "SSL_CERT_FILE"),
@@ -41,7 +38,7 @@ def connect(prefix: str, *, keep: bool) -> "DockerClient":
     if not keep:
         removed = docker_leftovers.remove(client)
         if removed:
-            typer.echo(f"removed {len(removed)} container(s) that an earlier run left: {', '.join(removed)}", err=True)
+            output.tell(f"removed {len(removed)} container(s) that an earlier run left: {', '.join(removed)}")
     return client
 
 
@@ -87,8 +84,8 @@ def _beliefs(registry: str) -> dict[str, str]:
 
 
 def _environment() -> dict[str, str]:
-    """The variables of this process that stages get where they reach a store."""
-    environment = {name: value for name, value in os.environ.items() if name.upper().startswith(_PASSED_ON)}
+    """The variables of this process that stages get where they reach a store: never in a command, a label or a file."""
+    environment = {name: value for name, value in os.environ.items() if name.upper().startswith(STORE)}
     for name in _FILES:
         file = Path(os.environ.get(name) or "/nowhere").absolute()
         environment.pop(name, None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import __version__, images
+from netanomaly import __version__, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.errors import OutsideError
 
@@ -68,10 +68,10 @@ def doctor(
         _print(checks)
     if found.error:
         if page:
-            typer.echo(f"run: {page}", err=True)
+            output.tell(f"run: {page}")
         if found.to_do:
-            typer.echo(f"to do: {found.to_do}", err=True)
-        typer.echo(f"error: {found.error}", err=True)
+            output.tell(f"to do: {found.to_do}")
+        output.tell(f"error: {found.error}")
     raise typer.Exit(found.exit_code)
 
 
@@ -119,4 +119,4 @@ def _document(check: "Check") -> dict[str, Any]:
 def _print(checks: list[dict[str, Any]]) -> None:
     marks = {True: "ok", False: "FAILED", None: "-"}
     for check in checks:
-        typer.echo(f"{check['name']:<12}{marks[check['ok']]:<8}{check['said']}")
+        output.say(f"{check['name']:<12}{marks[check['ok']]:<8}{check['said']}")

@@ -1,11 +1,10 @@
 """`netanomaly images`: each stage and the reference of its image."""
 
-import json
 from typing import Annotated
 
 import typer
 
-from netanomaly import images
+from netanomaly import images, output
 
 
 def show(
@@ -20,7 +19,7 @@ def show(
     """
     references = {stage: images.reference(stage, image_prefix) for stage in images.STAGES}
     if as_json:
-        typer.echo(json.dumps(references, indent=2))
+        output.say_json(references)
         return
     for stage, reference in references.items():
-        typer.echo(f"{stage:<10}{reference}")
+        output.say(f"{stage:<10}{reference}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netanomaly import output
 from netanomaly.cli import registry_changes, registry_compare, registry_upkeep
 from netanomaly.cli.registry_words import (
     DEFAULT,
@@ -57,7 +58,7 @@ def list_models(registry: RegistryOption = DEFAULT, as_json: JsonOption = False)
         )
         return
     if not models:
-        typer.echo(f"registry {opened.uri} holds no model yet")
+        output.say(f"registry {opened.uri} holds no model yet")
         return
     shown = table("model", "newest version", "aliases", "changed")
     for model in models:
@@ -123,7 +124,7 @@ def versions(
         show_json([version.document() for version in found])
         return
     if not found:
-        typer.echo(f"model {model} has no version{'' if deleted else ' that is not deleted'}")
+        output.say(f"model {model} has no version{'' if deleted else ' that is not deleted'}")
         return
     columns: dict[str, Callable[[Version], str]] = {
         "version": lambda version: str(version.number),
@@ -162,7 +163,7 @@ def history(model: ModelName, registry: RegistryOption = DEFAULT, as_json: JsonO
         show_json(msgspec.to_builtins(events))
         return
     if not events:
-        typer.echo(f"no alias of model {model} was ever moved, and no version deprecated or deleted")
+        output.say(f"no alias of model {model} was ever moved, and no version deprecated or deleted")
         return
     shown = table("when", "by", "what", "version", "before", "why")
     for event in events:
@@ -191,7 +192,7 @@ def download(
         show_json({"model_name": version.model, "version": version.number, "files": [str(path) for path in files]})
         return
     for path in files:
-        typer.echo(str(path))
+        output.say(str(path))
 
 
 def _signature(record: "Record", *, checked: bool) -> str:

@@ -1,11 +1,11 @@
 """`netanomaly registry register | alias | rollback | deprecate | restore | delete`."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netanomaly import json_input, output
 from netanomaly.cli.registry_words import (
     DEFAULT,
     JsonOption,
@@ -73,7 +73,7 @@ def register(
     if as_json:
         show_json({"model_name": name, "version": done.version, "created": done.created})
         return
-    typer.echo(f"{name}:{done.version} {'registered' if done.created else 'was registered before'}")
+    output.say(f"{name}:{done.version} {'registered' if done.created else 'was registered before'}")
 
 
 @_alias.command("set")
@@ -95,7 +95,7 @@ def set_alias(
     if as_json:
         show_json({"model_name": version.model, "alias": alias, "version": version.number})
         return
-    typer.echo(f"{version.model}@{alias} is version {version.number}")
+    output.say(f"{version.model}@{alias} is version {version.number}")
 
 
 @_alias.command("remove")
@@ -117,7 +117,7 @@ def remove_alias(
     if as_json:
         show_json({"model_name": model, "alias": alias, "version": None})
         return
-    typer.echo(f"{model}@{alias} is removed")
+    output.say(f"{model}@{alias} is removed")
 
 
 def rollback(
@@ -138,7 +138,7 @@ def rollback(
     if as_json:
         show_json({"model_name": model, "alias": alias, "previous": before, "version": now})
         return
-    typer.echo(f"{model}@{alias} went back from version {before} to version {now}")
+    output.say(f"{model}@{alias} went back from version {before} to version {now}")
 
 
 def deprecate(
@@ -217,7 +217,7 @@ def sign(
         return
     for head in signed:
         aliases = ", ".join(f"{name} is {alias.version}" for name, alias in sorted(head.aliases.items()))
-        typer.echo(
+        output.say(
             f"{head.model} is signed for {head.registry} by key {head.signature.key if head.signature else ''}: "
             f"versions 1 to {head.next - 1}; {aliases or 'no alias'}"
         )
@@ -230,12 +230,12 @@ def _set_status(model: str, status: "Status", why: str, sign_key: Path | None, r
     if as_json:
         show_json({"model_name": version.model, "version": version.number, "status": version.status})
         return
-    typer.echo(f"{version.model}:{version.number} is {version.status}")
+    output.say(f"{version.model}:{version.number} is {version.status}")
 
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json_input.parse(json_input.read(path))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; give a JSON file") from None
     except ValueError as error:

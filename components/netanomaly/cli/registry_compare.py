@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from netanomaly import output
 from netanomaly.cli.registry_words import (
     DEFAULT,
     JsonOption,
@@ -60,7 +61,7 @@ def compare(
         return
     _show(left, right, metrics, bool(notes))
     for note in notes:
-        typer.echo(f"* {note}")
+        output.say(f"* {note}")
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:

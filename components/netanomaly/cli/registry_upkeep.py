@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from netanomaly import output
 from netanomaly.cli.registry_words import (
     DEFAULT,
     JsonOption,
@@ -50,15 +51,15 @@ def fsck(
         show_json({"sound": result.sound, **dataclasses.asdict(result)})
     else:
         for finding in result.findings:
-            typer.echo(f"{finding.key}: {finding.problem}{' (repaired)' if finding.repaired else ''}")
-        typer.echo(
+            output.say(f"{finding.key}: {finding.problem}{' (repaired)' if finding.repaired else ''}")
+        output.say(
             f"{counted(result.models, 'model')}, {counted(result.versions, 'version')}, "
             f"{counted(result.bytes, 'byte')} read; {counted(len(result.findings), 'problem')}, "
             f"{sum(finding.repaired for finding in result.findings)} repaired; "
             f"{counted(result.unfinished, 'registration')} begun and not finished"
         )
         for line in result.unprotected:
-            typer.echo(f"note: {line}")
+            output.say(f"note: {line}")
     if not result.sound:
         raise typer.Exit(InputError.exit_code)
 
@@ -81,11 +82,11 @@ def gc(
         show_json({"dry_run": dry_run, **dataclasses.asdict(done)})
         return
     for key in done.keys:
-        typer.echo(key)
+        output.say(key)
     for key in done.strangers:
-        typer.echo(f"{key}: is a link, pipe or device, and no object of the registry; left as it is")
+        output.say(f"{key}: is a link, pipe or device, and no object of the registry; left as it is")
     removed = "would be removed" if dry_run else "removed"
-    typer.echo(f"{counted(len(done.keys), 'object')}, {counted(done.bytes, 'byte')} {removed}")
+    output.say(f"{counted(len(done.keys), 'object')}, {counted(done.bytes, 'byte')} {removed}")
 
 
 def import_registry(
@@ -110,7 +111,7 @@ def import_registry(
         show_json([dataclasses.asdict(entry) for entry in done])
         return
     if not done:
-        typer.echo(f"{file} holds no version of any model; nothing was imported")
+        output.say(f"{file} holds no version of any model; nothing was imported")
         return
     shown = table("model", "was", "is version", "")
     for entry in done:
@@ -153,9 +154,9 @@ def probe(
         )
     else:
         for check in result.checks:
-            typer.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.question}: {check.found}")
+            output.say(f"{'ok  ' if check.passed else 'FAIL'}  {check.question}: {check.found}")
         verdict = "can be trusted" if result.passed else "cannot be trusted with more than one writer"
-        typer.echo(f"{bucket.endpoint} {verdict} ({result.seconds:.2f} s)")
+        output.say(f"{bucket.endpoint} {verdict} ({result.seconds:.2f} s)")
     if not result.passed and not single_writer:
         raise typer.Exit(InputError.exit_code)
 

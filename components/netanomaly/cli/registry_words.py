@@ -1,13 +1,15 @@
 """How the registry's answers look to people: tables, ages, short digests."""
 
-import json
 import shutil
 import sys
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from netanomaly import output
 
 RegistryOption = Annotated[
     str,
@@ -29,20 +31,33 @@ _SHORT_DIGEST = 12
 _NARROW = 110
 
 
-def table(*headings: str) -> Any:
-    from rich.table import Table
+@dataclass
+class Table:
+    """Rows of text under headings, for people."""
 
-    made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        made.add_column(heading, overflow="fold")
-    return made
+    headings: tuple[str, ...]
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+
+    def add_row(self, *cells: str) -> None:
+        self.rows.append(cells)
 
 
-def show_table(made: Any) -> None:
+def table(*headings: str) -> Table:
+    return Table(headings)
+
+
+def show_table(made: Table) -> None:
+    from rich import table
     from rich.console import Console
 
+    drawn = table.Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in made.headings:
+        drawn.add_column(output.visible(heading), overflow="fold")
+    for row in made.rows:
+        drawn.add_row(*(output.visible(cell) for cell in row))
     # A pipe has no width; 80 columns would cut the names that a script or a log is read for.
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160).print(made)
+    width = None if sys.stdout.isatty() else 160
+    Console(highlight=False, markup=False, emoji=False, width=width).print(drawn)
 
 
 def is_narrow() -> bool:
@@ -51,13 +66,13 @@ def is_narrow() -> bool:
 
 
 def show_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    output.say_json(document)
 
 
 def show_rows(rows: list[tuple[str, str]]) -> None:
     for name, value in rows:
         if value:
-            typer.echo(f"{name:<28}{value}")
+            output.say(f"{name:<28}{value}")
 
 
 def counted(count: int, one: str, many: str = "") -> str:

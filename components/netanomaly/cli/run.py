@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import config, images
+from netanomaly import config, images, output
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError, OutsideError
@@ -107,7 +107,7 @@ def run(
     _keep(run_dir)
     summary = _summary(result, wanted, run_dir, registry)
     if as_json:
-        typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+        output.say_json(summary)
     if result.state != "succeeded":
         _print_failure(summary)
     elif not as_json:
@@ -224,7 +224,7 @@ def _print_failure(summary: Mapping[str, Any]) -> None:
         if summary[name]:
             shown.append(f"{name.replace('_', ' ')}: {summary[name]}")
     shown += [f"run folder: {summary['run_dir']}", f"error: {summary['error']}"]
-    typer.echo("\n".join(shown), err=True)
+    output.tell_each(shown)
 
 
 def _print(summary: Mapping[str, Any]) -> None:
@@ -235,4 +235,4 @@ def _print(summary: Mapping[str, Any]) -> None:
     for label in ("registry", "report"):
         if summary[label]:
             shown += terminal.row(label, summary[label])
-    typer.echo("\n".join(shown))
+    output.say_each(shown)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images
+from netanomaly import images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.errors import InputError
 
@@ -118,13 +118,12 @@ def schedule(
     else:
         _print(summary, len(times.entries))
     for each in outcome.left:
-        typer.echo(
+        output.tell(
             f"note: run {each.runs[0]} of the old schedule goes on to its end; the old schedule is switched off, and the "
-            "next call of this command deletes it",
-            err=True,
+            "next call of this command deletes it"
         )
     if any(not recurring.enabled for recurring in kept):
-        typer.echo(f"warning: {wanted_name} is switched off on the server; switch it on there", err=True)
+        output.tell(f"warning: {wanted_name} is switched off on the server; switch it on there")
 
 
 @dataclass(frozen=True)
@@ -211,14 +210,14 @@ def _remove(
         words.show_json({**document, "left": [_left(each) for each in left]})
     elif left:
         runs = ", ".join(run for each in left for run in each.runs)
-        typer.echo(
+        output.say(
             f"schedule {name} switched off; run {runs} goes on, and deleting the schedule would kill it: the same command "
             "again removes it when the run has ended, --now cancels the run and removes it at once"
         )
     elif found:
-        typer.echo(f"schedule {name} {'would be ' if dry_run else ''}removed")
+        output.say(f"schedule {name} {'would be ' if dry_run else ''}removed")
     else:
-        typer.echo(f"there is no schedule {name}")
+        output.say(f"there is no schedule {name}")
 
 
 def _left(left: "Left") -> dict[str, Any]:
@@ -230,7 +229,7 @@ def _list(found: list["Recurring"], as_json: bool) -> None:
         words.show_json([{"name": each.name, **_document(each)} for each in found])
         return
     if not found:
-        typer.echo("there is no schedule yet")
+        output.say("there is no schedule yet")
         return
     from netanomaly.cli.registry_words import show_table, table
 
@@ -271,4 +270,4 @@ def _print(summary: dict[str, Any], entries: int) -> None:
     }
     for label, value in shown.items():
         if value is not None:
-            typer.echo(f"{label:<30}{value}")
+            output.say(f"{label:<30}{value}")

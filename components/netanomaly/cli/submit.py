@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images
+from netanomaly import images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
 from netanomaly.errors import NetanomalyError, OutsideError
@@ -70,7 +70,7 @@ def submit(
         with interruptions(_stop):
             run = runs.create(server, name, group, version.of_run, wanted.parameters, seconds_between_looks=interval)
     except _Stopped as stopped:
-        typer.echo(f"error: stopped while run {name!r} was being made: look for it by that name", err=True)
+        output.tell(f"error: stopped while run {name!r} was being made: look for it by that name")
         raise typer.Exit(stopped.code) from None
     summary = {
         "state": "waiting",
@@ -99,7 +99,7 @@ def submit(
         words.show_json(summary)
     if summary["error"]:
         last = [f"run: {summary['url']}", f"error: {summary['error']}"]
-        typer.echo("\n".join([*terminal.lines(summary), *last]), err=True)
+        output.tell_each([*terminal.lines(summary), *last])
     elif not as_json:
         _print(summary)
     raise typer.Exit(summary["exit_code"])
@@ -180,4 +180,4 @@ def _print(summary: Mapping[str, Any]) -> None:
         # In one piece: a terminal opens it.
         f"{'run':<12}{summary['url']}",
     ]
-    typer.echo("\n".join(shown))
+    output.say_each(shown)

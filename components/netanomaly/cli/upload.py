@@ -1,8 +1,6 @@
 """`netanomaly upload`: the pipeline on a server, as a version that its content names."""
 
-import typer
-
-from netanomaly import images
+from netanomaly import images, output
 from netanomaly.cli import cluster_words as words
 
 
@@ -38,4 +36,4 @@ def upload(
             }
         )
         return
-    typer.echo(f"{compiled.name} {version.name} {'uploaded' if version.created else 'is there already'}: {page}")
+    output.say(f"{compiled.name} {version.name} {'uploaded' if version.created else 'is there already'}: {page}")

@@ -136,7 +136,7 @@ def _field(text: str, name: str, low: int, high: int, names: tuple[str, ...] = (
     values: set[int] = set()
     parts = []
     for part in text.split(","):
-        matched = re.fullmatch(r"(\*|\?|(\w+)(?:-(\w+))?)(?:/(\d+))?", part)
+        matched = re.fullmatch(r"(\*|\?|(\w+)(?:-(\w+))?)(?:/(\d{1,4}))?", part)
         if not matched:
             raise InputError(f"cron field {text!r} ({name}) is none: {part!r}")
         whole, first, last, step = matched.groups()
@@ -165,7 +165,7 @@ def _field(text: str, name: str, low: int, high: int, names: tuple[str, ...] = (
 def _number(text: str, field: str, name: str, low: int, high: int, names: tuple[str, ...]) -> int:
     if text.lower() in names:
         return names.index(text.lower()) + (1 if names is _MONTHS else 0)
-    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+    if not text.isascii() or not text.isdigit() or len(text) > 4 or not low <= int(text) <= high:
         known = f", or {names[0]} to {names[-1]}" if names else ""
         raise InputError(f"cron field {field!r} ({name}): {text!r} is not {low} to {high}{known}")
     return int(text)

@@ -4,11 +4,11 @@ A log is that of one pod. The stage's own lines stand between the launcher's, wh
 """
 
 import base64
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from netanomaly import json_input
 from netanomaly.cluster.errors import NotFound, Refused, Unavailable
 from netanomaly.cluster.server import API, Server
 from netanomaly.errors import NetanomalyError, OutsideError
@@ -16,8 +16,8 @@ from netanomaly.stage_io import ERROR, RESULT
 
 # Go's logging: severity and date, time, process, file and line.
 _LAUNCHER_LINE = re.compile(r"[IWEF](\d{4} \d\d:\d\d:\d\d\.\d+) ")
-_ROWS = re.compile(r"progress: (\d+) rows")
-_EXIT = re.compile(r"failed to execute component: exit status (\d+)")
+_ROWS = re.compile(r"progress: (\d{1,18}) rows")
+_EXIT = re.compile(r"failed to execute component: exit status (\d{1,9})\b")
 # The launcher's own last word where it is not the stage that failed: no store, no metadata, no rights.
 _FATAL = re.compile(r"F\d{4} [^\]]*\] (?!failed to execute component: signal: )(?:failed to execute component: )?(.+)")
 # Its last line of all where nothing failed.
@@ -150,7 +150,7 @@ def parse(text: str, run_id: str) -> StageLog:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        document = json.loads(text)
+        document = json_input.parse(text)
     except ValueError:
         return None
     return document if isinstance(document, dict) else None

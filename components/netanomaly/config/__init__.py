@@ -8,5 +8,6 @@ from netanomaly.config.checking import parse
 from netanomaly.config.document import override, read
 from netanomaly.config.fields import Config, CsvFormat
 from netanomaly.config.names import suggestion
+from netanomaly.config.roles import wanted_columns
 
-__all__ = ["Config", "CsvFormat", "override", "parse", "read", "suggestion"]
+__all__ = ["Config", "CsvFormat", "override", "parse", "read", "suggestion", "wanted_columns"]

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import typing
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from msgspec import inspect
 from netanomaly.config.document import json_kind, refuse_unwritable
 from netanomaly.config.fields import FIELDS, PARAMETERS_SUFFIX, Config
 from netanomaly.config.names import suggestion
+from netanomaly.config.roles import wanted_columns
 from netanomaly.errors import ConfigError
 
 _SHOWN = 60
@@ -103,17 +105,16 @@ _WORDS: dict[type[inspect.Type], str] = {
 
 
 def _check(config: Config) -> None:
+    label = wanted_columns(config).label
     if config.feature_columns is not None:
-        if config.label_column in config.feature_columns:
-            raise ConfigError(
-                f"feature_columns lists the label column {config.label_column!r}; a label is never a feature"
-            )
+        if label in config.feature_columns:
+            raise ConfigError(f"feature_columns lists the label column {label!r}; a label is never a feature")
         _refuse(config.feature_columns, config.ignore_columns, "is both in feature_columns and in ignore_columns")
-        repeated = {name for name in config.feature_columns if config.feature_columns.count(name) > 1}
+        repeated = {name for name, count in Counter(config.feature_columns).items() if count > 1}
         if repeated:
             raise ConfigError(f"feature_columns lists {sorted(repeated)[0]!r} more than once")
     _refuse(config.categorical_columns, config.ignore_columns, "is both in categorical_columns and in ignore_columns")
-    if config.time_column == config.label_column:
+    if config.time_column is not None and config.time_column in (label, ""):
         raise ConfigError(f"time_column is {config.time_column!r}; name the column that holds points in time")
     if config.host_columns and config.split != "host":
         raise ConfigError(

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from netanomaly import json_input
 from netanomaly.config.fields import TEXTS
 from netanomaly.errors import ConfigError
 
 # The deepest field there is, validation.ranges.<column>[0], is four levels down.
 _DEEPEST = 16
+_LARGEST_FILE = 4 << 20
 _TOO_DEEP = f"objects and lists are nested more than {_DEEPEST} deep; no field goes so far"
 
 
@@ -21,7 +23,7 @@ def read(path: Path) -> dict[str, Any]:
         ConfigError: The file is missing, cannot be read, is not UTF-8, not JSON (with line and column), or no object.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = json_input.read(path, _LARGEST_FILE).decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"configuration {path} does not exist") from None
     except IsADirectoryError:
@@ -30,6 +32,8 @@ def read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"configuration {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"configuration {path} is not UTF-8 text (byte {error.start})") from None
+    except ValueError as error:
+        raise ConfigError(f"configuration {path} is none: {error}") from None
     try:
         document = json.loads(text, object_pairs_hook=_object_without_repeats, parse_constant=_refuse_constant)
         refuse_unwritable(document)

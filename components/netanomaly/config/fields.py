@@ -1,6 +1,7 @@
 """The fields of a configuration: type, range, default and meaning, from which checks and the JSON Schema are made."""
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -61,7 +62,7 @@ class CsvFormat:
             names = [name.strip() for name in self.columns]
             if not all(names):
                 raise ConfigError("csv.columns holds a blank name; write the name of every column, in order")
-            if twice := sorted({name for name in names if names.count(name) > 1}):
+            if twice := sorted(name for name, count in Counter(names).items() if count > 1):
                 raise ConfigError(f"csv.columns names {twice[0]!r} twice; every column needs a name of its own")
             object.__setattr__(self, "columns", names)
 
@@ -101,11 +102,37 @@ class Config:
         Names, _meta("Columns of codes that look like numbers and are not (ports, protocol numbers).")
     ] = field(default_factory=list)
     ignore_columns: Annotated[Names, _meta("Columns to leave out.")] = field(default_factory=list)
-    label_column: Annotated[str, _meta("The column that names each row's class.")] = "label"
+    columns: Annotated[
+        dict[str, Literal["number", "category", "time", "label", "ignored"]],
+        _meta(
+            "Roles of columns, by name, in place of those that the data tells.",
+            'an object of roles by column, such as {"dst_port": "category", "flow_id": "ignored"}; the roles are number, '
+            "category, time, label and ignored",
+        ),
+    ] = field(default_factory=dict)
+    label_column: Annotated[
+        str | None,
+        _meta("The column that names each row's class; null: 'label', where there is one.", "text, or null"),
+    ] = None
     normal_labels: Annotated[
         Names, _meta("The classes that are normal traffic; empty: normal, benign, background, 0 and false.")
     ] = field(default_factory=list)
     csv: Annotated[CsvFormat, _meta("How CSV files are laid out.")] = field(default_factory=CsvFormat)
+    format: Annotated[
+        Literal["auto", "table", "zeek", "suricata", "argus", "netflow", "aws-vpc", "gcp-vpc", "azure-vnet"],
+        _meta(
+            "What wrote the data; auto: told by its content. A table is CSV, Parquet or ARFF with features of its own."
+        ),
+    ] = "auto"
+    context: Annotated[
+        bool | None,
+        _meta(
+            "Whether flows get features beside the flows before them; null: where the data is of a sensor that is known."
+        ),
+    ] = None
+    allow_other_sensor: Annotated[
+        bool, _meta("Whether a model may be judged on traffic that another kind of sensor recorded.")
+    ] = False
     training_rows: Annotated[
         Literal["auto", "normal", "all"],
         _meta("Rows to train on; auto: normal rows where the training data has labels, else all."),

@@ -1,5 +1,6 @@
 """Which columns of a source name the two ends of a flow."""
 
+import re
 from collections.abc import Sequence
 
 # Without case and punctuation: Zeek, Suricata, Argus, CICFlowMeter, UNSW-NB15, nfdump, and plain words.
@@ -8,6 +9,17 @@ _NAMES = frozenset({
     "sourceaddress", "destinationaddress", "srcaddress", "dstaddress", "srchost", "dsthost", "sourcehost",
     "destinationhost", "sa", "da",
 })  # fmt: skip
+
+_ADDRESS = re.compile(
+    r"(\d{1,3}\.){3}\d{1,3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}(%\w+)?|([0-9a-f]{2}[:-]){5}[0-9a-f]{2}", re.I
+)
+_LOOKED_AT = 100
+
+
+def are(texts: Sequence[str]) -> bool:
+    """Whether texts are addresses of hosts, by their shape: most of some of them."""
+    some = texts[:: max(len(texts) // _LOOKED_AT, 1)]
+    return bool(some) and 2 * sum(bool(_ADDRESS.fullmatch(text)) for text in some) > len(some)
 
 
 def likely(names: Sequence[str]) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ them.
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +18,12 @@ import pyarrow.csv as pacsv
 
 from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
-from netanomaly.flows import columns, dialect, lines, values
+from netanomaly.flows import bounds, columns, dialect, lines, values
 from netanomaly.flows.columns import shown
 from netanomaly.flows.dialect import Dialect
 from netanomaly.flows.lines import Lines
 from netanomaly.flows.records import Kind, Part
+from netanomaly.flows.sources import PARQUET_SUFFIXES, TEXT_SUFFIXES, is_data_file
 from netanomaly.flows.streams import TextStream
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -29,6 +32,7 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 _COMMENTED = re.compile(rb"\A#+[ \t]+(?=\S)")
 # Before so many records there is no telling whether a last, empty field is a delimiter too many.
 _TRAILING_TOLD_BY = 200
+_MOST_COMMENTS = 500
 
 
 class CsvFile:
@@ -49,7 +53,10 @@ class CsvFile:
             Dialect(layout.delimiter) if layout.delimiter else dialect.tell(first.text, width=len(layout.columns or ()))
         )
         head, rest = _first_line(first)
-        fields = self._fields(self._dialect.plain(head.text), head.first)
+        plain = self._dialect.plain(head.text)
+        bounds.refuse_many_columns(plain.count(self._dialect.delimiter.encode()) + 1, self.uri)
+        fields = self._fields(plain, head.first)
+        self._refuse_no_data(fields)
         if layout.has_header:
             self._refuse_odd_header(fields, layout)
         self._first = self._plain(rest if layout.has_header else first)
@@ -57,6 +64,7 @@ class CsvFile:
         self._trailing = self._ends_with_a_delimiter(width)
         fields = fields[:width] if self._trailing else fields
         found = self._named(fields) if layout.has_header else [f"column_{each}" for each in range(1, len(fields) + 1)]
+        bounds.refuse_long_names(found, self.uri)
         if layout.columns and len(layout.columns) != len(found):
             raise DataError(
                 f"{self.uri}, line {head.first} has {len(found)} fields and csv.columns names {len(layout.columns)}; "
@@ -75,10 +83,12 @@ class CsvFile:
     def _begin(self, names: Sequence[str]) -> None:
         """Fix the columns of the file; a repeated one is compared and left out."""
         self._columns, self._twins = _apart(names)
+        self._places = {name: place for place, name in enumerate(self._columns)}
         self.names = tuple(name for name in self._columns if name not in self._twins)
         self._trailing_name = ""
         if self._trailing:
             self._trailing_name = "\0trailing"
+            self._places[self._trailing_name] = len(self._columns)
             self._columns.append(self._trailing_name)
             self.repaired["empty field after the last delimiter left out, in every record"] = 1
         # Of numbers, those that Arrow refused in an earlier part and that take the careful way at once.
@@ -124,9 +134,13 @@ class CsvFile:
         except pa.ArrowInvalid:
             table = self._texts(block, list(types))
             self._note_careful(table, plain)
-        for twin, name in twins.items():
-            self._refuse_difference(table, twin, name, block)
-        return table.drop_columns(list(twins))
+        if twins:
+            # By their places: a table looks for a name through all of them.
+            places = {name: place for place, name in enumerate(types)}
+            for twin, name in twins.items():
+                self._refuse_difference(table.column(places[name]), table.column(places[twin]), name, block)
+            table = table.select([place for name, place in places.items() if name not in twins])
+        return table
 
     def _note_careful(self, table: pa.Table, plain: Sequence[str]) -> None:
         """Which of the columns that were read as texts would have to be again, in the parts to come."""
@@ -139,7 +153,7 @@ class CsvFile:
         try:
             return self._arrow(block, dict.fromkeys(names, pa.string()), null_values=[])
         except pa.ArrowInvalid:
-            places = [self._columns.index(name) for name in names]
+            places = [self._places[name] for name in names]
             rows = [row for _, row in self._rows(block)]
             return pa.table({
                 name: pa.array([row[place] for row in rows], type=pa.string())
@@ -214,14 +228,23 @@ class CsvFile:
     def _named(self, fields: list[str]) -> list[str]:
         names = [name.strip() for name in fields]
         blanks = sum(name != written for name, written in zip(names, fields, strict=True))
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self.repaired[f"column {name!r} repeated with the same values, read once"] = names.count(name) - 1
+        for name, count in sorted(Counter(names).items()):
+            if count > 1:
+                self.repaired[f"column {name!r} repeated with the same values, read once"] = count - 1
         if blanks:
             self.repaired["blank around a column name removed"] = blanks
         for position, name in enumerate(names):
             if not name:
                 raise DataError(f"{self.uri}: column {position + 1} has no name in the header; give it one")
         return names
+
+    def _refuse_no_data(self, fields: list[str]) -> None:
+        """A key, a token or settings named by mistake: what is in them is not to stand in a message or a report."""
+        if len(fields) == 1 and not is_data_file(Path(self.uri).name):
+            raise DataError(
+                f"{self.uri} is no table: it has one column, and its name is none of a data file "
+                f"({', '.join(TEXT_SUFFIXES + PARQUET_SUFFIXES)}); name the file that holds the records, or rename it"
+            )
 
     def _refuse_odd_header(self, fields: list[str], layout: CsvFormat) -> None:
         """A first line that holds no names would give every column a wrong one."""
@@ -238,8 +261,8 @@ class CsvFile:
                 'name the columns in csv.columns, or set csv to {"header": false}'
             )
 
-    def _refuse_difference(self, table: pa.Table, twin: str, name: str, block: Lines) -> None:
-        first, second = table.column(name).combine_chunks(), table.column(twin).combine_chunks()
+    def _refuse_difference(self, one: pa.ChunkedArray, twin: pa.ChunkedArray, name: str, block: Lines) -> None:
+        first, second = one.combine_chunks(), twin.combine_chunks()
         if first.equals(second):
             return
         first, second = (columns.categories(each) for each in (first, second))
@@ -281,6 +304,8 @@ class CsvFile:
                 found, header = Lines(text + b"\n" + rest.text, head.first, found.count), head.text
                 break
             comments, found = comments + 1, rest
+            if comments > _MOST_COMMENTS:
+                raise DataError(f"{self.uri} begins with more than {_MOST_COMMENTS:,} comments; take them out")
         if comments:
             self.repaired["comment line skipped"] = comments
         return found, header or found.text.partition(b"\n")[0]
@@ -330,6 +355,8 @@ def _unquoted(text: str, error: csv.Error) -> str:
     """What the csv module means, in words: its own are for programmers."""
     if "\r" in text:
         return "a carriage return inside the row; end lines with \\n or \\r\\n, e.g. with tr '\\r' '\\n'"
+    if "field limit" in str(error):
+        return f"a value of more than {csv.field_size_limit():,} bytes; no traffic record has one (is the delimiter right?)"
     if "end of data" in str(error):
         return "a quoted value does not end on its line; close the quote, or take the line break out of the value"
     return f"{error}; correct the quotes in this row"
@@ -344,11 +371,13 @@ def _apart(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Names made unique, and for each that had to change what it was: a repeated column is compared, then dropped."""
     found: list[str] = []
     twins: dict[str, str] = {}
+    seen: set[str] = set()
     for name in names:
-        if name in found:
+        if name in seen:
             twin = f"{name}\0{len(found)}"
             twins[twin] = name
             found.append(twin)
         else:
+            seen.add(name)
             found.append(name)
     return found, twins

@@ -9,8 +9,8 @@ import pyarrow as pa
 from netanomaly.errors import DataError
 from netanomaly.flows import evidence
 from netanomaly.flows.evidence import Evidence
+from netanomaly.flows.labels import is_no_class
 from netanomaly.flows.notations import Notation
-from netanomaly.flows.values import is_missing
 
 # Of each column of categories, the values of which it is remembered whether they are numbers.
 _REMEMBERED = 50_000
@@ -53,7 +53,7 @@ class Survey:
                 found.add(chunk)
         if label is not None and not self._labelled:
             self._labelled = any(
-                value is not None and not is_missing(str(value)) for value in table.column(label).unique().to_pylist()
+                value is not None and not is_no_class(str(value)) for value in table.column(label).unique().to_pylist()
             )
 
     def odd(self, chosen: Chosen) -> bool:

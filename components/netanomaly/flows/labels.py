@@ -2,8 +2,18 @@
 
 from collections.abc import Collection, Iterable
 
+from netanomaly.flows.values import is_missing
+
 RECOGNISED_NORMAL = frozenset({"normal", "benign", "background", "0", "0.0", "false"})
 """Taken for normal without configuration, in any case and with trailing dots (KDD99 writes `normal.`)."""
+
+# What flow meters write of a flow that nobody has labelled yet, without case and punctuation.
+_NO_CLASS = frozenset({"nolabel", "needmanuallabel", "unlabeled", "unlabelled", "notlabeled", "notlabelled"})
+
+
+def is_no_class(written: str) -> bool:
+    """Whether a written label names no class: it is missing, or says that there is none."""
+    return is_missing(written) or "".join(filter(str.isalnum, written)).lower() in _NO_CLASS
 
 
 def clean_label(name: str) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
+from netanomaly.config.names import nearest
 from netanomaly.errors import ConfigError, DataError
-from netanomaly.flows import addresses, time_names
+from netanomaly.flows import addresses
 
 _NAMES_SHOWN = 40
+# Characters of each.
+_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Layout:
         label_source: The label's name in the source; None when it has no such column.
         time_source: The column of points in time; None when there is none. It is no feature: what comes after training
             lies beyond all that training saw.
+        of_day_source: The column of times of day, where `time_source` holds dates alone.
         hosts: The columns that name the two ends of a flow, features or not; empty when they were not asked for.
         ignored: Columns of the source that are left out.
         notes: What was repaired, by reason.
@@ -58,12 +61,21 @@ class Layout:
     label_source: str | None
     ignored: tuple[str, ...]
     time_source: str | None = None
+    of_day_source: str | None = None
     hosts: tuple[str, ...] = ()
     notes: dict[str, int] = field(default_factory=dict)
 
 
-def choose(names: Sequence[str], selection: Selection, where: str, *, time_by_name: bool = True) -> Layout:
-    """Choose features, label and time among a source's column names.
+def choose(
+    names: Sequence[str],
+    selection: Selection,
+    where: str,
+    *,
+    time: str | None = None,
+    of_day: str | None = None,
+    times_beside: Sequence[str] = (),
+) -> Layout:
+    """Choose features and label among a source's column names.
 
     The label column is found in another case too (`Label` for `label`): taken for a feature it would leak the answer.
 
@@ -71,7 +83,8 @@ def choose(names: Sequence[str], selection: Selection, where: str, *, time_by_na
         names: The source's columns.
         selection: What the configuration wants.
         where: The file, for messages.
-        time_by_name: Whether a column called like a time may be taken for one.
+        time: The column of times, and `of_day` that of times of day, as `time_choice` found them.
+        times_beside: Columns stored as times beside those; never features.
 
     Raises:
         DataError: A feature or categorical column that is not there (those that are get listed), or no feature left.
@@ -84,9 +97,7 @@ def choose(names: Sequence[str], selection: Selection, where: str, *, time_by_na
     label = _find_label([name for name in names if name not in left_out], selection.label_column, where)
     if label is not None and label != selection.label_column:
         notes[f"label column {label!r} read as {selection.label_column!r}"] = 1
-    time = selection.time_column or (
-        time_names.likely([name for name in names if name != label]) if time_by_name else None
-    )
+    time = time or selection.time_column or None
     hosts = selection.host_columns
     if hosts is not None and not hosts:
         hosts = addresses.likely(names)
@@ -98,29 +109,33 @@ def choose(names: Sequence[str], selection: Selection, where: str, *, time_by_na
         "time": (selection.time_column,) if selection.time_column else (),
         "host": hosts or (),
     }
+    known = set(names)
     for kind, wanted in wanted_columns.items():
         for name in wanted:
-            if name not in names:
+            if name not in known:
                 raise DataError(f"{where} has no {kind} column {name!r}; {available(names, name)}")
     if label in selection.feature_columns:
         raise ConfigError(f"{where}: {label!r} is the label and listed in feature_columns; a label is never a feature")
-    kept = set(selection.feature_columns or names) - left_out - {label, time}
+    beside = {label, time, of_day, *times_beside}
+    kept = set(selection.feature_columns or names) - left_out - beside
     features = tuple(name for name in names if name in kept)
     if not features:
         raise DataError(
             f"{where} has no feature column left: label, time and ignore_columns take all. {available(names)}"
         )
-    ignored = tuple(name for name in names if name not in kept and name not in (label, time))
-    return Layout(features, label, ignored, time, hosts or (), notes)
+    ignored = tuple(name for name in names if name not in kept and name not in beside)
+    return Layout(features, label, ignored, time, of_day, hosts or (), notes)
 
 
 def available(names: Sequence[str], wanted: str | None = None) -> str:
     """The columns that are there, for a message; with the nearest to a wanted one first."""
     if not names:
         return "It has no columns at all"
-    shown = ", ".join(names[:_NAMES_SHOWN]) + (f", and {len(names) - _NAMES_SHOWN} more" * (len(names) > _NAMES_SHOWN))
-    near = get_close_matches(wanted, names, n=1, cutoff=0.75) if wanted else []
-    return (f"did you mean {near[0]!r}? " if near else "") + f"It has: {shown}"
+    shown = ", ".join(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..." for name in names[:_NAMES_SHOWN]) + (
+        f", and {len(names) - _NAMES_SHOWN} more" * (len(names) > _NAMES_SHOWN)
+    )
+    near = nearest(wanted, names, cutoff=0.75) if wanted else None
+    return (f"did you mean {near!r}? " if near else "") + f"It has: {shown}"
 
 
 def first_duplicate(names: Sequence[str]) -> str | None:

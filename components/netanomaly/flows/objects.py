@@ -6,13 +6,14 @@ not percent-encoded.
 """
 
 import io
-import re
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 
 from netanomaly.errors import Absent, DataError, Refused, StoreRefused, StoreUnavailable
+from netanomaly.flows.glob_pattern import Glob
 from netanomaly.s3 import answers, client
 from netanomaly.s3.outage import Outage
 
@@ -22,8 +23,8 @@ T = TypeVar("T")
 _PIECE_BYTES = 4 << 20
 _STATS_AT_ONCE = 16
 
-_VISIBLE = r"(?!\.)"
-_ANY_FOLDERS = rf"(?:{_VISIBLE}[^/]+/)*"
+MOST_OBJECTS = 1_000_000
+"""Listed below one prefix."""
 
 
 class Bucket:
@@ -49,10 +50,16 @@ class Bucket:
     def keys(self, prefix: str) -> list[str]:
         """Keys that begin so, sorted."""
         # Whole, so that a listing cut off half-way is not taken for a short one.
-        listed = self._ask(
-            prefix, "list", lambda: list(self._client.list_objects(self.name, prefix=prefix, recursive=True))
-        )
+        listed = self._ask(prefix, "list", lambda: self._list(prefix))
+        if len(listed) > MOST_OBJECTS:
+            raise DataError(
+                f"s3://{self.name}/{prefix} has more than {MOST_OBJECTS:,} objects below it; name a folder further down"
+            )
         return sorted(item.object_name for item in listed if not item.object_name.endswith("/"))
+
+    def _list(self, prefix: str) -> list[Any]:
+        listed = self._client.list_objects(self.name, prefix=prefix, recursive=True)
+        return list(itertools.islice(listed, MOST_OBJECTS + 1))
 
     def piece(self, file: "ObjectFile", start: int, length: int) -> bytes:
         """Bytes of an object.
@@ -186,7 +193,7 @@ class ObjectStream(io.RawIOBase):
         return data
 
 
-def list_objects(item: str, is_data_file: Callable[[str], bool]) -> list[ObjectFile]:
+def list_objects(item: str, data_files: Callable[[Sequence[str]], list[str]]) -> list[ObjectFile]:
     """The objects that a URI stands for: one, all data files below it, or those that match it as a glob.
 
     Raises:
@@ -213,7 +220,7 @@ def list_objects(item: str, is_data_file: Callable[[str], bool]) -> list[ObjectF
         raise refused or error from None
     if refused and not keys:
         raise refused
-    data = [key for key in keys if is_data_file(key) and not _hidden(key.removeprefix(folder))]
+    data = data_files([key for key in keys if not _hidden(key.removeprefix(folder))])
     if not keys:
         raise DataError(f"data source {item!r} does not exist: no such object, and none below it; check bucket and key")
     if not data:
@@ -225,37 +232,14 @@ def list_objects(item: str, is_data_file: Callable[[str], bool]) -> list[ObjectF
 
 
 def _matching(bucket: Bucket, item: str, pattern: str) -> list[ObjectFile]:
-    fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    glob = Glob(pattern)
+    fixed = Glob.fixed_part(pattern)
     folder = fixed.rpartition("/")[0]
     folder = f"{folder}/" if folder else ""
-    expression = _expression(pattern)
-    keys = [key for key in bucket.keys(fixed) if expression.fullmatch(key)]
+    keys = [key for key in bucket.keys(fixed) if glob.matches(key)]
     if not keys:
         raise DataError(f"data source {item!r} matches no object; check the pattern")
     return _described(bucket, keys, folder)
-
-
-def _expression(pattern: str) -> "re.Pattern[str]":
-    """As in a folder: `*` and `?` stay within one part of a key and find no hidden one, `**` is any number of parts."""
-    *folders, last = pattern.split("/")
-    text = "".join(_ANY_FOLDERS if part == "**" else f"{_part(part)}/" for part in folders)
-    return re.compile(text + (f"{_ANY_FOLDERS}{_VISIBLE}[^/]+" if last == "**" else _part(last)))
-
-
-def _part(pattern: str) -> str:
-    text = _VISIBLE if pattern[:1] in ("*", "?", "[") else ""
-    for piece in re.findall(r"\[!?\]?[^\]]*\]|.", pattern):
-        match piece:
-            case "*":
-                text += "[^/]*"
-            case "?":
-                text += "[^/]"
-            case _ if len(piece) > 1:
-                inside = piece[1:-1].replace("\\", "\\\\")
-                text += f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
-            case _:
-                text += re.escape(piece)
-    return text
 
 
 def _described(bucket: Bucket, keys: list[str], folder: str) -> list[ObjectFile]:

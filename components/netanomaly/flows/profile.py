@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from netanomaly.flows import addresses, identifiers, separation, time_names, time_shapes
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.labels import is_normal
@@ -18,6 +19,9 @@ from netanomaly.flows.row_sample import RowSample
 
 CATEGORIES_COUNTED = 10_000
 CATEGORIES_SHOWN = 50
+# Of normal rows and of attacks so many each tell how well a column separates them: an AUC of 0.999 to within 0.0006.
+_SEPARATED_ROWS = 3_000
+_RISING = 0.99
 _QUANTILES = np.linspace(0, 1, 101)
 
 
@@ -38,9 +42,13 @@ class Profile:
         self._mean = np.zeros(numeric)
         self._squares = np.zeros(numeric)
         self._sample = RowSample(numeric, seed)
+        self._kinds = (
+            [] if contract.label_column is None else [RowSample(numeric, seed + 1 + k, _SEPARATED_ROWS) for k in (0, 1)]
+        )
         self._categories = {name: Counter[str]() for name in contract.categorical}
         self._categories_normal = {name: Counter[str]() for name in contract.categorical}
         self._uncounted = dict.fromkeys(contract.categorical, 0)
+        self._uncounted_normal = dict.fromkeys(contract.categorical, 0)
         self._missing_categories = dict.fromkeys(contract.categorical, 0)
 
     def add(self, batch: Batch) -> None:
@@ -52,6 +60,8 @@ class Profile:
         if batch.rows and len(self._contract.numeric):
             self._measure(batch.numbers, complete=bool(batch.complete.all()))
         self._sample.add(batch.numbers, normal)
+        for sample, rows in zip(self._kinds, (~normal, normal), strict=False):
+            sample.add(batch.numbers, normal, np.flatnonzero(rows))
         for name in self._contract.categorical:
             self._count_categories(name, batch, normal)
 
@@ -65,10 +75,11 @@ class Profile:
     def columns(self) -> list[dict[str, Any]]:
         """One document per feature, in the contract's order."""
         numeric = {name: position for position, name in enumerate(self._contract.numeric)}
-        return [
+        found = [
             self._number(name, numeric[name]) if name in numeric else self._category(name)
             for name in self._contract.features
         ]
+        return [{**column, "identifier": identifiers.reason(column)} for column in found]
 
     def _count_labels(self, batch: Batch) -> npt.NDArray[np.bool_]:
         """Counts class names; which rows are normal (all of them, without labels)."""
@@ -123,11 +134,14 @@ class Profile:
                     known_normal[text] += count_normal
             else:
                 self._uncounted[name] += count
+                self._uncounted_normal[name] += count_normal
 
     def _number(self, name: str, position: int) -> dict[str, Any]:
         present = int(self._present[position])
         rows, normal = self._sample.rows()
         values, values_normal = _ascending(rows[position]), _ascending(rows[position, normal])
+        distinct, exact = self._distinct(values, present)
+        own = distinct / present if present else None
         labelled = self._contract.label_column is not None
         return {
             "name": name,
@@ -136,7 +150,12 @@ class Profile:
             "missing": self.rows - present,
             "infinite": int(self._infinite[position]),
             "negative": int(self._negative[position]),
-            "distinct": int(np.count_nonzero(values[1:] != values[:-1])) + bool(len(values)),
+            "distinct": distinct,
+            "distinct_exact": exact,
+            "own": own,
+            **self._identity(rows[position], own),
+            "time": time_shapes.of_numbers(name, values) or self._rising(name, rows[position]),
+            "separates": self._separates(position),
             "min": float(self._min[position]) if present else None,
             "max": float(self._max[position]) if present else None,
             "mean": float(self._mean[position]) if present else None,
@@ -149,6 +168,10 @@ class Profile:
         counted = self._categories[name]
         shown = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:CATEGORIES_SHOWN]
         normal = self._categories_normal[name]
+        present = self.rows - self._missing_categories[name]
+        uncounted = self._uncounted[name]
+        # Those first met, and what became of them in all rows.
+        own = len(counted) / sum(counted.values()) if counted else None
         labelled = self._contract.label_column is not None
         return {
             "name": name,
@@ -157,11 +180,70 @@ class Profile:
             "missing": self._missing_categories[name],
             "infinite": 0,
             "negative": 0,
-            "distinct": len(counted),
+            "distinct": len(counted) if not uncounted or own is None else max(len(counted) + 1, round(own * present)),
+            "distinct_exact": not uncounted,
+            "own": own,
+            "codes": all(text.lstrip("+-").isdigit() for text in counted),
+            "time": time_shapes.of_texts(name, sorted(counted)),
+            "addresses": addresses.are(sorted(counted)),
+            "separates": self._separates_categories(name),
             "categories": dict(shown),
             "categories_normal": {text: normal[text] for text, _ in shown if normal[text]} if labelled else None,
             "other": sum(counted.values()) - sum(count for _, count in shown) + self._uncounted[name],
         }
+
+    def _distinct(self, ascending: npt.NDArray[np.float64], present: int) -> tuple[int, bool]:
+        """How many values a column of numbers has, and whether that is exact or estimated from the sample.
+
+        Estimated from how many values were drawn once and twice (Chao and Lin, 2012, for draws without replacement).
+        """
+        changes = np.flatnonzero(ascending[1:] != ascending[:-1])
+        times_drawn = np.diff(changes, prepend=-1, append=len(ascending) - 1)
+        drawn = len(times_drawn) if len(ascending) else 0
+        if len(ascending) >= present or not drawn:
+            return drawn, len(ascending) >= present
+        once, twice = np.count_nonzero(times_drawn == 1), np.count_nonzero(times_drawn == 2)
+        part = len(ascending) / present
+        unseen = once**2 / max(2 * twice * len(ascending) / (len(ascending) - 1) + part / (1 - part) * once, 1e-9)
+        return min(drawn + round(unseen), present), False
+
+    def _identity(self, sampled: npt.NDArray[np.float64], own: float | None) -> dict[str, Any]:
+        if own is None or own < identifiers.OWN_TEXTS:
+            return {}
+        known = ~np.isnan(sampled)
+        return identifiers.of_numbers(sampled[known], self._sample.positions()[known])
+
+    def _rising(self, name: str, sampled: npt.NDArray[np.float64]) -> str | None:
+        """ "rising" where a column called a time rises from row to row: seconds since something began."""
+        known = ~np.isnan(sampled)
+        if time_names.rank(name) is None or np.count_nonzero(known) < identifiers.ROWS_AT_LEAST:
+            return None
+        steps = np.diff(sampled[known][np.argsort(self._sample.positions()[known])])
+        moving = np.count_nonzero(steps)
+        return "rising" if moving and np.count_nonzero(steps > 0) >= _RISING * moving else None
+
+    def _separates(self, position: int) -> dict[str, Any] | None:
+        if not self._kinds:
+            return None
+        attacks, normal = (sample.rows()[0][position] for sample in self._kinds)
+        return separation.of_numbers(attacks, normal)
+
+    def _separates_categories(self, name: str) -> dict[str, Any] | None:
+        if not self._kinds:
+            return None
+        counted, counted_normal = self._categories[name], self._categories_normal[name]
+        rows = [*counted.values(), self._uncounted[name], self._missing_categories[name]]
+        known_normal = [counted_normal[text] for text in counted]
+        missing_normal = self.normal_rows_or_all - sum(known_normal) - self._uncounted_normal[name]
+        normal = np.array([*known_normal, self._uncounted_normal[name], missing_normal], dtype=np.float64)
+        every = np.array(rows, dtype=np.float64)
+        met = every > 0
+        return separation.of_counts((every - normal)[met], normal[met])
+
+    @property
+    def normal_rows_or_all(self) -> int:
+        """Rows of normal classes; all of them without labels."""
+        return self.rows if self.normal_rows is None else self.normal_rows
 
 
 def _ascending(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

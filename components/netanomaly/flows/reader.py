@@ -16,17 +16,29 @@ import pyarrow as pa
 
 from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
-from netanomaly.flows import columns, formats, identity, layout, lines, partitions, sources, times
+from netanomaly.flows import (
+    bounds,
+    columns,
+    formats,
+    identity,
+    layout,
+    lines,
+    partitions,
+    sources,
+    time_choice,
+    time_names,
+)
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Contradiction, Decisions, Survey, Watch
-from netanomaly.flows.labels import clean_label
+from netanomaly.flows.labels import clean_label, is_no_class
 from netanomaly.flows.notations import PLAIN, Notation
+from netanomaly.flows.parquet_file import is_time
 from netanomaly.flows.partitions import Partitioned
 from netanomaly.flows.policy import Policy
 from netanomaly.flows.records import Part, Records
-from netanomaly.flows.times import Clock
-from netanomaly.flows.values import is_missing
+from netanomaly.flows.time_notations import DateOrder
+from netanomaly.flows.times import Clock, as_texts, joined
 
 NO_LABEL = "record without a label"
 HEADER_AGAIN = "header repeated"
@@ -81,6 +93,7 @@ class Reader:
         decisions: What a survey of the source found; None: the first records tell.
         """
         self._times_only = times_only
+        self._order_only: DateOrder | None = None
         self._clock: Clock | None = None
         self._files = files
         self._csv = csv
@@ -91,7 +104,9 @@ class Reader:
         self._decisions = decisions
         self._watched: dict[str, Watch] = {}
         self._first_uri = ""
-        self._time_by_name = True
+        self._time: time_choice.TimeColumn | None = None
+        self._times_beside: tuple[str, ...] = ()
+        self._classes: set[str] = set()
         self._partitions = partitions.of_files(files.files, selection.label_column)
         self._file_names = _file_names(files)
         self.tally = Tally()
@@ -134,6 +149,11 @@ class Reader:
     def ignored(self) -> tuple[str, ...]:
         """Columns of the source that are left out."""
         return () if self._layout is None else self._layout.ignored
+
+    @property
+    def times_beside(self) -> tuple[str, ...]:
+        """Columns that are stored as times and are not the records' own; they are not read."""
+        return self._times_beside
 
     def batches(self) -> Iterator[Batch]:
         """All records, file after file.
@@ -198,7 +218,10 @@ class Reader:
 
     def _layout_of(self, records: Records) -> layout.Layout:
         names = [name for name in records.names if not name.startswith(identity.RESERVED)]
-        found = layout.choose(names, self._selection, records.uri, time_by_name=self._time_by_name)
+        time, of_day = (self._time.name, self._time.of_day) if self._time else (None, None)
+        found = layout.choose(
+            names, self._selection, records.uri, time=time, of_day=of_day, times_beside=self._times_beside
+        )
         if self._layout is not None and not _alike(found, self._layout):
             raise DataError(
                 f"{records.uri} {_difference(found, self._layout)} {self._first_uri}; a source has one schema"
@@ -207,13 +230,12 @@ class Reader:
 
     def _begin(self, records: Records) -> layout.Layout:
         """Fix the columns by the first file, and hold every later one to them. What the file's own columns are."""
-        found = self._layout_of(records)
         if self._layout is not None:
-            return found
-        if found.time_source and not self._selection.time_column:
-            self._time_by_name = times.are_times(records.head([found.time_source]).column(0))
-            found = self._layout_of(records)
-        self._clock = Clock(found.time_source) if found.time_source else None
+            return self._layout_of(records)
+        self._choose_time(records)
+        found = self._layout_of(records)
+        if self._time is not None:
+            self._clock = Clock(self._time.name, self._time.of_day, self._order(records))
         self._layout, self._first_uri = found, records.uri
         for reason, count in found.notes.items():
             self.tally.repair(reason, count)
@@ -228,10 +250,37 @@ class Reader:
             self.tally.repair(f"empty label column {found.label_source!r} left out", 1)
         return found
 
+    def _choose_time(self, records: Records) -> None:
+        """The column of times, by the source's first rows, and those beside it that are stored as times."""
+        plain = self._layout_of(records)
+        # One that is ignored as a feature may still be the time.
+        asked = [*plain.features, *(name for name in plain.ignored if time_names.rank(name) is not None)]
+        wanted = self._selection.time_column
+        head = records.head(list(dict.fromkeys([*([wanted] if wanted else []), *asked])))
+        self._time = time_choice.with_date(wanted, head, asked) if wanted else time_choice.choose(head, asked)
+        chosen = (self._time.name, self._time.of_day) if self._time else ()
+        self._times_beside = tuple(
+            name for name in plain.features if is_time(head.column(name).type) and name not in chosen
+        )
+
+    def _order(self, records: Records) -> DateOrder | None:
+        """The dates that tell whether days or months come first: of the first rows where they do, else of all."""
+        assert self._time is not None  # noqa: S101 - called where there is one
+        column = records.head([self._time.name]).column(0)
+        if not columns.is_text(column.type):
+            return None
+        order = DateOrder()
+        order.add(as_texts(column))
+        if self._order_only is not None or not order.is_met or order.by_number is not None:
+            return order
+        survey = Reader(self._files, self._csv, self._selection, self._block_bytes, times_only=True)
+        survey._order_only = order
+        for _ in survey.batches():
+            pass
+        return order
+
     def _told_by_the_head(self, records: Records, found: layout.Layout) -> Decisions:
         head = records.head(self._told_of(found))
-        for name in found.features:
-            _refuse_times(head.column(name).type, name, records.uri)
         survey, chosen = Survey(), self._chosen(records, found)
         survey.add(head, found.features, found.label_source)
         if survey.odd(chosen):
@@ -254,10 +303,10 @@ class Reader:
     def _wanted(self, found: layout.Layout) -> tuple[list[str], list[str]]:
         """Columns of a file that are read as plain numbers, and those that are read as they are written."""
         if self._times_only:
-            return [], [found.time_source] if found.time_source else list(found.features[:1])
+            return [], [name for name in (found.time_source, found.of_day_source) if name] or list(found.features[:1])
         assert self._decisions is not None  # noqa: S101 - _begin ran
         numbers = [name for name in found.features if self._decisions.features[name] == PLAIN]
-        beside = (found.label_source, found.time_source, *found.hosts, *self._identity.values())
+        beside = (found.label_source, found.time_source, found.of_day_source, *found.hosts, *self._identity.values())
         others = dict.fromkeys(name for name in (*found.features, *beside) if name and name not in numbers)
         return numbers, list(others)
 
@@ -265,6 +314,8 @@ class Reader:
         self, part: Part, file: sources.SourceFile, numbers: Collection[str]
     ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
         """The rows of a part that are records, as they do not repeat the header, and their positions in it."""
+        if any(not columns.is_text(part.table.schema.field(name).type) for name in numbers):
+            return part.table, np.arange(part.table.num_rows)
         in_path = self._partitions[file.address]
         own = {name: _whole(part.table.column(name)) for name in part.table.column_names if name not in in_path}
         header = columns.repeated_header(own, [name for name in numbers if name in own])
@@ -285,7 +336,7 @@ class Reader:
             return _whole(table.column(name))
 
         matrix, infinite, complete = columns.numbers(
-            [self._numbers(column(name), name, part, rows) for name in numeric], table.num_rows
+            (self._numbers(column(name), name, part, rows) for name in numeric), len(numeric), table.num_rows
         )
         self.tally.repair(
             "infinite or absurdly large value set to missing",
@@ -293,13 +344,19 @@ class Reader:
         )
         seconds = None
         if self._clock is not None and found.time_source:
-            seconds = self._clock.seconds(column(found.time_source), file.uri, part.first)
+            written = column(found.time_source)
+            if found.of_day_source:
+                written = joined(written, column(found.of_day_source))
+            if self._order_only is not None:
+                self._order_only.add(as_texts(written))
+            else:
+                seconds = self._clock.seconds(written, file.uri, part.first)
         if self._times_only:
             return Batch(matrix, {}, None, infinite, complete, times=seconds)
         categories = {name: columns.categories(column(name)) for name, notation in features.items() if notation is None}
         for name, watch in self._watched.items():
             watch.add(categories[name])
-        labels = None if found.label_source is None else self._labels(column(found.label_source))
+        labels = None if found.label_source is None else self._labels(column(found.label_source), file.uri)
         batch = Batch(
             numbers=matrix,
             categories=categories,
@@ -337,7 +394,7 @@ class Reader:
             self.tally.repair(f"column {name!r}: {how}", count)
         return read.values
 
-    def _labels(self, column: Any) -> pa.DictionaryArray | None:
+    def _labels(self, column: Any, uri: str) -> pa.DictionaryArray | None:
         assert self._decisions is not None  # noqa: S101 - _begin ran
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         dotted = [
@@ -350,12 +407,14 @@ class Reader:
         labels = columns.categories(encoded, _class_name)
         if not self._decisions.labelled and len(labels.dictionary):
             raise Contradiction
+        self._classes.update(labels.dictionary.to_pylist())
+        bounds.refuse_odd_classes(self._classes, uri)
         return labels if self._decisions.labelled else None
 
 
 def _class_name(value: object) -> str | None:
     written = _written(value)
-    return None if is_missing(written) else clean_label(written) or None
+    return None if is_no_class(written) else clean_label(written) or None
 
 
 def _written(value: object) -> str:
@@ -364,19 +423,11 @@ def _written(value: object) -> str:
 
 def _whole(column: Any) -> Any:
     """The chunks of a column as one array."""
-    whole = column.combine_chunks()
+    whole = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):
         whole = whole.unify_dictionaries()
         whole = whole.chunk(0) if whole.num_chunks else pa.array([], type=whole.type)
     return whole
-
-
-def _refuse_times(kind: pa.DataType, name: str, uri: str) -> None:
-    if pa.types.is_temporal(kind):
-        raise DataError(
-            f"{uri}: column {name!r} is of type {kind}, neither a number nor text; list it in ignore_columns, or name it in "
-            "time_column if it is the time"
-        )
 
 
 def _file_names(files: sources.Files) -> dict[str, str]:
@@ -389,7 +440,7 @@ def _alike(found: layout.Layout, expected: layout.Layout) -> bool:
     return (
         set(found.features) == set(expected.features)
         and (found.label_source is None) == (expected.label_source is None)
-        and found.time_source == expected.time_source
+        and (found.time_source, found.of_day_source) == (expected.time_source, expected.of_day_source)
     )
 
 

@@ -6,6 +6,7 @@ their names, so that two files with the same columns in another order agree.
 """
 
 import hashlib
+from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,11 @@ _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _MISSING = np.uint64(0x7FF8000000000000)
 
 
-def row_hashes(batch: Batch, contract: Contract) -> Hashes:
-    """One hash per row, of its features; the label has no part in it."""
+def row_hashes(batch: Batch, contract: Contract, without: Collection[str] = ()) -> Hashes:
+    """One hash per row, of its features but those named in `without`; the label has no part in it."""
     numeric = {name: position for position, name in enumerate(contract.numeric)}
     state = np.full(batch.rows, _ODD, dtype=np.uint64)
-    for name in sorted(contract.features):
+    for name in sorted(set(contract.features) - set(without)):
         if name in numeric:
             # Adding zero makes one number of -0.0 and 0.0.
             position = numeric[name]

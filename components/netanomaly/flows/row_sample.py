@@ -18,18 +18,25 @@ class RowSample:
         self._size = max(1, min(size, _CELLS_AT_MOST // max(columns, 1)))
         self._random = np.random.default_rng(seed)
         self._bound = np.inf
+        self._rows = 0
+        self._positions: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
         self._held = 0
         self._numbers: list[Numbers] = [np.empty((columns, 0))]
         self._normal: list[npt.NDArray[np.bool_]] = [np.empty(0, dtype=bool)]
         self._places: list[npt.NDArray[np.float64]] = [np.empty(0)]
 
-    def add(self, numbers: Numbers, normal: npt.NDArray[np.bool_]) -> None:
-        """Offer more rows: one column of `numbers` each, and whether it is normal."""
-        places: npt.NDArray[np.float64] = self._random.random((numbers.shape[1],))
-        chosen = np.flatnonzero(places < self._bound)
+    def add(self, numbers: Numbers, normal: npt.NDArray[np.bool_], among: npt.NDArray[np.intp] | None = None) -> None:
+        """Offer more rows: one column of `numbers` each, and whether it is normal. `among`: only those columns of it."""
+        offered = numbers.shape[1] if among is None else len(among)
+        places: npt.NDArray[np.float64] = self._random.random((offered,))
+        chosen = drawn = np.flatnonzero(places < self._bound)
+        if among is not None:
+            chosen = among[drawn]
+        self._positions.append(chosen + self._rows)
+        self._rows += numbers.shape[1]
         self._numbers.append(numbers[:, chosen])
         self._normal.append(normal[chosen])
-        self._places.append(places[chosen])
+        self._places.append(places[drawn])
         self._held += len(chosen)
         # Sorting out twice as seldom as rows come in keeps its cost under that of reading.
         if self._held > 2 * self._size:
@@ -40,6 +47,11 @@ class RowSample:
         self._keep_smallest()
         return self._numbers[0], self._normal[0]
 
+    def positions(self) -> npt.NDArray[np.int64]:
+        """Of each sampled row the place among all that were offered, from 0."""
+        self._keep_smallest()
+        return self._positions[0]
+
     def _keep_smallest(self) -> None:
         if len(self._places) == 1:
             return
@@ -47,6 +59,7 @@ class RowSample:
         kept = np.argsort(places)[: self._size]
         self._numbers = [np.concatenate(self._numbers, axis=1)[:, kept]]
         self._normal = [np.concatenate(self._normal)[kept]]
+        self._positions = [np.concatenate(self._positions)[kept]]
         self._places = [places[kept]]
         self._held = len(kept)
         if self._held == self._size:

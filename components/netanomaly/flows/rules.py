@@ -15,8 +15,8 @@ from typing import Any
 from netanomaly.config import suggestion
 from netanomaly.errors import ConfigError
 
-ERROR, WARNING, OFF = "error", "warning", "off"
-SEVERITIES = (ERROR, WARNING, OFF)
+ERROR, WARNING, NOTE, OFF = "error", "warning", "note", "off"
+SEVERITIES = (ERROR, WARNING, NOTE, OFF)
 RANGES = "ranges"
 
 Range = tuple[float | None, float | None]
@@ -38,9 +38,34 @@ RULES: dict[str, Rule] = {
     "no_normal_rows": Rule(ERROR, None, "no row to train on is normal"),
     "mostly_attacks": Rule(WARNING, 0.1, "a larger share than this of the rows to train on is attacks by their labels"),
     "one_class_only": Rule(ERROR, None, "labelled evaluation data holds only normal rows, or only attacks"),
+    "classes_not_judged": Rule(WARNING, 0.5, "the part held out has a smaller share than this of the attack classes"),
     "unknown_normal_label": Rule(WARNING, None, "a class named in normal_labels is in neither data set"),
     "label_missing": Rule(
         WARNING, None, "one data set has labels and the other has none, or a column seems to be the label"
+    ),
+    "label_not_found": Rule(ERROR, None, "label_column names a column that neither data set has"),
+    "numbered_classes": Rule(
+        ERROR, None, "the classes are three or more numbers, 0 is not the most frequent, and normal_labels names none"
+    ),
+    "zero_taken_for_normal": Rule(
+        WARNING, None, "the classes are numbers, and that 0 is normal is likely and not sure; normal_labels says so"
+    ),
+    "normal_class_not_in_training": Rule(
+        WARNING, None, "a normal class of the evaluation data is not in the training data"
+    ),
+    "answer_in_a_column": Rule(
+        ERROR,
+        0.999,
+        "a column alone tells attacks from normal rows with at least this ROC-AUC; one of few codes, with 0.92",
+    ),
+    "answer_left_out": Rule(WARNING, None, "a column is known or named to give the answer away; it is left out"),
+    "column_tells_alone": Rule(
+        WARNING, 0.99, "a column that is learnt from alone tells attacks from normal rows with at least this ROC-AUC"
+    ),
+    "identifier_left_out": Rule(WARNING, None, "a column identifies rows, and is left out"),
+    "configured_against_evidence": Rule(WARNING, None, "the configuration uses a column that evidence would leave out"),
+    "role_not_possible": Rule(
+        ERROR, None, "columns gives a column a role that it cannot have, or names one that is not there"
     ),
     "dropped_rows": Rule(ERROR, 0.05, "a larger share of the records read than this was dropped (no label)"),
     "all_columns_constant": Rule(ERROR, None, "no column of the training data varies"),
@@ -55,7 +80,15 @@ RULES: dict[str, Rule] = {
     "leakage": Rule(WARNING, 0.05, "a larger share of the evaluation rows than this is in the training data"),
     "time_backwards": Rule(WARNING, 0.6, "a larger share of the steps of the time column than this goes back"),
     "time_zones": Rule(WARNING, None, "the time column names more than one zone"),
-    "order_of_dates": Rule(WARNING, None, "whether dates are day/month or month/day is told by none of them"),
+    "order_of_dates": Rule(
+        WARNING, None, "whether dates are day/month or month/day is told by none of them, or not alike on both sides"
+    ),
+    "time_outside": Rule(
+        WARNING, 0.0, "a larger share of the times than this lies outside 1990 to 2100, and is missing"
+    ),
+    "twelve_hour_clock": Rule(WARNING, None, "the times seem to be of a 12-hour clock without AM and PM"),
+    "time_not_understood": Rule(WARNING, None, "a column is called a time, and its values are not understood"),
+    "not_split_by_time": Rule(WARNING, None, "the data has a column of times that cannot tell earlier from later"),
     "shift": Rule(WARNING, 0.3, "a column's distribution moved further than this (Kolmogorov-Smirnov distance)"),
     "unseen_categories": Rule(
         WARNING, 0.05, "a larger share of evaluation rows than this has a category unseen in training"
@@ -111,7 +144,9 @@ def _changed(name: str, wanted: Any) -> Rule:
     if isinstance(wanted, str):
         wanted = {"severity": wanted}
     if not isinstance(wanted, Mapping):
-        raise ConfigError(f'validation.{name} is {wanted!r}; write "error", "warning", "off" or {{"limit": ...}}')
+        raise ConfigError(
+            f'validation.{name} is {wanted!r}; write "error", "warning", "note", "off" or {{"limit": ...}}'
+        )
     for field in wanted:
         if field not in ("severity", "limit"):
             raise ConfigError(f"validation.{name} has no field {field!r}; known: severity, limit")

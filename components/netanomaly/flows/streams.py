@@ -5,10 +5,11 @@ import gzip
 import hashlib
 import io
 import lzma
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import pyarrow as pa
 
@@ -16,10 +17,19 @@ from netanomaly.errors import DataError
 from netanomaly.flows.sources import SourceFile
 
 # The first bytes tell a compression more reliably than the name does.
-_MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\0": ".xz", b"BZh": ".bz2", b"\x28\xb5\x2f\xfd": ".zst"}
+_MAGIC = {
+    b"\x1f\x8b": ".gz", b"\xfd7zXZ\0": ".xz", b"BZh": ".bz2", b"\x28\xb5\x2f\xfd": ".zst", b"PK\x03\x04": ".zip",
+}  # fmt: skip
 PARQUET_MAGIC = b"PAR1"
 _MAGIC_BYTES = 6
 _DRAIN_BYTES = 1 << 20
+# What a decompressor is given at once: what lies behind the end of a member is copied, for each of many small ones.
+_FED_BYTES = 1 << 14
+# xz -9 takes 65 MiB; a file may ask for 4 GiB.
+_XZ_MEMORY = 128 << 20
+# Records compress to a tenth or a twentieth, and gzip never to less than a thousandth.
+_UNSUSPICIOUS_BYTES = 1 << 30
+_BYTES_OF_ONE = 2000
 
 
 class HashedFile(io.RawIOBase):
@@ -30,12 +40,14 @@ class HashedFile(io.RawIOBase):
         self._stream = stream
         self._hash = hashlib.sha256()
         self._ahead = b""
+        self.count = 0
 
     def peek(self, size: int) -> bytes:
         """The next bytes, which stay unread."""
         if len(self._ahead) < size:
             more = self._stream.read(size - len(self._ahead))
             self._hash.update(more)
+            self.count += len(more)
             self._ahead += more
         return self._ahead[:size]
 
@@ -51,6 +63,7 @@ class HashedFile(io.RawIOBase):
         # Never more than was asked for in one go: `size` may be "all of it".
         more = self._stream.read(min(size - len(ahead), _DRAIN_BYTES)) if size < 1 << 62 else self._stream.read()
         self._hash.update(more)
+        self.count += len(more)
         return ahead + more if ahead else more
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
@@ -77,10 +90,13 @@ class TextStream:
         self._stored = HashedFile(file.open())
         try:
             self._kind = _compression(self._stored, file)
+            self._text = self._decompressed(file)
         except DataError:
             self._stored.close()
             raise
-        self._text = self._decompressed()
+        self._count = 0
+        # An archive is read through a stream of its own.
+        self._archive_bytes = file.size if self._kind == ".zip" else 0
         self._ahead = b""
 
     def peek(self, size: int) -> bytes:
@@ -97,15 +113,21 @@ class TextStream:
         while missing:
             try:
                 part = self._text.read(missing)
-            except (EOFError, OSError, lzma.LZMAError, zlib.error, pa.ArrowInvalid) as error:
+            except (EOFError, OSError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, pa.ArrowInvalid) as error:
                 if self._kind is None:
                     raise
-                reason = "ends too early" if _is_truncation(error) else f"is damaged ({error})"
-                raise DataError(f"{self.uri}: the {self._kind} stream {reason}; copy or download it again") from None
+                raise DataError(f"{self.uri}: the {self._kind} stream {_in_words(error)}") from None
             if not part:
                 break
             parts.append(part)
             missing -= len(part)
+        self._count += size - missing
+        stored = self._archive_bytes or self._stored.count
+        if self._count > max(_UNSUSPICIOUS_BYTES, _BYTES_OF_ONE * stored):
+            raise DataError(
+                f"{self.uri}: the {self._kind} stream makes {self._count >> 20:,} MiB of {stored:,} bytes, and is "
+                "not at its end; no records compress so: make the file again"
+            )
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def digest(self) -> str:
@@ -117,18 +139,64 @@ class TextStream:
             self._text.close()
         self._stored.close()
 
-    def _decompressed(self) -> BinaryIO:
+    def _decompressed(self, file: SourceFile) -> BinaryIO:
         match self._kind:
+            case ".zip":
+                return _only_member(file)
             case ".gz":
                 return gzip.GzipFile(fileobj=self._stored)  # type: ignore[return-value]
             case ".xz":
-                return _Members(self._stored, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ), padding=b"\0")  # type: ignore[return-value]
+                return _Members(
+                    self._stored, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY), padding=b"\0"
+                )  # type: ignore[return-value]
             case ".bz2":
                 return _Members(self._stored, bz2.BZ2Decompressor)  # type: ignore[return-value]
             case ".zst":
                 # The standard library reads Zstandard from Python 3.14 on only.
                 return pa.CompressedInputStream(pa.PythonFile(self._stored, mode="r"), "zstd")  # type: ignore[no-any-return]
         return self._stored  # type: ignore[return-value]
+
+
+def _only_member(file: SourceFile) -> BinaryIO:
+    """The one file that a zip archive holds. Its list of members is at the end, so it is opened a second time."""
+    stored = file.open()
+    try:
+        archive = zipfile.ZipFile(stored)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) != 1:
+            names = ", ".join(repr(member.filename[:40]) for member in members[:3])
+            raise DataError(
+                f"{file.uri} is a zip archive (or a spreadsheet) of {len(members)} files ({names}), and one is read; "
+                "unpack it, or save it as CSV"
+            )
+        if members[0].flag_bits & _ENCRYPTED:
+            raise DataError(f"{file.uri} is an encrypted zip archive; unpack it with its password")
+        return _Member(stored, archive.open(members[0]))  # type: ignore[return-value]
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        stored.close()
+        raise DataError(
+            f"{file.uri} is a zip archive that cannot be read ({error}); copy or download it again"
+        ) from None
+    except BaseException:
+        stored.close()
+        raise
+
+
+_ENCRYPTED = 1
+
+
+class _Member:
+    """A file in a zip archive, closed together with the archive."""
+
+    def __init__(self, stored: BinaryIO, member: IO[bytes]) -> None:
+        self._stored, self._member = stored, member
+
+    def read(self, size: int) -> bytes:
+        return self._member.read(size)
+
+    def close(self) -> None:
+        self._member.close()
+        self._stored.close()
 
 
 class _Members:
@@ -158,13 +226,13 @@ class _Members:
             if self._member.eof:
                 data = self._member.unused_data.lstrip(self._padding)
                 while not data:
-                    stored = self._stored.read(_DRAIN_BYTES)
+                    stored = self._stored.read(_FED_BYTES)
                     if not stored:
                         return b""
                     data = stored.lstrip(self._padding)
                 self._member = self._begin()
             elif self._member.needs_input:
-                data = self._stored.read(_DRAIN_BYTES)
+                data = self._stored.read(_FED_BYTES)
                 if not data:
                     raise EOFError("the last member ends too early")
             part = self._member.decompress(data, size)
@@ -191,5 +259,11 @@ def _compression(stored: HashedFile, file: SourceFile) -> str | None:
     return kind
 
 
-def _is_truncation(error: Exception) -> bool:
-    return isinstance(error, EOFError) or "runcated" in str(error)
+def _in_words(error: Exception) -> str:
+    if isinstance(error, EOFError) or "runcated" in str(error):
+        return "ends too early; copy or download it again"
+    if "emory" in str(error):
+        return (
+            f"asks for more than {_XZ_MEMORY >> 20} MiB of memory to be read; compress it again, with a smaller window"
+        )
+    return f"is damaged ({error}); copy or download it again"

@@ -24,7 +24,7 @@ LARGEST = 3.0e38
 
 _MISSING = frozenset(MISSING)
 _NUMBER = re.compile(
-    r"[+-]?(\d+\.?\d*(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?|inf(inity)?|(?P<nan>nan(\([a-z0-9_]*\))?))",
+    r"[+-]?(\d+(\.\d*)?(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?|inf(inity)?|(?P<nan>nan(\([a-z0-9_]*\))?))",
     re.IGNORECASE | re.ASCII,
 )
 _HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]{1,16}", re.ASCII)

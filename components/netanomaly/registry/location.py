@@ -91,7 +91,11 @@ def _folder(text: str) -> Path:
         raise InputError(
             f"registry {text!r}: {scheme}:// is not supported; name a folder, file:///folder or s3://bucket/prefix"
         )
-    parts = urlsplit(text)
-    if parts.netloc not in ("", "localhost") or not parts.path:
+    try:
+        parts = urlsplit(text)
+        local = parts.netloc in ("", "localhost") and parts.path
+    except ValueError:
+        local = ""
+    if not local:
         raise InputError(f"registry {text!r} names no folder of this machine; write file:///absolute/folder")
     return Path(unquote(parts.path))

@@ -27,7 +27,7 @@ KEY = "probe.json"
 _WRITERS = 16
 _RACES = 3
 _ATTEMPTS = 10
-_SEAWEEDFS = re.compile(r"SeaweedFS\b.*?(\d+)\.(\d+)")
+_SEAWEEDFS = re.compile(r"SeaweedFS\b.*?(\d{1,9})\.(\d{1,9})")
 # Before it the conditions were checked and then written: several winners in 37 to 39 of 40 races.
 _SEAWEEDFS_ATOMIC = (4, 18)
 

@@ -1,5 +1,6 @@
 """What becomes of a model, as a short note in Markdown: Kubeflow shows it beside the run."""
 
+from netanomaly.output import visible_lines
 from netanomaly.report import documents, tables, verdict, words
 from netanomaly.report.documents import Document
 
@@ -37,7 +38,7 @@ def decision_note(decision: Document, evaluation: Document, model_name: str) -> 
     rule = documents.text(decision, "rule")
     if rule:
         lines += [f"Rule: {_plain(rule)}.", ""]
-    return "\n".join(lines)
+    return visible_lines("\n".join(lines))
 
 
 def _choice(decision: Document) -> str:

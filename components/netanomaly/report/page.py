@@ -4,12 +4,13 @@ from functools import cache
 
 import jinja2
 
+from netanomaly import output
 from netanomaly.report import words
 
 
 def render(template: str, **values: object) -> str:
     """Fill a template of this package. Whatever comes from a document is escaped; a value left out is an error."""
-    return _environment().get_template(template).render(**values)
+    return output.visible_lines(_environment().get_template(template).render(**values))
 
 
 @cache

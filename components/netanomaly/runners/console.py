@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
+from netanomaly.output import guarded, unguarded, visible
 from netanomaly.runners.events import (
     Event,
     RunFinished,
@@ -52,7 +53,9 @@ def view(stream: TextIO) -> Iterator[Callable[[Event], None]]:
     from rich.live import Live
 
     table = TableView()
-    with Live(get_renderable=table.table, console=Console(file=stream), refresh_per_second=4):
+    console = Console(file=unguarded(stream))
+    # While it draws it stands in for standard error: what others write there is shown through it.
+    with Live(get_renderable=table.table, console=console, refresh_per_second=4), guarded():
         yield table
 
 
@@ -93,7 +96,7 @@ class PlainView:
         return stage if first == stage.name else replace(stage, error=f"as {first}")
 
     def _say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print(visible(text), file=self._stream, flush=True)
 
 
 class TableView:
@@ -137,7 +140,12 @@ class TableView:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=Text(self._title), title_justify="left", caption=Text(self._note), caption_justify="left")
+        table = Table(
+            title=Text(visible(self._title)),
+            title_justify="left",
+            caption=Text(visible(self._note)),
+            caption_justify="left",
+        )
         table.add_column("Stage", overflow="fold")
         table.add_column("State")
         # A copy: the run goes on while this is drawn.
@@ -152,8 +160,8 @@ class TableView:
         for heading in shown:
             table.add_column(heading, justify="right")
         for number, stage in enumerate(stages):
-            state = Text(stage.state, style=_STYLES.get(stage.state, ""))
-            table.add_row(Text(stage.display_name), state, *(values[number] for values in shown.values()))
+            state = Text(visible(stage.state), style=_STYLES.get(stage.state, ""))
+            table.add_row(Text(visible(stage.display_name)), state, *(values[number] for values in shown.values()))
         return table
 
     def _seconds(self, stage: StageResult) -> str:

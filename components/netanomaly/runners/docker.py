@@ -16,6 +16,7 @@ from netanomaly.runners import docker_daemon
 from netanomaly.runners.docker_daemon import Output
 from netanomaly.runners.docker_leftovers import RUN_FOLDER_LABEL, RUN_LABEL, TASK_LABEL
 from netanomaly.runners.launcher import GRACE_SECONDS, StageCall, StageExit
+from netanomaly.runners.outside import LOCAL_PATHS
 from netanomaly.runners.stage_log import StageLog
 
 _MIB = 1024 * 1024
@@ -91,7 +92,9 @@ class DockerLauncher:
                 else:
                     self._api.remove_container(container, v=True, force=True)
 
-    def expect(self, command: Sequence[str], environment: Mapping[str, str], run_dir: Path) -> None:
+    def expect(
+        self, command: Sequence[str], environment: Mapping[str, str], outside: frozenset[str], run_dir: Path
+    ) -> None:
         """See `Launcher.expect`. A container's inputs are part of its command: nothing is got ready."""
 
     def dismiss(self) -> None:
@@ -141,7 +144,7 @@ class DockerLauncher:
             entrypoint=[first],
             command=rest,
             user=self._user,
-            environment={**call.environment, **self._given(call)},
+            environment={**LOCAL_PATHS, **call.environment, **self._given(call)},
             labels={RUN_LABEL: call.run_id, TASK_LABEL: call.name, RUN_FOLDER_LABEL: str(call.run_dir)},
             # Python ends by SIGINT even as the first process of its container; SIGTERM would be ignored there.
             stop_signal="SIGINT",

@@ -152,7 +152,7 @@ class _Execution:
             if isinstance(container, Container) and root.path(task) not in self._expected:
                 self._expected.add(root.path(task))
                 environment = {**container.environment, **self._place.environment}
-                self._place.launcher.expect(container.command, environment, self._place.folder.root)
+                self._place.launcher.expect(container.command, environment, container.outside, self._place.folder.root)
 
     def _advance(self, scope: Scope) -> None:
         """Start what may start in a DAG; when nothing is left to do there, go on in the DAG around it."""

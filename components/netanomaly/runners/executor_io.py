@@ -4,11 +4,11 @@ Source: backend/src/v2/component/launcher_v2.go of kubeflow/pipelines. Stricter 
 artefact must be there (the launcher only warns), and metadata that ML Metadata would refuse is refused here too.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from netanomaly import json_input
 from netanomaly.errors import InputError
 from netanomaly.runners.result import Artifact
 from netanomaly.runners.run_folder import RunFolder
@@ -108,7 +108,7 @@ def _output_artifact(name: str, kind: ArtifactType, path: Path, written: Mapping
 
 def _executor_output(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        document = json_input.parse(json_input.read(path), constant=_refuse_constant)
     except FileNotFoundError:
         return {}
     except ValueError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from netanomaly.errors import OutsideError
 from netanomaly.runners import ahead, supervisor
 from netanomaly.runners.launcher import GRACE_SECONDS, StageCall, StageExit
+from netanomaly.runners.outside import LOCAL_PATHS, given
 from netanomaly.runners.stage_log import StageLog
 
 _PYTHON = ("python3", "python")
@@ -27,7 +28,7 @@ _PIECE_BYTES = 64 * 1024
 class HostLauncher:
     """Stages as subprocesses. The image and the limits of a container do not apply.
 
-    A stage gets this process's environment, then its container's, then `environment`. It is a process group
+    A stage gets what of this process's environment `outside` lets through, then its container's, then `environment`. It is a process group
     of its own, so that Ctrl-C reaches the runner only, and none of it outlives the runner. One launcher serves
     one run: after `stop` it starts nothing more.
     """
@@ -41,7 +42,7 @@ class HostLauncher:
 
     def run(self, call: StageCall, on_rows: Callable[[int], None]) -> StageExit:
         """See `Launcher.run`."""
-        environment = self._complete({**call.environment})
+        environment = self._complete(call.environment, call.outside)
         begun = self._got_ready(call, environment)
         if begun is None:
             command = [sys.executable if call.command[0] in _PYTHON else call.command[0], *call.command[1:]]
@@ -56,11 +57,13 @@ class HostLauncher:
         finally:
             begun.close()
 
-    def expect(self, command: Sequence[str], environment: Mapping[str, str], run_dir: Path) -> None:
+    def expect(
+        self, command: Sequence[str], environment: Mapping[str, str], outside: frozenset[str], run_dir: Path
+    ) -> None:
         """See `Launcher.expect`. A netanomaly stage's interpreter starts, imports, and waits for its arguments."""
         if len(command) != _PREFIX or command[0] not in _PYTHON or command[1] != "-m" or not _is_stage(command[2]):
             return
-        complete = self._complete(environment)
+        complete = self._complete(environment, outside)
         try:
             begun = self._start([sys.executable, ahead.__file__, command[2], str(run_dir)], complete, subprocess.PIPE)
         except OSError:  # the stage itself will meet it, and say so
@@ -92,8 +95,8 @@ class HostLauncher:
         """See `Launcher.kill`."""
         self._signal_all(signal.SIGKILL)
 
-    def _complete(self, environment: Mapping[str, str]) -> dict[str, str]:
-        return _same_package({**os.environ, **environment, **self._environment})
+    def _complete(self, environment: Mapping[str, str], outside: frozenset[str]) -> dict[str, str]:
+        return _same_package({**given(os.environ, outside), **LOCAL_PATHS, **environment, **self._environment})
 
     def _got_ready(self, call: StageCall, environment: Mapping[str, str]) -> "_Begun | None":
         """The process that waits for this stage's arguments, with them on their way; None where there is none."""

@@ -66,8 +66,13 @@ class StageExit:
 class Launcher(Protocol):
     """Runs stages somewhere. `run` is called from several threads at once, `stop` and `kill` from any."""
 
-    def expect(self, command: Sequence[str], environment: Mapping[str, str], run_dir: Path) -> None:
-        """A stage with this command, but for its arguments, is likely to be next: get ready for it, or do nothing."""
+    def expect(
+        self, command: Sequence[str], environment: Mapping[str, str], outside: frozenset[str], run_dir: Path
+    ) -> None:
+        """A stage with this command, but for its arguments, is likely to be next: get ready for it, or do nothing.
+
+        `environment` and `outside` are those of its call.
+        """
         ...
 
     def dismiss(self) -> None:

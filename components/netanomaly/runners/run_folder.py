@@ -7,12 +7,12 @@ executor/TASK.json           the executor input that the stage got
 executor/TASK/               where the stage puts its executor output
 """
 
-import json
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+from netanomaly import output
 from netanomaly.errors import InputError, OutsideError
 
 
@@ -81,7 +81,7 @@ class RunFolder:
         path = self.root / "run.json"
         new = path.with_name("run.json.new")
         try:
-            new.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            new.write_text(output.json_text(document) + "\n", encoding="utf-8")
             new.replace(path)
         except OSError as error:
             raise _outside(error, path) from None

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_PROGRESS = re.compile(r"progress: (\d+) rows")
-_PEAK_MEMORY = re.compile(r"peak memory: (\d+) bytes")
+_PROGRESS = re.compile(r"progress: (\d{1,18}) rows")
+_PEAK_MEMORY = re.compile(r"peak memory: (\d{1,18}) bytes")
 _ERROR = "error: "
 # A longer line is none of these; its rest is not kept.
 _LONGEST_LINE_BYTES = 64 * 1024

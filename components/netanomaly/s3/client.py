@@ -68,7 +68,10 @@ class Timeouts:
 def place(uri: str) -> Place:
     """Parse `s3://bucket/prefix`. Raises InputError."""
     refuse_credentials(uri, "an S3 URI")
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        raise InputError(f"{uri!r} is no S3 URI; write s3://bucket/prefix") from None
     if parts.scheme != "s3" or parts.query or parts.fragment:
         raise InputError(f"{uri!r} is no S3 URI; write s3://bucket/prefix")
     prefix = unquote(parts.path).strip("/")

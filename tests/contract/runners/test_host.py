@@ -306,7 +306,7 @@ def in_folder(folder: Path) -> list[str]:
 
 def test_an_expected_stage_is_told_its_arguments_in_the_process_that_waits(tmp_path):
     launcher = HostLauncher()
-    launcher.expect(HELP, {}, tmp_path)
+    launcher.expect(HELP, {}, frozenset(), tmp_path)
     end = time.monotonic() + 10
     while len(in_folder(tmp_path)) < 2:  # the stage and its supervisor
         assert time.monotonic() < end
@@ -319,14 +319,14 @@ def test_an_expected_stage_is_told_its_arguments_in_the_process_that_waits(tmp_p
     # Another one starts as if nothing had been expected, and ends alike.
     assert launcher.run(call, lambda _: None).code == 0
     refused = StageCall("b", "image", (*HELP, "--wrong"), {}, Resources(), "run", tmp_path, log)
-    launcher.expect(HELP, {}, tmp_path)
+    launcher.expect(HELP, {}, frozenset(), tmp_path)
     waited = launcher.run(refused, lambda _: None)
     assert (waited.code, waited.in_words()) == (2, launcher.run(refused, lambda _: None).in_words())
 
 
 def test_a_stage_expected_in_another_environment_starts_afresh(tmp_path):
     launcher = HostLauncher()
-    launcher.expect(HELP, {"A": "1"}, tmp_path)
+    launcher.expect(HELP, {"A": "1"}, frozenset(), tmp_path)
     call = StageCall("a", "image", (*HELP, "--help"), {"A": "2"}, Resources(), "run", tmp_path, tmp_path / "log")
     assert launcher.run(call, lambda _: None).code == 0
     assert len(in_folder(tmp_path)) == 2
@@ -337,7 +337,7 @@ def test_a_stage_expected_in_another_environment_starts_afresh(tmp_path):
 def test_what_waits_is_gone_after_a_stop(tmp_path):
     launcher = HostLauncher()
     for _ in range(3):
-        launcher.expect(HELP, {}, tmp_path)
+        launcher.expect(HELP, {}, frozenset(), tmp_path)
     launcher.stop()
     launcher.dismiss()
     assert in_folder(tmp_path) == []
@@ -346,5 +346,5 @@ def test_what_waits_is_gone_after_a_stop(tmp_path):
 def test_a_command_that_is_no_stage_of_ours_is_not_started_ahead(tmp_path):
     launcher = HostLauncher()
     for command in (("python3", "-m", "http.server"), ("sh", "-c", "netanomaly.stages.train"), ("python3", "-m")):
-        launcher.expect(command, {}, tmp_path)
+        launcher.expect(command, {}, frozenset(), tmp_path)
     assert in_folder(tmp_path) == []

@@ -28,7 +28,7 @@ def test_missing_times_are_told_and_the_rest_is_read():
     assert np.isnan(clock.seconds(pa.array(["-", None, "2024-05-01T12:00:00Z"]), "f", 1)[:2]).all()
     assert clock.report() == {
         "column": "ts", "first": NOON, "last": NOON, "rows": 1, "missing": 2, "backwards": 0.0, "zones": ["Z"],
-        "order_assumed": False,
+        "order_assumed": False, "order": None, "of_day": None, "outside": 0, "twelve_hours": False,
     }  # fmt: skip
 
 
@@ -40,7 +40,6 @@ def test_missing_times_are_told_and_the_rest_is_read():
             r"f, record 5: time column 'ts' holds 'soon'",
         ),
         ([["1714564800", "1714564801"], ["1714564802", "n/o"]], r"f, record 4: time column 'ts' holds 'n/o'"),
-        ([[NOON, 12.0]], "f, record 2: time column 'ts' holds 12, which is no point in time"),
         (
             [["13/14/2024 12:00"]],
             "holds '13/14/2024 12:00', which is no point in time; write seconds since 1970, or ISO",
@@ -64,12 +63,12 @@ def test_what_is_no_time_is_told_with_its_record(batches, says):
         (["01/05/2024 12:00", "13/05/2024 9:30:01"], False),
         (["05/01/2024 12:00", "05/13/2024 9:30:01"], False),
         (["1.5.2024 12:00:00", "13.5.2024 09:30:01.0"], False),
-        (["01/05/2024 12:00", "02/05/2024 12:00"], True),
+        (["01/05/2024 12:00", "01/05/2024 12:01"], True),
     ],
 )
-def test_whether_days_or_months_come_first_is_told_by_the_first_number_over_12(written, order_assumed):
+def test_whether_days_or_months_come_first_is_told_by_a_number_over_12(written, order_assumed):
     clock = Clock("ts")
-    later = 86_400 if order_assumed else 12 * 86_400 - 2.5 * 3600 + 1
+    later = 60 if order_assumed else 12 * 86_400 - 2.5 * 3600 + 1
     assert clock.seconds(pa.array(written), "f", 1).tolist() == [NOON, NOON + later]
     assert clock.report()["order_assumed"] == order_assumed
 
@@ -101,7 +100,7 @@ def test_columns_are_known_by_the_names_that_sensors_give_them(names, found):
         ([0.0, 3600.0], False),
         ([NOON, NOON + 5], True),
         (["x", "y"], False),
-        ([NOON, NOON], False),
+        ([NOON, NOON], True),
         ([True, False], False),
     ],
 )

@@ -132,7 +132,7 @@ class FakeLauncher:
         call.log.touch()
         return self._behaviours.get(call.name, succeed)(call, on_rows)
 
-    def expect(self, command, environment, run_dir) -> None:
+    def expect(self, command, environment, outside, run_dir) -> None:
         pass
 
     def dismiss(self) -> None:

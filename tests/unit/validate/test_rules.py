@@ -25,7 +25,7 @@ def test_ranges_may_leave_a_side_open():
     ("validation", "says"),
     [
         ({"leekage": "off"}, "no rule 'leekage'.*'leakage'"),
-        ({"shift": "fatal"}, "severity is 'fatal'; choose one of error, warning, off"),
+        ({"shift": "fatal"}, "severity is 'fatal'; choose one of error, warning, note, off"),
         ({"shift": True}, "validation.shift is True"),
         ({"shift": {"limits": 1}}, "no field 'limits'"),
         ({"shift": {"limit": "much"}}, "limit is 'much'"),

@@ -31,7 +31,11 @@ def main(argv: list[str]) -> None:
         if settings.champion is not None:
             from netanomaly.registry import open_registry
 
-            champion = load_champion(open_registry(settings.registry), settings.model_name, settings.champion)
+            champion = load_champion(
+                open_registry(stage_io.in_a_bucket(settings.registry, "registry")),
+                settings.model_name,
+                settings.champion,
+            )
         flows = open_flows(stage.input("flows"))
         evaluation = evaluate(model, flows, settings, stage.progress, champion, dossier)
         document, decision = evaluation.document, evaluation.decision

@@ -22,7 +22,10 @@ def main(argv: list[str]) -> None:
         def open_sink(contract: Contract) -> ParquetSink:
             return ParquetSink(stage.output("flows"), contract)
 
-        report = ingest(stage.settings(Settings), open_sink, stage.progress)
+        settings = stage.settings(Settings)
+        for uri in settings.source:
+            stage_io.in_a_bucket(uri, "data source")
+        report = ingest(settings, open_sink, stage.progress)
         stage.write_json("ingest_report", report)
         stage.describe("flows", {"rows": report["rows"], "identity": report["identity"], "format": "parquet"})
         stage.describe("ingest_report", {"rows_read": report["rows_read"], "rows": report["rows"]})

@@ -1,6 +1,6 @@
 """Read one data source, batch by batch, into flows of the contract and a report on them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
-from netanomaly.flows import layout, row_hash, sources
-from netanomaly.flows.batch import schema_of
+from netanomaly.flows import identifiers, layout, row_hash, sources
+from netanomaly.flows.batch import Batch, schema_of
 from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
 from netanomaly.flows.deciding import Contradiction, Decisions
 from netanomaly.flows.distinct import DistinctRows
@@ -21,8 +22,13 @@ from netanomaly.flows.profile import Profile
 from netanomaly.flows.reader import NO_LABEL, Reader
 from netanomaly.stages.ingest import splitting
 from netanomaly.stages.ingest.settings import TRAINING_PART, Settings
+from netanomaly.traffic.opening import AUTO, format_of
+from netanomaly.traffic.reader import TrafficReader, Wish
+from netanomaly.traffic.recognition import Format
 
 FORMAT = 1
+
+AnyReader = Reader | TrafficReader
 
 
 class Sink(Protocol):
@@ -31,6 +37,9 @@ class Sink(Protocol):
     def write(self, table: pa.Table) -> None: ...
 
     def close(self) -> None: ...
+
+    def written(self) -> Iterator[pa.Table]:
+        """All that was written, from the beginning; nothing is written after."""
 
 
 def ingest(
@@ -69,6 +78,7 @@ def _ingest(
     try:
         return _read(settings, files, reader, open_sink, progress)
     except Contradiction:
+        assert isinstance(reader, Reader)  # noqa: S101 - of a sensor's columns nothing has to be told
         again = _reader(settings, files, decisions=reader.survey())
         return _read(settings, files, again, open_sink, progress)
 
@@ -76,7 +86,7 @@ def _ingest(
 def _read(
     settings: Settings,
     files: sources.Files,
-    reader: Reader,
+    reader: AnyReader,
     open_sink: Callable[[Contract], Sink],
     progress: Callable[[int], None],
 ) -> dict[str, Any]:
@@ -89,12 +99,13 @@ def _read(
 def _into(
     settings: Settings,
     files: sources.Files,
-    reader: Reader,
+    reader: AnyReader,
     open_sink: Callable[[Contract], Sink],
     progress: Callable[[int], None],
 ) -> dict[str, Any]:
     sink, profile, split = None, None, None
     distinct = DistinctRows()
+    apart: tuple[str, ...] = ()
     for batch in reader.batches():
         contract = reader.contract
         if sink is None or profile is None:
@@ -102,7 +113,9 @@ def _into(
             schema = schema_of(contract)
             profile = Profile(contract, settings.normal_labels, settings.random_state)
             split = _split(settings, files, contract)
-        hashes = row_hash.row_hashes(batch, contract)
+            # The rest of the rows may tell better, but which rows are equal must be known to split the first.
+            apart = identifiers.apart_at_first_sight(batch, contract)
+        hashes = row_hash.row_hashes(batch, contract, apart)
         mask = np.ones(batch.rows, dtype=bool)
         if split is not None:
             training, evaluation = split.sides(batch, hashes)
@@ -119,13 +132,26 @@ def _into(
             f"data source {', '.join(settings.source)} leaves no rows"
             + (f" for the {settings.part} part; it has {reader.rows}" if reader.rows else "; it has none")
         )
-    return _report(settings, reader, identity, profile, distinct, split)
+    assert sink is not None  # noqa: S101 - rows were read
+    columns = profile.columns()
+    told = identifiers.apart(columns)
+    if told != apart:
+        apart, distinct = told, _distinct(sink.written(), reader.contract, told)
+    return _report(settings, reader, identity, profile, columns, distinct, split) | {"hashed_without": list(apart)}
+
+
+def _distinct(tables: Iterable[pa.Table], contract: Contract, without: Collection[str]) -> DistinctRows:
+    distinct = DistinctRows()
+    for table in tables:
+        distinct.add(row_hash.row_hashes(Batch.features_of(table, contract), contract, without))
+    return distinct
 
 
 class ParquetSink:
     """Writes row groups of the contract's size, whatever size tables come in."""
 
     def __init__(self, path: Path, contract: Contract) -> None:
+        self._path = path
         self._schema = schema_of(contract)
         # Dictionaries pay for text only; lz4 costs a tenth of what it saves in writing and reading; pages of version 2,
         # which note what is missing apart from the values, are written in four fifths of the time.
@@ -150,8 +176,16 @@ class ParquetSink:
             self._flush(whole_groups_only=True)
 
     def close(self) -> None:
-        self._flush(whole_groups_only=False)
-        self._writer.close()
+        """End the file; to be called once more does nothing."""
+        if self._writer.is_open:
+            self._flush(whole_groups_only=False)
+            self._writer.close()
+
+    def written(self) -> Iterator[pa.Table]:
+        self.close()
+        with pq.ParquetFile(self._path, pre_buffer=False) as file:
+            for batch in file.iter_batches(ROW_GROUP_ROWS, use_threads=False):
+                yield pa.table(batch)
 
     def _flush(self, *, whole_groups_only: bool) -> None:
         if not self._waiting:
@@ -165,23 +199,38 @@ class ParquetSink:
 
 def _reader(
     settings: Settings, files: sources.Files, *, times_only: bool = False, decisions: Decisions | None = None
-) -> Reader:
+) -> AnyReader:
     """Of the source's files, from the beginning."""
     by_host = settings.split is not None and settings.split.method == "host"
-    return Reader(
-        files,
-        settings.csv,
-        layout.Selection(
-            settings.label_column,
-            tuple(settings.feature_columns),
-            tuple(settings.categorical_columns),
-            tuple(settings.ignore_columns),
-            settings.time_column,
-            tuple(settings.split.host_columns) if settings.split and by_host else None,
-        ),
-        times_only=times_only,
-        decisions=decisions,
+    selection = layout.Selection(
+        settings.label_column,
+        tuple(settings.feature_columns),
+        tuple(settings.categorical_columns),
+        tuple(settings.ignore_columns),
+        settings.time_column,
+        tuple(settings.split.host_columns) if settings.split and by_host else None,
     )
+    found = _format(settings, files, selection)
+    if found is not None:
+        wish = Wish(
+            selection.feature_columns,
+            selection.ignore_columns,
+            selection.categorical_columns,
+            settings.context is not False,
+        )
+        return TrafficReader(files, found, wish, times_only=times_only)
+    return Reader(files, settings.csv, selection, times_only=times_only, decisions=decisions)
+
+
+def _format(settings: Settings, files: sources.Files, selection: layout.Selection) -> Format | None:
+    """The sensor's format that the source is read in; None where it is read as a table.
+
+    A configuration that says how its text is laid out, or names columns of its own, wants those.
+    """
+    as_table = settings.csv != CsvFormat() or not Wish.names_only_flows(selection)
+    if settings.format == AUTO and as_table:
+        return None
+    return format_of(files, settings.format)
 
 
 def _split(settings: Settings, files: sources.Files, contract: Contract) -> splitting.Split | None:
@@ -209,9 +258,10 @@ def _refuse_change(settings: Settings, identity: str) -> None:
 
 def _report(
     settings: Settings,
-    reader: Reader,
+    reader: AnyReader,
     identity: str,
     profile: Profile,
+    columns: list[dict[str, Any]],
     distinct: DistinctRows,
     split: splitting.Split | None,
 ) -> dict[str, Any]:
@@ -219,6 +269,8 @@ def _report(
     return {
         "format": FORMAT,
         "source": settings.source,
+        "sensor": contract.sensor,
+        "traffic": reader.report() if isinstance(reader, TrafficReader) else None,
         "identity": identity,
         "files": _files(reader.tally.files),
         "part": settings.part,
@@ -232,8 +284,9 @@ def _report(
         "labels": dict(profile.labels.most_common()) if contract.label_column else None,
         "unlabelled": reader.tally.dropped.get(NO_LABEL, 0),
         "ignored": list(reader.ignored),
+        "times_beside": list(reader.times_beside),
         "normal_rows": profile.normal_rows,
-        "columns": profile.columns(),
+        "columns": columns,
         "duplicates": distinct.duplicates(),
         "hashes": distinct.shared(),
     }

@@ -24,8 +24,9 @@ from netanomaly.flows.row_sample import RowSample
 
 METHODS = ("auto", "time", "random", "host")
 
-# What a gap is where none is asked for: this share of the time that the source spans, at most an hour.
-_GAP_SHARE, _GAP_AT_MOST = 0.01, 3600.0
+# What a gap is where none is asked for: this share of the time that the source spans, at most an hour, and never more than
+# this share of the rows: a burst at the cut would else be thrown away.
+_GAP_SHARE, _GAP_AT_MOST, _GAP_ROWS = 0.01, 3600.0, 0.01
 
 Mask = npt.NDArray[np.bool_]
 
@@ -55,7 +56,7 @@ class Split(Protocol):
 
 
 def choose(wish: Wish, has_times: bool, times: Callable[[], Iterator[npt.NDArray[np.float64]]]) -> Split:
-    """The split that is wished for; `auto` is by time where there are times, else random.
+    """The split that is wished for; `auto` is by time where there are times that differ, else random.
 
     Args:
         wish: The configuration's.
@@ -63,7 +64,7 @@ def choose(wish: Wish, has_times: bool, times: Callable[[], Iterator[npt.NDArray
         times: Reads the times of the whole source, seconds since 1970, NaN where missing. Called for a split by time.
 
     Raises:
-        DataError: A split by time of a source without times, or of one that all happened at once.
+        DataError: A split by time that was asked for, of a source without times or of one that all happened at once.
     """
     if wish.method == "time" and not has_times:
         raise DataError(
@@ -72,23 +73,39 @@ def choose(wish: Wish, has_times: bool, times: Callable[[], Iterator[npt.NDArray
         )
     if wish.method == "host":
         return ByHost(wish)
-    if wish.method == "time" or (wish.method == "auto" and has_times):
+    if wish.method == "time":
         return ByTime.of(wish, times())
-    return Random(wish)
+    if wish.method == "random" or not has_times:
+        return Random(wish)
+    try:
+        return ByTime.of(wish, times())
+    except CannotSplitByTime as error:
+        return Random(wish, error.why)
+
+
+class CannotSplitByTime(DataError):
+    """The records' times do not tell earlier from later."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the data cannot be split by time: {why}; set split to 'random'")
+        self.why = why
 
 
 class Random:
     """Equal rows fall together, by their hash."""
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: Wish, not_by_time: str = "") -> None:
+        """Args: not_by_time: Why it is not by time, where there is a column of times."""
         self._wish = wish
+        self._not_by_time = not_by_time
 
     def sides(self, _batch: Batch, hashes: row_hash.Hashes, /) -> tuple[Mask, Mask]:
         held_out = row_hash.in_fraction(hashes, self._wish.fraction, self._wish.seed)
         return ~held_out, held_out
 
     def report(self) -> dict[str, Any]:
-        return {"method": "random", "left_out": {}}
+        reason = {"not_by_time": self._not_by_time} if self._not_by_time else {}
+        return {"method": "random", "left_out": {}, **reason}
 
 
 class ByTime:
@@ -108,14 +125,18 @@ class ByTime:
             sample.add(present[np.newaxis], np.ones(len(present), dtype=bool))
             first, last = min(first, present.min(initial=np.inf)), max(last, present.max(initial=-np.inf))
         if not first < last:
-            raise DataError(
-                "the data cannot be split by time: "
-                + ("no record has a time" if first > last else f"all of it is of {_written(first)}")
-                + "; set split to 'random'"
+            raise CannotSplitByTime("no record has a time" if first > last else f"all of it is of {_written(first)}")
+        sampled = sample.rows()[0][0]
+        cut = float(np.quantile(sampled, 1 - wish.fraction, method="higher"))
+        cut = max(cut, float(np.nextafter(first, last)))
+        gap = wish.gap_seconds
+        if gap is None:
+            after = np.sort(sampled[sampled >= cut])
+            within = (
+                float(after[min(max(int(_GAP_ROWS * len(sampled)), 1), len(after) - 1)]) - cut if len(after) else 0.0
             )
-        gap = min(_GAP_SHARE * (last - first), _GAP_AT_MOST) if wish.gap_seconds is None else wish.gap_seconds
-        cut = float(np.quantile(sample.rows()[0][0], 1 - wish.fraction, method="higher"))
-        return cls(max(cut, float(np.nextafter(first, last))), gap)
+            gap = min(_GAP_SHARE * (last - first), _GAP_AT_MOST, within)
+        return cls(cut, gap)
 
     def sides(self, batch: Batch, _hashes: row_hash.Hashes, /) -> tuple[Mask, Mask]:
         assert batch.times is not None  # noqa: S101 - or it would not be chosen

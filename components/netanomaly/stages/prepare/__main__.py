@@ -15,7 +15,7 @@ def main(argv: list[str]) -> None:
         from netanomaly.stages.prepare.program import Champion, Overrides, prepare
 
         def champion_of(uri: str, model: str) -> Champion | None:
-            registry = open_registry(uri)
+            registry = open_registry(stage_io.in_a_bucket(uri, "registry"))
             version = registry.champion(model)
             if version is None:
                 return None
@@ -31,7 +31,9 @@ def main(argv: list[str]) -> None:
             document,
             Overrides(**overrides),
             run_id=stage.parameter("job_id"),
-            identity_of=lambda source: sources.resolve(source).identity(),
+            identity_of=lambda source: sources.resolve(
+                [stage_io.in_a_bucket(uri, "data source") for uri in source]
+            ).identity(),
             champion_of=champion_of,
             now=datetime.now(UTC),
         )

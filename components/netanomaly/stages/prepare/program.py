@@ -1,14 +1,13 @@
 """Check the configuration and resolve everything in it that can change between two looks."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from netanomaly import __version__, config
+from netanomaly import __version__, config, json_input
 from netanomaly.errors import ConfigError
 from netanomaly.flows import rules
 from netanomaly.metrics import gates
@@ -106,11 +105,16 @@ def prepare(
         "evaluation_identity": identities[-1],
         "held_out": held_out,
     }
+    named = config.wanted_columns(wanted)
     resolved = {
         **configuration,
         "csv": wanted.csv,
         "feature_columns": wanted.feature_columns or [],
-        "time_column": wanted.time_column or "",
+        "categorical_columns": named.categorical,
+        "ignore_columns": named.ignored,
+        "label_column": named.label,
+        "label_named": named.label_named,
+        "time_column": named.time,
         "registry": wanted.registry or "",
         "run_id": run_id,
         "champion": champion.version if champion else None,
@@ -194,7 +198,7 @@ def _as_list(source: str | list[str]) -> list[str]:
         return source
     if source.lstrip().startswith("["):
         try:
-            items = json.loads(source)
+            items = json_input.parse(source)
         except ValueError:
             return [source]
         if isinstance(items, list) and items and all(isinstance(item, str) and item for item in items):

@@ -4,7 +4,7 @@ import sys
 
 import msgspec
 
-from netanomaly import stage_io
+from netanomaly import output, stage_io
 from netanomaly.errors import GateRefusal
 
 
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> None:
             stage.tell({"model_name": settings.model_name, "metrics": metadata["metrics"], **outcome(dossier)})
             raise
         decision = dossier["decision"]
-        registration = open_registry(settings.registry).register(
+        registration = open_registry(stage_io.in_a_bucket(settings.registry, "registry")).register(
             settings.model_name,
             stage.input("model"),
             metadata,
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
             files={"model_metadata.json": stage.output("model_metadata"), "report.html": stage.input("report")},
         )
         if registration.reason:
-            print(f"warning: challenger, not champion: {registration.reason}", file=sys.stderr)  # noqa: T201
+            output.tell(f"warning: challenger, not champion: {registration.reason}")
         stage.write_json(
             "registration",
             {

@@ -13,6 +13,7 @@ from minio.commonconfig import ENABLED, Filter
 from minio.error import S3Error
 from minio.lifecycleconfig import AbortIncompleteMultipartUpload, LifecycleConfig, Rule
 
+from netanomaly import output
 from netanomaly.errors import NetanomalyError
 from netanomaly.registry.location import locate
 from netanomaly.s3 import answers
@@ -27,9 +28,9 @@ def main(argv: list[str]) -> None:
     uri = parser.parse_args(argv).registry
     try:
         for done in make_ready(uri):
-            print(done, flush=True)  # noqa: T201 - the job's log
+            output.say(done)
     except NetanomalyError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        output.tell(f"error: {error}")
         raise SystemExit(error.exit_code) from None
 
 
@@ -75,7 +76,7 @@ def _make(client: Minio, bucket: str) -> bool:
         client.set_bucket_lifecycle(bucket, LifecycleConfig([uploads]))
     except S3Error as error:
         # Not every server has lifecycle rules; a killed upload then leaves its parts.
-        print(f"note: {bucket} has no lifecycle rule: {error.code}", flush=True)  # noqa: T201
+        output.say(f"note: {bucket} has no lifecycle rule: {error.code}")
     return True
 
 

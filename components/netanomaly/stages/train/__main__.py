@@ -29,7 +29,9 @@ def main(argv: list[str]) -> None:
             stage.tell(outcome(dossier))
             raise GateRefusal(refusal(validation))
         flows = open_flows(stage.input("flows"))
-        trained = train(flows, stage.settings(Settings), stage.progress, validation["training"]["rows_per_day"])
+        columns = [column["name"] for column in validation["columns"] if column["role"] in ("number", "category")]
+        per_day = validation["training"]["rows_per_day"]
+        trained = train(flows, stage.settings(Settings), stage.progress, per_day, columns)
         model = stage.output("model")
         trained.model.save(model)
         summary = trained.summary

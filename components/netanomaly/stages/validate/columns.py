@@ -1,25 +1,20 @@
 """Checks of columns: that both data sets have them, and of their values."""
 
-import re
 from collections.abc import Iterator
 
+from netanomaly.flows.column_names import QUANTITIES, words
 from netanomaly.stages.validate.distance import kolmogorov_smirnov, total_variation
 from netanomaly.stages.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report, listed
+from netanomaly.stages.validate.roles import CONSTANT, is_constant, value_of
 
-# Words of a column's name: `src_bytes`, `Flow Bytes/s`, `TotBytes` each hold "bytes".
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-# Of such a quantity a negative value cannot be; matched as whole words of the column's name.
-_NEVER_NEGATIVE = {
-    "bytes", "byte", "octets", "pkts", "packets", "packet", "length", "len", "size", "count", "duration", "dur", "rate",
-    "port", "ttl",
-}  # fmt: skip
 # Of two samples of one distribution, 1 in 1000 is further apart than this over the root of their size.
 _CHANCE = 1.95
 
 
 def different_columns(data: Evidence, _: float) -> Iterator[Observation]:
-    training = {column["name"]: column["kind"] for column in data.training["columns"]}
-    evaluation = {column["name"]: column["kind"] for column in data.evaluation["columns"]}
+    training, evaluation = (
+        {column["name"]: column["kind"] for column in data.profiles(report)} for _, report in data.sides
+    )
     for name in [*training, *(name for name in evaluation if name not in training)]:
         if name not in evaluation:
             yield (
@@ -41,15 +36,38 @@ def different_columns(data: Evidence, _: float) -> Iterator[Observation]:
 
 
 def all_columns_constant(data: Evidence, _: float) -> Iterator[Observation]:
-    if all(_constant(column) for column in data.training["columns"]):
-        yield None, TRAINING, "every column of the training data is constant; there is nothing to learn from", None
+    if data.columns and not any(column.is_feature for column in data.columns):
+        why = sorted({column.role for column in data.columns if column.kind is not None})
+        if set(why) <= {CONSTANT}:
+            yield None, TRAINING, "every column of the training data is constant; there is nothing to learn from", None
+            return
+        yield (
+            None,
+            TRAINING,
+            f"no column is left to learn from: each is {' or '.join(why)}; say in columns which to use",
+            None,
+        )
 
 
 def constant_column(data: Evidence, _: float) -> Iterator[Observation]:
-    names = [column["name"] for column in data.training["columns"] if _constant(column)]
-    if len(names) < len(data.training["columns"]):
-        for name in names:
-            yield name, TRAINING, f"column {name!r} is constant in the training data; it tells nothing apart", None
+    if not data.features:
+        return
+    evaluation = {column["name"]: column for column in data.evaluation["columns"]}
+    for column in data.columns:
+        if column.role != CONSTANT:
+            continue
+        message = f"column {column.name!r} is constant in the training data; it tells nothing apart and is left out"
+        if "empty" in column.why:
+            message = f"column {column.name!r} is empty in the training data; it is left out"
+        other = evaluation.get(column.name)
+        if other is not None and _differs(column.why, other):
+            message += f" ({column.why}, other values in the evaluation data)"
+        yield column.name, TRAINING, message, None
+
+
+def _differs(why: str, evaluation: Report) -> bool:
+    value = value_of(evaluation) if is_constant(evaluation) else None
+    return value is None or f"always {value} " not in why
 
 
 def missing_values(data: Evidence, limit: float) -> Iterator[Observation]:
@@ -71,8 +89,7 @@ def infinite_values(data: Evidence, limit: float) -> Iterator[Observation]:
 
 def impossible_values(data: Evidence, limit: float) -> Iterator[Observation]:
     for side, column, share in _shares(data, "negative"):
-        words = {word.lower() for word in _WORD.findall(column)}
-        if share > limit and words & _NEVER_NEGATIVE:
+        if share > limit and words(column) & QUANTITIES:
             yield (
                 column,
                 side,
@@ -153,21 +170,15 @@ def unseen_categories(data: Evidence, limit: float) -> Iterator[Observation]:
             )
 
 
-def _constant(column: Report) -> bool:
-    if column["kind"] == "number":
-        return column["min"] == column["max"] and not 0 < column["missing"] < column["rows"]
-    return column["distinct"] <= 1 and not column["other"] and not 0 < column["missing"] < column["rows"]
-
-
 def _shares(data: Evidence, what: str) -> Iterator[tuple[str, str, float]]:
     for side, report in data.sides:
-        for column in report["columns"]:
+        for column in data.profiles(report):
             yield side, column["name"], column[what] / column["rows"]
 
 
 def _pairs(data: Evidence) -> Iterator[tuple[Report, Report]]:
-    evaluation = {column["name"]: column for column in data.evaluation["columns"]}
-    for column in data.training["columns"]:
+    evaluation = {column["name"]: column for column in data.profiles(data.evaluation)}
+    for column in data.profiles(data.training):
         other = evaluation.get(column["name"])
         if other is not None and other["kind"] == column["kind"]:
             yield column, other

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netanomaly.flows import rules
+from netanomaly.stages.validate.roles import Column
 from netanomaly.stages.validate.settings import Settings
 
 TRAINING, EVALUATION, BOTH = "training", "evaluation", "both"
@@ -16,17 +17,28 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Evidence:
-    """The ingest reports of both data sets, and what the configuration says of them."""
+    """The ingest reports of both data sets, what the configuration says of them, and the roles of their columns."""
 
     training: Report
     evaluation: Report
     settings: Settings
     ranges: Mapping[str, rules.Range]
+    columns: Sequence[Column] = ()
 
     @property
     def sides(self) -> tuple[tuple[str, Report], tuple[str, Report]]:
         """Both reports, each with the name of its data set."""
         return (TRAINING, self.training), (EVALUATION, self.evaluation)
+
+    @property
+    def features(self) -> set[str]:
+        """The columns to learn from."""
+        return {column.name for column in self.columns if column.is_feature}
+
+    def profiles(self, report: Report) -> list[Report]:
+        """The profiles of those columns in one of the reports."""
+        features = self.features
+        return [column for column in report["columns"] if column["name"] in features]
 
     @property
     def trains_on_normals(self) -> bool:

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from netanomaly.flows import rules
-from netanomaly.stages.validate import columns, labels, rows
+from netanomaly.flows.sensor import refuse_other
+from netanomaly.stages.validate import columns, labels, role_findings, rows, times
 from netanomaly.stages.validate.evidence import Check, Evidence, Report
+from netanomaly.stages.validate.roles import decide_roles
 from netanomaly.stages.validate.settings import Settings
 
 FORMAT = 1
@@ -21,8 +23,19 @@ _CHECKS: dict[str, Check] = {
     "no_normal_rows": labels.no_normal_rows,
     "mostly_attacks": labels.mostly_attacks,
     "one_class_only": labels.one_class_only,
+    "classes_not_judged": labels.classes_not_judged,
     "unknown_normal_label": labels.unknown_normal_label,
     "label_missing": labels.label_missing,
+    "label_not_found": labels.label_not_found,
+    "numbered_classes": labels.numbered_classes,
+    "zero_taken_for_normal": labels.zero_taken_for_normal,
+    "normal_class_not_in_training": labels.normal_class_not_in_training,
+    "answer_in_a_column": role_findings.answer_in_a_column,
+    "answer_left_out": role_findings.answer_left_out,
+    "column_tells_alone": role_findings.column_tells_alone,
+    "identifier_left_out": role_findings.identifier_left_out,
+    "configured_against_evidence": role_findings.configured_against_evidence,
+    "role_not_possible": role_findings.role_not_possible,
     "dropped_rows": rows.dropped_rows,
     "all_columns_constant": columns.all_columns_constant,
     "constant_column": columns.constant_column,
@@ -32,9 +45,13 @@ _CHECKS: dict[str, Check] = {
     "out_of_range": columns.out_of_range,
     "duplicate_rows": rows.duplicate_rows,
     "leakage": rows.leakage,
-    "time_backwards": rows.time_backwards,
-    "time_zones": rows.time_zones,
-    "order_of_dates": rows.order_of_dates,
+    "time_backwards": times.time_backwards,
+    "time_zones": times.time_zones,
+    "order_of_dates": times.order_of_dates,
+    "time_outside": times.time_outside,
+    "twelve_hour_clock": times.twelve_hour_clock,
+    "time_not_understood": times.time_not_understood,
+    "not_split_by_time": times.not_split_by_time,
     "shift": columns.shift,
     "unseen_categories": columns.unseen_categories,
     "other_champion": columns.other_champion,
@@ -62,16 +79,21 @@ def validate(training: Report, evaluation: Report, settings: Settings) -> dict[s
 
     Raises:
         ConfigError: The configuration's `validation` is wrong.
+        DataError: The data sets are of different kinds of sensors.
     """
+    refuse_other(training.get("sensor", ""), evaluation.get("sensor", ""), allowed=settings.allow_other_sensor)
     checks = rules.check(settings.validation)
-    data = Evidence(training, evaluation, settings, checks.ranges)
+    answer = checks.rules["answer_in_a_column"]
+    limit = None if answer.severity == rules.OFF else answer.limit
+    roles = decide_roles(training, evaluation, settings, limit)
+    data = Evidence(training, evaluation, settings, checks.ranges, roles)
     findings = [
         Finding(name, rule.severity, column, dataset, message, value, rule.limit)
         for name, rule in checks.rules.items()
         if rule.severity != rules.OFF
         for column, dataset, message, value in _CHECKS[name](data, rule.limit or 0.0)
     ]
-    findings.sort(key=lambda finding: finding.severity != rules.ERROR)
+    findings.sort(key=lambda finding: rules.SEVERITIES.index(finding.severity))
     refused = any(finding.severity == rules.ERROR for finding in findings)
     share, exact = rows.overlap(training["hashes"], evaluation["hashes"])
     return {
@@ -79,6 +101,7 @@ def validate(training: Report, evaluation: Report, settings: Settings) -> dict[s
         "verdict": REFUSE if refused else PASS,
         "findings": [asdict(finding) for finding in findings],
         "checked": [name for name, rule in checks.rules.items() if rule.severity != rules.OFF],
+        "columns": [column.document() for column in roles],
         "training": _summary(training),
         "evaluation": _summary(evaluation),
         "overlap": {"rows": round(share * evaluation["rows"]), "share": share, "exact": exact},
@@ -113,4 +136,4 @@ def _summary(report: Report) -> dict[str, Any]:
         "repaired",
         "duplicates",
     )
-    return {**{name: report[name] for name in names}, "rows_per_day": rows.rows_per_day(report["time"])}
+    return {**{name: report[name] for name in names}, "rows_per_day": times.rows_per_day(report["time"])}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from netanomaly.stages.validate.evidence import BOTH, Evidence, Observation, Report
+from netanomaly.stages.validate.evidence import BOTH, Evidence, Observation, Report, listed
 
 
 def too_few_rows(data: Evidence, limit: float) -> Iterator[Observation]:
@@ -39,6 +39,17 @@ def duplicate_rows(data: Evidence, limit: float) -> Iterator[Observation]:
 
 
 def leakage(data: Evidence, limit: float) -> Iterator[Observation]:
+    """Rows count as equal without their identifiers and times, where both reports left the same ones out."""
+    apart = [set(report.get("hashed_without") or ()) for _, report in data.sides]
+    if different := sorted(apart[0] ^ apart[1]):
+        yield (
+            None,
+            BOTH,
+            f"whether evaluation rows are in the training data too cannot be told: {listed(different)} is a time or has a "
+            "value of its own in each row of one data set and not of the other; list it in ignore_columns",
+            None,
+        )
+        return
     share, exact = overlap(data.training["hashes"], data.evaluation["hashes"])
     if share > limit:
         about = "" if exact else "about "
@@ -63,50 +74,3 @@ def overlap(training: Report, evaluation: Report) -> tuple[float, bool]:
             rows += count
             shared += count if value in known else 0
     return (shared / rows if rows else 0.0), bound >= 2**64
-
-
-def time_backwards(data: Evidence, limit: float) -> Iterator[Observation]:
-    for side, time in _times(data):
-        if time["backwards"] > limit:
-            yield (
-                time["column"],
-                side,
-                f"time column {time['column']!r} runs backwards in the {side} data: {time['backwards']:.0%} of the steps go "
-                "back; rows are split and counted by their times, not by their order",
-                time["backwards"],
-            )
-
-
-def time_zones(data: Evidence, _: float) -> Iterator[Observation]:
-    for side, time in _times(data):
-        if len(time["zones"]) > 1:
-            yield (
-                time["column"],
-                side,
-                f"time column {time['column']!r} names the zones {', '.join(time['zones'])} in the {side} data; all are "
-                "brought to UTC",
-                None,
-            )
-
-
-def order_of_dates(data: Evidence, _: float) -> Iterator[Observation]:
-    for side, time in _times(data):
-        if time["order_assumed"]:
-            yield (
-                time["column"],
-                side,
-                f"no date of time column {time['column']!r} in the {side} data tells whether days or months come first; days "
-                "are taken to: write dates year first",
-                None,
-            )
-
-
-def _times(data: Evidence) -> Iterator[tuple[str, Report]]:
-    return ((side, report["time"]) for side, report in data.sides if report["time"])
-
-
-def rows_per_day(time: Report | None) -> float | None:
-    """Rows a day of a source; None without times, or where all of it happened at once."""
-    if time is None or not time["rows"] or time["first"] == time["last"]:
-        return None
-    return float(time["rows"] * 86_400 / (time["last"] - time["first"]))
