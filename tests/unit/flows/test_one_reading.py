@@ -99,7 +99,7 @@ def doors(path):
     for name, reader in readers.items():
         try:
             yield name, reader(path)
-        except (pa.ArrowInvalid, pd.errors.ParserError):
+        except (pa.ArrowInvalid, pd.errors.ParserError, OverflowError):
             continue
 
 
