@@ -159,7 +159,7 @@ bench-registry: setup ## Time the registry on a folder and on S3 servers, near a
 SOAK := $(BIN)/pytest -o faulthandler_timeout=7200
 
 .PHONY: soak
-soak: soak-registry soak-images ## Every long test
+soak: soak-registry soak-mutants soak-images ## Every long test
 
 # On each server two minutes of random faults and kills, and an outage of a minute; five hundred random histories.
 SOAK_SECONDS ?= 120
@@ -168,6 +168,10 @@ SOAK_SECONDS ?= 120
 soak-registry: setup ## Long tests of the registry: faults, kills, an outage (SOAK_SECONDS=3600 for more)
 	NETANOMALY_SOAK_SECONDS=$(SOAK_SECONDS) NETANOMALY_SOAK_EXAMPLES=500 \
 	  $(SOAK) -rP tests/store/test_soak.py tests/store/test_states.py
+
+.PHONY: soak-mutants
+soak-mutants: setup ## Ten thousand altered documents of each kind that a registry has
+	$(BIN)/python -m tests.attacks.mutants --count 10000
 
 # Some ten minutes: what `make test` does with forty quick containers and one light image, with two thousand and with all.
 .PHONY: soak-images

@@ -84,7 +84,7 @@ def test_only_who_may_write_in_the_folder_can_open_the_lock(root, model_file, fo
     assert stat.S_IMODE((root / ".lock").stat().st_mode) == lock
 
 
-def test_a_new_registry_is_its_users_alone_and_what_is_in_a_shared_one_is_shared(root, model_file, tmp_path):
+def test_a_new_registry_is_closed_to_others_and_what_is_in_a_shared_one_is_shared(root, model_file, tmp_path):
     before = os.umask(0)
     try:
         register(root, model_file)
@@ -95,7 +95,7 @@ def test_a_new_registry_is_its_users_alone_and_what_is_in_a_shared_one_is_shared
         register(shared, model_file)
     finally:
         os.umask(before)
-    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+    assert stat.S_IMODE(root.stat().st_mode) == 0o770
     for path in shared.rglob("*"):
         wanted = 0o770 if path.is_dir() else 0o660
         assert stat.S_IMODE(path.stat().st_mode) == wanted, path

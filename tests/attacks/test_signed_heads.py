@@ -297,11 +297,11 @@ def old_registry(root: Path, keys, numbers=(1, 2)) -> list[dict]:
     return records
 
 
-def test_an_old_registry_is_read_and_what_is_not_protected_is_said(tmp_path, keys, monkeypatch, caplog):
+def test_an_old_registry_is_read_and_what_is_not_protected_is_said(tmp_path, keys, monkeypatch, capsys):
     root = tmp_path / "old"
     old_registry(root, keys)
     assert reader(root, keys).version("m:1").record.metrics == {"roc_auc": 0.1}
-    assert "is not signed: its records are checked" in caplog.text
+    assert "is not signed: its records are checked" in capsys.readouterr().err
     assert "heads/m.json is not signed" in fsck(locate(root, trusted_keys=[keys[1]])).unprotected[0]
     shown = netanomaly("registry", "show", "m", "--registry", root, NETANOMALY_TRUSTED_KEYS=keys[1])
     assert (shown.code, "registry sign m" in shown.stderr) == (0, True)

@@ -10,13 +10,13 @@ Heads of before, and those written without a key, are not signed. Their records 
 and nothing else is; that is said once. A record that was signed as part of a signed head is not believed in another.
 """
 
-import logging
 import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from netanomaly import output
 from netanomaly.errors import InputError
 from netanomaly.registry import documents
 from netanomaly.registry.documents import Head, Record
@@ -31,8 +31,6 @@ SIGNED_HEADS = "NETANOMALY_SIGNED_HEADS"
 
 # What a head's signature is of begins so: a signed record can never pass for a head.
 _KIND = b"netanomaly head\n"
-
-_log = logging.getLogger(__name__)
 
 
 class Belief:
@@ -163,10 +161,9 @@ class Belief:
             raise Unsigned(f"{what} is not signed, and {SIGNED_HEADS} asks for it; do not use it")
         if model not in self._told and not self._silent:
             self._told.add(model)
-            _log.warning(
-                "warning: %s is not signed: its records are checked by %s, but not which version has which number, "
-                "where aliases point, or whether the newest is there; netanomaly registry sign %s",
-                *(what, TRUSTED_KEYS, model),
+            output.tell(
+                f"warning: {what} is not signed: its records are checked by {TRUSTED_KEYS}, but not which version has "
+                f"which number, where aliases point, or whether the newest is there; netanomaly registry sign {model}"
             )
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from netanomaly import json_input
 from netanomaly.registry.errors import DamagedRegistry
 
 VIEW = "model_registry.json"
@@ -52,11 +53,12 @@ def parse(kind: type[P], data: bytes | msgspec.Raw, most_values: int = _MOST_VAL
     Raises:
         ValueError: It is no such JSON (msgspec.ValidationError is one), has too many values, or is nested too deep.
     """
-    refuse_many_values(bytes(data), most_values)
-    with _making:
-        decoder = _decoders.get(kind)
-        if decoder is None:
-            decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    if len(memoryview(data)) > _COUNTED_BYTES:
+        refuse_many_values(bytes(data), most_values)
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        with _making:
+            decoder = _decoders.setdefault(kind, msgspec.json.Decoder(kind))
     try:
         return decoder.decode(data)  # type: ignore[no-any-return]
     except RecursionError:
@@ -76,14 +78,5 @@ def refuse_many_values(data: bytes, most: int = _MOST_VIEW_VALUES) -> None:
 
 def refuse_depth(value: Any) -> None:
     """Raises ValueError where lists and objects are nested too deep for what walks them later."""
-    level = [value]
-    for _ in range(MOST_DEPTH + 1):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (dict, list))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return
-    raise ValueError(f"it is nested deeper than {MOST_DEPTH} levels")
+    if value:
+        json_input.refuse_deep(value, MOST_DEPTH)

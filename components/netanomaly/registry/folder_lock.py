@@ -32,40 +32,44 @@ def locked(root: Path, seconds: float) -> Iterator[None]:
         OSError: It cannot be opened.
     """
     deadline = time.monotonic() + seconds
-    wait_seconds = 0.0005
-    while True:
-        descriptor = _opened(root)
-        try:
-            while not _taken(descriptor):
-                if time.monotonic() > deadline:
-                    raise StoreUnavailable(_held(root, descriptor, seconds))
-                time.sleep(wait_seconds)
-                wait_seconds = min(wait_seconds * 1.5, _LONGEST_WAIT_SECONDS)
-            # Somebody may have removed the file while we waited, and others hold the one that is there now.
-            if _is_in_place(root, descriptor):
-                yield
-                return
-        finally:
-            os.close(descriptor)
-
-
-def _opened(root: Path) -> int:
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        descriptor = _found_or_made(root, folder)
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-                raise _no_lock(root)
-            mode = _writers(os.fstat(folder))
-            if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != mode:
-                os.fchmod(descriptor, mode)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return descriptor
+        while True:
+            descriptor = _found_or_made(root, folder)
+            try:
+                own = _looked_at(root, folder, descriptor)
+                _take(root, descriptor, deadline, seconds)
+                # Somebody may have removed the file while we waited, and others hold the one that is there now.
+                if _is_in_place(folder, own):
+                    yield
+                    return
+            finally:
+                os.close(descriptor)
     finally:
         os.close(folder)
+
+
+def _looked_at(root: Path, folder: int, descriptor: int) -> os.stat_result:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        raise _no_lock(root)
+    mode = _writers(os.fstat(folder))
+    if stat.S_IMODE(status.st_mode) != mode and status.st_uid == os.geteuid():
+        os.fchmod(descriptor, mode)
+    return status
+
+
+def _take(root: Path, descriptor: int, deadline: float, seconds: float) -> None:
+    wait_seconds = 0.0005
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(_held(root, descriptor, seconds)) from None
+        time.sleep(wait_seconds)
+        wait_seconds = min(wait_seconds * 1.5, _LONGEST_WAIT_SECONDS)
 
 
 def _found_or_made(root: Path, folder: int) -> int:
@@ -90,21 +94,11 @@ def _writers(folder: os.stat_result) -> int:
     return 0o600 | (0o060 if folder.st_mode & stat.S_IWGRP else 0) | (0o006 if folder.st_mode & stat.S_IWOTH else 0)
 
 
-def _taken(descriptor: int) -> bool:
+def _is_in_place(folder: int, own: os.stat_result) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_in_place(root: Path, descriptor: int) -> bool:
-    own = os.fstat(descriptor)
-    try:
-        present = (root / _NAME).lstat()
+        return os.path.samestat(own, os.stat(_NAME, dir_fd=folder, follow_symlinks=False))
     except FileNotFoundError:
         return False
-    return (own.st_dev, own.st_ino) == (present.st_dev, present.st_ino)
 
 
 def _held(root: Path, descriptor: int, seconds: float) -> str:

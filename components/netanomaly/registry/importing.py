@@ -1,6 +1,5 @@
 """Taking over the original workflow's `model_registry.json`."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from netanomaly import json_input
 from netanomaly.errors import InputError
 from netanomaly.registry import artifacts, bounds, changes, committing, documents, heads, names, registering, view
 from netanomaly.registry.artifacts import open_source
@@ -89,16 +89,15 @@ def import_file(location: Location, path: Path, files_below: Path | None = None)
 
 def _planned(path: Path, below: Path) -> Iterator[_Planned]:
     try:
-        document = json.loads(_text(path))
-        bounds.refuse_depth(document)
+        document = json_input.parse(_text(path))
         models = msgspec.convert(document, _Original).models
         read = [(model.model_name, msgspec.convert(model.versions, list[_Version]), model.versions) for model in models]
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(
             f'{path} is not a registry; it needs {{"models": [{{"model_name": ..., "versions": [{{"version": ...}}]}}]}}'
-            f" ({'it is nested too deep' if isinstance(error, RecursionError) else error})"
+            f" ({error})"
         ) from None
     for model, versions, fields in read:
         names.model_name(model)

@@ -1,6 +1,7 @@
 """Reading the registry's documents: bounded, in a format that is known, and looked at before anything uses them."""
 
 import re
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,12 +29,12 @@ def decode(kind: type[T], data: bytes, key: str) -> T:
         NewerFormat: A later netanomaly wrote it.
         DamagedRegistry: It is not such a document; the message names the place.
     """
-    with checking.of(key):
-        try:
-            found = bounds.parse(kind, data)
-        except msgspec.ValidationError:
+    try:
+        found = bounds.parse(kind, data)
+    except ValueError as error:
+        with suppress(ValueError):
             _refuse_newer(bounds.parse(_Format, data), key)
-            raise
+        raise checking.damaged(key, error) from None
     _refuse_newer(found, key)
     return found
 

@@ -223,14 +223,20 @@ def _made(
 
 def _listed(versions: Iterable[msgspec.Raw]) -> dict[int, dict[str, Any]]:
     """Versions of a section, by number; what is none, or is shown as damaged, is made anew."""
-    listed = {}
+    listed: dict[int, dict[str, Any]] = {}
     for raw in versions:
         try:
-            version = bounds.parse_view(dict[str, Any], raw)
-        except ValueError:
+            # How many values there are was looked at with the whole view.
+            version = msgspec.json.decode(raw)
+        except (ValueError, RecursionError):
             continue
-        number = version.get("version")
-        if isinstance(number, int) and isinstance(version.get("metadata"), dict) and "model_path" in version:
+        if (
+            not isinstance(version, dict)
+            or "model_path" not in version
+            or not isinstance(version.get("metadata"), dict)
+        ):
+            continue
+        if isinstance(number := version.get("version"), int):
             listed[number] = version
     return listed
 
@@ -255,8 +261,12 @@ def _records(
 
     if len(entries) < _READERS:
         return [read(entry) for entry in entries]
-    with ThreadPoolExecutor(_READERS) as readers:
-        return list(readers.map(read, entries))
+    try:
+        with ThreadPoolExecutor(_READERS) as readers:
+            return list(readers.map(read, entries))
+    except RuntimeError:
+        # The interpreter ends, and threads no longer begin.
+        return [read(entry) for entry in entries]
 
 
 def _version(entry: Entry, record: Record | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _CHECKS: dict[str, Check] = {
     "no_normal_rows": labels.no_normal_rows,
     "mostly_attacks": labels.mostly_attacks,
     "one_class_only": labels.one_class_only,
+    "classes_not_judged": labels.classes_not_judged,
     "unknown_normal_label": labels.unknown_normal_label,
     "label_missing": labels.label_missing,
     "label_not_found": labels.label_not_found,
