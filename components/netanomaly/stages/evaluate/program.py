@@ -31,6 +31,8 @@ _COIN_TOSS = 0.5
 # Of the evaluation rows: less of an advantage is not told.
 _SOME_SHARE = 0.01
 _FEATURES_PER_ALERT = 4
+# Of the training rows: fewer that stand apart from the others are not told.
+_MUCH_APART = 0.03
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,9 @@ def evaluate(
     if champion is not None:
         comparison = _compared(model, scored, settings)
         comparison.setdefault("champion", {})["version"] = champion.version
+        if champion.model is not None:
+            comparison["champion"]["generation"] = champion.model.generation
+            comparison.setdefault("challenger", {})["generation"] = model.generation
         _warn_of_advantage(document, scored, champion)
     decision = decide(comparison, reasons, document["assessment"])
     if comparison is not None:
@@ -277,6 +282,12 @@ def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str
         warn("the evaluation data has no attacks: false alarms are measured, detection is not")
     elif not document["normal"]:
         warn("the evaluation data has no normal rows: recall at the threshold is measured, false alarms are not")
+    apart = getattr(model.detector, "found", {}).get("stands_apart", 0.0)
+    if model.training_rows == "all" and apart > _MUCH_APART:
+        warn(
+            f"{apart:.1%} of the training rows stand clearly apart from the others, and nobody knows whether they are attacks "
+            "or rare kinds of normal traffic: they rank between the two; if all are normal, set training_rows to 'normal'"
+        )
     area = document["roc_auc"]
     if area and area["high"] < _COIN_TOSS:
         warn(
