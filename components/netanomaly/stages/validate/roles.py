@@ -144,7 +144,7 @@ class _Decision:
             yield (END if time_names.is_end(name) else TIME), _TIMES[shape]
         plain = "".join(filter(str.isalnum, name)).lower()
         if plain in _ANSWERS:
-            yield ANSWER, "its name is known for that"
+            yield ANSWER, "known by its name to say what is an attack"
         # What the training data does not tell of a column is asked of the other.
         if why := known[0].get("identifier"):
             yield IDENTIFIER, why
