@@ -12,7 +12,7 @@ The default is measured with every seed, and with all that can be known of the r
 import argparse
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,7 @@ def measured(key: Key, data: Any) -> Figures:
 
 def wanted(given: argparse.Namespace) -> Iterator[Key]:
     """What to measure, what matters most first."""
-    for seed in range(given.seeds):
-        for name in given.sets:
-            for knowledge in (KNOWN, UNKNOWN, FIVE_PERCENT):
-                yield "quality", name, knowledge, DEFAULT, seed
+    yield from default_of_every_set(given, [0])
     for knowledge in (KNOWN, FIVE_PERCENT):
         for name in given.sets:
             for detector in given.detectors:
@@ -61,6 +58,14 @@ def wanted(given: argparse.Namespace) -> Iterator[Key]:
     for seed in range(given.promise_seeds):
         for name in PROMISE_SETS:
             yield "promise", name, "random", DEFAULT, seed
+    yield from default_of_every_set(given, range(1, given.seeds))
+
+
+def default_of_every_set(given: argparse.Namespace, seeds: Iterable[int]) -> Iterator[Key]:
+    for seed in seeds:
+        for name in given.sets:
+            for knowledge in (KNOWN, UNKNOWN, FIVE_PERCENT):
+                yield "quality", name, knowledge, DEFAULT, seed
 
 
 def main() -> None:
