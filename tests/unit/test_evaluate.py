@@ -188,7 +188,7 @@ def test_a_champion_that_cannot_be_compared_stays_and_the_new_model_is_challenge
         assert (decision["decision"], decision["because"], decision["champion"]) == (
             "keep",
             "incomparable",
-            {"version": 4},
+            {"version": 4, "generation": 2},
         )
         assert promotion(decision).aliases == ("challenger",)
         assert evaluation.document["comparison"] == decision
