@@ -43,14 +43,14 @@ def promise(detector: str, normal: Any, seed: int) -> Figures:
     import numpy as np
     from netanomaly.metrics.thresholds import calibrate
     from netanomaly.models.detector import make
-    from netanomaly.stages.train.program import split
+    from netanomaly.stages.train.calibration import parts
 
     order = np.random.default_rng([seed, 11]).permutation(len(normal))
     judged, training = normal.take(order[: len(order) * 3 // 10]), normal.take(order[len(order) * 3 // 10 :])
     model = make(detector, check(detector, {}))
-    fitting, calibrating = split(len(training), PROMISED, model.minimum_rows, seed)
-    model.fit(training.take(fitting), seed)
-    point = calibrate(model.score(training.take(calibrating)).astype(np.float32), PROMISED)
+    told_apart = parts(None, len(training), PROMISED, model.minimum_rows, seed)
+    model.fit(training.take(told_apart.fitting), seed)
+    point = calibrate(model.score(training.take(told_apart.calibrating)).astype(np.float32), PROMISED)
     return {"rate": float((model.score(judged).astype(np.float32) > np.float32(point.threshold)).mean())}
 
 

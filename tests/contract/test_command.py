@@ -121,3 +121,15 @@ def test_help_has_an_example_that_can_be_copied_from_a_narrow_terminal(call, mon
     command = COMMANDS[tuple(words[:length])]
     monkeypatch.chdir(ROOT)
     command.make_parser(typer.Context(command)).parse_args(words[length:])
+
+
+def test_without_the_cli_extra_one_line_says_what_to_install():
+    code = (
+        "import sys; sys.modules['typer'] = None; sys.argv = ['netanomaly', '--help']; "
+        "from netanomaly.command import main; main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "error: the netanomaly command needs typer, which is not installed: pip install 'netanomaly[cli]'\n"
+    )

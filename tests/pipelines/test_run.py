@@ -39,6 +39,18 @@ def test_the_demo_registers_version_1_and_says_so(demo):
     assert result["metrics"]["recall_at_1_percent_fpr"] > 0.5
 
 
+def test_it_says_what_it_came_to(demo, again):
+    assert demo.json["verdict"]["word"] == "reservations"
+    assert demo.json["decision"] == {
+        "decision": "promote",
+        "because": "first",
+        "reason": "there is no champion yet, and no gate refused",
+        "champion": None,
+    }
+    assert (demo.json["aliases"], again.json["aliases"]) == (["champion"], [])
+    assert {finding["severity"] for finding in demo.json["findings"]} <= {"error", "warning"}
+
+
 def test_every_stage_is_timed_and_its_memory_known(demo):
     stages = demo.json["stages"]
     assert sorted(stage["name"] for stage in stages) == sorted(STAGES)
@@ -63,10 +75,11 @@ def test_the_run_folder_keeps_what_people_look_for(demo):
 
 
 def test_the_log_of_the_last_stage_says_what_a_cluster_is_asked_for(demo):
-    """On a cluster nothing else of a stage can be read: `netanomaly submit` finds version and metrics there."""
+    """On a cluster nothing else of a stage can be read: `netanomaly submit` finds there what `run` ends with."""
     log = (Path(demo.json["run_dir"]) / "logs/register.log").read_text(encoding="utf-8")
     told = parse(log, demo.json["run_id"]).result
-    assert told == {"model_name": "nsl_kdd_detector", "version": 1, "metrics": demo.json["metrics"]}
+    named = ("model_name", "version", "metrics", "verdict", "decision", "aliases", "findings")
+    assert told == {name: demo.json[name] for name in named}
 
 
 def test_the_metadata_names_data_by_digest_and_the_versions_that_made_the_model(demo):
@@ -84,7 +97,10 @@ def test_running_again_registers_version_2_with_the_same_model(demo, again):
     first, second = (Path(ended.json["run_dir"]) for ended in (demo, again))
     before, after = (json.loads((each / "evaluation_metrics.json").read_text()) for each in (first, second))
     # The second is also compared with the first, which is champion, and is as good.
-    assert after.pop("comparison")["champion"]["version"] == 1
+    comparison = after.pop("comparison")
+    assert comparison["champion"]["version"] == 1
+    assert (comparison["decision"], comparison["because"]) == ("keep", "no_gain")
+    assert "exactly as good as the champion" in again.json["decision"]["reason"]
     assert before == after
     assert (first / "model.joblib").read_bytes() == (second / "model.joblib").read_bytes()
 

@@ -10,7 +10,7 @@ import pytest
 from Crypto.PublicKey import ECC
 from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError, StoreRefused, StoreUnavailable
-from netanomaly.flows import objects, sources
+from netanomaly.flows import formats, objects, sources
 from netanomaly.registry.signing import SIGN_KEY, TRUSTED_KEYS
 from netanomaly.stages.ingest.program import ParquetSink, ingest
 from netanomaly.stages.ingest.settings import Settings
@@ -84,8 +84,17 @@ def test_csv_compressed_csv_and_parquet_are_read_as_from_files(bucket, put, tmp_
         assert from_bucket.identity == sources.resolve([f"{bucket.uri}/{name}"]).identity()
 
 
+def test_folders_named_key_value_are_columns(bucket, put):
+    for name, rows in {"normal": "1\n2\n", "DoS": "3\n", "__HIVE_DEFAULT_PARTITION__": "4\n"}.items():
+        put(f"hive/label={name}/part.csv", b"bytes\n" + rows.encode())
+    read = Read(f"{bucket.uri}/hive/")
+    assert sorted((row["bytes"], row["label"]) for row in read.rows) == [(1, "normal"), (2, "normal"), (3, "DoS")]
+    assert read.dropped == {"record without a label": 1}
+
+
 def test_parquet_is_read_by_ranges_and_text_in_pieces(bucket, put, monkeypatch):
     monkeypatch.setattr(objects, "_PIECE_BYTES", 2000)
+    monkeypatch.setattr(formats, "PEEK_BYTES", 500)
     sizes = []
     real = objects.Bucket.piece
 

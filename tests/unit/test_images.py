@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from netanomaly import __version__, images
+from netanomaly.errors import InputError
 from netanomaly.runners import compiled
 
 from tests.command import ROOT, netanomaly
@@ -124,3 +125,25 @@ def test_pushed_images_are_named_by_digest(checkout):
     (checkout / "build/pushed-images.json").write_text(f'{{"{name}": "{name}@sha256:{"0" * 64}"}}')
     assert images.reference("train", "registry.example.org/team") == f"{name}@sha256:{'0' * 64}"
     assert "@" not in images.reference("train")
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["netanomaly", "registry.example.org/team", "localhost:5000", "registry:5000/a_b/c-d", "[::1]:5000/a", "team/"],
+)
+def test_a_prefix_that_images_may_have_is_taken(prefix):
+    assert images.reference("train", prefix).startswith(f"{prefix.rstrip('/')}/train:")
+
+
+@pytest.mark.parametrize("prefix", ["bad prefix!", "", "Team", "a//b", "host/Team", "https://host/team", "a:b", "-a"])
+def test_a_prefix_that_no_image_may_have_is_refused(prefix):
+    with pytest.raises(InputError, match="cannot begin an image's name"):
+        images.reference("train", prefix)
+
+
+def test_images_that_no_registry_has_are_told_of(tmp_path):
+    told = netanomaly("compile", "--out", tmp_path)
+    assert told.code == 0
+    assert "warning: images are called netanomaly/..., which no registry has" in told.stderr
+    assert not netanomaly("compile", "--out", tmp_path, "--image-prefix", "registry.example.org/team").stderr
+    assert netanomaly("images", "--image-prefix", "bad prefix!").code == 2

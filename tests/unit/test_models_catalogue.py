@@ -109,7 +109,7 @@ def test_a_member_whose_scores_are_no_number_is_named(name, monkeypatch):
     rows = learn_schema(training, FEATURES, CATEGORICAL).rows(training)
     detector = make("ensemble", check("ensemble", {"members": ["isolation_forest", "pca", "knn"]}))
     detector.fit(rows, seed=0)
-    member = detector.members[name]  # type: ignore[attr-defined]
+    member = detector.everything.members[name]  # type: ignore[attr-defined]
     method = "score_matrix" if hasattr(member, "score_matrix") else "score"
     monkeypatch.setattr(member, method, lambda given: np.full(len(given), np.nan))
     with pytest.raises(NetanomalyError, match=f"member {name} of the ensemble gave scores that are no number"):

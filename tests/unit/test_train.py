@@ -13,7 +13,8 @@ from netanomaly.errors import ConfigError, DataError
 from netanomaly.models.row_keys import are_among, distinct_keys
 from netanomaly.models.rows import UNSEEN, Rows
 from netanomaly.stages.train import sampling
-from netanomaly.stages.train.program import refusal, split, train
+from netanomaly.stages.train.calibration import parts
+from netanomaly.stages.train.program import refusal, train
 from netanomaly.stages.train.settings import Settings
 
 from tests.unit.models_data import traffic, write
@@ -57,8 +58,22 @@ def test_labelled_data_is_trained_on_its_normal_rows_unless_told_otherwise(flows
 def test_unlabelled_data_is_trained_on_all_rows(tmp_path):
     file = write(traffic(500, label=None), tmp_path / "flows.parquet")
     assert train(file, SETTINGS).summary["training_rows"] == "all"
-    with pytest.raises(DataError, match="no label column 'label'"):
-        train(file, changed(training_rows="normal"))
+
+
+def test_rows_known_to_be_normal_are_all_fitted_on_others_are_doubted(flows, tmp_path):
+    """Known by labels, or because the configuration says so of data without them; unless the opposite is asked for."""
+    unlabelled = write(traffic(500, label=None), tmp_path / "unlabelled.parquet")
+    ensemble = {"model_type": "ensemble", "model_parameters": {"members": ["gaussian_mixture"]}}
+
+    def doubted(file, **values):
+        return train(file, changed(**(ensemble | values))).summary["contamination"]["doubted"]
+
+    assert not doubted(flows)
+    assert not doubted(unlabelled, training_rows="normal")
+    assert doubted(unlabelled)
+    assert doubted(flows, training_rows="all")
+    assert doubted(flows, model_parameters={"members": ["gaussian_mixture"], "contamination": 0.1})
+    assert train(unlabelled, changed(training_rows="normal")).model.training_rows == "normal"
 
 
 def test_the_models_do_not_depend_on_how_the_file_is_cut_into_row_groups(flows, tmp_path):
@@ -103,7 +118,8 @@ def test_the_schema_of_a_file_is_not_made_anew_for_each_column(flows, monkeypatc
 
 @pytest.mark.parametrize(("rows", "budget"), [(1000, 0.01), (198, 0.01), (250, 0.01), (40, 0.1)])
 def test_the_split_is_a_partition_that_leaves_the_budget_enough_rows(rows, budget):
-    fitting, calibrating = split(rows, budget, 20, 0)
+    told_apart = parts(None, rows, budget, 20, 0)
+    fitting, calibrating = told_apart.fitting, told_apart.calibrating
     assert sorted([*fitting, *calibrating]) == list(range(rows))
     assert len(calibrating) >= max(1 / budget - 1, rows // 4)
 
@@ -113,7 +129,7 @@ def test_the_split_is_a_partition_that_leaves_the_budget_enough_rows(rows, budge
 )
 def test_too_few_rows_are_refused_with_how_many_are_needed(rows, budget, says):
     with pytest.raises(DataError, match=says):
-        split(rows, budget, 40 if rows == 30 else 20, 0)
+        parts(None, rows, budget, 40 if rows == 30 else 20, 0)
 
 
 def test_data_without_a_normal_row_is_refused_with_the_names_there_are(flows):
@@ -157,7 +173,7 @@ def test_the_promised_false_positive_rate_is_kept_on_other_normal_rows(tmp_path)
 
 @pytest.mark.parametrize(("rows", "calibrating"), [(8000, 2000), (12_000, 6000), (60_000, 20_000), (200_000, 50_000)])
 def test_more_rows_calibrate_where_enough_are_left_to_fit_on(rows, calibrating):
-    assert len(split(rows, 0.01, 20, 0)[1]) == calibrating
+    assert len(parts(None, rows, 0.01, 20, 0).calibrating) == calibrating
 
 
 def with_column(name, values):

@@ -18,6 +18,7 @@ from netanomaly.cli import compile as compile_command
 from netanomaly.cli import config as config_command
 from netanomaly.cli import doctor, privacy, registry, run, schedule, submit, upload
 from netanomaly.cli import images as images_command
+from netanomaly.cli import ingest as ingest_command
 from netanomaly.errors import InputError, NetanomalyError, OutsideError
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("ingest")(ingest_command.ingest)
 app.command("compile")(compile_command.compile_pipeline)
 app.command("images")(images_command.show)
 app.command("upload")(upload.upload)

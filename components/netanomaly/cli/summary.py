@@ -85,7 +85,7 @@ def _quality(summary: Mapping[str, Any]) -> list[str]:
     area, recall, false = (metrics.get(name) for name in ("roc_auc", "recall", "false_positive_rate"))
     if area is None or recall is None or false is None:
         return []
-    return row("quality", f"ROC-AUC {area:.4f}; catches {recall:.1%} of attacks; {false:.2%} of normal rows alert")
+    return row("quality", f"ROC-AUC {area:.4f}; catches {recall:.1%} of attacks; false alarms {false:.2%}")
 
 
 def _findings(findings: list[Mapping[str, Any]]) -> list[str]:

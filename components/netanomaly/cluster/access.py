@@ -22,6 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 from netanomaly.cluster.errors import NotFound
 from netanomaly.cluster.server import API, Server
 from netanomaly.errors import InputError, OutsideError
+from netanomaly.wording import reason
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
 TOKEN_FILE_VARIABLE = "KF_PIPELINES_SA_TOKEN_PATH"  # noqa: S105 - a variable's name
@@ -154,7 +155,7 @@ def _api_client(host: str, access: Access) -> Any:
                 credentials=ServiceAccountTokenVolumeCredentials(str(token_file)) if token_file else None,
             )
         except Exception as error:  # noqa: BLE001 - Google's sign-in raises whatever its libraries do
-            raise OutsideError(f"cannot sign in to {host}: {type(error).__name__}: {error}") from None
+            raise OutsideError(f"cannot sign in to {host}: {type(error).__name__}: {reason(error)}") from None
     # Its methods wait for ever, print to standard output and take a sign-in page for an empty answer.
     return client._run_api.api_client
 

@@ -118,6 +118,21 @@ class Config:
         Names, _meta("The classes that are normal traffic; empty: normal, benign, background, 0 and false.")
     ] = field(default_factory=list)
     csv: Annotated[CsvFormat, _meta("How CSV files are laid out.")] = field(default_factory=CsvFormat)
+    format: Annotated[
+        Literal["auto", "table", "zeek", "suricata", "argus", "netflow", "aws-vpc", "gcp-vpc", "azure-vnet"],
+        _meta(
+            "What wrote the data; auto: told by its content. A table is CSV, Parquet or ARFF with features of its own."
+        ),
+    ] = "auto"
+    context: Annotated[
+        bool | None,
+        _meta(
+            "Whether flows get features beside the flows before them; null: where the data is of a sensor that is known."
+        ),
+    ] = None
+    allow_other_sensor: Annotated[
+        bool, _meta("Whether a model may be judged on traffic that another kind of sensor recorded.")
+    ] = False
     training_rows: Annotated[
         Literal["auto", "normal", "all"],
         _meta("Rows to train on; auto: normal rows where the training data has labels, else all."),

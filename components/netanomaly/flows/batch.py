@@ -26,7 +26,7 @@ class Batch:
         complete: Per numeric feature, whether no value is missing (false may also mean not known).
         times: Seconds since 1970, NaN where missing; None where the source has no times.
         hosts: The columns that name the two ends of a flow, where they were asked for.
-        file: The file that the rows are of.
+        file: The file that the rows are of; where they are of several, that of each.
         records: The number of each row among the records of that file, from 1; None where it was not asked for.
         beside: Columns that identify a row and are no features, by name, where the source has them.
     """
@@ -38,7 +38,7 @@ class Batch:
     complete: npt.NDArray[np.bool_]
     times: npt.NDArray[np.float64] | None = None
     hosts: Sequence[pa.DictionaryArray] = ()
-    file: str = ""
+    file: str | pa.DictionaryArray = ""
     records: npt.NDArray[np.int64] | None = None
     beside: Mapping[str, pa.DictionaryArray] = field(default_factory=dict)
 
@@ -71,7 +71,7 @@ class Batch:
             complete=self.complete,
             times=None if self.times is None else self.times[mask],
             hosts=[column.filter(chosen) for column in self.hosts],
-            file=self.file,
+            file=self.file if isinstance(self.file, str) else self.file.filter(chosen),
             records=None if self.records is None else self.records[mask],
             beside={name: column.filter(chosen) for name, column in self.beside.items()},
         )
@@ -94,7 +94,8 @@ class Batch:
             columns.append(self.labels.cast(pa.string()))
         for name in contract.beside:
             if name == FILE:
-                columns.append(pa.repeat(self.file, self.rows))
+                file = self.file
+                columns.append(pa.repeat(file, self.rows) if isinstance(file, str) else file.cast(pa.string()))
             elif name == RECORD:
                 columns.append(pa.array(self.records))
             else:

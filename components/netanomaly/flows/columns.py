@@ -3,7 +3,7 @@
 What `ingest` reads of a file and what `model.score` is given as a frame go through here, whatever Arrow type they have.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,17 +58,17 @@ def doubles(column: Any, notation: Notation = PLAIN) -> Doubles:
     return _spelt(column, notation)
 
 
-def numbers(columns: Sequence[Floats], rows: int) -> tuple[Numbers, dict[int, Mask], Mask]:
-    """Columns of doubles as a matrix, one row each.
+def numbers(columns: Iterable[Floats], count: int, rows: int) -> tuple[Numbers, dict[int, Mask], Mask]:
+    """So many columns of doubles, taken one after the other, as a matrix with a row for each.
 
     And of columns with values that had to become missing, which rows those are; and per column whether none is missing.
     """
-    matrix = np.empty((len(columns), rows))
+    matrix = np.empty((count, rows))
     infinite: dict[int, Mask] = {}
     for position, column in enumerate(columns):
         matrix[position] = column
     if not rows:
-        return matrix, infinite, np.ones(len(columns), dtype=bool)
+        return matrix, infinite, np.ones(count, dtype=bool)
     # Two passes clear nearly every column; only one that holds a missing or absurd value is looked at closely.
     lowest, highest = matrix.min(axis=1), matrix.max(axis=1)
     complete = (lowest >= -values.LARGEST) & (highest <= values.LARGEST)

@@ -37,6 +37,9 @@ class Contract:
     identity: Mapping[str, str] = field(default_factory=dict)
     """What identifies a record, as `netanomaly.flows.identity` names it, and the column that holds it; may be a feature."""
 
+    sensor: str = ""
+    """The kind of sensor that recorded the flows; empty where that is not known."""
+
     @property
     def beside(self) -> tuple[str, ...]:
         """Columns that identify a record and are neither features nor time nor label."""
@@ -59,6 +62,7 @@ class Contract:
             "categorical": list(self.categorical),
             "policy": self.policy.document(),
             "identity": dict(self.identity),
+            "sensor": self.sensor,
         }
         return {METADATA_KEY: json.dumps(document, ensure_ascii=False).encode()}
 
@@ -88,4 +92,5 @@ def read_contract(schema: Any) -> Contract:
         time_column=document.get("time_column"),
         policy=policies.read(document.get("policy")),
         identity=document.get("identity", {}),
+        sensor=document.get("sensor", ""),
     )

@@ -50,7 +50,7 @@ def open_records(file: SourceFile, csv: CsvFormat, block_bytes: int) -> Records:
     Raises:
         DataError: It cannot be read, or is of a format that is not read, which the message names.
     """
-    if _is_parquet(file):
+    if is_parquet(file):
         return ParquetFile(file)
     stream = TextStream(file)
     try:
@@ -65,7 +65,8 @@ def open_records(file: SourceFile, csv: CsvFormat, block_bytes: int) -> Records:
         raise
 
 
-def _is_parquet(file: SourceFile) -> bool:
+def is_parquet(file: SourceFile) -> bool:
+    """Whether a file is Parquet, by its name or its content."""
     if Path(file.name).suffix.lower() in sources.PARQUET_SUFFIXES:
         return True
     size = len(PARQUET_MAGIC)

@@ -2,15 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from netanomaly.errors import DataError
-from netanomaly.flows.streams import TextStream
 
 BLOCK_BYTES = 2 << 20
 LARGEST_ROW_BYTES = 8 << 20
 _LINE_END = ord("\n")
+
+
+class ByteStream(Protocol):
+    """Text as bytes, decompressed. `read` gives fewer bytes than asked for only at the end."""
+
+    @property
+    def uri(self) -> str: ...
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Lines:
     count: int
 
 
-def blocks(stream: TextStream, block_bytes: int = BLOCK_BYTES, largest_row: int = LARGEST_ROW_BYTES) -> Iterator[Lines]:
+def blocks(stream: ByteStream, block_bytes: int = BLOCK_BYTES, largest_row: int = LARGEST_ROW_BYTES) -> Iterator[Lines]:
     """Cut the stream after a line's end about every `block_bytes`. Memory is a block and at most one largest row.
 
     Raises:
@@ -47,7 +56,7 @@ def blocks(stream: TextStream, block_bytes: int = BLOCK_BYTES, largest_row: int 
         yield Lines(rest, first, 1)
 
 
-def _refuse_long(stream: TextStream, row: bytes, line: int, largest_row: int) -> None:
+def _refuse_long(stream: ByteStream, row: bytes, line: int, largest_row: int) -> None:
     if len(row) > largest_row:
         raise DataError(
             f"{stream.uri}, line {line}: the row is longer than {largest_row >> 20} MiB; "

@@ -7,7 +7,7 @@ not percent-encoded.
 
 import io
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
@@ -193,7 +193,7 @@ class ObjectStream(io.RawIOBase):
         return data
 
 
-def list_objects(item: str, is_data_file: Callable[[str], bool]) -> list[ObjectFile]:
+def list_objects(item: str, data_files: Callable[[Sequence[str]], list[str]]) -> list[ObjectFile]:
     """The objects that a URI stands for: one, all data files below it, or those that match it as a glob.
 
     Raises:
@@ -220,7 +220,7 @@ def list_objects(item: str, is_data_file: Callable[[str], bool]) -> list[ObjectF
         raise refused or error from None
     if refused and not keys:
         raise refused
-    data = [key for key in keys if is_data_file(key) and not _hidden(key.removeprefix(folder))]
+    data = data_files([key for key in keys if not _hidden(key.removeprefix(folder))])
     if not keys:
         raise DataError(f"data source {item!r} does not exist: no such object, and none below it; check bucket and key")
     if not data:

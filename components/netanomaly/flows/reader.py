@@ -314,6 +314,8 @@ class Reader:
         self, part: Part, file: sources.SourceFile, numbers: Collection[str]
     ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
         """The rows of a part that are records, as they do not repeat the header, and their positions in it."""
+        if any(not columns.is_text(part.table.schema.field(name).type) for name in numbers):
+            return part.table, np.arange(part.table.num_rows)
         in_path = self._partitions[file.address]
         own = {name: _whole(part.table.column(name)) for name in part.table.column_names if name not in in_path}
         header = columns.repeated_header(own, [name for name in numbers if name in own])
@@ -334,7 +336,7 @@ class Reader:
             return _whole(table.column(name))
 
         matrix, infinite, complete = columns.numbers(
-            [self._numbers(column(name), name, part, rows) for name in numeric], table.num_rows
+            (self._numbers(column(name), name, part, rows) for name in numeric), len(numeric), table.num_rows
         )
         self.tally.repair(
             "infinite or absurdly large value set to missing",
@@ -421,7 +423,7 @@ def _written(value: object) -> str:
 
 def _whole(column: Any) -> Any:
     """The chunks of a column as one array."""
-    whole = column.combine_chunks()
+    whole = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):
         whole = whole.unify_dictionaries()
         whole = whole.chunk(0) if whole.num_chunks else pa.array([], type=whole.type)

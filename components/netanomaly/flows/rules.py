@@ -38,6 +38,7 @@ RULES: dict[str, Rule] = {
     "no_normal_rows": Rule(ERROR, None, "no row to train on is normal"),
     "mostly_attacks": Rule(WARNING, 0.1, "a larger share than this of the rows to train on is attacks by their labels"),
     "one_class_only": Rule(ERROR, None, "labelled evaluation data holds only normal rows, or only attacks"),
+    "classes_not_judged": Rule(WARNING, 0.5, "the part held out has a smaller share than this of the attack classes"),
     "unknown_normal_label": Rule(WARNING, None, "a class named in normal_labels is in neither data set"),
     "label_missing": Rule(
         WARNING, None, "one data set has labels and the other has none, or a column seems to be the label"

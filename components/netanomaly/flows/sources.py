@@ -8,6 +8,7 @@ import glob
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,11 @@ from netanomaly.paths import expanded
 
 TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data", ".arff")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-COMPRESSED_SUFFIXES = (".gz", ".xz", ".zst", ".bz2")
+COMPRESSED_SUFFIXES = (".gz", ".xz", ".zst", ".bz2", ".zip")
+"""One file inside, each."""
+
+SENSOR_SUFFIXES = (".log", ".json", ".ndjson", ".jsonl", ".labeled", ".binetflow")
+"""What sensors call their files; rotated ones have a number or a date behind it, or in between."""
 
 _SHA256 = "sha256:"
 
@@ -144,12 +149,25 @@ def is_data_file(name: str) -> bool:
     return bool(suffixes) and suffixes[-1] in TEXT_SUFFIXES + PARQUET_SUFFIXES
 
 
+def data_files(names: Sequence[str]) -> list[str]:
+    """Those of a folder's files that are read: tables; where there is no CSV or Parquet among them, what sensors write."""
+    tables = [name for name in names if is_data_file(name)]
+    sensors = [name for name in names if _SENSOR.search(name.rpartition("/")[2].lower())]
+    # A text may be anything: notes beside logs.
+    notes = all(any(suffix in _ANY_TEXT for suffix in Path(name.lower()).suffixes) for name in tables)
+    return sensors if sensors and notes else tables
+
+
+_ANY_TEXT = (".txt", ".data")
+_SENSOR = re.compile(rf"({'|'.join(map(re.escape, SENSOR_SUFFIXES))})(?![a-z])")
+
+
 def _list(item: str) -> Sequence[SourceFile]:
     if item.startswith("s3://"):
         # Where sources are files there may be no S3 client.
         from netanomaly.flows.objects import list_objects
 
-        return list_objects(item, is_data_file)
+        return list_objects(item, data_files)
     path = _local_path(item)
     try:
         if path.is_dir():
@@ -184,12 +202,13 @@ def _local_path(item: str) -> Path:
 
 def _list_folder(item: str, folder: Path) -> list[LocalFile]:
     inside = _inside(folder)
-    data = [path for path in inside if is_data_file(path.name)]
+    chosen = set(data_files([str(path) for path in inside]))
+    data = [path for path in inside if str(path) in chosen]
     if not data:
         seen = ", ".join(repr(path.name) for path in inside[:3]) or "nothing"
         raise DataError(
             f"folder {item!r} holds no data file (it holds {seen}); "
-            f"read are {', '.join(TEXT_SUFFIXES + PARQUET_SUFFIXES)}, text also with {', '.join(COMPRESSED_SUFFIXES)}"
+            f"read are {', '.join(TEXT_SUFFIXES + PARQUET_SUFFIXES + SENSOR_SUFFIXES)}, text also with {', '.join(COMPRESSED_SUFFIXES)}"
         )
     return [_describe(path, path.relative_to(folder).as_posix()) for path in data]
 

@@ -5,10 +5,11 @@ import gzip
 import hashlib
 import io
 import lzma
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import pyarrow as pa
 
@@ -16,7 +17,9 @@ from netanomaly.errors import DataError
 from netanomaly.flows.sources import SourceFile
 
 # The first bytes tell a compression more reliably than the name does.
-_MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\0": ".xz", b"BZh": ".bz2", b"\x28\xb5\x2f\xfd": ".zst"}
+_MAGIC = {
+    b"\x1f\x8b": ".gz", b"\xfd7zXZ\0": ".xz", b"BZh": ".bz2", b"\x28\xb5\x2f\xfd": ".zst", b"PK\x03\x04": ".zip",
+}  # fmt: skip
 PARQUET_MAGIC = b"PAR1"
 _MAGIC_BYTES = 6
 _DRAIN_BYTES = 1 << 20
@@ -87,11 +90,13 @@ class TextStream:
         self._stored = HashedFile(file.open())
         try:
             self._kind = _compression(self._stored, file)
+            self._text = self._decompressed(file)
         except DataError:
             self._stored.close()
             raise
-        self._text = self._decompressed()
         self._count = 0
+        # An archive is read through a stream of its own.
+        self._archive_bytes = file.size if self._kind == ".zip" else 0
         self._ahead = b""
 
     def peek(self, size: int) -> bytes:
@@ -108,7 +113,7 @@ class TextStream:
         while missing:
             try:
                 part = self._text.read(missing)
-            except (EOFError, OSError, lzma.LZMAError, zlib.error, pa.ArrowInvalid) as error:
+            except (EOFError, OSError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, pa.ArrowInvalid) as error:
                 if self._kind is None:
                     raise
                 raise DataError(f"{self.uri}: the {self._kind} stream {_in_words(error)}") from None
@@ -117,9 +122,10 @@ class TextStream:
             parts.append(part)
             missing -= len(part)
         self._count += size - missing
-        if self._count > max(_UNSUSPICIOUS_BYTES, _BYTES_OF_ONE * self._stored.count):
+        stored = self._archive_bytes or self._stored.count
+        if self._count > max(_UNSUSPICIOUS_BYTES, _BYTES_OF_ONE * stored):
             raise DataError(
-                f"{self.uri}: the {self._kind} stream makes {self._count >> 20:,} MiB of {self._stored.count:,} bytes, and is "
+                f"{self.uri}: the {self._kind} stream makes {self._count >> 20:,} MiB of {stored:,} bytes, and is "
                 "not at its end; no records compress so: make the file again"
             )
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -133,8 +139,10 @@ class TextStream:
             self._text.close()
         self._stored.close()
 
-    def _decompressed(self) -> BinaryIO:
+    def _decompressed(self, file: SourceFile) -> BinaryIO:
         match self._kind:
+            case ".zip":
+                return _only_member(file)
             case ".gz":
                 return gzip.GzipFile(fileobj=self._stored)  # type: ignore[return-value]
             case ".xz":
@@ -147,6 +155,48 @@ class TextStream:
                 # The standard library reads Zstandard from Python 3.14 on only.
                 return pa.CompressedInputStream(pa.PythonFile(self._stored, mode="r"), "zstd")  # type: ignore[no-any-return]
         return self._stored  # type: ignore[return-value]
+
+
+def _only_member(file: SourceFile) -> BinaryIO:
+    """The one file that a zip archive holds. Its list of members is at the end, so it is opened a second time."""
+    stored = file.open()
+    try:
+        archive = zipfile.ZipFile(stored)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) != 1:
+            names = ", ".join(repr(member.filename[:40]) for member in members[:3])
+            raise DataError(
+                f"{file.uri} is a zip archive (or a spreadsheet) of {len(members)} files ({names}), and one is read; "
+                "unpack it, or save it as CSV"
+            )
+        if members[0].flag_bits & _ENCRYPTED:
+            raise DataError(f"{file.uri} is an encrypted zip archive; unpack it with its password")
+        return _Member(stored, archive.open(members[0]))  # type: ignore[return-value]
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        stored.close()
+        raise DataError(
+            f"{file.uri} is a zip archive that cannot be read ({error}); copy or download it again"
+        ) from None
+    except BaseException:
+        stored.close()
+        raise
+
+
+_ENCRYPTED = 1
+
+
+class _Member:
+    """A file in a zip archive, closed together with the archive."""
+
+    def __init__(self, stored: BinaryIO, member: IO[bytes]) -> None:
+        self._stored, self._member = stored, member
+
+    def read(self, size: int) -> bytes:
+        return self._member.read(size)
+
+    def close(self) -> None:
+        self._member.close()
+        self._stored.close()
 
 
 class _Members:

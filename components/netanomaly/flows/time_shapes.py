@@ -34,7 +34,9 @@ def of_numbers(name: str, ascending: npt.NDArray[np.float64]) -> str | None:
 
 
 def of_texts(name: str, texts: Sequence[str]) -> str | None:
-    """ "time", "date" or "time of day" where texts are that; "unclear" where they are only called a time; else None."""
+    """ "time", "date" or "time of day" where texts are that, "outside" where they are points in time of no time that could be;
+    "unclear" where they are only called a time; else None.
+    """
     some = texts[:: max(len(texts) // _LOOKED_AT, 1)]
     if not some:
         return None
@@ -45,4 +47,6 @@ def of_texts(name: str, texts: Sequence[str]) -> str | None:
         return "time" if time_choice.rising_epochs(pa.array(texts[:_LOOKED_AT])) and len(some) > 2 else None
     if times.are_times(column):
         return "date" if time_notations.are_dates(column) else "time"
-    return "unclear" if time_names.rank(name) is not None else None
+    if time_names.rank(name) is None:
+        return None
+    return "outside" if time_notations.read(column, day_first=True).read.mean() > 0.5 else "unclear"

@@ -6,6 +6,7 @@ from typing import Any
 Document = Mapping[str, Any]
 
 _GRAVE = ("error", "warning")
+_MOST = 100
 # Rules of the data gate that speak of single columns or rows, often of many, and seldom change what a result means.
 _TELL_LITTLE = ("constant_column", "missing_values", "infinite_values", "impossible_values", "duplicate_rows")
 
@@ -37,8 +38,18 @@ def outcome(dossier: Document | None = None, registration: Document | None = Non
         "verdict": _part(evaluation.get("assessment"), ("word", "status", "headline", "reasons")),
         "decision": _decision(dossier.get("decision"), registration),
         "aliases": list((registration or {}).get("aliases") or ()),
-        "findings": sorted(found, key=lambda each: (_GRAVE.index(each["severity"]), each["rule"] in _TELL_LITTLE)),
+        "findings": _shortened(
+            sorted(found, key=lambda each: (_GRAVE.index(each["severity"]), each["rule"] in _TELL_LITTLE))
+        ),
     }
+
+
+def _shortened(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most so many as one line of a log may hold, and how many more there are."""
+    if len(findings) <= _MOST:
+        return findings
+    more = {"severity": findings[_MOST]["severity"], "rule": None, "message": f"{len(findings) - _MOST} more findings"}
+    return [*findings[:_MOST], more]
 
 
 def _part(document: Document | None, names: tuple[str, ...]) -> dict[str, Any] | None:

@@ -30,17 +30,23 @@ class Threshold:
     threshold: float
     rows: int
     position: int
+    # The lowest and the highest alert rate of any block of the calibrating time; None where that had no times.
+    seen_low: float | None = None
+    seen_high: float | None = None
 
     def rate(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Where the false-positive rate on rows like those of the calibration lies, with this confidence."""
+        """Where the false-positive rate on rows like those of the calibration lies, with this confidence.
+
+        That is of rows which do not depend on each other; it holds the rates that were seen in blocks of time too.
+        """
         from scipy import stats  # slow to import, and not needed to score
 
         tail = (1 - confidence) / 2
         law = stats.beta(self.rows + 1 - self.position, self.position)
-        return float(law.ppf(tail)), float(law.ppf(1 - tail))
+        return self._with_blocks(float(law.ppf(tail)), float(law.ppf(1 - tail)), 1)
 
     def false_alarms(self, rows: int, confidence: float = 0.95) -> tuple[int, int]:
-        """Where the number of false alarms among so many normal rows lies, with this confidence.
+        """Where the number of false alarms among so many normal rows lies, with this confidence; as `rate`.
 
         Beta-binomial; of many rows its limit for small rates, negative binomial, whose cost does not grow with them.
         """
@@ -52,7 +58,13 @@ class Threshold:
             law = stats.nbinom(above, 1 / (1 + rows / (self.rows + 1)))
         else:
             law = stats.betabinom(rows, above, self.position)
-        return int(law.ppf(tail)), int(law.ppf(1 - tail))
+        low, high = self._with_blocks(float(law.ppf(tail)), float(law.ppf(1 - tail)), rows)
+        return math.floor(low), math.ceil(high)
+
+    def _with_blocks(self, low: float, high: float, rows: int) -> tuple[float, float]:
+        if self.seen_low is None or self.seen_high is None:
+            return low, high
+        return min(low, self.seen_low * rows), max(high, self.seen_high * rows)
 
 
 def rows_needed(budget: float) -> int:

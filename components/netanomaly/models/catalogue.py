@@ -134,7 +134,7 @@ _DETECTORS: dict[str, Entry] = {
     "pca": Entry("netanomaly.models.pca:PcaDetector", {"variance": number(0.9, 0, 1, above=True), **COMMON}),
     "knn": Entry(
         "netanomaly.models.knn:KnnDetector",
-        {"n_neighbors": whole(2, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **COMMON},
+        {"n_neighbors": whole(1, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **COMMON},
     ),
     "lof": Entry(
         "netanomaly.models.lof:LofDetector",
@@ -167,7 +167,7 @@ CATALOGUE: dict[str, Entry] = {
         "netanomaly.models.ensemble:EnsembleDetector",
         {
             "members": Parameter(
-                ["isolation_forest", "gaussian_mixture", "pca", "knn", "autoencoder"],
+                ["knn", "gaussian_mixture", "one_class_svm"],
                 (list,),
                 items=tuple(_DETECTORS),
             ),

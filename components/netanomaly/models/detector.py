@@ -24,6 +24,8 @@ class Detector(ABC):
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         """Args: parameters: As `netanomaly.models.catalogue.check` returns them."""
         self.parameters = dict(parameters)
+        # Shares of the training rows that the fit found out, by name: those that were left out, those that stand apart.
+        self.found: dict[str, float] = {}
 
     @abstractmethod
     def fit(self, rows: Rows, seed: int) -> None:

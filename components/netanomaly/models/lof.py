@@ -25,7 +25,7 @@ class LofDetector(MatrixDetector):
 
     def score(self, rows: Rows) -> Floats:
         """Not in blocks: scikit-learn has threads of its own here."""
-        return self.score_matrix(self.encoding(rows))
+        return self.score_matrix(self.columns(self.encoding, self.encoding(rows)))
 
     def score_matrix(self, matrix: Matrix) -> Floats:
         return np.asarray(np.log(np.maximum(-self.factor.score_samples(matrix), 1e-6)), dtype=np.float64)

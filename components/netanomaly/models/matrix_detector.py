@@ -20,15 +20,22 @@ class MatrixDetector(Detector):
 
     # More rows than this are sampled before the fit; None: every row is used.
     rows_at_most: int | None = None
+    # Whether frequent categories have a column each, beside their rarity. Distances gain by it; what describes rows by a
+    # few clouds or directions loses.
+    sees_categories = False
 
     def fit(self, rows: Rows, seed: int) -> None:
         """Leave out the rows most likely contaminated, learn scales from the rest, the detector from a sample of it."""
         rows = rows.take(untrimmed(rows, self.parameters["contamination"], seed))
         self.encoding = Scaled.learn(rows)
-        self.fit_encoded(self.encoding(rows), seed)
+        self.fit_encoded(self.columns(self.encoding, self.encoding(rows)), seed)
+
+    def columns(self, encoding: Scaled, matrix: Matrix) -> Matrix:
+        """What this detector sees of encoded rows: all columns, or those that are no frequent category's."""
+        return matrix if self.sees_categories else matrix[:, : encoding.plain]
 
     def fit_encoded(self, matrix: Matrix, seed: int) -> None:
-        """As `fit`, of rows already scaled."""
+        """As `fit`, of rows already scaled, in the columns that this detector sees."""
         if self.rows_at_most is not None and len(matrix) > self.rows_at_most:
             chosen = np.random.default_rng([seed, 2]).choice(len(matrix), self.rows_at_most, replace=False)
             matrix = matrix[np.sort(chosen)]
@@ -36,7 +43,10 @@ class MatrixDetector(Detector):
             self.fit_matrix(matrix, seed)
 
     def score(self, rows: Rows) -> Floats:
-        return in_blocks(lambda part: self.score_matrix(self.encoding(rows.take(part))), len(rows), ROWS_PER_BLOCK)
+        def block(part: slice) -> Floats:
+            return self.score_matrix(self.columns(self.encoding, self.encoding(rows.take(part))))
+
+        return in_blocks(block, len(rows), ROWS_PER_BLOCK)
 
     @abstractmethod
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:

@@ -19,12 +19,21 @@ _LINEAR_WITHIN = 3.0
 # all rare (addresses, identifiers) would make every new value an outlier.
 _RARITY_SCALE_AT_LEAST = 1.0
 
+# A frequent category has a column of its own beside its rarity, or two of the same frequency would be one. So many of a
+# column's categories at most, that many rows at least, and so many in all. The height makes rows of two of them two
+# units apart.
+_FREQUENT_AT_MOST = 12
+_FREQUENT_SHARE = 0.002
+_INDICATORS_AT_MOST = 64
+_INDICATOR_HEIGHT = 2**0.5
+
 
 @dataclass(frozen=True)
 class Scaled:
-    """Numbers as standardised signed logarithms, categories as standardised rarity, missing as 0/1 standardised.
+    """Numbers as standardised signed logarithms, missing as 0/1 standardised, categories as standardised rarity.
 
-    Columns that are constant in training, or the same as one before them, are left out of `kept`, unless all are.
+    After them one column for each frequent category (`frequent`: its column of codes, its code). Columns that are the
+    same as one before them are left out of `kept`.
     """
 
     filled: Filled
@@ -32,6 +41,7 @@ class Scaled:
     centres: Floats
     scales: Floats
     kept: npt.NDArray[np.intp]
+    frequent: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def learn(cls, rows: Rows) -> "Scaled":
@@ -44,20 +54,41 @@ class Scaled:
         # What never varied has no unit of its own; its signed logarithm's, in which a factor of e is one step.
         scales = np.where(varies, scales, 1.0)
         scales[categories] = np.maximum(scales[categories], _RARITY_SCALE_AT_LEAST)
-        return cls(filled, rarity, raw.mean(axis=0), scales, _distinct(raw))
+        return cls(filled, rarity, raw.mean(axis=0), scales, _distinct(raw), _frequent(rows))
+
+    @property
+    def plain(self) -> int:
+        """How many columns come before those of frequent categories."""
+        return len(self.kept)
 
     def __call__(self, rows: Rows) -> Matrix:
-        """float32, rows x kept columns, C order."""
+        """float32, rows x (kept columns and frequent categories), C order."""
         raw = _raw(rows, self.filled, self.rarity)[:, self.kept]
         raw -= self.centres[self.kept]
         raw /= self.scales[self.kept] * _LINEAR_WITHIN
         np.arcsinh(raw, out=raw)
-        return np.ascontiguousarray(raw * _LINEAR_WITHIN, dtype=np.float32)
+        matrix = np.empty((len(rows), len(self.kept) + len(self.frequent)), dtype=np.float32)
+        np.multiply(raw, _LINEAR_WITHIN, out=matrix[:, : len(self.kept)], casting="same_kind")
+        for position, (column, code) in enumerate(self.frequent, start=len(self.kept)):
+            matrix[:, position] = (rows.codes[:, column] == code) * np.float32(_INDICATOR_HEIGHT)
+        return matrix
 
 
 def _raw(rows: Rows, filled: Filled, rarity: Rarity) -> Floats:
     numbers, missing = filled(rows.numbers)
     return np.concatenate([signed_log(numbers), missing, rarity(rows.codes)], axis=1)
+
+
+def _frequent(rows: Rows) -> tuple[tuple[int, int], ...]:
+    """The frequent categories, those that say most first: the nearer to half of the rows, the more."""
+    found = []
+    for column, codes in enumerate(rows.codes.T):
+        shares = np.bincount(codes[codes >= 0], minlength=1) / len(rows)
+        most = np.argsort(-shares, kind="stable")[:_FREQUENT_AT_MOST]
+        frequent = most[(shares[most] > _FREQUENT_SHARE) & (shares[most] < 1)]
+        found += [(float(shares[code] * (1 - shares[code])), column, code) for code in frequent.tolist()]
+    found.sort(key=lambda each: (-each[0], each[1:]))
+    return tuple((column, code) for _, column, code in found[:_INDICATORS_AT_MOST])
 
 
 def _distinct(raw: Floats) -> npt.NDArray[np.intp]:

@@ -6,7 +6,7 @@ from netanomaly.report.documents import Document
 
 _MEANING = {
     "promote": "it becomes champion, if the champion is still the one it was compared with",
-    "keep": "it is registered; the champion stays",
+    "keep": "it is registered, not as champion",
     "reject": "it is not registered",
 }
 _MOST_CLASSES = 10
@@ -25,7 +25,7 @@ def decision_note(decision: Document, evaluation: Document, model_name: str) -> 
     lines = [
         f"# {_plain(model_name)}: {_plain(word)}",
         "",
-        f"**{_plain(words.title(word))}**: {_MEANING.get(word, 'unknown')}.",
+        f"**{_plain(words.title(word))}**: {_MEANING.get(word, 'unknown')}{_choice(decision)}.",
         "",
         f"Why: {_plain(str(compared.get('reason', '')))}",
         "",
@@ -39,6 +39,11 @@ def decision_note(decision: Document, evaluation: Document, model_name: str) -> 
     if rule:
         lines += [f"Rule: {_plain(rule)}.", ""]
     return visible_lines("\n".join(lines))
+
+
+def _choice(decision: Document) -> str:
+    """Where a person has to choose, that it is theirs."""
+    return " but as challenger: a person has to choose" if decision.get("challenger_alias") is True else ""
 
 
 def _sides(compared: tables.Row) -> list[str]:

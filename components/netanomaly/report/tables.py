@@ -179,6 +179,7 @@ def top_alerts(evaluation: Document) -> list[Row]:
         features = [
             {
                 "name": words.clip(documents.text(feature, "name"), 60),
+                "said": words.clip(documents.text(feature, "words")),
                 "value": _any(feature.get("value")),
                 "normal": _range(feature),
                 "contribution": _contribution(documents.number(feature, "contribution")),
@@ -188,7 +189,9 @@ def top_alerts(evaluation: Document) -> list[Row]:
         alerts.append({
             "row": documents.count(alert, "row"),
             "file": words.clip(documents.text(documents.section(alert, "flow"), "file")),
-            "flow": _flow(documents.section(alert, "flow")),
+            "flow": ", ".join(
+                said for said in (_flow(documents.section(alert, "flow")), words.clip(documents.text(alert, "context"))) if said
+            ),
             "score": documents.number(alert, "score"),
             "label": words.clip(documents.text(alert, "label"), 40),
             "features": features,

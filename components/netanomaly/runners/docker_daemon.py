@@ -12,6 +12,7 @@ import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from netanomaly.errors import InputError, OutsideError
+from netanomaly.wording import reason
 
 # Every failure of the client, of what it stands on, and of the socket below.
 FAILURES = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
@@ -192,4 +193,4 @@ def _reason(failure: BaseException) -> str:
         return " ".join(str(failure.explanation).split())
     text = " ".join(str(failure).split()) or type(failure).__name__
     system = re.search(r"(?:Error|Refused|NotFound|Reset)\w*\((?:\d+), '([^']+)'", text)
-    return system[1] if system else text
+    return system[1] if system else " ".join(reason(failure).split())

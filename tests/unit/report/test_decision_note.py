@@ -23,7 +23,9 @@ def lines(decision) -> list[str]:
 def test_with_a_champion_both_sides_and_their_difference_are_shown():
     note = lines(COMPARISON)
     assert note[0] == "# office: keep"
-    assert "**Keep**: it is registered; the champion stays." in note
+    assert "**Keep**: it is registered, not as champion." in note
+    choice = lines({**COMPARISON, "challenger_alias": True})
+    assert "**Keep**: it is registered, not as champion but as challenger: a person has to choose." in choice
     assert "Why: it does not rise" in note
     assert "| ROC-AUC | 0.9100 | 0.9000 | -0.0100 (-0.020 to 0.001) |" in note
     assert "| scan | 300 | 90.0% | 50.0% |" in note

@@ -3,6 +3,8 @@ import io
 import pytest
 from netanomaly.runners import StageExit, run
 from netanomaly.runners.console import PlainView, TableView, view
+from netanomaly.runners.events import TaskFinished
+from netanomaly.runners.result import StageResult
 
 from tests.unit.runners.making import FakeLauncher, document, succeed, task, written
 
@@ -63,3 +65,13 @@ def test_a_terminal_gets_a_table_with_every_stage(watched):
 
 def test_the_table_can_be_drawn_before_the_run_has_begun():
     assert TableView().table().row_count == 0
+
+
+def test_what_two_stages_failed_of_alike_is_said_once():
+    stream = io.StringIO()
+    show = PlainView(stream)
+    for name in ("ingest", "ingest-2"):
+        show(TaskFinished(StageResult(name, name, state="failed", seconds=1.0, error="x.csv does not exist")))
+    first, second = stream.getvalue().splitlines()
+    assert "x.csv does not exist" in first
+    assert second == "ingest-2: failed after 1.0 s: as ingest"

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from netanomaly.stages.validate.evidence import Evidence
+from netanomaly.stages.validate.labels import classes_not_judged, one_class_only
 from netanomaly.stages.validate.program import validate
 from netanomaly.stages.validate.rows import overlap
 from netanomaly.stages.validate.settings import Settings
@@ -36,7 +38,13 @@ def records(rows, seed, **wishes):
 @pytest.fixture
 def judge(tmp_path):
     def judge(
-        training, evaluation=None, normal_labels=(), training_rows="auto", wishes=None, held_out="no", **validation: Any
+        training,
+        evaluation=None,
+        normal_labels=(),
+        training_rows="auto",
+        wishes=None,
+        held_out=False,
+        **validation: Any,
     ):
         reports = []
         for name, content in (("t", training), ("e", evaluation or records(400, seed=2))):
@@ -175,10 +183,33 @@ def test_a_normal_label_that_no_record_has_is_a_warning(judge):
 
 def test_of_a_part_held_out_of_normal_rows_alone_the_way_out_is_another_source(judge):
     only_normal = records(400, 2, label=lambda row: "normal")
-    message = judge(T, only_normal, held_out="yes")[1]["one_class_only"]["message"]
+    message = judge(T, only_normal, held_out=True)[1]["one_class_only"]["message"]
     assert "a part held out of the training data, holds only normal rows" in message
     assert "evaluation_data_source" in message
     assert "ignore_columns" in message
+
+
+def held_out(split, judged, rest):
+    sides = [{"label_column": "label", "labels": labels, "rows": sum(labels.values())} for labels in (rest, judged)]
+    for side in sides:
+        side |= {"normal_rows": side["labels"].get("normal", 0), "split": {"method": split}}
+    return Evidence(*sides, Settings({}, "auto", [], held_out=True), {})
+
+
+def test_where_attacks_come_last_the_way_out_is_a_random_split():
+    [(_, _, message, _)] = one_class_only(held_out("time", {"scan": 50}, {"normal": 100}), 0)
+    assert 'set "split": "random", since what came last holds only attacks' in message
+    [(_, _, message, _)] = one_class_only(held_out("random", {"scan": 50}, {"normal": 100}), 0)
+    assert "set" not in message
+
+
+def test_a_part_held_out_that_lacks_most_classes_is_warned_of():
+    few = held_out("host", {"normal": 100, "scan": 24}, {"normal": 14_000, "dos": 500, "worm": 200, "scan": 63})
+    [(_, _, message, share)] = classes_not_judged(few, 0.5)
+    assert "by split 'host' has 124 of 14887 rows and 1 of 3 attack classes" in message
+    assert "nothing of 'dos', 'worm'; set split to 'time' or 'random'" in message
+    assert share == pytest.approx(1 / 3)
+    assert not list(classes_not_judged(held_out("host", {"normal": 9, "scan": 2}, {"normal": 9, "dos": 5}), 0.5))
 
 
 def test_unlabelled_evaluation_data_passes_with_a_warning(judge):
@@ -187,13 +218,11 @@ def test_unlabelled_evaluation_data_passes_with_a_warning(judge):
     assert "evaluation data has no labels" in found["label_missing"]["message"]
 
 
-def test_training_on_normals_without_labels_refuses(judge):
+def test_training_rows_without_labels_are_normal_where_that_is_said(judge):
     training, evaluation = (content.replace(",label", ",ignored") for content in (T, E))
     wishes = {"ignore_columns": ["ignored"]}
     assert judge(training, evaluation, wishes=wishes)[0]["verdict"] == "pass"
-    report, found = judge(training, evaluation, wishes=wishes, training_rows="normal")
-    assert report["verdict"] == "refuse"
-    assert "set it to 'all'" in found["no_normal_rows"]["message"]
+    assert judge(training, evaluation, wishes=wishes, training_rows="normal")[0]["verdict"] == "pass"
 
 
 def test_training_on_attacks_alone_is_allowed_when_asked_for(judge):

@@ -28,10 +28,13 @@ class Champion:
     version: int
     error: str = ""
 
-    def cannot_judge(self, names: Collection[str]) -> str:
-        """Why it cannot be compared on data of these columns; empty where it can."""
+    def cannot_judge(self, names: Collection[str], sensor: str) -> str:
+        """Why it cannot be compared on data of these columns, of this kind of sensor; empty where it can."""
         if self.model is None:
             return self.error
+        if self.model.sensor != sensor:
+            kinds = [kind or "a table" for kind in (self.model.sensor, sensor)]
+            return f"the champion, version {self.version}, learnt from flows of {kinds[0]}, and these are of {kinds[1]}"
         absent = [name for name in self.model.schema.features if name not in names]
         if not absent:
             return ""

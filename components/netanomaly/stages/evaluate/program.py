@@ -11,6 +11,7 @@ from netanomaly.errors import DataError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.flow_file import identities
 from netanomaly.flows.labels import spoken
+from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import CLASS_LOSS, KEEP, PROMOTE, compare
 from netanomaly.metrics.comparison import UNTOLD as UNTOLD_APART
@@ -19,10 +20,12 @@ from netanomaly.metrics.repeats import repeats
 from netanomaly.metrics.stability import stability
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
+from netanomaly.models.rows import Rows
 from netanomaly.stages.evaluate.champion import Champion
 from netanomaly.stages.evaluate.scoring import Scored, score_file
 from netanomaly.stages.evaluate.settings import Settings
 from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, UNKNOWN, UNTOLD, assess
+from netanomaly.traffic import feature_list
 
 _COIN_TOSS = 0.5
 # Of the evaluation rows: less of an advantage is not told.
@@ -85,11 +88,13 @@ def evaluate(
     Memory: the models, some batches, and what `ScoreCounts` takes, whatever the number of rows.
 
     Raises:
-        DataError: No rows, or feature columns that the model needs are absent.
+        DataError: No rows, feature columns that the model needs are absent, or flows of another kind of sensor.
     """
     if not file.metadata.num_rows:
         raise DataError("the evaluation data has no rows")
-    label = read_contract(file.schema_arrow).label_column
+    contract = read_contract(file.schema_arrow)
+    refuse_other(model.sensor, contract.sensor, allowed=settings.allow_other_sensor)
+    label = contract.label_column
     label = label if label in file.schema_arrow.names else None
     scored = score_file(model, file, label, settings.normal_labels, settings.random_state, champion, progress)
     called = spoken(scored.names, settings.normal_labels)
@@ -202,6 +207,9 @@ def decide(
         if assessment is not None and assessment["word"] in (UNKNOWN, UNTOLD):
             reason += "; how good it is, is not known"
         return {**document, "decision": PROMOTE, "because": FIRST, "reason": reason}
+    if assessment is not None and assessment["word"] == UNTOLD and comparison["decision"] == PROMOTE:
+        reason = f"too few flows were judged to replace a champion by it ({comparison['reason']})"
+        return {**document, "decision": KEEP, "because": UNTOLD_APART, "reason": reason, "challenger_alias": True}
     return {**document, "challenger_alias": comparison.get("because") in (INCOMPARABLE, UNTOLD_APART, CLASS_LOSS)}
 
 
@@ -239,12 +247,21 @@ def top_alerts(model: AnomalyModel, strongest: Strongest, file: pq.ParquetFile) 
                 {
                     "row": flow.get("record", int(place) + 1),
                     "flow": flow,
+                    "context": feature_list.in_short(_numbers_of(strongest.rows, position, model)),
                     "score": float(score),
                     "label": strongest.labels[position],
-                    "features": [dataclasses.asdict(each) for each in explained[position]],
+                    "features": [
+                        {**dataclasses.asdict(each), "words": feature_list.explained(each.name, each.value)}
+                        for each in explained[position]
+                    ],
                 }
             )
     return alerts
+
+
+def _numbers_of(rows: Rows, position: int, model: AnomalyModel) -> dict[str, float | None]:
+    numbers = rows.numbers[position].tolist()
+    return {name: None if value != value else value for name, value in zip(model.schema.numeric, numbers, strict=True)}
 
 
 def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str, str]]:

@@ -87,7 +87,7 @@ def score_file(
         DataError: Feature columns that the model needs are absent.
     """
     scored = Scored(ScoreCounts([point.threshold for point in model.thresholds]), ScoreCounts(), Pairs(seed))
-    if champion is not None and (error := champion.cannot_judge(file.schema_arrow.names)):
+    if champion is not None and (error := champion.cannot_judge(file.schema_arrow.names, model.sensor)):
         scored.champion_error, champion = error, None
     needed = {
         *model.schema.features,

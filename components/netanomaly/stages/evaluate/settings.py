@@ -18,6 +18,7 @@ class Settings:
         registry: URI of the registry that has the champion.
         model_name: The model's name in the registry.
         champion: The champion's version, scored on the same rows; None: there is none.
+        allow_other_sensor: Whether the data may be of another kind of sensor than what the model learnt from.
         configuration: The configuration with its defaults, long lists cut short, for the report.
     """
 
@@ -29,6 +30,7 @@ class Settings:
     model_name: str
     champion: int | None
     configuration: dict[str, Any]
+    allow_other_sensor: bool = False
 
     def __post_init__(self) -> None:
         quality_gates.check(self.gates)

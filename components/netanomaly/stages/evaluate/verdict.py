@@ -100,9 +100,9 @@ def _weighed(checks: list[Check], evaluation: Document, validation: Document) ->
     if not checks:
         return UNKNOWN, "note", "No evaluation was recorded"
     warnings = sum(check.status == "warning" for check in checks)
-    if warnings:
-        return RESERVED, "warning", f"Usable, with {words.plural(warnings, 'reservation')}"
     untold = sum(not check.told for check in checks)
+    if warnings:
+        return RESERVED, "warning", f"Usable, with {words.plural(warnings + untold, 'reservation')}"
     if untold:
         return RESERVED, "note", f"Usable; {words.plural(untold, 'question')} cannot be told from so few flows"
     return PASSED, "good", "Passed every check"

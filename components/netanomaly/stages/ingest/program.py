@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
 from netanomaly.flows import identifiers, layout, row_hash, sources
 from netanomaly.flows.batch import Batch, schema_of
@@ -21,8 +22,13 @@ from netanomaly.flows.profile import Profile
 from netanomaly.flows.reader import NO_LABEL, Reader
 from netanomaly.stages.ingest import splitting
 from netanomaly.stages.ingest.settings import TRAINING_PART, Settings
+from netanomaly.traffic.opening import AUTO, format_of
+from netanomaly.traffic.reader import TrafficReader, Wish
+from netanomaly.traffic.recognition import Format
 
 FORMAT = 1
+
+AnyReader = Reader | TrafficReader
 
 
 class Sink(Protocol):
@@ -72,6 +78,7 @@ def _ingest(
     try:
         return _read(settings, files, reader, open_sink, progress)
     except Contradiction:
+        assert isinstance(reader, Reader)  # noqa: S101 - of a sensor's columns nothing has to be told
         again = _reader(settings, files, decisions=reader.survey())
         return _read(settings, files, again, open_sink, progress)
 
@@ -79,7 +86,7 @@ def _ingest(
 def _read(
     settings: Settings,
     files: sources.Files,
-    reader: Reader,
+    reader: AnyReader,
     open_sink: Callable[[Contract], Sink],
     progress: Callable[[int], None],
 ) -> dict[str, Any]:
@@ -92,7 +99,7 @@ def _read(
 def _into(
     settings: Settings,
     files: sources.Files,
-    reader: Reader,
+    reader: AnyReader,
     open_sink: Callable[[Contract], Sink],
     progress: Callable[[int], None],
 ) -> dict[str, Any]:
@@ -192,23 +199,38 @@ class ParquetSink:
 
 def _reader(
     settings: Settings, files: sources.Files, *, times_only: bool = False, decisions: Decisions | None = None
-) -> Reader:
+) -> AnyReader:
     """Of the source's files, from the beginning."""
     by_host = settings.split is not None and settings.split.method == "host"
-    return Reader(
-        files,
-        settings.csv,
-        layout.Selection(
-            settings.label_column,
-            tuple(settings.feature_columns),
-            tuple(settings.categorical_columns),
-            tuple(settings.ignore_columns),
-            settings.time_column,
-            tuple(settings.split.host_columns) if settings.split and by_host else None,
-        ),
-        times_only=times_only,
-        decisions=decisions,
+    selection = layout.Selection(
+        settings.label_column,
+        tuple(settings.feature_columns),
+        tuple(settings.categorical_columns),
+        tuple(settings.ignore_columns),
+        settings.time_column,
+        tuple(settings.split.host_columns) if settings.split and by_host else None,
     )
+    found = _format(settings, files, selection)
+    if found is not None:
+        wish = Wish(
+            selection.feature_columns,
+            selection.ignore_columns,
+            selection.categorical_columns,
+            settings.context is not False,
+        )
+        return TrafficReader(files, found, wish, times_only=times_only)
+    return Reader(files, settings.csv, selection, times_only=times_only, decisions=decisions)
+
+
+def _format(settings: Settings, files: sources.Files, selection: layout.Selection) -> Format | None:
+    """The sensor's format that the source is read in; None where it is read as a table.
+
+    A configuration that says how its text is laid out, or names columns of its own, wants those.
+    """
+    as_table = settings.csv != CsvFormat() or not Wish.names_only_flows(selection)
+    if settings.format == AUTO and as_table:
+        return None
+    return format_of(files, settings.format)
 
 
 def _split(settings: Settings, files: sources.Files, contract: Contract) -> splitting.Split | None:
@@ -236,7 +258,7 @@ def _refuse_change(settings: Settings, identity: str) -> None:
 
 def _report(
     settings: Settings,
-    reader: Reader,
+    reader: AnyReader,
     identity: str,
     profile: Profile,
     columns: list[dict[str, Any]],
@@ -247,6 +269,8 @@ def _report(
     return {
         "format": FORMAT,
         "source": settings.source,
+        "sensor": contract.sensor,
+        "traffic": reader.report() if isinstance(reader, TrafficReader) else None,
         "identity": identity,
         "files": _files(reader.tally.files),
         "part": settings.part,

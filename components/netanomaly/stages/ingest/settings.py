@@ -42,6 +42,8 @@ class Settings:
         categorical_columns: Columns of codes that are categories.
         ignore_columns: Columns to leave out.
         time_column: The column of points in time; empty: one known by its name, where there is one.
+        format: What wrote the data; auto: told by its content.
+        context: Whether flows get features beside the flows before them; None: where a sensor that is known wrote them.
         random_state: Seed of the split and of the profile's sample.
     """
 
@@ -57,6 +59,8 @@ class Settings:
     ignore_columns: list[str]
     time_column: str
     random_state: int
+    format: str = "auto"
+    context: bool | None = None
 
     def __post_init__(self) -> None:
         if self.part not in PARTS:

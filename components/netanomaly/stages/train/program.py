@@ -9,29 +9,23 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.labels import is_normal
-from netanomaly.metrics.thresholds import operating_points, rows_needed
+from netanomaly.metrics.thresholds import operating_points
 from netanomaly.models import catalogue
-from netanomaly.models.detector import make
+from netanomaly.models.detector import Detector, make
 from netanomaly.models.explanation import Typical
 from netanomaly.models.model import AnomalyModel, versions
 from netanomaly.models.row_keys import distinct_keys
 from netanomaly.models.rows import learn_schema
 from netanomaly.stages.train import sampling
-from netanomaly.stages.train.settings import SAMPLED_ROWS, Settings
+from netanomaly.stages.train.calibration import parts
+from netanomaly.stages.train.settings import Settings
 
-# Part of the rows that calibrates, unless the budget needs more; never more than half.
-_CALIBRATION_SHARE = 0.25
-# Where half of the rows is still plenty to fit on, up to half calibrates until so many do: 20,000 know a rate of 1% to
-# within 0.0007 (one standard deviation).
-_PLENTY_TO_FIT = 5_000
-_PLENTY_TO_CALIBRATE = 20_000
 # Of what the data gate refused for, so many are said.
 _REASONS = 5
 
@@ -77,10 +71,14 @@ def train(
         rows_per_day = source_rows_per_day * eligible.rows / file.metadata.num_rows
     budget = alert_budget(settings, rows_per_day)
     chosen = sampling.sample(eligible.rows, settings.rows_at_most, settings.random_state)
-    table = sampling.take(file, eligible, chosen, features, progress)
+    timed = [contract.time_column] if contract.time_column in file.schema_arrow.names else []
+    table = sampling.take(file, eligible, chosen, [*features, *timed], progress)
+    times = table.column(timed[0]).to_numpy().astype(np.float64) if timed else None
+    table = table.select(features)
     _refuse_constant(table)
-    detector = make(settings.model_type, resolved)
-    fitting, calibrating = split(len(table), budget, detector.minimum_rows, settings.random_state)
+    detector = make(settings.model_type, _by_what_is_known(resolved, training_rows))
+    told_apart = parts(times, len(table), budget, detector.minimum_rows, settings.random_state)
+    fitting, calibrating = told_apart.fitting, told_apart.calibrating
     categorical = [name for name in features if name in {*contract.categorical, *settings.categorical_columns}]
     schema = learn_schema(table.select(categorical).take(pa.array(fitting)), features, categorical, contract.policy)
     rows = schema.rows(table)
@@ -99,8 +97,10 @@ def train(
         typical=Typical.learn(fitted_rows),
         rows_per_day=rows_per_day,
         seen=distinct_keys(rows),
+        sensor=contract.sensor,
     )
-    model.thresholds = operating_points(model.score_rows(rows.take(calibrating)), budget)
+    scores = model.score_rows(rows.take(calibrating))
+    model.thresholds = told_apart.seen_in_blocks(operating_points(scores, budget), scores)
     summary = {
         "format": 1,
         "model_type": model.model_type,
@@ -111,6 +111,9 @@ def train(
         "rows_fitted": len(fitting),
         "rows_calibrated": len(calibrating),
         "training_rows": training_rows,
+        "sensor": contract.sensor,
+        "contamination": _contamination(detector),
+        "calibration": told_apart.document(),
         "features": features,
         "categorical": list(schema.categorical),
         "threshold": model.threshold,
@@ -123,6 +126,18 @@ def train(
         "versions": model.versions,
     }
     return Trained(model, summary)
+
+
+def _by_what_is_known(parameters: Mapping[str, Any], training_rows: str) -> dict[str, Any]:
+    """The detector's parameters; of rows that are known to be normal none is doubted, unless that is asked for."""
+    known = training_rows == "normal" and parameters.get("contamination") == "auto"
+    return {**parameters, "contamination": 0.0} if known else dict(parameters)
+
+
+def _contamination(detector: Detector) -> dict[str, Any]:
+    """What share of the rows was doubted, and what the detector found out about it."""
+    doubted = detector.parameters["contamination"] != 0
+    return {"doubted": doubted, **{name: round(share, 4) for name, share in detector.found.items()}}
 
 
 def import_detectors() -> None:
@@ -154,36 +169,6 @@ def alert_budget(settings: Settings, rows_per_day: float | None) -> float:
     return wanted / rows_per_day
 
 
-def split(
-    rows: int, budget: float, minimum_rows: int, seed: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Positions to fit on and positions to calibrate on: a random partition, both ascending.
-
-    A quarter calibrates, or as many as the budget needs where that is more, at most half; of 10,000 rows or more, half
-    until 20,000 do.
-
-    Raises:
-        DataError: Too few rows for the detector, or for the budget.
-    """
-    needed = rows_needed(budget)
-    wanted = max(int(rows * _CALIBRATION_SHARE), needed, _PLENTY_TO_CALIBRATE if rows >= 2 * _PLENTY_TO_FIT else 0)
-    calibrating = min(wanted, rows // 2)
-    too_few = f"{rows} rows to train on (of labelled data the normal ones) are too few"
-    if calibrating < needed:
-        raise DataError(
-            f"{too_few}: an alert budget of {budget:g} needs {2 * needed} of them, half to fit "
-            f"and half to calibrate (of more than {SAMPLED_ROWS} that many are drawn); give more rows, or allow "
-            "more alerts"
-        )
-    if rows - calibrating < minimum_rows:
-        raise DataError(
-            f"{too_few}: the detector is fitted on {rows - calibrating} of them and needs "
-            f"{minimum_rows}; give at least {2 * max(minimum_rows, needed)} rows"
-        )
-    shuffled = np.random.default_rng([seed, 1]).permutation(rows)
-    return np.sort(shuffled[calibrating:]), np.sort(shuffled[:calibrating])
-
-
 def refusal(report: Mapping[str, Any]) -> str:
     """The data gate's errors in one line: the first few, and how many more there are."""
     errors = [finding["message"] for finding in report.get("findings", []) if finding.get("severity") == "error"]
@@ -200,13 +185,9 @@ def _eligible(file: pq.ParquetFile, label_column: str | None, settings: Settings
 
     wanted = settings.training_rows
     labelled = label_column is not None and label_column in file.schema_arrow.names
-    if wanted == "all" or (wanted == "auto" and not labelled):
-        return sampling.Eligible(file, None, normal), "all"
-    if not labelled:
-        raise DataError(
-            "training_rows is 'normal' but the training data has no label column "
-            f"{settings.label_column!r}; set label_column, or training_rows to 'all'"
-        )
+    if wanted == "all" or not labelled:
+        # Without labels "normal" is the user's word for all rows.
+        return sampling.Eligible(file, None, normal), "normal" if wanted == "normal" else "all"
     eligible = sampling.Eligible(file, label_column, normal)
     if not eligible.rows:
         raise DataError(

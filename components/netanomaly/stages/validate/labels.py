@@ -25,11 +25,9 @@ def no_known_label(data: Evidence, _: float) -> Iterator[Observation]:
 
 
 def no_normal_rows(data: Evidence, _: float) -> Iterator[Observation]:
-    if not data.trains_on_normals or _knows_no_label(data):
-        return
-    if data.training["label_column"] is None:
-        yield None, TRAINING, "training_rows is 'normal' but the training data has no labels; set it to 'all'", None
-    elif not data.training["normal_rows"]:
+    if not data.trains_on_normals or _knows_no_label(data) or data.training["label_column"] is None:
+        return  # without labels "normal" is the user's word for all rows
+    if not data.training["normal_rows"]:
         yield (
             None,
             TRAINING,
@@ -63,13 +61,39 @@ def one_class_only(data: Evidence, _: float) -> Iterator[Observation]:
         what = "attacks" if normal == 0 else "normal rows"
         held_out = data.settings.held_out
         part = ", a part held out of the training data," if held_out else ""
-        way_out = "name a source with both in evaluation_data_source" if held_out else "add the other class"
+        way_out = "add the other class"
+        if held_out:
+            way_out = "name a source with both in evaluation_data_source"
+            if (data.evaluation.get("split") or {}).get("method") == "time":
+                # By time the last rows are held out; of another part of the file both may be.
+                way_out = f'set "split": "random", since what came last holds only {what}, or {way_out}'
         yield (
             None,
             EVALUATION,
             f"evaluation data{part} holds only {what}, so no model can be judged on it; {way_out}, or list "
             f"{data.evaluation['label_column']!r} in ignore_columns to train and evaluate without labels",
             None,
+        )
+
+
+def classes_not_judged(data: Evidence, limit: float) -> Iterator[Observation]:
+    """A part held out that holds few of the attack classes that there are: its figures say nothing of the others."""
+    held_out, rest = data.evaluation["labels"], data.training["labels"]
+    if not data.settings.held_out or not held_out or not rest or _knows_no_label(data):
+        return
+    known = {name for name in {*held_out, *rest} if not is_normal(name, data.settings.normal_labels)}
+    judged = known & set(held_out)
+    if known and len(judged) / len(known) < limit:
+        method = (data.evaluation.get("split") or {}).get("method")
+        others = [each for each in ("time", "random") if each != method]
+        yield (
+            data.evaluation["label_column"],
+            EVALUATION,
+            f"the part held out by split {method!r} has {data.evaluation['rows']} of "
+            f"{data.evaluation['rows'] + data.training['rows']} rows and {len(judged)} of {len(known)} attack classes: its "
+            f"figures say nothing of {listed(sorted(known - judged))}; set split to {' or '.join(map(repr, others))}, or "
+            "name a source in evaluation_data_source",
+            len(judged) / len(known),
         )
 
 

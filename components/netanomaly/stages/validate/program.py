@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from netanomaly.flows import rules
+from netanomaly.flows.sensor import refuse_other
 from netanomaly.stages.validate import columns, labels, role_findings, rows, times
 from netanomaly.stages.validate.evidence import Check, Evidence, Report
 from netanomaly.stages.validate.roles import decide_roles
@@ -22,6 +23,7 @@ _CHECKS: dict[str, Check] = {
     "no_normal_rows": labels.no_normal_rows,
     "mostly_attacks": labels.mostly_attacks,
     "one_class_only": labels.one_class_only,
+    "classes_not_judged": labels.classes_not_judged,
     "unknown_normal_label": labels.unknown_normal_label,
     "label_missing": labels.label_missing,
     "label_not_found": labels.label_not_found,
@@ -77,7 +79,9 @@ def validate(training: Report, evaluation: Report, settings: Settings) -> dict[s
 
     Raises:
         ConfigError: The configuration's `validation` is wrong.
+        DataError: The data sets are of different kinds of sensors.
     """
+    refuse_other(training.get("sensor", ""), evaluation.get("sensor", ""), allowed=settings.allow_other_sensor)
     checks = rules.check(settings.validation)
     answer = checks.rules["answer_in_a_column"]
     limit = None if answer.severity == rules.OFF else answer.limit

@@ -140,7 +140,7 @@ class _Decision:
     def _evidence(self, name: str, training: Report | None, known: Sequence[Report]) -> Iterator[tuple[str, str]]:
         """Roles other than a feature's that something speaks for, the strongest first, and what that is."""
         shape = next((side["time"] for side in known if side.get("time")), None)
-        if shape and shape != "unclear":
+        if shape:
             yield (END if time_names.is_end(name) else TIME), _TIMES[shape]
         plain = "".join(filter(str.isalnum, name)).lower()
         if plain in _ANSWERS:
@@ -149,8 +149,6 @@ class _Decision:
         if why := known[0].get("identifier"):
             yield IDENTIFIER, why
         yield from self._answer(name, plain, known)
-        if shape == "unclear":
-            yield TIME, "it is called a time, and its values are not understood"
         if training is not None and is_constant(training):
             value = value_of(training)
             yield CONSTANT, "empty in the training data" if value is None else f"always {value} in the training data"
@@ -202,6 +200,8 @@ _TIMES = {
     "date": "its values are dates",
     "time": "its values are points in time",
     "time of day": "its values are times of day",
+    "outside": "its values are points in time, and not understood: most lie outside 1990 to 2100",
+    "unclear": "it is called a time, and its values are not understood",
     "rising": "it is called a time and rises from row to row",
 }
 

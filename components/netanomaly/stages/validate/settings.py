@@ -19,6 +19,7 @@ class Settings:
         time_column: The column of times that the configuration names; empty: none.
         label_column: The column of classes, as it is looked for.
         label_named: Whether the configuration names it.
+        allow_other_sensor: Whether the evaluation data may be of another kind of sensor than the training data.
         champion: The version that the new one is to be compared with; None: there is none.
         champion_columns: What it learnt from; empty where that is not known.
     """
@@ -33,5 +34,6 @@ class Settings:
     time_column: str = ""
     label_column: str = "label"
     label_named: bool = False
+    allow_other_sensor: bool = False
     champion: int | None = None
     champion_columns: list[str] = field(default_factory=list)

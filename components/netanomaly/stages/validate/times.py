@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from netanomaly.stages.validate.evidence import BOTH, TRAINING, Evidence, Observation, Report
-from netanomaly.stages.validate.roles import TIME
+from netanomaly.stages.validate.roles import END, TIME
 
 
 def time_backwards(data: Evidence, limit: float) -> Iterator[Observation]:
@@ -80,7 +80,7 @@ def twelve_hour_clock(data: Evidence, _: float) -> Iterator[Observation]:
 
 def time_not_understood(data: Evidence, _: float) -> Iterator[Observation]:
     for column in data.columns:
-        if column.role != TIME or "not understood" not in column.why:
+        if column.role not in (TIME, END) or "not understood" not in column.why:
             continue
         profile = next(
             each
@@ -92,8 +92,8 @@ def time_not_understood(data: Evidence, _: float) -> Iterator[Observation]:
         yield (
             column.name,
             TRAINING,
-            f"column {column.name!r} is called a time, and values such as {example[:40]!r} are not understood; it is left out: "
-            "write seconds since 1970 or ISO 8601, or say what it is in columns",
+            f"column {column.name!r} is called a time, and values such as {example[:40]!r} are not understood as one between "
+            "1990 and 2100; it is left out: write seconds since 1970 or ISO 8601, or say what it is in columns",
             None,
         )
 

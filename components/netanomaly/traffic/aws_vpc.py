@@ -1,0 +1,167 @@
+"""Amazon's VPC flow logs, versions 2 to 5: text with a header or in the default order, or Parquet. Records are one-way.
+
+https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from netanomaly.errors import DataError
+from netanomaly.flows.lines import Lines
+from netanomaly.traffic import delimited, table, written_times
+from netanomaly.traffic.source import Opened
+from netanomaly.traffic.table import Counts
+
+SENSOR = "aws-vpc"
+
+DEFAULT = [
+    "version",
+    "account-id",
+    "interface-id",
+    "srcaddr",
+    "dstaddr",
+    "srcport",
+    "dstport",
+    "protocol",
+    "packets",
+    "bytes",
+    "start",
+    "end",
+    "action",
+    "log-status",
+]
+_DEFAULT_RECORD = re.compile(
+    rb"[2-9] ([0-9]{12}|unknown) eni-\S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ (OK|NODATA|SKIPDATA)\s*$"
+)
+# The console and CloudWatch's export put the time of arrival first.
+_ARRIVAL = re.compile(rb"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z ", re.MULTILINE)
+NEEDED = ("srcaddr", "dstaddr", "protocol", "packets", "bytes", "start", "end")
+_TYPES: dict[str, pa.DataType] = {
+    "srcaddr": table.WORD, "dstaddr": table.WORD, "pkt-srcaddr": table.WORD, "pkt-dstaddr": table.WORD,
+    "srcport": pa.int32(), "dstport": pa.int32(), "protocol": pa.int32(), "packets": pa.int64(), "bytes": pa.int64(),
+    "start": pa.int64(), "end": pa.int64(), "action": table.WORD, "log-status": table.WORD, "tcp-flags": pa.int32(),
+    "interface-id": table.WORD,
+}  # fmt: skip
+_FLAGS = ((1, "F"), (2, "S"), (4, "R"), (8, "P"), (16, "A"), (32, "U"))
+LOST = "SKIPDATA: records that Amazon itself lost"
+
+
+def fields(line: bytes) -> list[str] | None:
+    """The fields that a header line names; None where it is no header of a VPC flow log."""
+    found = line.decode(errors="replace").strip("\r\n \ufeff").lower().replace("_", "-").split()
+    named = [field.strip('${}"') for field in found]
+    return named if all(name in named for name in NEEDED) else None
+
+
+def is_default_record(line: bytes) -> bool:
+    """Whether a line is a record in the default order, which has no header."""
+    return _DEFAULT_RECORD.match(_ARRIVAL.sub(b"", line)) is not None
+
+
+def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
+    """One-way flows of a text; each header holds from its line on."""
+    names: Sequence[str] = DEFAULT
+    for block in opened.blocks():
+        for part, header in _parts(block):
+            if header is not None:
+                if twice := next((name for name in header if header.count(name) > 1), None):
+                    raise DataError(f"{opened.uri}, line {part.first}: the header names {twice!r} twice")
+                names = header
+                continue
+            text = _ARRIVAL.sub(b"", part.text)
+            if b"\t" in text or b"  " in text or b" \n" in text:
+                text = re.sub(rb"[ \t]+(?=[\r\n])", b"", re.sub(rb"[ \t]+", b" ", text))
+            layout = delimited.Layout(names, _TYPES, " ", ("-",))
+            read, lines = delimited.read(Lines(text, part.first, part.count), layout, counts)
+            if read.num_rows:
+                yield from _kept(read.combine_chunks(), lines, opened.number, counts)
+
+
+def parquet_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
+    """One-way flows of a Parquet delivery, whose names have underscores."""
+    for read, first in opened.tables([name.replace("-", "_") for name in _TYPES]):
+        read = read.rename_columns([name.lower().replace("_", "-") for name in read.column_names])
+        cast = {
+            name: read.column(name).cast(pa.string() if pa.types.is_dictionary(kind) else kind)
+            for name, kind in _TYPES.items()
+            if name in read.column_names
+        }
+        lines = np.arange(first, first + read.num_rows)
+        yield from _kept(pa.table(cast).combine_chunks(), lines, opened.number, counts)
+
+
+def _parts(block: Lines) -> Iterator[tuple[Lines, list[str] | None]]:
+    place, first = 0, block.first
+    for found in re.finditer(rb"^[^\n]*\bsrcaddr\b[^\n]*(?:\n|$)", block.text, re.MULTILINE):
+        header = fields(found.group())
+        if header is None:
+            continue
+        before = block.text[place : found.start()]
+        if before.strip():
+            yield Lines(before, first, before.count(b"\n")), None
+        first += before.count(b"\n")
+        yield Lines(found.group(), first, 1), header
+        first, place = first + 1, found.end()
+    rest = block.text[place:]
+    if rest.strip():
+        yield Lines(rest, first, rest.count(b"\n") + (not rest.endswith(b"\n"))), None
+
+
+def _kept(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Counts) -> Iterator[pa.RecordBatch]:
+    def column(name: str) -> Any:
+        if name not in read.column_names:
+            return pa.nulls(read.num_rows, _TYPES[name])
+        return pa.concat_arrays(read.column(name).chunks) if read.num_rows else pa.array([], type=_TYPES[name])
+
+    status = column("log-status").cast(pa.string())
+    nothing = pc.fill_null(pc.equal(status, "NODATA"), False)
+    lost = pc.fill_null(pc.equal(status, "SKIPDATA"), False)
+    counts.drop("NODATA: nothing passed the interface in that window", pc.sum(nothing).as_py() or 0)
+    counts.drop(LOST, pc.sum(lost).as_py() or 0)
+    empty = pc.or_(nothing, lost)
+    if pc.any(empty).as_py():
+        keep = pc.invert(empty)
+        yield from _kept(read.filter(keep).combine_chunks(), lines[keep.to_numpy(zero_copy_only=False)], file, counts)
+        return
+    if not read.num_rows:
+        return
+    flags = pc.fill_null(column("tcp-flags"), 0).to_numpy().astype(np.int64)
+    start, _ = written_times.seconds(column("start"))
+    end, _ = written_times.seconds(column("end"))
+    accepted = column("action").cast(pa.string())
+    yield table.make(
+        {
+            "start_time": pa.array(start, from_pandas=True),
+            "duration_seconds": pa.array(end - start, from_pandas=True),
+            "src_ip": _first(column("pkt-srcaddr"), column("srcaddr")),
+            "src_port": column("srcport"),
+            "dst_ip": _first(column("pkt-dstaddr"), column("dstaddr")),
+            "dst_port": column("dstport"),
+            "protocol": table.protocol(column("protocol").cast(pa.string())),
+            "bytes_out": column("bytes"),
+            "packets_out": column("packets"),
+            "state": _letters(flags, np.asarray(pc.is_valid(column("tcp-flags")))),
+            "allowed": pc.if_else(pc.equal(accepted, "ACCEPT"), True, pc.if_else(pc.equal(accepted, "REJECT"), False, None)),
+            "vantage": column("interface-id"),
+            # Of the flags of a window; 18 (SYN and ACK) is the answer.
+            "opening": pa.array(np.where(flags & 18 == 18, -1, np.where(flags & 18 == 2, 1, 0)).astype(np.int8)),
+        },
+        lines, file, counts,
+    )  # fmt: skip
+
+
+def _first(one: pa.Array, other: pa.Array) -> pa.Array:
+    return pc.coalesce(one.cast(pa.string()), other.cast(pa.string()))
+
+
+def _letters(flags: npt.NDArray[np.int64], known: npt.NDArray[np.bool_]) -> pa.DictionaryArray:
+    written = ["".join(letter for bit, letter in _FLAGS if value & bit) for value in range(64)]
+    return pa.DictionaryArray.from_arrays(
+        pa.array((flags & 63).astype(np.int32), mask=~known | (flags & 63 == 0)), pa.array(written)
+    )

@@ -1,0 +1,411 @@
+"""What a flow looks like beside the flows before it: exact counts over the last two minutes and the last hundred flows.
+
+A flow counts from when it ended, since no sensor knows of it sooner; flows that ended at the same moment do not see
+each other. Windows look back only. Nothing depends on how the flows are cut into blocks: what is kept from one block
+to the next is what later windows may still reach.
+
+The counts of distinct values rest on intervals: a value counts for a row as long as its last occurrence lies in the
+row's window, so that each occurrence adds one to a run of rows, cut short by the value's next occurrence. Sorting and
+prefix sums do the rest; there is no loop over rows.
+"""
+
+import io
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Whole = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Keys = npt.NDArray[np.uint64]
+
+WINDOW_SECONDS = 120
+LAST_FLOWS = 100
+LAST_FLOWS_WITHIN_SECONDS = 3600
+"""The last hundred flows of a source reach back an hour at most: who was silent for longer is forgotten."""
+MET_WITHIN_SECONDS = 86_400
+MOST_KEPT = 1_000_000
+"""Flows that windows reach back over at most, all sources together: 8,000 a second for two minutes."""
+MOST_MET = 2_000_000
+_MICRO = 1_000_000
+_PORTS = 65_537
+STATE_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Flows:
+    """What of flows in order of their end is looked at; one element per flow.
+
+    Attributes:
+        end: Microseconds since 1970.
+        src, dst: Keys of the ends, 0 where there is none.
+        port: Destination port, -1 where there is none.
+        failed: 1 where the responder gave no service, 0 where it did, -1 where it is not said.
+        bytes_out: 0 where it is not said.
+    """
+
+    end: Whole
+    src: Keys
+    dst: Keys
+    port: Whole
+    failed: Whole
+    bytes_out: Whole
+
+    def __len__(self) -> int:
+        return len(self.end)
+
+    def take(self, which: Any) -> "Flows":
+        return Flows(*(getattr(self, item.name)[which] for item in fields(self)))
+
+    def after(self, before: "Flows") -> "Flows":
+        """These behind others."""
+        return Flows(*(np.concatenate([getattr(before, item.name), getattr(self, item.name)]) for item in fields(self)))
+
+
+_NO_FLOWS = Flows(
+    np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint64),
+    *(np.empty(0, dtype=np.int64) for _ in range(3)),
+)  # fmt: skip
+
+NAMES = (
+    "src_flows_120s", "src_destinations_120s", "src_ports_120s", "src_ports_to_dst_120s", "src_failed_share_120s",
+    "src_bytes_out_120s", "dst_flows_120s", "dst_sources_120s", "src_destinations_100", "src_ports_100",
+    "src_ports_to_dst_100", "src_failed_share_100", "pair_gap_seconds", "pair_gap_change", "src_gap_seconds",
+    "src_port_gap_seconds",
+)  # fmt: skip
+
+
+@dataclass
+class Context:
+    """Adds features to flows, block after block, in order of their end."""
+
+    kept: Flows = _NO_FLOWS
+    met: dict[str, "Met"] = field(default_factory=lambda: {name: Met() for name in ("src", "pair", "src_port")})
+    late: int = 0
+    """Flows that came after flows of a later block: without features."""
+    cut: int = 0
+    """Blocks after which more flows were within reach than are kept."""
+    _last: int = -(2**62)
+
+    def features(self, flows: Flows) -> dict[str, Floats]:
+        """The features of `NAMES` of the next flows, which are in order of their end. NaN where nothing can be said."""
+        made = {name: np.full(len(flows), np.nan) for name in NAMES}
+        # Flows without ends are no part of it; those that are late would count what had not been yet.
+        usable = (flows.src != 0) & (flows.dst != 0)
+        late = flows.end < self._last
+        self.late += int(late.sum())
+        chosen = np.flatnonzero(usable & ~late)
+        if not len(chosen):
+            return made
+        new = flows.take(chosen)
+        everything = new.after(self.kept)
+        windows = _Windows(everything, len(self.kept))
+        counted = windows.features()
+        for name, values in {**counted, **self._gaps(new)}.items():
+            made[name][chosen] = values
+        self._last = int(new.end[-1])
+        self._keep(everything, windows.sources)
+        return made
+
+    def state(self) -> bytes:
+        """All that the next flows need to know of the past; `resumed` takes it up."""
+        buffer = io.BytesIO()
+        arrays = {f"kept_{item.name}": getattr(self.kept, item.name) for item in fields(Flows)}
+        for name, met in self.met.items():
+            arrays |= {f"met_{name}_{part}": values for part, values in met.merged()._asdict().items()}
+        np.savez_compressed(
+            buffer, format=np.array([STATE_FORMAT]), counts=np.array([self.late, self.cut, self._last]), **arrays
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def resumed(cls, state: bytes) -> "Context":
+        """As it was when `state` was called.
+
+        Raises:
+            ValueError: It is no such state, or one of a newer format.
+        """
+        with np.load(io.BytesIO(state), allow_pickle=False) as held:
+            if int(held["format"][0]) != STATE_FORMAT:
+                raise ValueError(f"the state is of format {int(held['format'][0])}; this version reads {STATE_FORMAT}")
+            late, cut, last = (int(value) for value in held["counts"])
+            kept = Flows(*(held[f"kept_{item.name}"] for item in fields(Flows)))
+            met = {
+                name: Met([_Level(*(held[f"met_{name}_{part}"] for part in _Level._fields))])
+                for name in ("src", "pair", "src_port")
+            }
+        return cls(kept, met, late, cut, last)
+
+    def _gaps(self, new: Flows) -> dict[str, Floats]:
+        pair, served = _both(new.src, new.dst), _both(new.src, (new.port + 1).astype(np.uint64))
+        gap, change = self.met["pair"].gaps(pair, new.end)
+        return {
+            "pair_gap_seconds": gap,
+            "pair_gap_change": change,
+            "src_gap_seconds": self.met["src"].gaps(new.src, new.end)[0],
+            "src_port_gap_seconds": self.met["src_port"].gaps(served, new.end)[0],
+        }
+
+    def _keep(self, flows: Flows, sources: Whole) -> None:
+        """What windows of flows that end now or later may reach."""
+        last = flows.end[-1]
+        in_window = flows.end >= last - WINDOW_SECONDS * _MICRO
+        recent = np.flatnonzero(flows.end >= last - LAST_FLOWS_WITHIN_SECONDS * _MICRO)
+        order = recent[_order(sources[recent])]
+        source = sources[order]
+        # Flows of this very moment count for later ones, and not for those of this moment that the next block may hold.
+        before = np.cumsum(flows.end[order] < last)
+        ends = np.flatnonzero(np.append(source[1:] != source[:-1], True))
+        behind = np.repeat(before[ends], np.diff(np.append(-1, ends))) - before
+        among_last = np.zeros(len(flows), dtype=bool)
+        among_last[order] = behind < LAST_FLOWS
+        chosen = np.flatnonzero(in_window | among_last)
+        if len(chosen) > MOST_KEPT:
+            self.cut += 1
+            chosen = chosen[-MOST_KEPT:]
+        self.kept = flows.take(chosen)
+
+
+class Met:
+    """When each key was last met, and the two gaps before that; keys silent for a day are forgotten."""
+
+    def __init__(self, levels: list["_Level"] | None = None) -> None:
+        self._levels = levels or []
+
+    def gaps(self, keys: Keys, end: Whole) -> tuple[Floats, Floats]:
+        """Seconds since the key was last met, and how much that differs from the gap before: 0 as regular as can be, near 1 not.
+
+        A day, and 1, where it was not met within a day (twice, for the second).
+        """
+        order = np.argsort(keys, kind="stable")
+        key, time = keys[order], end[order]
+        fresh = np.append(True, key[1:] != key[:-1])
+        moment = fresh | np.append(True, time[1:] != time[:-1])
+        # One for each key and moment.
+        at = np.flatnonzero(moment)
+        key, time, fresh = key[at], time[at], fresh[at]
+        begins = np.flatnonzero(fresh)
+        gap = np.diff(time, prepend=0)
+        known_end, known_gap, known_before = self._look_up(key[begins])
+        gap[begins] = np.where(known_end == _NEVER, _NEVER, time[begins] - known_end)
+        gap[gap > MET_WITHIN_SECONDS * _MICRO] = _NEVER
+        # The very moment that it was last met is not over: its gap is the one known.
+        still = known_end == time[begins]
+        gap[begins[still]] = known_gap[still]
+        before = np.append(_NEVER, gap[:-1])
+        before[begins] = np.where(still, known_before, known_gap)
+        ends = np.append(begins[1:], len(key)) - 1
+        self._learn(_Level(key[ends], time[ends], gap[ends], before[ends]))
+        seconds = np.where(gap == _NEVER, float(MET_WITHIN_SECONDS), gap / _MICRO)
+        change = np.abs(gap - before) / np.maximum(np.maximum(gap, before), 1)
+        change[(gap == _NEVER) | (before == _NEVER)] = 1.0
+        which = np.cumsum(moment) - 1
+        found, changed = np.empty(len(keys)), np.empty(len(keys))
+        found[order], changed[order] = seconds[which], change[which]
+        return found, changed
+
+    def merged(self) -> "_Level":
+        """All that is known, one of each key."""
+        if not any(len(level.key) for level in self._levels):
+            return _Level(np.empty(0, dtype=np.uint64), *(np.empty(0, dtype=np.int64) for _ in range(3)))
+        parts = [np.concatenate(values) for values in zip(*self._levels, strict=True)]
+        # Later levels know better.
+        order = np.argsort(parts[0], kind="stable")
+        keys = parts[0][order]
+        last = order[np.append(keys[1:] != keys[:-1], True)]
+        ends = parts[1]
+        last = last[ends[last] >= ends.max(initial=0) - MET_WITHIN_SECONDS * _MICRO]
+        if len(last) > MOST_MET:
+            last = last[np.sort(np.lexsort((parts[0][last], ends[last]))[-MOST_MET:])]
+        return _Level._make(values[last] for values in parts)
+
+    def _look_up(self, keys: Keys) -> tuple[Whole, Whole, Whole]:
+        found = tuple(np.full(len(keys), _NEVER) for _ in range(3))
+        for known in self._levels:
+            if len(known.key):
+                place = np.minimum(np.searchsorted(known.key, keys), len(known.key) - 1)
+                same = known.key[place] == keys
+                for values, learnt in zip(found, known[1:], strict=True):
+                    values[same] = learnt[place[same]]
+        return found  # type: ignore[return-value]
+
+    def _learn(self, level: "_Level") -> None:
+        order = np.argsort(level.key)
+        self._levels.append(_Level._make(values[order] for values in level))
+        if len(self._levels) > _LEVELS:
+            self._levels = [self.merged()]
+
+
+class _Level(NamedTuple):
+    """What is known of some keys, in their order."""
+
+    key: Keys
+    end: Whole
+    gap: Whole
+    before: Whole
+
+
+_NEVER = -(2**62)
+_LEVELS = 4
+
+
+class _Windows:
+    """Counts in the windows of all flows of a stretch; those of the first, which are the past, are not asked for."""
+
+    def __init__(self, flows: Flows, past: int) -> None:
+        self._flows = flows
+        self._past = past
+        self.sources, self._sources = _codes(flows.src)
+        self._dst, self._targets = _codes(flows.dst)
+        self._ports = flows.port + 1
+        end = flows.end
+        # The first flow, in order of time, of each window; and the first that ended at the flow's own moment.
+        self._since = np.searchsorted(end, end - WINDOW_SECONDS * _MICRO)
+        self._since_hour = np.searchsorted(end, end - LAST_FLOWS_WITHIN_SECONDS * _MICRO)
+        self._now = _run_starts(end)
+
+    def features(self) -> dict[str, Floats]:
+        made = {**self._of_source(), **self._of_target()}
+        return {name: values[self._past :] for name, values in made.items()}
+
+    def _of_source(self) -> dict[str, Floats]:
+        flows, count = self._flows, len(self._flows)
+        group = _Group(self.sources, count)
+        now = group.places(self._now)
+        since = group.places(self._since)
+        last = np.maximum(np.maximum(now - LAST_FLOWS, group.begins), group.places(self._since_hour))
+        pair = self.sources * np.int64(self._targets) + self._dst
+        next_pair = group.next_same(self._dst, self._targets)
+        next_port = group.next_same(self._ports, _PORTS)
+        failed = flows.failed[group.order]
+        known, bad = np.cumsum(np.append(0, failed >= 0)), np.cumsum(np.append(0, failed == 1))
+        sent = np.cumsum(np.append(0, flows.bytes_out[group.order]))
+
+        def share(begin: Whole) -> Floats:
+            asked = known[now] - known[begin]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                found = np.where(asked > 0, (bad[now] - bad[begin]) / np.maximum(asked, 1), np.nan)
+            # No flow failed where there was none.
+            return np.where(now == begin, 0.0, found)
+
+        made = {
+            "src_flows_120s": now - since,
+            "src_destinations_120s": _distinct(since, now, next_pair),
+            "src_ports_120s": _distinct(since, now, next_port),
+            "src_failed_share_120s": share(since),
+            "src_bytes_out_120s": sent[now] - sent[since],
+            "src_destinations_100": _distinct(last, now, next_pair),
+            "src_ports_100": _distinct(last, now, next_port),
+            "src_failed_share_100": share(last),
+        }
+        # Where the last hundred begin, in order of time, for the windows of pairs.
+        since_last = np.empty(count, dtype=np.int64)
+        since_last[group.order] = np.append(group.order, count)[last]
+        empty = np.empty(count, dtype=bool)
+        empty[group.order] = last == now
+        since_last[empty] = self._now[empty]
+        pairs = _Group(pair, count)
+        now, since, last = pairs.places(self._now), pairs.places(self._since), pairs.places(since_last)
+        next_same = pairs.next_same(self._ports, _PORTS)
+        of_pairs = {
+            "src_ports_to_dst_120s": _distinct(since, now, next_same),
+            "src_ports_to_dst_100": _distinct(last, now, next_same),
+        }
+        return {
+            **{name: group.back(values) for name, values in made.items()},
+            **{name: pairs.back(values) for name, values in of_pairs.items()},
+        }
+
+    def _of_target(self) -> dict[str, Floats]:
+        group = _Group(self._dst, len(self._flows))
+        now, since = group.places(self._now), group.places(self._since)
+        made = {
+            "dst_flows_120s": now - since,
+            "dst_sources_120s": _distinct(since, now, group.next_same(self.sources, self._sources)),
+        }
+        return {name: group.back(values) for name, values in made.items()}
+
+
+class _Group:
+    """Flows by group, in order of time within each.
+
+    Attributes:
+        order: Positions of the flows, group after group.
+        begins: Where the group of each begins, in that order.
+    """
+
+    def __init__(self, codes: Whole, count: int) -> None:
+        self._count = max(count, 1)
+        self.order = _order(codes)
+        ordered = codes[self.order]
+        self.begins = _run_starts(ordered)
+        # Small numbers, group after group: they have to fit into 63 bits together with a value and a position.
+        self._codes = np.cumsum(np.append(0, ordered[1:] != ordered[:-1]))
+        self._keys = self._codes * np.int64(self._count) + self.order
+
+    def places(self, since: Whole) -> Whole:
+        """For each flow the first place of its group that is not before a position in time."""
+        wanted = self._codes * np.int64(self._count) + since[self.order]
+        return np.searchsorted(self._keys, wanted)
+
+    def next_same(self, values: Whole, most: int) -> Whole:
+        """For each place the next one in its group of the same value; a place behind all where there is none."""
+        inside = self._codes * np.int64(most) + values[self.order]
+        order = _order(inside)
+        following = np.full(len(order), len(order), dtype=np.int64)
+        same = inside[order][1:] == inside[order][:-1]
+        following[order[:-1][same]] = order[1:][same]
+        return following
+
+    def back(self, values: npt.NDArray[Any]) -> Floats:
+        """Values by place as values by flow."""
+        found = np.empty(len(self.order))
+        found[self.order] = values
+        return found
+
+
+def _distinct(since: Whole, now: Whole, following: Whole) -> Whole:
+    """How many distinct values lie in places since..now-1 of each place; both ends never fall from place to place.
+
+    Args:
+        following: The next place of the same value in the same group.
+    """
+    count = len(since)
+    # Place j counts for those after its moment whose window still begins at or before it.
+    first = np.cumsum(np.bincount(now, minlength=count + 1))[:count]
+    last = np.cumsum(np.bincount(since, minlength=count + 1))[:count]
+    until = np.minimum(last, np.append(first, count)[following])
+    seen = first < until
+    steps = np.bincount(first[seen], minlength=count + 1) - np.bincount(until[seen], minlength=count + 1)
+    total: Whole = np.cumsum(steps)[:count]
+    return total
+
+
+def _codes(keys: Keys) -> tuple[Whole, int]:
+    """Small whole numbers for keys, and how many there are."""
+    encoded = pa.array(keys).dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64), max(len(encoded.dictionary), 1)
+
+
+def _order(codes: Whole) -> Whole:
+    """A stable order: positions by code, then by position. Sorting one number of both is several times as fast as argsort."""
+    bits = max(len(codes) - 1, 1).bit_length()
+    joined = (codes << bits) | np.arange(len(codes), dtype=np.int64)
+    joined.sort()
+    return joined & ((1 << bits) - 1)
+
+
+def _run_starts(values: npt.NDArray[Any]) -> Whole:
+    """For each place where its run of equal values begins."""
+    if not len(values):
+        return np.empty(0, dtype=np.int64)
+    begins = np.append(True, values[1:] != values[:-1])
+    return np.maximum.accumulate(np.where(begins, np.arange(len(values)), 0))
+
+
+def _both(one: Keys, other: Keys) -> Keys:
+    return (one * np.uint64(0x9E3779B97F4A7C15)) ^ (
+        other * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(0x165667B19E3779F9)
+    )

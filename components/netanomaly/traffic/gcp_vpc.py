@@ -1,0 +1,106 @@
+"""Google's VPC flow logs, as Cloud Logging exports them (JSON). Sampled, one-way, and inside a VPC told by both ends.
+
+https://cloud.google.com/vpc/docs/about-flow-logs-records
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from netanomaly.traffic import json_records, table, written_times
+from netanomaly.traffic.source import Opened
+from netanomaly.traffic.table import Counts
+
+SENSOR = "gcp-vpc"
+
+_CONNECTION = pa.struct({
+    "src_ip": pa.string(),
+    "src_port": pa.int32(),
+    "dest_ip": pa.string(),
+    "dest_port": pa.int32(),
+    "protocol": pa.int32(),
+})  # fmt: skip
+# Whole numbers of 64 bits are texts in Cloud Logging's JSON.
+_FIELDS = {
+    "connection": _CONNECTION,
+    "bytes_sent": pa.string(),
+    "packets_sent": pa.string(),
+    "start_time": pa.string(),
+    "end_time": pa.string(),
+    "reporter": pa.string(),
+}
+_PAYLOAD = pa.struct(_FIELDS)
+_SCHEMA = pa.schema({"jsonPayload": _PAYLOAD})
+_ROWS = 16384
+
+
+def records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
+    """One-way flows, of an export with one entry a line or of a list of entries."""
+    if re.match(rb"\s*\{[^\n]*\}\s*(\n|$)", opened.head):
+        for block in opened.blocks():
+            read, lines = json_records.read(block, _SCHEMA, counts, last=True)
+            yield from _kept(read, lines, opened, counts)
+        return
+    entries: list[Any] = []
+    numbers: list[int] = []
+    for line, entry in json_records.values(opened.chunks(), opened.uri, counts):
+        entries.append(entry)
+        numbers.append(line)
+        if len(entries) >= _ROWS:
+            yield from _listed(entries, numbers, opened, counts)
+            entries, numbers = [], []
+    yield from _listed(entries, numbers, opened, counts)
+
+
+def _listed(entries: list[Any], numbers: list[int], opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
+    read, right = json_records.columns(entries, _SCHEMA, counts)
+    yield from _kept(read, np.array(numbers, dtype=np.int64)[right], opened, counts)
+
+
+def _kept(read: pa.Table, lines: npt.NDArray[np.int64], opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
+    if not read.num_rows:
+        return
+    payload = _whole(read.column("jsonPayload"))
+    connection = pc.struct_field(payload, "connection")
+    flows = np.asarray(pc.is_valid(pc.struct_field(connection, "src_ip")))
+    opened.others("entries of other logs of Google's", int((~flows).sum()))
+    if not flows.all():
+        payload, connection, lines = payload.filter(pa.array(flows)), connection.filter(pa.array(flows)), lines[flows]
+    if not len(lines):
+        return
+    start, _ = written_times.seconds(pc.struct_field(payload, "start_time"))
+    end, _ = written_times.seconds(pc.struct_field(payload, "end_time"))
+    yield table.make(
+        {
+            "start_time": pa.array(start, from_pandas=True),
+            "duration_seconds": pa.array(end - start, from_pandas=True),
+            "src_ip": pc.struct_field(connection, "src_ip"),
+            "src_port": pc.struct_field(connection, "src_port"),
+            "dst_ip": pc.struct_field(connection, "dest_ip"),
+            "dst_port": pc.struct_field(connection, "dest_port"),
+            "protocol": table.protocol(pc.struct_field(connection, "protocol").cast(pa.string())),
+            "bytes_out": _number(pc.struct_field(payload, "bytes_sent"), "bytes_sent", counts),
+            "packets_out": _number(pc.struct_field(payload, "packets_sent"), "packets_sent", counts),
+            # SRC before DEST: of a flow that both report, the first by name is kept.
+            "vantage": table.words(pc.struct_field(payload, "reporter"), {"SRC": "1 SRC", "DEST": "2 DEST"}),
+            "opening": pa.array(np.zeros(len(lines), dtype=np.int8)),
+            "allowed": pa.array(np.ones(len(lines), dtype=bool)),
+        },
+        lines, opened.number, counts,
+    )  # fmt: skip
+
+
+def _number(texts: pa.Array, name: str, counts: Counts) -> pa.Array:
+    digits = pc.fill_null(pc.match_substring_regex(texts, r"^[0-9]{1,18}(\.0)?$"), False)
+    wrong = pc.and_(pc.is_valid(texts), pc.invert(digits))
+    counts.repair(f"{name} that is no number set to missing", pc.sum(wrong).as_py() or 0)
+    return pc.replace_substring_regex(pc.if_else(digits, texts, None), r"\.0$", "").cast(pa.int64())
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)

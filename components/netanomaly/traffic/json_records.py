@@ -1,0 +1,182 @@
+"""JSON records, one a line, in an array, or spread over lines, as typed columns.
+
+Arrow reads lines by an explicit schema and skips all other fields; a careful reader takes over a block that Arrow
+refuses, record by record. One document that holds all records is read value by value.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.json as pajson
+
+from netanomaly.errors import DataError
+from netanomaly.flows.lines import Lines
+from netanomaly.traffic.delimited import cast, word_for
+from netanomaly.traffic.table import Counts
+
+NOT_JSON = "line that is not a JSON object"
+UNFINISHED = "last line, unfinished: left for next time"
+LARGEST_DOCUMENT = 256 << 20
+
+
+def read(block: Lines, schema: pa.Schema, counts: Counts, *, last: bool) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """Columns of a block of lines, each a JSON object, and the number of each row's line.
+
+    Args:
+        block: Whole lines.
+        schema: The fields that are wanted; structs for fields inside of fields.
+        counts: What is dropped.
+        last: Whether a last line without an end may be half a record, of a file that still grows.
+    """
+    try:
+        # Arrow takes bytes that are no UTF-8 into texts as they are.
+        block.text.decode()
+        table = pajson.read_json(
+            pa.BufferReader(block.text),
+            read_options=pajson.ReadOptions(use_threads=False, block_size=len(block.text) + 1),
+            parse_options=pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+        )
+    except (pa.ArrowException, UnicodeDecodeError):
+        table = None
+    if table is not None and table.num_rows == block.count:
+        return table, np.arange(block.first, block.first + block.count)
+    return _careful(block, schema, counts, last=last)
+
+
+def values(chunks: Iterable[bytes], uri: str, counts: Counts) -> Iterator[tuple[int, Any]]:
+    """The JSON values of a text, one after another with the line each begins in; those in a list each by itself.
+
+    For documents that are not one a line. Memory is that of the largest value.
+
+    Raises:
+        DataError: It is not JSON, or one value is over 256 MiB.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    scanner = json.JSONDecoder()
+    text, place, line, listed, due = "", 0, 1, False, 0
+    ended = False
+    source = iter(chunks)
+    while True:
+        found = _NEXT[listed].match(text, place)
+        begin = found.end() if found else place
+        line += text.count("\n", place, begin)
+        place = begin
+        if text.startswith("]" if listed else "[", place):
+            place, listed = place + 1, not listed
+            continue
+        if place < len(text) and text[place] not in '{["':
+            # A sentence among the values, such as nfdump's "No matching flows".
+            skipped = text.find("\n", place)
+            if skipped >= 0 or ended:
+                counts.drop(NOT_JSON)
+                place = len(text) if skipped < 0 else skipped
+                continue
+        elif place < len(text) and (ended or len(text) - place >= due):
+            try:
+                value, end = scanner.raw_decode(text, place)
+            except RecursionError:
+                raise DataError(f"{uri}, line {line}: JSON nested too deep to be a record of traffic") from None
+            except json.JSONDecodeError as error:
+                if ended and not _cut_off(error, text):
+                    raise DataError(f"{uri}, line {line + error.lineno - 1}: not JSON: {error.msg}") from None
+                # Half a value is looked at again when there is twice as much of it.
+                due = 2 * (len(text) - place)
+            else:
+                yield line, value
+                line += text.count("\n", place, end)
+                place, due = end, 0
+                continue
+        if ended:
+            counts.drop(UNFINISHED, int(place < len(text)))
+            return
+        if len(text) - place > LARGEST_DOCUMENT:
+            raise DataError(f"{uri}, line {line}: one JSON value is over {LARGEST_DOCUMENT >> 20} MiB; is it traffic?")
+        more = next(source, b"")
+        ended = not more
+        text, place = text[place:] + decoder.decode(more, ended), 0
+
+
+_NEXT = {False: re.compile(r"[\s\x1e]*"), True: re.compile(r"[\s\x1e,]*")}
+
+
+def _cut_off(error: json.JSONDecodeError, text: str) -> bool:
+    """Whether the text ends before the value does, and is right so far."""
+    return error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated string")
+
+
+def columns(records: Sequence[Any], schema: pa.Schema, counts: Counts) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+    """Decoded objects as the columns of a schema, and which of them could be read."""
+    made: dict[str, Any] = {}
+    wrong = np.zeros(len(records), dtype=bool)
+    for item in schema:
+        values = [record.get(item.name) if isinstance(record, dict) else None for record in records]
+        made[item.name], bad = _column(values, item.type)
+        if (found := bad & ~wrong).any():
+            counts.drop(f"{item.name} that is no {_word(item.type)}", int(found.sum()))
+        wrong |= bad
+    table = pa.table(made, schema=schema)
+    return (table.filter(pa.array(~wrong)) if wrong.any() else table), ~wrong
+
+
+def _careful(block: Lines, schema: pa.Schema, counts: Counts, *, last: bool) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    decoder = msgspec.json.Decoder()
+    records, numbers = [], []
+    texts = block.text.split(b"\n")
+    for number, text in enumerate(texts, block.first):
+        if not text.strip():
+            continue
+        try:
+            record = decoder.decode(text)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError):
+            record = None
+        if not isinstance(record, dict):
+            unfinished = last and number == block.first + len(texts) - 1 and text.lstrip().startswith(b"{")
+            counts.drop(UNFINISHED if unfinished else NOT_JSON)
+            continue
+        records.append(record)
+        numbers.append(number)
+    table, right = columns(records, schema, counts)
+    return table, np.array(numbers, dtype=np.int64)[right]
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+    bad = np.zeros(len(values), dtype=bool)
+    if pa.types.is_struct(kind):
+        parts = []
+        for item in kind:
+            inside = [value.get(item.name) if isinstance(value, dict) else None for value in values]
+            part, wrong = _column(inside, item.type)
+            parts.append(part)
+            bad |= wrong
+        absent = pa.array([not isinstance(value, dict) for value in values], type=pa.bool_())
+        return pa.StructArray.from_arrays(parts, fields=list(kind), mask=absent), bad
+    if pa.types.is_list(kind):
+        lists = [value if isinstance(value, list) else None for value in values]
+        try:
+            return pa.array(lists, type=kind), bad
+        except (pa.ArrowException, OverflowError, TypeError, ValueError):
+            return pa.nulls(len(values), kind), bad
+    texts = pa.array([_text(value) for value in values], type=pa.string())
+    return cast(texts, kind)
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    text = value if isinstance(value, str) else repr(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _word(kind: pa.DataType) -> str:
+    return "object" if pa.types.is_nested(kind) else word_for(kind)

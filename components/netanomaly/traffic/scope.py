@@ -1,0 +1,56 @@
+"""Where an address is: private, public, multicast, broadcast, loopback, link-local; and so a flow's direction."""
+
+import ipaddress
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+PRIVATE, PUBLIC = "private", "public"
+
+
+@lru_cache(maxsize=1 << 16)
+def scope(address: str) -> str | None:
+    """The scope of one address; None where the text is no IP address (ARP, a name)."""
+    try:
+        # IPv6 addresses may carry a zone: fe80::1%eth0.
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    if found.is_multicast:
+        return "multicast"
+    if found.is_loopback:
+        return "loopback"
+    if found.is_link_local:
+        return "link-local"
+    if found.is_unspecified:
+        return "unspecified"
+    if str(found) == "255.255.255.255":
+        return "broadcast"
+    return PRIVATE if found.is_private else PUBLIC
+
+
+def direction(src: pa.DictionaryArray, dst: pa.DictionaryArray) -> pa.DictionaryArray:
+    """`private to public` and the like, null where an end has no scope."""
+    ends = [_scopes(column) for column in (src, dst)]
+    names = sorted({name for known, _ in ends for name in known if name})
+    place = {name: position for position, name in enumerate(names)}
+    codes = []
+    for known, indices in ends:
+        table = np.array([*(place.get(name, -1) if name else -1 for name in known), -1])
+        codes.append(table[indices])
+    both = np.where((codes[0] < 0) | (codes[1] < 0), -1, codes[0] * len(names) + codes[1])
+    distinct, places = np.unique(both, return_inverse=True)
+    written = [
+        f"{names[code // len(names)]} to {names[code % len(names)]}" if code >= 0 else "" for code in distinct.tolist()
+    ]
+    return pa.DictionaryArray.from_arrays(
+        pa.array(places.astype(np.int32), mask=both < 0), pa.array(written, type=pa.string())
+    )
+
+
+def _scopes(column: pa.DictionaryArray) -> tuple[list[str | None], np.ndarray]:
+    known = [None if text is None else scope(text) for text in column.dictionary.to_pylist()]
+    return known, column.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)

@@ -1,0 +1,160 @@
+"""Sort records of any number by two keys, in the memory of a few hundred thousand: sorted runs on disk, then merged.
+
+So nothing that looks back in time depends on how a source is cut into files, or on the order of its records.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Key = npt.NDArray[np.generic]
+
+RUN_ROWS = 1 << 19
+_PIECE_ROWS = 1 << 13
+_LOADED_ROWS = 1 << 19
+
+
+class Sorter:
+    """Takes record batches with their keys, and gives them back in order."""
+
+    def __init__(self, schema: pa.Schema, run_rows: int = RUN_ROWS) -> None:
+        """Args: run_rows: As many rows are held in memory."""
+        self._schema = schema
+        self._run_rows = run_rows
+        self._waiting: list[tuple[pa.RecordBatch, Key, Key]] = []
+        self._rows = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._runs: list[Path] = []
+
+    def add(self, batch: pa.RecordBatch, first: Key, second: Key) -> None:
+        """Records, and for each its keys: numbers without NaN. Equal first keys are ordered by the second."""
+        self._waiting.append((batch, first, second))
+        self._rows += batch.num_rows
+        if self._rows >= self._run_rows:
+            self._write(*self._sorted())
+
+    def tables(self, rows: int) -> Iterator[pa.Table]:
+        """All records in order, `rows` at a time, the last fewer. Once only."""
+        try:
+            ready: list[pa.Table] = []
+            count = 0
+            for table in self._merged():
+                ready.append(table)
+                count += table.num_rows
+                while count >= rows:
+                    whole = _joined(ready)
+                    yield whole.slice(0, rows).combine_chunks()
+                    rest = whole.slice(rows)
+                    ready, count = ([rest] if rest.num_rows else []), rest.num_rows
+            if count:
+                yield _joined(ready)
+        finally:
+            if self._folder is not None:
+                self._folder.cleanup()
+
+    def _sorted(self) -> tuple[pa.Table, Key, Key]:
+        if not self._waiting:
+            return self._schema.empty_table(), np.empty(0), np.empty(0)
+        table = _joined([pa.Table.from_batches([batch]) for batch, _, _ in self._waiting])
+        first = np.concatenate([key for _, key, _ in self._waiting])
+        second = np.concatenate([key for _, _, key in self._waiting])
+        self._waiting, self._rows = [], 0
+        if not (first[1:] > first[:-1]).all():
+            order = np.lexsort((second, first))
+            table, first, second = table.take(pa.array(order)), first[order], second[order]
+        return table, first, second
+
+    def _write(self, table: pa.Table, first: Key, second: Key) -> None:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="netanomaly-flows-")
+        path = Path(self._folder.name, str(len(self._runs)))
+        keyed = table.append_column("first", pa.array(first)).append_column("second", pa.array(second))
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, keyed.schema) as stream:
+            stream.write_table(keyed, max_chunksize=_PIECE_ROWS)
+        self._runs.append(path)
+
+    def _merged(self) -> Iterator[pa.Table]:
+        if not self._runs:
+            yield self._sorted()[0]
+            return
+        if self._rows:
+            self._write(*self._sorted())
+        runs = sorted((_Run(path) for path in self._runs), key=lambda run: run.begins)
+        active: list[_Run] = []
+        while runs or active:
+            bound = min((run.bound for run in active), default=None)
+            if runs and (bound is None or runs[0].begins <= bound):
+                active.append(runs.pop(0))
+                continue
+            assert bound is not None  # noqa: S101 - some run is active
+            pieces = [run.until(bound) for run in active]
+            yield _in_order([piece for piece in pieces if piece.num_rows])
+            for run in active:
+                run.load(_LOADED_ROWS // len(active))
+            active = [run for run in active if run.rows]
+
+
+class _Run:
+    """A sorted run, of which a part is in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = pa.ipc.open_stream(pa.memory_map(str(path)))
+        self._more = True
+        self._table: pa.Table | None = None
+        self.rows = 0
+        self.load(1)
+        self.begins = (self._first[0], self._second[0])
+
+    def load(self, rows: int) -> None:
+        """Have at least so many rows in memory, while there are more."""
+        pieces = [self._table] if self._table is not None and self.rows else []
+        count = self.rows
+        while self._more and count < rows:
+            try:
+                batch = self._stream.read_next_batch()
+            except StopIteration:
+                self._more = False
+                break
+            pieces.append(pa.Table.from_batches([batch]))
+            count += batch.num_rows
+        if pieces:
+            # All pieces of a run share their dictionaries.
+            self._table = pa.concat_tables(pieces)
+            self._first = self._table.column("first").to_numpy()
+            self._second = self._table.column("second").to_numpy()
+        self.rows = count
+
+    @property
+    def bound(self) -> tuple[Any, Any]:
+        """No row that is not in memory comes before this."""
+        return (self._first[-1], self._second[-1]) if self._more else (np.inf, np.inf)
+
+    def until(self, bound: tuple[Any, Any]) -> pa.Table:
+        """Takes the rows up to the bound out of memory."""
+        assert self._table is not None  # noqa: S101 - it is active
+        begin = int(np.searchsorted(self._first, bound[0], side="left"))
+        end = int(np.searchsorted(self._first, bound[0], side="right"))
+        end = begin + int(np.searchsorted(self._second[begin:end], bound[1], side="right"))
+        taken = self._table.slice(0, end)
+        self._table = self._table.slice(end)
+        self._first, self._second = self._first[end:], self._second[end:]
+        self.rows -= end
+        return taken
+
+
+def _in_order(pieces: list[pa.Table]) -> pa.Table:
+    table = _joined(pieces)
+    first, second = table.column("first").to_numpy(), table.column("second").to_numpy()
+    table = table.drop_columns(["first", "second"])
+    if len(pieces) > 1:
+        table = table.take(pa.array(np.lexsort((second, first))))
+    return table
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()

@@ -1,0 +1,99 @@
+"""Points in time as sensors write them, to seconds since 1970 (UTC), to the microsecond."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Seconds = npt.NDArray[np.float64]
+
+_NUMBER = r"^\s*[0-9]+(\.[0-9]*)?\s*$"
+_ZONED = r"[0-9]\s*(Z|z|[+-][0-9]{2}:?[0-9]{2})$"
+_CLOCK = (
+    r"^\s*(?:(?P<days>[0-9]+)d?\s+)?(?:(?P<hours>[0-9]+):)?(?P<minutes>[0-9]+):(?P<seconds>[0-9]+(?:\.[0-9]+)?)\s*$"
+)
+
+
+def seconds(column: Any) -> tuple[Seconds, int]:
+    """Numbers (seconds, or milliseconds and finer by their size), or texts of them or of dates.
+
+    Texts without a zone are taken to be UTC; how many of those there are is the second thing returned. NaN where a
+    text is no time.
+    """
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_timestamp(column.type):
+        return _stamps(column), 0
+    if not pa.types.is_string(column.type):
+        return _scaled(_doubles(column)), 0
+    column = pc.replace_substring_regex(pc.utf8_trim_whitespace(column), r"^([0-9]{4})/([0-9]+)/", r"\1-\2-")
+    numbers = pc.fill_null(pc.match_substring_regex(column, _NUMBER), False)
+    if pc.all(numbers).as_py():
+        return _scaled(_doubles(column.cast(pa.float64()))), 0
+    zoned = pc.fill_null(pc.match_substring_regex(column, _ZONED), False)
+    found = np.full(len(column), np.nan)
+    for which, kind in ((zoned, pa.timestamp("us", "UTC")), (pc.invert(pc.or_(zoned, numbers)), pa.timestamp("us"))):
+        chosen = column.filter(which)
+        if len(chosen):
+            found[np.asarray(which)] = _stamps(_cast(chosen, kind))
+    if pc.any(numbers).as_py():
+        found[np.asarray(numbers)] = _scaled(_doubles(column.filter(numbers).cast(pa.float64())))
+    bare = np.asarray(pc.invert(pc.or_(zoned, numbers))) & ~np.isnan(found)
+    return found, int(bare.sum())
+
+
+def span(column: Any) -> Seconds:
+    """Lengths of time: seconds, or texts such as `00:01:02.345` and `1 00:00:00`. NaN where it is neither."""
+    if not pa.types.is_string(column.type):
+        return _doubles(column)
+    whole = pc.match_substring_regex(column, _NUMBER)
+    if pc.all(pc.fill_null(whole, True)).as_py():
+        return _doubles(column.cast(pa.float64()))
+    parts = pc.extract_regex(column, _CLOCK)
+    total = np.zeros(len(column))
+    for name, unit in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0)):
+        part = parts.field(name)
+        total += _doubles(pc.if_else(pc.equal(part, ""), "0", part).cast(pa.float64())) * unit
+    plain = np.asarray(pc.fill_null(whole, False))
+    total[plain] = _doubles(column.filter(pa.array(plain)).cast(pa.float64()))
+    return total
+
+
+def _scaled(found: Seconds) -> Seconds:
+    """Numbers so large that as seconds they would be after the year 2286 are milliseconds or finer."""
+    for limit, unit in ((1e19, 0.0), (1e16, 1e9), (1e13, 1e6), (1e10, 1e3)):
+        if (large := found >= limit).any():
+            found = np.where(large, np.nan if not unit else found / (unit or 1.0), found)
+    return found
+
+
+def _stamps(column: pa.Array) -> Seconds:
+    micros = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
+    return _doubles(micros.cast(pa.float64(), safe=False)) / 1e6
+
+
+def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    try:
+        return _cut(column).cast(kind)
+    except pa.ArrowInvalid:
+        return pa.concat_arrays([_cast_one(column, place, kind) for place in range(len(column))])
+
+
+def _cast_one(column: pa.Array, place: int, kind: pa.DataType) -> pa.Array:
+    try:
+        return _cut(column.slice(place, 1)).cast(kind)
+    except pa.ArrowInvalid:
+        return pa.nulls(1, kind)
+
+
+def _cut(column: pa.Array) -> pa.Array:
+    """Texts with at most six digits after the point: Arrow refuses what a microsecond does not hold."""
+    return pc.replace_substring_regex(column, r"(\.[0-9]{6})[0-9]+", r"\1")
+
+
+def _doubles(column: pa.Array) -> Seconds:
+    return np.array(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -1,0 +1,118 @@
+"""What the default does with rows that are known to be normal, and with rows that nobody vouches for."""
+
+import numpy as np
+import pytest
+from netanomaly.models.catalogue import check
+from netanomaly.models.detector import make
+from netanomaly.models.ensemble import EnsembleDetector, Surprise
+from netanomaly.models.knn import covering
+from netanomaly.models.opinion import Opinion
+from netanomaly.models.rows import Rows
+from netanomaly.models.scaled import Scaled
+
+
+def rows_of(numbers, codes=None):
+    codes = np.empty((len(numbers), 0), dtype=np.int32) if codes is None else np.asarray(codes, dtype=np.int32)
+    return Rows(np.asarray(numbers, dtype=np.float64), codes)
+
+
+def cloud(rows, centre, spread, seed):
+    return np.random.default_rng(seed).normal(centre, spread, (rows, 6))
+
+
+def fitted(numbers, **parameters):
+    detector = make("ensemble", check("ensemble", {"members": ["knn", "gaussian_mixture"], **parameters}))
+    assert isinstance(detector, EnsembleDetector)
+    detector.fit(rows_of(numbers), 0)
+    return detector
+
+
+# Most traffic, a rare kind of it, and something that is like neither.
+COMMON, RARE, ATTACK = cloud(3000, 0, 1, 1), cloud(150, 9, 0.05, 2), cloud(200, -30, 4, 3)
+
+
+def test_where_rows_are_known_to_be_normal_a_rare_kind_of_them_is_no_anomaly():
+    detector = fitted(np.concatenate([COMMON, RARE]), contamination=0)
+    assert detector.trusted is None
+    rare, attack = detector.score(rows_of(RARE[:50])), detector.score(rows_of(ATTACK))
+    assert np.median(rare) < 2 < attack.min()
+
+
+def test_where_nobody_knows_a_rare_kind_is_odd_but_what_is_like_nothing_is_odder():
+    """The same rows may be attacks or a rare kind of normal traffic: they rank over the common, and under the unknown."""
+    detector = fitted(np.concatenate([COMMON, RARE]))
+    common, rare, attack = (detector.score(rows_of(each)) for each in (cloud(500, 0, 1, 4), RARE, ATTACK))
+    assert np.quantile(common, 0.95) < np.median(rare) < attack.min()
+    assert detector.found["left_out"] == pytest.approx(0.1, abs=0.001)
+    assert detector.found["stands_apart"] == pytest.approx(150 / 3150, abs=0.02)
+
+
+def test_of_clean_rows_of_one_kind_hardly_any_stands_apart():
+    assert fitted(COMMON).found["stands_apart"] < 0.02
+
+
+def test_what_only_the_trusted_rows_find_odd_is_never_as_loud_as_they_say():
+    detector = fitted(np.concatenate([COMMON, RARE]))
+    assert detector.trusted is not None
+    said = detector.trusted(rows_of(RARE))
+    assert (detector.score(rows_of(RARE)) < np.maximum(said, 5 + 0.11 * said)).all()
+    assert np.median(said) > 20
+
+
+def test_an_ensemble_of_the_first_generation_is_read_as_one_opinion():
+    rows = rows_of(COMMON)
+    members = {"gaussian_mixture": make("gaussian_mixture", check("gaussian_mixture", {}))}
+    opinion = Opinion.learn(rows, members, {}, 0)
+    old = EnsembleDetector.__new__(EnsembleDetector)
+    old.__setstate__(
+        {
+            "parameters": {"members": ["gaussian_mixture"], "contamination": "auto"},
+            "encoding": opinion.encoding,
+            "members": opinion.members,
+            "surprises": opinion.surprises,
+        }
+    )
+    assert (old.score(rows) == opinion(rows)).all()
+
+
+def test_a_member_that_counts_twice_has_twice_the_say():
+    rows = rows_of(COMMON)
+    members = {name: make(name, check(name, {})) for name in ("knn", "gaussian_mixture")}
+    opinion = Opinion.learn(rows, members, {"knn": 2.0}, 0)
+    said = [opinion.surprises[name](scores) for name, scores in opinion.member_scores(rows).items()]
+    np.testing.assert_allclose(opinion(rows), (2 * said[0] + said[1]) / 3)
+
+
+def test_surprise_goes_on_beyond_what_was_held_out():
+    scores = np.random.default_rng(0).exponential(size=5000)
+    surprise = Surprise.learn(scores)
+    assert surprise(np.array([np.quantile(scores, 0.9)]))[0] == pytest.approx(-np.log(0.1), abs=0.02)
+    np.testing.assert_allclose(surprise(np.array([20.0, 30.0])), [20, 30], rtol=0.2)
+
+
+def test_references_stand_for_rare_rows_too():
+    """40,000 rows in one place and 40 elsewhere: a random hundred of them would hardly ever hold one of the 40."""
+    draw = np.random.default_rng(0)
+    places = draw.uniform(20, 80, (40, 3))
+    matrix = np.concatenate([draw.normal(0, 0.1, (40_000, 3)), places]).astype(np.float32)
+    chosen = covering(matrix, 100, 0)
+    assert len(chosen) == len(np.unique(chosen, axis=0)) == 100
+    distances = np.linalg.norm(places[:, np.newaxis] - chosen[np.newaxis], axis=2).min(axis=1)
+    assert distances.max() < 10
+    assert (covering(matrix[:60], 100, 0) == matrix[:60]).all()
+
+
+def test_frequent_categories_are_told_apart_though_they_are_equally_frequent():
+    codes = np.tile([[0], [1], [2], [3]], (300, 1))
+    encoding = Scaled.learn(rows_of(np.zeros((1200, 1)), codes))
+    matrix = encoding(rows_of(np.zeros((4, 1)), [[0], [1], [2], [-1]]))
+    assert matrix.shape == (4, encoding.plain + 4)
+    distances = np.linalg.norm(matrix[:, np.newaxis] - matrix[np.newaxis], axis=2)
+    assert distances[0, 1] == pytest.approx(2)
+    assert distances[0, 3] > distances[0, 1], "one never seen is farther from each than they are from each other"
+
+
+def test_the_columns_of_categories_are_bounded_whatever_the_data():
+    codes = np.random.default_rng(0).integers(0, 30, (500, 100))
+    encoding = Scaled.learn(rows_of(np.zeros((500, 1)), codes))
+    assert len(encoding.frequent) == 64
