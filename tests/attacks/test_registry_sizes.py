@@ -242,7 +242,7 @@ def test_metadata_that_could_not_be_read_again_is_not_written(tmp_path):
     deep: list = []
     for _ in range(200):
         deep = [deep]
-    for metadata in ({"deep": deep}, {"large": 2**70}, {"text": "\ud800"}, {"number": float("nan")}):
+    for metadata in ({"deep": deep}, {"text": "\ud800"}, {"number": float("nan")}):
         with pytest.raises(InputError, match="cannot be kept as JSON"):
             open_registry(tmp_path / "registry").register("m", model, metadata, run_id="1")
     with pytest.raises(InputError):
