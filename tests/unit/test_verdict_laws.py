@@ -82,3 +82,23 @@ def test_gates_verdict_and_decision_agree(document, wanted, findings, comparison
     if assessment["word"] == "cannot_be_told":
         assert None in [each["passed"] for each in results]
         assert decision["decision"] == ("reject" if reasons else "keep" if comparison else "promote")
+
+
+def word(findings, columns):
+    validation = {"verdict": "pass", "findings": findings, "columns": columns}
+    evaluation = {"labelled": True, "verdict": "pass", "rows": 5000}
+    return assess(evaluation, validation, {}, {})
+
+
+def test_a_leak_that_was_left_out_is_none_and_one_that_is_insisted_on_is_never_green():
+    column = {"name": "code", "role": "gives the answer away", "against": None}
+    assert word([LEAK], [column])["word"] != "suspected_leak"
+    insisted = {**column, "role": "number", "against": "gives the answer away: alone it tells"}
+    assert word([], [insisted])["word"] == "suspected_leak"
+
+
+def test_one_column_that_tells_all_is_a_reservation():
+    alone = {"rule": "column_tells_alone", "severity": "warning", "column": "bytes", "message": "alone it tells"}
+    verdict = word([alone], [{"name": "bytes", "role": "number", "against": None}])
+    assert (verdict["word"], verdict["status"]) == ("reservations", "warning")
+    assert any("bytes alone tells attacks" in reason for reason in verdict["reasons"])

@@ -24,6 +24,8 @@ _STABLE, _SHIFTED = 0.1, 0.25
 """The usual bounds of a population stability index."""
 # Findings of the data gate that say of a column that it may hold the answer.
 _LEAKS = ("answer_in_a_column", "label_missing")
+_ANSWER = "gives the answer away"
+_FEATURES = ("number", "category")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def assess(
     found = [
         _unseen(evaluation, validation, training_data, evaluation_data),
         _leak(validation),
+        _alone(validation),
         _detection(evaluation),
         _gates(evaluation),
         _promise(evaluation),
@@ -150,15 +153,40 @@ def _leak(validation: Document) -> Check | None:
         for finding in documents.objects(validation, "findings")
         if documents.text(finding, "rule") in _LEAKS and (column := documents.text(finding, "column"))
     ]
+    columns = documents.objects(validation, "columns")
+    if columns:
+        # What was left out, the model did not learn from; what the configuration insists on, it did.
+        learnt = [column for column in columns if documents.text(column, "role") in _FEATURES]
+        names = {words.clip(documents.text(column, "name"), 40) for column in learnt}
+        insisted = [column for column in learnt if documents.text(column, "against").startswith(_ANSWER)]
+        suspected = [name for name in suspected if name in names]
+        suspected += [words.clip(documents.text(column, "name"), 40) for column in insisted]
     if not suspected:
         return None
     named = words.listed(list(dict.fromkeys(suspected)), most=3)
-    columns = "column" if len(set(suspected)) == 1 else "columns"
+    plural = "column" if len(set(suspected)) == 1 else "columns"
     sentence = (
-        f"It may: {columns} {named}, which the model learnt from. If so, it catches nothing where that is not known yet. "
+        f"It may: {plural} {named}, which the model learnt from. If so, it catches nothing where that is not known yet. "
         "List what tells the answer in ignore_columns and train again."
     )
-    return Check("warning", _LEAK, sentence, f"{columns} {named} may give the answer away")
+    return Check("warning", _LEAK, sentence, f"{plural} {named} may give the answer away")
+
+
+def _alone(validation: Document) -> Check | None:
+    """A measured column that tells all by itself is likely this capture's, and not tomorrow's."""
+    names = [
+        words.clip(documents.text(finding, "column"), 40)
+        for finding in documents.objects(validation, "findings")
+        if documents.text(finding, "rule") == "column_tells_alone"
+    ]
+    if not names:
+        return None
+    named = words.listed(names, most=3)
+    sentence = (
+        f"No. By {named} alone attacks differ from all normal flows. If that is so of this capture only, or was made with "
+        "the labels, the figures do not hold elsewhere."
+    )
+    return Check("warning", "Does it take more than one column?", sentence, f"{named} alone tells attacks")
 
 
 def _detection(evaluation: Document) -> Check | None:
