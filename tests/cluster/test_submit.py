@@ -15,7 +15,10 @@ from tests.cluster.faults import Fault
 from tests.cluster.standin_runs import Fate
 from tests.command import NETANOMALY
 
-TOLD = 'result: {"model_name": "office", "version": 3, "metrics": {"roc_auc": 0.9712, "recall_at_1_percent_fpr": 0.61}}'
+TOLD = (
+    'result: {"model_name": "office", "version": 3, '
+    '"metrics": {"roc_auc": 0.9712, "recall": 0.61, "false_positive_rate": 0.001}}'
+)
 # How the launcher's last line begins where it gives up.
 FATAL = "F1122 22:43:54.842015      16 main.go:59]"
 # Both log routes.
@@ -55,7 +58,12 @@ CAME_TO: dict[str, Any] = {
 
 @BOTH
 def test_what_the_run_came_to_is_printed_as_run_does(standin, configuration, here):
-    told = {"model_name": "office", "version": 3, "metrics": {"roc_auc": 0.9712}, **CAME_TO}
+    told = {
+        "model_name": "office",
+        "version": 3,
+        "metrics": {"roc_auc": 0.9712, "recall": 0.6, "false_positive_rate": 0.0},
+        **CAME_TO,
+    }
     standin.fates = {"register": Fate(lines=(f"result: {json.dumps(told)}",))}
     ended = here("submit", configuration)
     assert ended.code == 0

@@ -40,7 +40,7 @@ class Batch:
     hosts: Sequence[pa.DictionaryArray] = ()
     file: str | pa.DictionaryArray = ""
     records: npt.NDArray[np.int64] | None = None
-    beside: Mapping[str, pa.DictionaryArray] = field(default_factory=dict)
+    beside: Mapping[str, pa.Array] = field(default_factory=dict)
 
     @classmethod
     def features_of(cls, table: pa.Table, contract: Contract) -> "Batch":

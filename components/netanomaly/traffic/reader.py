@@ -18,6 +18,7 @@ from netanomaly.flows.contract import Contract
 from netanomaly.flows.labels import clean_label
 from netanomaly.flows.reader import NO_LABEL, FileRead, Tally
 from netanomaly.traffic import feature_list, features, stream
+from netanomaly.traffic.background import ahead
 from netanomaly.traffic.context import Context
 from netanomaly.traffic.opening import OpenFile, is_no_log
 from netanomaly.traffic.recognition import Format
@@ -155,12 +156,9 @@ class TrafficReader:
         if self._times_only:
             yield from self._times()
             return
-        for table in stream.flows(self._open(), self.understood):
+        for table, made in ahead(self._blocks(), 1):
             if not self._begun:
                 self._begin()
-            made: dict[str, Any] = features.flow_features(table)
-            if self.past is not None:
-                made |= features.context_features(table, self.past)
             for begin in range(0, table.num_rows, _BATCH_ROWS):
                 yield self._batch(table, made, begin, min(begin + _BATCH_ROWS, table.num_rows))
 
@@ -178,6 +176,20 @@ class TrafficReader:
             "late_flows": 0 if past is None else past.late,
             "cut_windows": 0 if past is None else past.cut,
         }
+
+    def _blocks(self) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
+        """Flows in order of their end, and their features."""
+        for table in stream.flows(self._open(), self.understood):
+            made: dict[str, Any] = features.flow_features(table)
+            if self.past is not None:
+                made |= features.context_features(table, self.past)
+            yield (
+                table,
+                {
+                    name: columns.categories(made[name]) if feature_list.EVERY[name].category else made[name]
+                    for name in self._features
+                },
+            )
 
     def _times(self) -> Iterator[Batch]:
         """Start times alone, as the files have them."""
@@ -220,20 +232,16 @@ class TrafficReader:
         names = pa.array(self._names)
         batch = Batch(
             numbers=matrix,
-            categories={
-                name: columns.categories(made[name].slice(begin, end - begin)) for name in contract.categorical
-            },
+            categories={name: made[name].slice(begin, end - begin) for name in contract.categorical},
             labels=columns.categories(features.whole(rows, LABEL), _class_name) if self._labelled else None,
             infinite=infinite,
             complete=complete,
             times=start,
-            hosts=[columns.categories(features.whole(rows, name)) for name in ("src_ip", "dst_ip")],
+            hosts=[features.whole(rows, name) for name in ("src_ip", "dst_ip")],
             file=pa.DictionaryArray.from_arrays(features.whole(rows, "file"), names),
             records=features.whole(rows, "line").to_numpy(),
             beside={
-                name: columns.categories(features.whole(rows, name))
-                for name in contract.beside
-                if not name.startswith(identity.RESERVED)
+                name: features.whole(rows, name) for name in contract.beside if not name.startswith(identity.RESERVED)
             },
         )
         if batch.labels is None or not batch.labels.null_count:

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 Key = npt.NDArray[np.generic]
 
-RUN_ROWS = 1 << 19
+RUN_ROWS = 1 << 18
 _PIECE_ROWS = 1 << 13
-_LOADED_ROWS = 1 << 19
+_LOADED_ROWS = 1 << 17
 
 
 class Sorter:
@@ -103,7 +103,8 @@ class _Run:
     """A sorted run, of which a part is in memory."""
 
     def __init__(self, path: Path) -> None:
-        self._stream = pa.ipc.open_stream(pa.memory_map(str(path)))
+        # Not mapped: pages of a mapped file count as memory of this process.
+        self._stream = pa.ipc.open_stream(pa.OSFile(str(path), "rb"))
         self._more = True
         self._table: pa.Table | None = None
         self.rows = 0

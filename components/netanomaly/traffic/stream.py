@@ -10,12 +10,14 @@ import pyarrow as pa
 
 from netanomaly.errors import DataError
 from netanomaly.traffic import features, keys, outcome, pairing, table
+from netanomaly.traffic.background import ahead
 from netanomaly.traffic.opening import OpenFile
 from netanomaly.traffic.recognition import Format, NoFlows
 from netanomaly.traffic.sorting import RUN_ROWS, Sorter
 from netanomaly.traffic.table import Counts
 
-BLOCK_ROWS = 1 << 18
+_BATCHES_AHEAD = 4
+BLOCK_ROWS = 1 << 16
 """Flows go on to the context in blocks of so many: what it forgets does not depend on the batches they came in."""
 
 
@@ -75,7 +77,7 @@ def flows(
     Raises:
         DataError: A file of another format than `understood.format`; no flow in the whole source.
     """
-    batches = records(files, understood)
+    batches = ahead(records(files, understood), _BATCHES_AHEAD)
     match understood.format.shape:
         case "one-way":
             batches = pairing.paired(

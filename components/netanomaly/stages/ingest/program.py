@@ -114,7 +114,7 @@ def _into(
             profile = Profile(contract, settings.normal_labels, settings.random_state)
             split = _split(settings, files, contract)
             # The rest of the rows may tell better, but which rows are equal must be known to split the first.
-            apart = identifiers.apart_at_first_sight(batch, contract)
+            apart = () if contract.sensor else identifiers.apart_at_first_sight(batch, contract)
         hashes = row_hash.row_hashes(batch, contract, apart)
         mask = np.ones(batch.rows, dtype=bool)
         if split is not None:
@@ -134,7 +134,7 @@ def _into(
         )
     assert sink is not None  # noqa: S101 - rows were read
     columns = profile.columns()
-    told = identifiers.apart(columns)
+    told = () if reader.contract.sensor else identifiers.apart(columns)
     if told != apart:
         apart, distinct = told, _distinct(sink.written(), reader.contract, told)
     return _report(settings, reader, identity, profile, columns, distinct, split) | {"hashed_without": list(apart)}

@@ -139,19 +139,30 @@ class _Decision:
 
     def _evidence(self, name: str, training: Report | None, known: Sequence[Report]) -> Iterator[tuple[str, str]]:
         """Roles other than a feature's that something speaks for, the strongest first, and what that is."""
+        if training is not None and is_constant(training):
+            constant = value_of(training)
+            tells_nothing = (
+                CONSTANT,
+                "empty in the training data" if constant is None else f"always {constant} in the training data",
+            )
+        else:
+            tells_nothing = None
+        if any(report.get("sensor") for report in self._sides):
+            # Their columns are our own features of flows, made without the labels: what each means is known.
+            yield from [tells_nothing] if tells_nothing else []
+            return
         shape = next((side["time"] for side in known if side.get("time")), None)
         if shape:
             yield (END if time_names.is_end(name) else TIME), _TIMES[shape]
         plain = "".join(filter(str.isalnum, name)).lower()
         if plain in _ANSWERS:
-            yield ANSWER, "its name is known for that"
+            yield ANSWER, "known by its name to say what is an attack"
         # What the training data does not tell of a column is asked of the other.
         if why := known[0].get("identifier"):
             yield IDENTIFIER, why
         yield from self._answer(name, plain, known)
-        if training is not None and is_constant(training):
-            value = value_of(training)
-            yield CONSTANT, "empty in the training data" if value is None else f"always {value} in the training data"
+        if tells_nothing:
+            yield tells_nothing
 
     def _answer(self, name: str, plain: str, known: Sequence[Report]) -> Iterator[tuple[str, str]]:
         labelled = any(report["label_column"] is not None for report in (self.training, self.evaluation))
