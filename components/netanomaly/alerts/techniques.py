@@ -61,7 +61,11 @@ def hint(pattern: Pattern) -> Technique | None:
             "T1046", "Network Service Discovery",
             f"{pattern.sources:,} sources, {pattern.ports:,} ports of {_hosts(pattern.targets)}: scanned from many places",
         )  # fmt: skip
-    if pattern.sources >= _MANY and pattern.targets == 1 and pattern.flows >= _FLOOD_A_SECOND * max(pattern.seconds, 1.0):
+    if (
+        pattern.sources >= _MANY
+        and pattern.targets == 1
+        and pattern.flows >= _FLOOD_A_SECOND * max(pattern.seconds, 1.0)
+    ):
         return Technique(
             "T1498", "Network Denial of Service",
             f"{pattern.sources:,} sources, {pattern.flows:,} flows, one host at one time",

@@ -1,13 +1,14 @@
 """Alerts in the forms of others pass the schemas that these publish."""
 
 import copy
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 from netanomaly.alerts.forms import FORMS
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-INCIDENT = {
+INCIDENT: dict[str, Any] = {
     "id": "23eb216e7a878a4d18ff9072fd0c1bbc",
     "model": {"name": "office", "version": 3, "digest": "sha256:d5"},
     "title": "10.0.0.5 -> 212 hosts tcp port 445: 340 flows in 2 minutes",
