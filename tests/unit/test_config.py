@@ -85,6 +85,16 @@ def test_only_the_parameters_of_the_chosen_detector_are_taken():
         ({"split": "hour"}, "field 'split' is \"hour\"; it must be one of auto, host, random, time"),
         ({"split_gap_seconds": -1}, "field 'split_gap_seconds' is -1; it must be seconds from 0 on"),
         ({"time_column": "label"}, "time_column is 'label'; name the column that holds points in time"),
+        ({"columns": {"a": "numeric"}}, "it must be an object of roles by column"),
+        ({"columns": {"a": "label", "b": "label"}}, "columns gives 'a' and 'b' the role 'label'"),
+        (
+            {"columns": {"a": "label"}, "label_column": "y"},
+            "columns says that 'a' is the label, and label_column is 'y'",
+        ),
+        (
+            {"columns": {"src_port": "ignored"}},
+            "columns says that 'src_port' is 'ignored', and feature_columns lists it",
+        ),
         ({"host_columns": ["a"]}, "host_columns are given and split is not 'host'"),
         ({"alerts_per_day": 0}, "field 'alerts_per_day' is 0; it must be a number over 0"),
         ({"alerts_per_day": 5, "alert_budget": 0.01}, "alert_budget and alerts_per_day are both given"),

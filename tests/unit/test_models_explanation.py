@@ -85,3 +85,24 @@ def test_the_strongest_of_a_stream_are_those_of_the_whole_one_for_each_score():
         assert strongest.labels == [f"{place}" for place in strongest.places]
         assert strongest.rows is not None
         assert strongest.rows.numbers[:, 0].tolist() == strongest.places.tolist()
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+def test_the_planted_feature_is_named_first_in_at_least_95_of_100_alerts(doubted):
+    """Rows of normal traffic, each with one feature far beyond what training had, or with a category it never had."""
+    schema = learn_schema(TRAINING, FEATURES, CATEGORICAL)
+    parameters = check("ensemble", {} if doubted else {"contamination": 0})
+    detector = make("ensemble", parameters)
+    rows = schema.rows(TRAINING)
+    detector.fit(rows, 0)
+    model = AnomalyModel("ensemble", parameters, schema, detector, [], 0.01, "all", versions(), Typical.learn(rows))
+    draw = np.random.default_rng(5)
+    fresh, planted, named = traffic(200, seed=9), [], []
+    for row in range(200):
+        one = fresh.slice(row, 1)
+        name = FEATURES[[0, 1, 2, 4][row % 4]]
+        value = "gopher" if name in CATEGORICAL else float(10 ** draw.uniform(5, 8))
+        one = one.set_column(one.column_names.index(name), name, pa.array([value]))
+        planted.append(name)
+        named.append(model.explain(one, most=1)[0][0].name)
+    assert np.mean([ours == theirs for ours, theirs in zip(planted, named, strict=True)]) >= 0.95

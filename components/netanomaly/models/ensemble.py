@@ -30,14 +30,15 @@ _MEMBERS: dict[str, dict[str, Any]] = {
 }
 # Neighbours are the best on most data sets by themselves, the envelope helps at the smallest budgets (docs/quality.md).
 _WEIGHTS = {"knn": 2.0, "one_class_svm": 0.5}
-# With a second opinion there are two of each, and half the references cost little: the farthest rows are among them.
-_REFERENCES_OF_TWO = 1024
+# Where rows are doubted, these say what all of them find odd: a row like any of them, however few, is familiar to its
+# neighbour, while clouds and envelopes find some of what is familiar odd, and take its place from what is unknown.
+_FAMILIAR = "knn"
 # The trusted rows have one member more, which bends to nothing: one cloud around all of them.
 _BROAD = "broad_cloud"
 
-# The second opinion counts in full up to a surprise of 5 nats, and a tenth beyond.
+# The second opinion counts in full up to a surprise of 5 nats, and 15% beyond (docs/detectors.md has the others).
 _HEARD_IN_FULL = 5.0
-_HEARD_BEYOND = 0.1
+_HEARD_BEYOND = 0.15
 # Rows stand apart where the trusted rows find them twice as surprising as they are heard: the tail of one kind of traffic
 # does not reach there. So many rows say what share of the training rows does.
 _APART = 10.0
@@ -52,13 +53,16 @@ class EnsembleDetector(Detector):
     def fit(self, rows: Rows, seed: int) -> None:
         """An opinion of all rows and, unless `contamination` is 0, one of those that are least odd."""
         kept = untrimmed(rows, self.parameters["contamination"], seed)
-        alone = len(kept) == len(rows)
-        self.everything = Opinion.learn(rows, self._new_members(alone), _WEIGHTS, seed)
+        doubted = len(kept) < len(rows)
+        members = self._new_members()
+        if doubted and _FAMILIAR in members:
+            members = {_FAMILIAR: members[_FAMILIAR]}
+        self.everything = Opinion.learn(rows, members, _WEIGHTS, seed)
         self.trusted: Opinion | None = None
-        if alone:
+        if not doubted:
             return
         broad = make("gaussian_mixture", check("gaussian_mixture", {"n_components": 1}))
-        self.trusted = Opinion.learn(rows.take(kept), {**self._new_members(alone), _BROAD: broad}, _WEIGHTS, seed)
+        self.trusted = Opinion.learn(rows.take(kept), {**self._new_members(), _BROAD: broad}, _WEIGHTS, seed)
         asked = rows if len(rows) <= _ROWS_ASKED else rows.take(slice(None, None, -(-len(rows) // _ROWS_ASKED)))
         apart = float((self.trusted(asked) > _APART).mean())
         self.found = {"left_out": 1 - len(kept) / len(rows), "stands_apart": apart}
@@ -77,17 +81,13 @@ class EnsembleDetector(Detector):
 
         return in_blocks(block, len(rows), isolation_forest.ROWS_PER_BLOCK)
 
-    def _new_members(self, alone: bool) -> dict[str, Detector]:
-        """Members not yet fitted; `alone`: there is no second opinion."""
-        given = dict(_MEMBERS)
-        if not alone:
-            given["knn"] = {**given["knn"], "reference_rows": _REFERENCES_OF_TWO}
-        return {name: make(name, check(name, given.get(name, {}))) for name in self.parameters["members"]}
+    def _new_members(self) -> dict[str, Detector]:
+        return {name: make(name, check(name, _MEMBERS.get(name, {}))) for name in self.parameters["members"]}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         """Also ensembles of the first generation, whose only opinion was spread over their own fields."""
         fields = dict(state)
         if "everything" not in fields:
-            parts = [fields.pop(name) for name in ("encoding", "members", "surprises")]
-            fields |= {"everything": Opinion(*parts, weights={}), "trusted": None}
+            encoding, members, surprises = (fields.pop(name) for name in ("encoding", "members", "surprises"))
+            fields |= {"everything": Opinion(encoding, members, surprises, {}), "trusted": None}
         self.__dict__.update(fields)

@@ -22,6 +22,10 @@ from netanomaly.models.rows import Rows, Schema
 
 FORMAT = 1
 
+GENERATION = 2
+"""Of what detectors do by default. It rises where the same data, configuration and seed give other scores, and
+docs/detectors.md says what changed; models of every generation are read, scored and compared."""
+
 # Half the memory of doubles; and what the number of rows in a batch may change in the last bits is rounded away.
 Scores = npt.NDArray[np.float32]
 
@@ -54,6 +58,8 @@ class AnomalyModel:
     """Rows like those it was trained on, a day, in the training source; None where that has no times."""
     seen: Keys | None = None
     """Keys of the rows it was fitted and calibrated on; None in models made before they were kept."""
+    generation: int = 1
+    """`GENERATION` when it was made; models made before that was counted are of the first."""
     sensor: str = ""
     """The kind of sensor that recorded the flows it learnt from; empty where that is not known."""
 

@@ -1,4 +1,4 @@
-"""The data report: what is wrong with the data, then what it is."""
+"""The data report: what each column is for, what is wrong with the data, then what it is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from markupsafe import Markup
 from netanomaly.report import documents, sources, words
 from netanomaly.report.documents import Document
 from netanomaly.report.page import render
+from netanomaly.report.roles import roles
 from netanomaly.report.spread import category_slices, quantile_lines, ranked
 from netanomaly.report.verdict import Verdict
 
@@ -48,6 +49,7 @@ def data_page(validation: Document, training_data: Document, evaluation_data: Do
         "data.html.j2",
         verdict=_verdict(validation),
         lead=_lead(training_data, evaluation_data),
+        roles=roles(validation),
         findings=sources.findings(validation),
         checked=[words.clip(str(rule).replace("_", " "), 60) for rule in checked][:100]
         if isinstance(checked, list)
@@ -81,7 +83,7 @@ def _lead(training_data: Document, evaluation_data: Document) -> str:
     for use, report in (("for training", training_data), ("for evaluation", evaluation_data)):
         rows, name = documents.count(report, "rows"), sources.name(report)
         if rows is not None:
-            columns = words.plural(len(documents.objects(report, "columns")), "feature")
+            columns = words.plural(len(documents.objects(report, "columns")), "column")
             of = f" of {name}" if name else ""
             said.append(f"{words.plural(rows, 'flow')}{of} {use}, {columns}")
     return "; ".join(said) + "." if said else ""
@@ -137,7 +139,7 @@ def _column(name: str, training: Document, evaluation: Document, found: bool) ->
         missing=_both(pair, _missing),
         odd="; ".join(dict.fromkeys(odd for side in pair for odd in _odd(side))),
         spread=_both(pair, _categories if category else _range),
-        distinct=_both(pair, lambda side: words.integer(documents.number(side, "distinct"))),
+        distinct=_both(pair, _distinct),
         picture=picture,
         found=found,
     )
@@ -150,6 +152,11 @@ def _both(pair: tuple[Document, Document], say: Callable[[Document], str]) -> tu
 def _missing(side: Document) -> str:
     missing, rows = documents.number(side, "missing"), documents.number(side, "rows")
     return words.percent(missing / rows) if missing is not None and rows else words.integer(missing)
+
+
+def _distinct(side: Document) -> str:
+    about = "about " if side.get("distinct_exact") is False else ""
+    return f"{about}{words.integer(documents.number(side, 'distinct'))}"
 
 
 def _odd(side: Document) -> list[str]:

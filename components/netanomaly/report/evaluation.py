@@ -110,12 +110,43 @@ def _fitting(training: Document) -> list[tuple[str, str]]:
         ("Used for training", words.integer(documents.number(training, "rows_used"))),
         ("Fitted on", words.integer(documents.number(training, "rows_fitted"))),
         ("Threshold set on", words.integer(documents.number(training, "rows_calibrated"))),
+        *_promise(documents.section(training, "calibration")),
+        *_doubted(training),
         ("Features", words.integer(_length(training, "features"))),
         ("of them categorical", words.integer(_length(training, "categorical"))),
         ("Seconds", words.value(documents.number(training, "seconds"))),
+        ("Generation of the detectors", words.integer(documents.number(training, "generation"))),
     ]
     parameters = [(name, said) for name, said in _facts(documents.section(training, "parameters"))]
     return [(name, said) for name, said in facts if said != words.MISSING] + parameters
+
+
+def _promise(calibration: Document) -> list[tuple[str, str]]:
+    """What the promised false-positive rate rests on."""
+    if documents.text(calibration, "by") != "time":
+        return [("which are", "a random part of those used")] if calibration else []
+    first, last = (words.moment(documents.text(calibration, end)) for end in ("from", "to"))
+    days = words.plural(documents.count(calibration, "days") or 0, "day")
+    gap = documents.number(calibration, "gap_seconds") or 0
+    return [
+        ("which are", f"the latest of those used, {first} to {last} ({days}), {gap:.0f} seconds after those fitted on")
+    ]
+
+
+def _doubted(training: Document) -> list[tuple[str, str]]:
+    """What was done about attacks among the training rows, and the share that was found."""
+    found = documents.section(training, "contamination")
+    if not found:
+        return []
+    if found.get("doubted") is not True:
+        known = documents.text(training, "training_rows") == "normal"
+        return [("Flows doubted", "none, they are known to be normal" if known else "none, as configured")]
+    left_out, apart = documents.number(found, "left_out"), documents.number(found, "stands_apart")
+    doubted = "the oddest" if left_out is None else f"the oddest {left_out:.0%}"
+    facts = [("Flows doubted", f"{doubted}: nobody knows whether attacks are among them")]
+    if apart is not None:
+        facts.append(("of which stand clearly apart", f"{apart:.1%} of the flows: rare kinds of traffic, or attacks"))
+    return facts
 
 
 def _length(document: Document, name: str) -> float | None:

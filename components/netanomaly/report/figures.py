@@ -102,9 +102,7 @@ def false_alarms(evaluation: Document) -> list[str]:
     said = []
     if of_day := _expected(documents.section(expected, "per_day")):
         rows, low, high = of_day
-        said.append(
-            f"Expect {low} to {high} false alarms a day, at the {words.integer(rows)} flows a day that it was trained on."
-        )
+        said.append(_a_day(evaluation, rows, low, high))
     if judged := _expected(documents.section(expected, "evaluated")):
         rows, low, high = judged
         found = documents.count(documents.section(evaluation, "at_threshold"), "false_positives")
@@ -114,6 +112,19 @@ def false_alarms(evaluation: Document) -> list[str]:
             f"raise an alert{there_were}."
         )
     return said
+
+
+def _a_day(evaluation: Document, rows: float, low: str, high: str) -> str:
+    """What to expect of a day: the rate that was achieved where it is not the one promised, else the promised range."""
+    at = f"at the {words.integer(rows)} flows a day that it was trained on"
+    judged = documents.section(documents.section(evaluation, "false_alarms"), "evaluated")
+    least, most = documents.number(judged, "low"), documents.number(judged, "high")
+    point = documents.section(evaluation, "at_threshold")
+    found, achieved = documents.number(point, "false_positives"), documents.estimate(point, "false_positive_rate")
+    if achieved and found is not None and least is not None and most is not None and not least <= found <= most:
+        now = words.integer(achieved.value * rows)
+        return f"At the rate achieved here expect about {now} false alarms a day, {at}; {low} to {high} were promised."
+    return f"Expect {low} to {high} false alarms a day, {at}."
 
 
 def _expected(document: Document) -> tuple[float, str, str] | None:

@@ -1,10 +1,17 @@
 """Points in time, as sensors write them."""
 
+import re
+from datetime import UTC, datetime
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from netanomaly.errors import DataError
+from netanomaly.flows import time_choice
 from netanomaly.flows.time_names import likely
+from netanomaly.flows.time_notations import DateOrder
 from netanomaly.flows.times import Clock, are_times
 
 NOON = 1_714_564_800.0  # 2024-05-01T12:00:00Z
@@ -106,3 +113,81 @@ def test_columns_are_known_by_the_names_that_sensors_give_them(names, found):
 )
 def test_a_column_that_is_only_called_a_time_is_none(values, times):
     assert are_times(pa.chunked_array([values])) == times
+
+
+MOMENT = 1_509_969_662.0  # 2017-11-06T12:01:02Z
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2017-11-06T12:01:02Z", "2017-11-06T13:01:02+01:00", "2017-11-06T13:01:02+0100", "2017-11-06 12:01:02+00",
+        "2017-11-06 12:01:02,000", "2017-11-06 12:01:02.000000 UTC", "2017-11-06_12:01:02", "2017.11.06 12:01:02",
+        "2017-11-06 12:01:02 PM", "2017-Nov-06 12:01:02", "13/11/2017 12:01:02 PM", "13.11.17 12:01:02",
+        "11/13/2017 12:01:02 pm", "11/13/17, 12:01:02 p.m.", "06/Nov/2017:12:01:02 +0000", "[06/Nov/2017:12:01:02 +0000]",
+        "Mon, 06 Nov 2017 12:01:02 GMT", "6 November 2017 12:01:02", "Nov 6, 2017 @ 12:01:02.000", "Nov 6, 2017 12:01:02 PM",
+        "Nov  6, 2017 12:01:02.000000000 UTC", "Mon Nov  6 12:01:02 2017", "Mon Nov  6 13:01:02 CET 2017", "20171106120102",
+        "20171106T120102Z", "20171106 12:01:02", "1509969662", "1509969662000", "1509969662000000", "1509969662000000000",
+        "131544432620000000", "1509969662.0",
+    ],
+)  # fmt: skip
+def test_every_notation_that_people_export_is_read(written):
+    later = 7 * 86_400 * bool(re.match(r"13[/.]|11/13", written))
+    found = Clock("x").seconds(pa.array([written, None, "-"]), "f", 1)
+    assert found[0] == MOMENT + later
+    assert np.isnan(found[1:]).all()
+    assert are_times(pa.chunked_array([[written]]))
+
+
+@pytest.mark.parametrize(
+    "written", ["Nov  6 12:01:02", "12:01:02", "2017-13-06 12:01:02", "31/02/2017 12:00", "Monday", "10.0.0.1"]
+)
+def test_what_is_no_point_in_time_is_none(written):
+    assert not are_times(pa.chunked_array([[written]]))
+    with pytest.raises(DataError, match="no point in time"):
+        Clock("x").seconds(pa.array([written]), "f", 1)
+
+
+def days(*dates):
+    order = DateOrder()
+    for date in dates:
+        order.add(pa.array([f"{date} 12:00"]))
+    return order.day_first
+
+
+def test_days_in_a_row_tell_whether_days_or_months_come_first():
+    assert days(*(f"7/{day}/2017" for day in range(1, 6))) is False
+    assert days(*(f"{day}/7/2017" for day in range(1, 6))) is True
+    assert days("7/3/2017", "7/4/2017", "7/13/2017") is False
+    assert days("7/3/2017") is None
+    assert days("13/7/2017", "7/13/2017") is None, "both orders are met"
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({"bytes": [5, 6], "x": ["2024-05-01 12:00", "2024-05-01 12:01"]}, ("x", None)),
+        ({"date": ["2024-05-01"] * 2, "time": ["12:00:01", "12:00:02"]}, ("date", "time")),
+        ({"day": ["20240501"] * 2, "start_date": ["2024-05-01"] * 2, "start_time": ["8:00:01 AM", "8:00:02 PM"]}, ("start_date", "start_time")),
+        ({"end": ["2024-05-01 12:00"], "begin": ["2024-05-01 12:00"]}, ("begin", None)),
+        ({"end": [NOON, NOON + 1]}, ("end", None)),
+        ({"x": [NOON + step for step in range(9)]}, ("x", None)),
+        ({"x": [3_232_235_520 + step for step in range(9)]}, None),
+        ({"x": [NOON, NOON - 7, NOON + 4, NOON - 9]}, None),
+        ({"time": [0.5, 3.25]}, None),
+        ({"ts": ["-", "-"], "bytes": [5, 6]}, ("ts", None)),
+        ({"Timestamp": ["2024-05-01 12:00"], "time": [1.5]}, ("Timestamp", None)),
+    ],
+)  # fmt: skip
+def test_the_column_of_times_is_chosen_by_names_and_values(columns, found):
+    chosen = time_choice.choose(pa.table(columns), list(columns))
+    assert (chosen and (chosen.name, chosen.of_day)) == found
+
+
+@given(
+    st.datetimes(datetime(1990, 1, 2), datetime(2068, 12, 31), timezones=st.just(UTC)),
+    st.sampled_from(["%Y-%m-%d %H:%M:%S", "%d/%b/%Y:%H:%M:%S +0000", "%b %d, %Y @ %H:%M:%S", "%a %b %d %H:%M:%S %Y", "%Y/%m/%d %I:%M:%S %p"]),
+)  # fmt: skip
+def test_what_was_written_is_read(moment, how):
+    moment = moment.replace(microsecond=0)
+    assert Clock("x").seconds(pa.array([moment.strftime(how)]), "f", 1)[0] == moment.timestamp()

@@ -14,7 +14,7 @@ def page(**changed):
 def test_findings_come_first_then_the_two_data_sets():
     text = page().text
     assert text.index("Data accepted, with 1 warning") < text.index("it moved") < text.index("The two data sets")
-    assert "1,400 flows of train.csv.xz for training, 2 features; 1,400 flows of test.csv.xz for evaluation" in text
+    assert "1,400 flows of train.csv.xz for training, 2 columns; 1,400 flows of test.csv.xz for evaluation" in text
 
 
 def test_refused_data_says_so():
@@ -99,3 +99,41 @@ def test_thousands_of_columns_give_a_page_under_a_megabyte_with_findings_kept():
     assert len(html.encode()) < 1_000_000
     assert ">c4999" in html
     assert "4,700 further columns" in html
+
+
+def test_the_roles_of_columns_come_first_those_that_are_left_out_before_features():
+    columns = [
+        {
+            "name": "bytes",
+            "role": "number",
+            "kind": "number",
+            "why": "numbers, 7 values",
+            "against": None,
+            "separates": 0.5,
+        },
+        {
+            "name": "x",
+            "role": "number",
+            "kind": "number",
+            "why": "listed",
+            "against": "identifier: <b>",
+            "separates": None,
+        },
+        {"name": "id", "role": "identifier", "kind": "number", "why": "each row has its own", "against": None},
+        {"name": "answer", "role": "gives the answer away", "kind": "category", "why": "alone", "separates": 1.0},
+    ]
+    page = data_page(
+        validation={"verdict": "pass", "columns": columns, "findings": []}, training_data={}, evaluation_data={}
+    )
+    assert "3 of 4" not in page
+    assert "2 of 4 columns are learnt from" in page
+    places = [page.index(f'<th scope="row">{name}</th>') for name in ("answer", "x", "id", "bytes")]
+    assert places == sorted(places)
+    assert "identifier: &lt;b&gt;" in page
+    assert "1.000" in page
+
+
+def test_a_number_of_values_that_is_estimated_says_so():
+    column = {"name": "bytes", "kind": "number", "rows": 9, "missing": 0, "distinct": 4321, "distinct_exact": False}
+    page = data_page(validation={}, training_data={"columns": [column]}, evaluation_data={})
+    assert "about 4,321" in page

@@ -247,10 +247,10 @@ def test_the_class_with_the_most_attacks_missed_comes_first():
 
 def test_a_suspected_leak_is_never_green():
     """Whatever the figures: also where they are too good."""
-    leak = {"rule": "label_missing", "severity": "warning", "column": "attack_cat", "message": "looks like a label"}
+    leak = {"rule": "column_tells_alone", "severity": "warning", "column": "attack_cat", "message": "tells alone"}
     found = verdict(evaluation(), validation={"verdict": "pass", "findings": [leak]})
     assert found.status == "warning"
-    assert found.headline == "Do not trust these figures: a column may give the answer away"
+    assert found.headline == "Look before you trust it: a column may give the answer away"
     assert "column attack_cat may give the answer away" in found.briefs
     assert verdict(run.unlabelled(), validation={"verdict": "pass", "findings": [leak]}).status == "warning"
 
@@ -436,6 +436,29 @@ def test_figures_without_flows_seen_in_training_stand_beside_the_others():
     assert "ROC-AUC 0.955 0.951" in text
     assert "Recall at 1% false positives 0.610 0.600" in text
     assert "Without flows it was trained on" not in page().text
+
+
+def test_a_promise_that_was_broken_is_not_foretold_for_the_day():
+    broken = {"false_positives": 230, "false_positive_rate": {"value": 0.23, "low": 0.2, "high": 0.26}}
+    text = page(evaluation=evaluation(at_threshold=at_threshold(**broken))).text
+    assert "At the rate achieved here expect about 11,960 false alarms a day, at the 52,000 flows" in text
+    assert "402 to 651 were promised" in text
+    assert "Expect 402" not in text
+
+
+def test_the_page_says_what_the_promise_rests_on_and_which_flows_were_doubted():
+    calibration = {"by": "time", "from": "2026-11-20T00:00:00+00:00", "to": "2026-11-22T12:30:00+00:00", "days": 3}
+    training = run.training() | {"training_rows": "normal", "contamination": {"doubted": False}}
+    known = page(training=training | {"calibration": calibration | {"gap_seconds": 3600.0}}).text
+    assert (
+        "the latest of those used, 2026-11-20 00:00 UTC to 2026-11-22 12:30 UTC (3 days), 3600 seconds after" in known
+    )
+    assert "none, they are known to be normal" in known
+    found = {"doubted": True, "left_out": 0.1, "stands_apart": 0.054}
+    doubted = page(training=run.training() | {"calibration": {"by": "random"}, "contamination": found}).text
+    assert "a random part of those used" in doubted
+    assert "the oddest 10%" in doubted
+    assert "5.4% of the flows: rare kinds of traffic, or attacks" in doubted
 
 
 def test_false_alarms_are_foretold_for_the_day_and_for_what_was_judged():

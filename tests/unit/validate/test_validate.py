@@ -193,7 +193,8 @@ def held_out(split, judged, rest):
     sides = [{"label_column": "label", "labels": labels, "rows": sum(labels.values())} for labels in (rest, judged)]
     for side in sides:
         side |= {"normal_rows": side["labels"].get("normal", 0), "split": {"method": split}}
-    return Evidence(*sides, Settings({}, "auto", [], held_out=True), {})
+    training, evaluation = sides
+    return Evidence(training, evaluation, Settings({}, "auto", [], held_out=True), {})
 
 
 def test_where_attacks_come_last_the_way_out_is_a_random_split():

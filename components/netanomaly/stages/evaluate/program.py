@@ -24,13 +24,15 @@ from netanomaly.models.rows import Rows
 from netanomaly.stages.evaluate.champion import Champion
 from netanomaly.stages.evaluate.scoring import Scored, score_file
 from netanomaly.stages.evaluate.settings import Settings
-from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, UNKNOWN, UNTOLD, assess
+from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, ONLY_FIRST_CHAMPION, assess
 from netanomaly.traffic import feature_list
 
 _COIN_TOSS = 0.5
 # Of the evaluation rows: less of an advantage is not told.
 _SOME_SHARE = 0.01
 _FEATURES_PER_ALERT = 4
+# Of the training rows: fewer that stand apart from the others are not told.
+_MUCH_APART = 0.03
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,9 @@ def evaluate(
     if champion is not None:
         comparison = _compared(model, scored, settings)
         comparison.setdefault("champion", {})["version"] = champion.version
+        if champion.model is not None:
+            comparison["champion"]["generation"] = champion.model.generation
+            comparison.setdefault("challenger", {})["generation"] = model.generation
         _warn_of_advantage(document, scored, champion)
     decision = decide(comparison, reasons, document["assessment"])
     if comparison is not None:
@@ -200,16 +205,17 @@ def decide(
     if reasons:
         return {**document, "decision": "reject", "because": GATE, "reason": "; ".join(reasons)}
     if assessment is not None and assessment["word"] in NEVER_CHAMPION:
-        reason = f"of such a verdict no model becomes champion by itself ({assessment['headline']})"
+        reason = f"with such a verdict no model becomes champion by itself ({assessment['headline']})"
         return {**document, "decision": KEEP, "because": NOT_FIT, "reason": reason, "challenger_alias": True}
     if comparison is None:
         reason = "there is no champion yet, and no gate refused"
-        if assessment is not None and assessment["word"] in (UNKNOWN, UNTOLD):
+        if assessment is not None and assessment["word"] in ONLY_FIRST_CHAMPION:
             reason += "; how good it is, is not known"
         return {**document, "decision": PROMOTE, "because": FIRST, "reason": reason}
-    if assessment is not None and assessment["word"] == UNTOLD and comparison["decision"] == PROMOTE:
-        reason = f"too few flows were judged to replace a champion by it ({comparison['reason']})"
-        return {**document, "decision": KEEP, "because": UNTOLD_APART, "reason": reason, "challenger_alias": True}
+    doubted = assessment is not None and assessment["word"] in ONLY_FIRST_CHAMPION
+    if doubted and comparison["decision"] == PROMOTE:
+        reason = f"with such a verdict no model replaces a champion by itself ({comparison['reason']})"
+        return {**document, "decision": KEEP, "because": NOT_FIT, "reason": reason, "challenger_alias": True}
     return {**document, "challenger_alias": comparison.get("because") in (INCOMPARABLE, UNTOLD_APART, CLASS_LOSS)}
 
 
@@ -277,6 +283,12 @@ def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str
         warn("the evaluation data has no attacks: false alarms are measured, detection is not")
     elif not document["normal"]:
         warn("the evaluation data has no normal rows: recall at the threshold is measured, false alarms are not")
+    apart = getattr(model.detector, "found", {}).get("stands_apart", 0.0)
+    if model.training_rows == "all" and apart > _MUCH_APART:
+        warn(
+            f"{apart:.1%} of the training rows stand clearly apart from the others, and nobody knows whether they are attacks "
+            "or rare kinds of normal traffic: they rank between the two; if all are normal, set training_rows to 'normal'"
+        )
     area = document["roc_auc"]
     if area and area["high"] < _COIN_TOSS:
         warn(

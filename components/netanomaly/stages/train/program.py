@@ -19,7 +19,7 @@ from netanomaly.metrics.thresholds import operating_points
 from netanomaly.models import catalogue
 from netanomaly.models.detector import Detector, make
 from netanomaly.models.explanation import Typical
-from netanomaly.models.model import AnomalyModel, versions
+from netanomaly.models.model import GENERATION, AnomalyModel, versions
 from netanomaly.models.row_keys import distinct_keys
 from netanomaly.models.rows import learn_schema
 from netanomaly.stages.train import sampling
@@ -71,7 +71,7 @@ def train(
         rows_per_day = source_rows_per_day * eligible.rows / file.metadata.num_rows
     budget = alert_budget(settings, rows_per_day)
     chosen = sampling.sample(eligible.rows, settings.rows_at_most, settings.random_state)
-    timed = [contract.time_column] if contract.time_column in file.schema_arrow.names else []
+    timed = [name for name in (contract.time_column,) if name is not None and name in file.schema_arrow.names]
     table = sampling.take(file, eligible, chosen, [*features, *timed], progress)
     times = table.column(timed[0]).to_numpy().astype(np.float64) if timed else None
     table = table.select(features)
@@ -97,6 +97,7 @@ def train(
         typical=Typical.learn(fitted_rows),
         rows_per_day=rows_per_day,
         seen=distinct_keys(rows),
+        generation=GENERATION,
         sensor=contract.sensor,
     )
     scores = model.score_rows(rows.take(calibrating))
@@ -104,6 +105,7 @@ def train(
     summary = {
         "format": 1,
         "model_type": model.model_type,
+        "generation": model.generation,
         "parameters": resolved,
         "rows": file.metadata.num_rows,
         "rows_eligible": eligible.rows,
