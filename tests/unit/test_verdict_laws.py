@@ -83,3 +83,11 @@ def test_gates_verdict_and_decision_agree(document, wanted, findings, comparison
     if assessment["word"] == "cannot_be_told":
         assert None in [each["passed"] for each in results]
         assert decision["decision"] == ("reject" if reasons else "keep" if comparison else "promote")
+
+
+def test_a_measurement_that_tells_all_is_a_reservation():
+    alone = {"rule": "measurement_tells_alone", "severity": "warning", "column": "bytes", "message": "alone it tells"}
+    validation = {"verdict": "pass", "findings": [alone]}
+    verdict = assess({"labelled": True, "verdict": "pass", "rows": 5000}, validation, {}, {})
+    assert (verdict["word"], verdict["status"]) == ("reservations", "warning")
+    assert any("bytes alone tells attacks" in reason for reason in verdict["reasons"])

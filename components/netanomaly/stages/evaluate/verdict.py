@@ -61,6 +61,7 @@ def assess(
     found = [
         _unseen(evaluation, validation, training_data, evaluation_data),
         _leak(validation),
+        _alone(validation),
         _detection(evaluation),
         _gates(evaluation),
         _promise(evaluation),
@@ -159,10 +160,27 @@ def _leak(validation: Document) -> Check | None:
     columns = "column" if len(set(suspected)) == 1 else "columns"
     sentence = (
         f"It may: {columns} {named} alone tells attacks from normal flows. If that was made with the labels, the model "
-        "catches nothing where they are not known yet: list it in ignore_columns and train again. If it is measured, switch "
-        f"{_LEAK_RULE} off in validation: until then the model replaces no champion by itself."
+        "catches nothing where they are not known yet: list it in ignore_columns and train again. If it is measured, say "
+        "so in columns of the configuration: until then the model replaces no champion by itself."
     )
     return Check("warning", _LEAK, sentence, f"{columns} {named} may give the answer away")
+
+
+def _alone(validation: Document) -> Check | None:
+    """A measured column that tells all by itself is likely this capture's, and not tomorrow's."""
+    names = [
+        words.clip(documents.text(finding, "column"), 40)
+        for finding in documents.objects(validation, "findings")
+        if documents.text(finding, "rule") == "measurement_tells_alone"
+    ]
+    if not names:
+        return None
+    named = words.listed(names, most=3)
+    sentence = (
+        f"No. By {named} alone attacks differ from all normal flows. If that is so of this capture only, the figures do not "
+        "hold elsewhere."
+    )
+    return Check("warning", "Does it take more than one column?", sentence, f"{named} alone tells attacks")
 
 
 def _detection(evaluation: Document) -> Check | None:
