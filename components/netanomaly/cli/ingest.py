@@ -122,7 +122,7 @@ def _directions(traffic: Mapping[str, Any]) -> str:
 
 def _windows(traffic: Mapping[str, Any]) -> str:
     return (
-        "traffic was so dense that windows reach back over the last million flows only"
+        "traffic was so dense that windows reach back over the last 262,144 flows only"
         if traffic.get("cut_windows")
         else ""
     )

@@ -5,6 +5,7 @@ of an encoding is no reason to unpack it. Answers other than an object's bytes, 
 whole by the client: up to a bound.
 """
 
+import io
 from typing import Any
 
 import urllib3
@@ -57,7 +58,7 @@ class BoundedPool(urllib3.PoolManager):
             )
         response.release_conn()
         return urllib3.HTTPResponse(
-            body=data,
+            body=io.BytesIO(data),
             headers=response.headers,
             status=response.status,
             version=response.version,

@@ -17,7 +17,7 @@ from netanomaly.traffic.sorting import RUN_ROWS, Sorter
 from netanomaly.traffic.table import Counts
 
 _BATCHES_AHEAD = 4
-BLOCK_ROWS = 1 << 17
+BLOCK_ROWS = 1 << 16
 """Flows go on to the context in blocks of so many: what it forgets does not depend on the batches they came in."""
 
 

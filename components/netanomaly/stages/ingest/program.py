@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
 from netanomaly.flows import identifiers, layout, row_hash, sources
 from netanomaly.flows.batch import Batch, schema_of
@@ -22,13 +21,10 @@ from netanomaly.flows.profile import Profile
 from netanomaly.flows.reader import NO_LABEL, Reader
 from netanomaly.stages.ingest import splitting
 from netanomaly.stages.ingest.settings import TRAINING_PART, Settings
-from netanomaly.traffic.opening import AUTO, format_of
-from netanomaly.traffic.reader import TrafficReader, Wish
-from netanomaly.traffic.recognition import Format
+from netanomaly.traffic.any_source import AnyReader, open_source
+from netanomaly.traffic.reader import TrafficReader
 
 FORMAT = 1
-
-AnyReader = Reader | TrafficReader
 
 
 class Sink(Protocol):
@@ -114,7 +110,7 @@ def _into(
             profile = Profile(contract, settings.normal_labels, settings.random_state)
             split = _split(settings, files, contract)
             # The rest of the rows may tell better, but which rows are equal must be known to split the first.
-            apart = identifiers.apart_at_first_sight(batch, contract)
+            apart = () if contract.sensor else identifiers.apart_at_first_sight(batch, contract)
         hashes = row_hash.row_hashes(batch, contract, apart)
         mask = np.ones(batch.rows, dtype=bool)
         if split is not None:
@@ -134,7 +130,7 @@ def _into(
         )
     assert sink is not None  # noqa: S101 - rows were read
     columns = profile.columns()
-    told = identifiers.apart(columns)
+    told = () if reader.contract.sensor else identifiers.apart(columns)
     if told != apart:
         apart, distinct = told, _distinct(sink.written(), reader.contract, told)
     return _report(settings, reader, identity, profile, columns, distinct, split) | {"hashed_without": list(apart)}
@@ -210,27 +206,15 @@ def _reader(
         settings.time_column,
         tuple(settings.split.host_columns) if settings.split and by_host else None,
     )
-    found = _format(settings, files, selection)
-    if found is not None:
-        wish = Wish(
-            selection.feature_columns,
-            selection.ignore_columns,
-            selection.categorical_columns,
-            settings.context is not False,
-        )
-        return TrafficReader(files, found, wish, times_only=times_only)
-    return Reader(files, settings.csv, selection, times_only=times_only, decisions=decisions)
-
-
-def _format(settings: Settings, files: sources.Files, selection: layout.Selection) -> Format | None:
-    """The sensor's format that the source is read in; None where it is read as a table.
-
-    A configuration that says how its text is laid out, or names columns of its own, wants those.
-    """
-    as_table = settings.csv != CsvFormat() or not Wish.names_only_flows(selection)
-    if settings.format == AUTO and as_table:
-        return None
-    return format_of(files, settings.format)
+    return open_source(
+        files,
+        settings.csv,
+        selection,
+        settings.format,
+        context=settings.context is not False,
+        times_only=times_only,
+        decisions=decisions,
+    )
 
 
 def _split(settings: Settings, files: sources.Files, contract: Contract) -> splitting.Split | None:
