@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from netanomaly import output
 from netanomaly.cli import registry_words as words
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.paths import expanded
@@ -78,7 +79,8 @@ def ingest(
         if head:
             _rows(path, head, flows=bool(report["sensor"]))
         if out is not None:
-            typer.echo(f"\nwritten to {path}")
+            output.say()
+            output.say(f"written to {path}")
 
 
 def _understood(report: Mapping[str, Any]) -> None:
@@ -98,7 +100,7 @@ def _understood(report: Mapping[str, Any]) -> None:
     ]  # fmt: skip
     for name, value in lines:
         if value:
-            typer.echo(f"{name:<12}{value}")
+            output.say(f"{name:<12}{value}")
 
 
 def _span(time: Mapping[str, Any] | None) -> str:
@@ -155,7 +157,7 @@ def _columns(report: Mapping[str, Any]) -> None:
             ("src_ip, dst_ip, src_port, dst_port, uid", "who and when"),
         ]:
             made.add_row(name, role, "", "kept beside the features, never learnt from")
-    typer.echo("")
+    output.say()
     words.show_table(made)
 
 
@@ -181,7 +183,7 @@ def _rows(path: Path, head: int, *, flows: bool) -> None:
     made = words.table(*wanted)
     for row in batch.to_pylist() if batch is not None else ():
         made.add_row(*(_cell(name, row[name]) for name in wanted))
-    typer.echo("")
+    output.say()
     words.show_table(made)
 
 
