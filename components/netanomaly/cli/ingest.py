@@ -50,7 +50,7 @@ def ingest(
     settings = Settings(
         source=sources, identity="", part=ALL_ROWS, split=None, csv=CsvFormat(), label_column=label_column, normal_labels=[],
         feature_columns=[], categorical_columns=[], ignore_columns=[], time_column="", random_state=0, format=format,
-        context=context,
+        context=None if context else False,
     )  # fmt: skip
     with ExitStack() as stack:
         if out is None:
@@ -63,7 +63,10 @@ def ingest(
         unfinished = path.with_name(f".{path.name}.unfinished")
         stack.callback(unfinished.unlink, missing_ok=True)
         report = program.ingest(
-            settings, lambda contract: program.ParquetSink(unfinished, contract), lambda _rows: None
+            settings,
+            lambda contract: program.ParquetSink(unfinished, contract),
+            lambda _rows: None,
+            path.absolute().parent,
         )
         unfinished.replace(path)
         if as_json:
@@ -92,7 +95,7 @@ def _understood(report: Mapping[str, Any]) -> None:
         ("directions", _directions(traffic)),
         ("dropped", _listed(report["dropped"])),
         ("noted", _listed(report["repaired"])),
-        ("no flows", _listed({**traffic.get("other_records", {}), **traffic.get("other_files", {})})),
+        ("no flows", _listed({**traffic.get("set_aside", {}), **traffic.get("other_records", {}), **traffic.get("other_files", {})})),
         ("windows", _windows(traffic)),
     ]  # fmt: skip
     for name, value in lines:
@@ -124,7 +127,7 @@ def _directions(traffic: Mapping[str, Any]) -> str:
 
 def _windows(traffic: Mapping[str, Any]) -> str:
     return (
-        "traffic was so dense that windows reach back over the last million flows only"
+        "traffic was so dense that windows reach back over the last 262,144 flows only"
         if traffic.get("cut_windows")
         else ""
     )

@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 
 _MISSING = pa.array(values.MISSING)
 _SHOWN = 40
+# Blanks, and the byte order mark of a file that was joined to another.
+_AROUND = " \t\ufeff"
 
 
 @dataclass(frozen=True)
@@ -194,11 +196,11 @@ def _how(text: str, found: float, notation: Notation) -> str | None:
 def _equal(column: Any, name: str) -> Mask:
     if pa.types.is_dictionary(column.type):
         wanted = np.array(
-            [text is not None and text.strip() == name for text in column.dictionary.to_pylist()] + [False]
+            [text is not None and text.strip(_AROUND) == name for text in column.dictionary.to_pylist()] + [False]
         )
         codes = column.indices.fill_null(len(wanted) - 1).to_numpy(zero_copy_only=False).astype(np.int64)
         equal: Mask = wanted[codes]
         return equal
-    same = pc.equal(pc.utf8_trim_whitespace(column), pa.scalar(name, column.type))
+    same = pc.equal(pc.utf8_trim(column, characters=_AROUND), pa.scalar(name, column.type))
     found: Mask = np.asarray(same.fill_null(False))
     return found

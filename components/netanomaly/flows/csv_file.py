@@ -30,6 +30,8 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_MARK = b"\xef\xbb\xbf"
 # A header that begins as a comment: `# a b c`. A column may well be called `#` or `#path`.
 _COMMENTED = re.compile(rb"\A#+[ \t]+(?=\S)")
+# Spreadsheets write it for each other above the header.
+_SEPARATOR_LINE = re.compile(rb"\"?sep=([\x21-\x7e\t ])\"?\r?\n")
 # Before so many records there is no telling whether a last, empty field is a delimiter too many.
 _TRAILING_TOLD_BY = 200
 _MOST_COMMENTS = 500
@@ -46,12 +48,17 @@ class CsvFile:
         self._blocks = lines.blocks(stream, block_bytes)
         self._respelt: tuple[bytes, bytes] | None = None
         first = self._start()
+        said = _SEPARATOR_LINE.match(first.text)
+        if said:
+            first = _first_line(first)[1]
+            self.repaired["line that names the delimiter"] = 1
         header = first.text.partition(b"\n")[0]
         if layout.has_header:
             first, header = self._uncommented(first)
-        self._dialect = (
-            Dialect(layout.delimiter) if layout.delimiter else dialect.tell(first.text, width=len(layout.columns or ()))
-        )
+        if mark := layout.delimiter or (said and said[1].decode()):
+            self._dialect = Dialect(mark)
+        else:
+            self._dialect = dialect.tell(first.text, width=len(layout.columns or ()))
         head, rest = _first_line(first)
         plain = self._dialect.plain(head.text)
         bounds.refuse_many_columns(plain.count(self._dialect.delimiter.encode()) + 1, self.uri)

@@ -32,9 +32,9 @@ _PLAIN_UNITS = {
 }
 # `b` is bits and `B` bytes; a lone `m` is no million.
 _SCALED_UNITS = {
-    "bytes": re.compile(r"(?P<scale>[kKmMgGtTpP]i?)?(B|[Bb]ytes?|B/s)"),
-    "bits": re.compile(r"(?P<scale>[kKmMgGtTpP]i?)?(b|[Bb]its?|bps|b/s)"),
-    "count": re.compile(r"(?P<scale>[kKMGTP])?(|packets?|pkts?|flows?|pps)"),
+    "bytes": re.compile(r"(?P<scale>[kKmMgGtTpP]i?)?(B|[Bb]ytes?|Bps)(/s)?"),
+    "bits": re.compile(r"(?P<scale>[kKmMgGtTpP]i?)?(b|[Bb]its?|bps)(/s)?"),
+    "count": re.compile(r"(?P<scale>[kKMGTP])?(|packets?|pkts?|flows?|p)(/s|ps)?"),
 }
 KINDS = (*_PLAIN_UNITS, *_SCALED_UNITS)
 _SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}

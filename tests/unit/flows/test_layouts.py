@@ -36,6 +36,8 @@ ROWS = [{"bytes": 1.0, "proto": "tcp"}, {"bytes": 2.0, "proto": "udp"}]
         pytest.param("bytes,proto\n1,tcp,\n2,udp,\n", id="trailing delimiter in records only"),
         pytest.param("bytes;proto;\r\n1;tcp;\r\n2;udp;\r\n", id="trailing semicolon"),
         pytest.param("bytes,proto\n1,tcp\n   \n2,udp\n\n", id="a line of blanks"),
+        pytest.param("sep=;\r\nbytes;proto\r\n1;tcp\r\n2;udp\r\n", id="a spreadsheet's line of its delimiter"),
+        pytest.param("bytes,proto\n1,tcp\n\ufeffbytes,proto\n2,udp\n", id="joined with byte order marks"),
     ],
 )  # fmt: skip
 def test_the_layout_of_a_file_is_recognised(tmp_path, content):
