@@ -180,3 +180,12 @@ def test_real_logs_are_read_whole(shared_data, name, flows, labels):
     assert table.num_rows == flows
     assert table.num_rows - table.column("label").null_count == labels
     assert not understood.counts.dropped
+
+
+def test_absurd_times_are_no_times():
+    late, long = [*WEB], [*WEB]
+    late[0], long[FIELDS.index("duration")] = "1e300", "1e300"
+    table, understood = read(tsv(late, long))
+    assert rows(table, "duration_seconds") == [None]
+    assert understood.counts.dropped == {"record without a time": 1}
+    assert len(understood.counts.repaired) == 1
