@@ -1,5 +1,7 @@
 """Roles of columns: each kind of column that is no feature is found by evidence, and no feature is taken for one."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -308,7 +310,7 @@ def test_a_normal_class_that_training_lacks_is_said(tmp_path):
     )
 
 
-REAL = {
+REAL: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
     "second-label-column/edge.csv": ({"label_column": "Attack_type"}, "refuse", {"Attack_label": "gives the answer away"}),
     "second-label-column/attempted.csv": ({}, "pass", {"Attempted Category": "gives the answer away", "difficulty": "gives the answer away"}),
     "second-label-column/without.csv": ({"label_column": "Attack_type"}, "pass", {}),
