@@ -182,6 +182,13 @@ soak-mutants: setup ## Ten thousand altered documents of each kind that a regist
 soak-images: images ## Long tests of images: two thousand short containers, every image built a second time
 	NETANOMALY_SOAK=1 $(SOAK) --durations 0 --durations-min 1 tests/e2e/test_docker_launcher.py tests/e2e/test_builds.py -k 'under_load or second_build'
 
+# What reads bytes of others is given spoilt ones; those that were findings are left in build/fuzz.
+FUZZ_SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: setup ## Fuzz readers of files, documents and answers (FUZZ_SECONDS=3600 for more)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
 .PHONY: clean
 clean: ## Remove what the targets made, but not runs/
 	rm -rf build dist .venv .venv-* .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

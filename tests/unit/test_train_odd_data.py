@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,12 @@ DRAW = np.random.default_rng(0)
 
 def table_of(columns, times=None):
     categorical = [name for name, values in columns.items() if isinstance(values[0], str)]
-    document = {"format": 1, "label_column": None, "features": list(columns), "categorical": categorical}
+    document: dict[str, Any] = {
+        "format": 1,
+        "label_column": None,
+        "features": list(columns),
+        "categorical": categorical,
+    }
     if times is not None:
         document["time_column"] = "at"
         columns = {**columns, "at": times}
