@@ -302,7 +302,9 @@ def path_of(artifact: Mapping[str, Any]) -> Path:
     """Where an artefact's file is, by its URI: where KFP's launcher puts it."""
     if artifact.get("customPath"):
         return Path(artifact["customPath"])
-    uri = str(artifact["uri"])
+    uri = artifact.get("uri")
+    if not isinstance(uri, str):
+        raise InputError(f"{EXECUTOR_INPUT} has an artefact without a URI")
     for scheme, mount in _MOUNTS.items():
         if uri.startswith(scheme):
             return Path(mount + uri.removeprefix(scheme))

@@ -1,23 +1,25 @@
-"""Quality of every detector on every data set, by default settings, and whether promised false-positive rates are kept.
+"""Quality of detectors on many data sets, by default settings, and whether promised false-positive rates are kept.
 
-    python -m tests.bench.quality [--data FOLDER] [--seeds 5] [--detectors a b] [--sets a b] [--write docs/quality.md]
+    python -m tests.bench.quality [--data FOLDER] [--rows 8000] [--seeds 5] [--write docs/quality.md]
 
 Every run's figures go into a file as soon as they are there (`--results`), and runs that it holds are not made again:
 the program can be ended and started anew, and run in several pieces. What was measured with other code is not used.
 Each detector runs in a process of its own, so that its memory is its own.
+
+The default is measured with every seed, and with all that can be known of the rows; the others with one seed.
 """
 
 import argparse
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from netanomaly.models.catalogue import CATALOGUE
-
-from tests.bench.quality_measures import MEASURES, Figures
-from tests.bench.quality_page import PROMISE_SEEDS, PROMISE_SET, SETS, written
+from tests.bench.quality_data import FIVE_PERCENT, KNOWN, ONE_PERCENT, SETS, TEN_PERCENT, UNKNOWN
+from tests.bench.quality_measures import DETECTORS, MEASURES, Figures
+from tests.bench.quality_others import OTHERS
+from tests.bench.quality_page import DEFAULT, PROMISE_SETS, TIMED_SETS, written
 from tests.bench.quality_results import ROOT, Key, Results
 
 DATA = ROOT.parent / "shared" / "data"
@@ -26,10 +28,10 @@ RESULTS = ROOT / "build" / "quality.jsonl"
 
 def measured(key: Key, data: Any) -> Figures:
     """The figures of one run, which has a process of its own; its data is shared with this one."""
-    what, _, detector, seed = key
+    what, _, knowledge, detector, seed = key
     ours, theirs = multiprocessing.get_context("fork").Pipe(duplex=False)
     process = multiprocessing.get_context("fork").Process(
-        target=lambda: theirs.send(MEASURES[what](detector, data, seed))
+        target=lambda: theirs.send(MEASURES[what](detector, knowledge, data, seed))
     )
     process.start()
     theirs.close()
@@ -41,54 +43,73 @@ def measured(key: Key, data: Any) -> Figures:
     return figures
 
 
-def wanted(given: argparse.Namespace) -> Iterator[tuple[str, str, int, list[str]]]:
-    """What to measure on which data by which seed, and the detectors."""
-    for seed in range(given.seeds):
+def wanted(given: argparse.Namespace) -> Iterator[Key]:
+    """What to measure, what matters most first."""
+    yield from default_of_every_set(given, [0])
+    for knowledge in (KNOWN, FIVE_PERCENT):
         for name in given.sets:
-            yield "quality", name, seed, given.detectors
+            for detector in given.detectors:
+                yield "quality", name, knowledge, detector, 0
+    for name in given.sets:
+        for knowledge in (ONE_PERCENT, TEN_PERCENT):
+            yield "quality", name, knowledge, DEFAULT, 0
+    for name in TIMED_SETS:
+        yield "promise", name, "time", DEFAULT, 0
     for seed in range(given.promise_seeds):
-        if PROMISE_SET in given.sets:
-            yield "promise", PROMISE_SET, seed, given.detectors
+        for name in PROMISE_SETS:
+            yield "promise", name, "random", DEFAULT, seed
+    yield from default_of_every_set(given, range(1, given.seeds))
+
+
+def default_of_every_set(given: argparse.Namespace, seeds: Iterable[int]) -> Iterator[Key]:
+    for seed in seeds:
+        for name in given.sets:
+            for knowledge in (KNOWN, UNKNOWN, FIVE_PERCENT):
+                yield "quality", name, knowledge, DEFAULT, seed
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--rows", type=int, help="fit on so many normal rows at most, judge on so many of each kind")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--promise-seeds", type=int, default=PROMISE_SEEDS)
-    parser.add_argument("--detectors", nargs="*", default=list(CATALOGUE), choices=list(CATALOGUE))
+    parser.add_argument("--promise-seeds", type=int, default=20)
+    parser.add_argument("--detectors", nargs="*", default=[*DETECTORS, *OTHERS], choices=[*DETECTORS, *OTHERS])
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument(
         "--minutes", type=float, default=float("inf"), help="end after so long, and go on the next time"
     )
-    parser.add_argument("--write", type=Path, help="also write the page here")
+    parser.add_argument("--write", type=Path, help="also write the page here, of what was measured")
     given = parser.parse_args()
-    results, deadline = Results(given.results), time.monotonic() + 60 * given.minutes
-    for what, name, seed, detectors in wanted(given):
-        keys: list[Key] = [(what, name, detector, seed) for detector in detectors]
-        missing = [key for key in keys if key not in results.figures]
-        if not missing:
+    results, deadline = Results(given.results, given.rows), time.monotonic() + 60 * given.minutes
+    held: tuple[Any, Any] = (None, None)
+    for key in wanted(given):
+        if key in results.figures:
             continue
-        from tests.bench.quality_data import load, load_normal
-
-        try:
-            data = load(name, given.data, seed) if what == "quality" else load_normal(given.data)
-        except OSError as error:
-            parser.error(
-                f"{name} needs {error.filename or given.data}: {error.strerror or error}; name the folder of the data "
-                "sets (make bench-quality BENCH_DATA=...), or others with --sets"
-            )
-        for key in missing:
-            if time.monotonic() > deadline:
-                raise SystemExit("time is up; the same command goes on from here")
-            results.add(key, measured(key, data))
-            print(*key, {figure: round(value, 4) for figure, value in results.figures[key].items()}, flush=True)
+        if time.monotonic() > deadline:
+            print("time is up; the same command goes on from here")
+            break
+        held = loaded(key, given, held)
+        results.add(key, measured(key, held[1]))
+        print(*key, {figure: round(value, 4) for figure, value in results.figures[key].items()}, flush=True)
     page = written(given, results)
     if given.write:
         given.write.write_text(page)
     else:
         print(page)
+
+
+def loaded(key: Key, given: argparse.Namespace, held: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The data of a run, with what tells it apart; what is held already where that is the same."""
+    from tests.bench.quality_data import load, load_normal
+
+    what, name, knowledge, _, seed = key
+    if what == "promise":
+        apart: Any = (what, name)
+        return held if held[0] == apart else (apart, load_normal(name, given.data))
+    apart = (what, name, knowledge, seed)
+    return held if held[0] == apart else (apart, load(name, knowledge, given.data, seed, given.rows))
 
 
 if __name__ == "__main__":

@@ -256,7 +256,7 @@ def a_time_that_is_none(case: Case):
 @spoilt(2, "all of it is of 2024-05-01", "set split to 'random'")
 def times_that_are_all_one(case: Case):
     _timed(case, lambda row: "1714564800")
-    case.config["time_column"] = "ts"
+    case.config |= {"time_column": "ts", "split": "time"}
 
 
 @spoilt(2, "no column of addresses", "host_columns")

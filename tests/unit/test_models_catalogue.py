@@ -107,7 +107,9 @@ def test_a_detector_is_one_module_and_one_line(tmp_path, monkeypatch):
 def test_a_member_whose_scores_are_no_number_is_named(name, monkeypatch):
     training = traffic(500, seed=1)
     rows = learn_schema(training, FEATURES, CATEGORICAL).rows(training)
-    detector = make("ensemble", check("ensemble", {"members": ["isolation_forest", "pca", "knn"]}))
+    detector = make(
+        "ensemble", check("ensemble", {"members": ["isolation_forest", "pca", "knn"], "contamination": 0.0})
+    )
     detector.fit(rows, seed=0)
     member = detector.everything.members[name]  # type: ignore[attr-defined]
     method = "score_matrix" if hasattr(member, "score_matrix") else "score"

@@ -55,7 +55,7 @@ def test_what_only_the_trusted_rows_find_odd_is_never_as_loud_as_they_say():
     detector = fitted(np.concatenate([COMMON, RARE]))
     assert detector.trusted is not None
     said = detector.trusted(rows_of(RARE))
-    assert (detector.score(rows_of(RARE)) < np.maximum(said, 5 + 0.11 * said)).all()
+    assert (detector.score(rows_of(RARE)) < np.maximum(said, 5 + 0.16 * said)).all()
     assert np.median(said) > 20
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from netanomaly.metrics import gates
 from netanomaly.metrics.intervals import exact_share
 from netanomaly.stages.evaluate.program import decide
-from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, assess
+from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, ONLY_FIRST_CHAMPION, assess
 
-LEAK = {"rule": "answer_in_a_column", "severity": "warning", "column": "code", "message": "gives the answer away"}
+LEAK = {"rule": "column_tells_alone", "severity": "warning", "column": "code", "message": "gives the answer away"}
 COMPARISONS = [None, {"decision": "promote", "because": "gain", "reason": "", "champion": {"version": 3}}]
 
 
@@ -71,6 +71,7 @@ def test_gates_verdict_and_decision_agree(document, wanted, findings, comparison
     if decision["decision"] == "promote":
         assert not failed
         assert assessment["word"] not in NEVER_CHAMPION
+        assert comparison is None or assessment["word"] not in ONLY_FIRST_CHAMPION
     if document["labelled"]:
         assert (assessment["word"] == "not_usable") == bool(failed)
     if findings:
@@ -82,3 +83,11 @@ def test_gates_verdict_and_decision_agree(document, wanted, findings, comparison
     if assessment["word"] == "cannot_be_told":
         assert None in [each["passed"] for each in results]
         assert decision["decision"] == ("reject" if reasons else "keep" if comparison else "promote")
+
+
+def test_a_measurement_that_tells_all_is_a_reservation():
+    alone = {"rule": "measurement_tells_alone", "severity": "warning", "column": "bytes", "message": "alone it tells"}
+    validation = {"verdict": "pass", "findings": [alone]}
+    verdict = assess({"labelled": True, "verdict": "pass", "rows": 5000}, validation, {}, {})
+    assert (verdict["word"], verdict["status"]) == ("reservations", "warning")
+    assert any("bytes alone tells attacks" in reason for reason in verdict["reasons"])

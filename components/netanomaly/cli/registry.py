@@ -25,7 +25,6 @@ from netanomaly.cli.registry_words import (
 )
 
 if TYPE_CHECKING:
-    from netanomaly.registry.documents import Record
     from netanomaly.registry.reading import Version
 
 app = typer.Typer(
@@ -97,7 +96,7 @@ def show(model: Reference, registry: RegistryOption = DEFAULT, as_json: JsonOpti
             ("run", record.run_id),
             ("model file", f"{record.artifact.path or 'not imported'} ({record.artifact.bytes:,} bytes)"),
             ("sha256", short(record.artifact.sha256)),
-            ("signature", _signature(record, checked=opened.checks_signatures)),
+            ("signature", _signature(version, checked=opened.checks_signatures)),
             *((name, number(value)) for name, value in sorted(record.metrics.items())),
             *((f"{side} data", _data(data[side])) for side in ("training", "evaluation") if side in data),
             ("libraries", ", ".join(f"{name} {found}" for name, found in sorted(record.library_versions.items()))),
@@ -195,10 +194,13 @@ def download(
         output.say(str(path))
 
 
-def _signature(record: "Record", *, checked: bool) -> str:
-    if record.signature is None:
+def _signature(version: "Version", *, checked: bool) -> str:
+    verified = "verified" if checked else "not checked (NETANOMALY_TRUSTED_KEYS)"
+    if version.head_key:
+        return f"by key {version.head_key}, {verified}"
+    if version.record.signature is None:
         return "none"
-    return f"by key {record.signature.key}, {'verified' if checked else 'not checked (NETANOMALY_TRUSTED_KEYS)'}"
+    return f"by key {version.record.signature.key}, {verified}; of the record, not of its number and aliases"
 
 
 def _verdict(metadata: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.metrics.outcome import outcome
 from netanomaly.paths import expanded
+from netanomaly.secrecy import refuse_credentials
 
 if TYPE_CHECKING:
     from netanomaly.runners import Launcher, RunResult
@@ -134,6 +135,7 @@ def _located(source: Any, folder: Path) -> Any:
 
 
 def _absolute_uri(uri: str) -> str:
+    refuse_credentials(uri, "the registry's URI")
     return uri if "://" in uri else str(expanded(uri).resolve())
 
 

@@ -81,11 +81,14 @@ def _quality(summary: Mapping[str, Any]) -> list[str]:
     """Of the ranking, and at the threshold; nothing of rows too few to say anything."""
     if (summary.get("verdict") or {}).get("word") == "cannot_be_told":
         return []
+    figures = {
+        "roc_auc": "ROC-AUC {:.4f}",
+        "recall": "catches {:.1%} of attacks",
+        "false_positive_rate": "false alarms {:.2%}",
+    }
     metrics = summary.get("metrics") or {}
-    area, recall, false = (metrics.get(name) for name in ("roc_auc", "recall", "false_positive_rate"))
-    if area is None or recall is None or false is None:
-        return []
-    return row("quality", f"ROC-AUC {area:.4f}; catches {recall:.1%} of attacks; false alarms {false:.2%}")
+    known = [words.format(metrics[name]) for name, words in figures.items() if metrics.get(name) is not None]
+    return row("quality", "; ".join(known)) if known else []
 
 
 def _findings(findings: list[Mapping[str, Any]]) -> list[str]:

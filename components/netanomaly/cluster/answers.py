@@ -133,6 +133,8 @@ def checked(document: "Answer", host: str, what: str) -> "Answer":
     """
     try:
         msgspec.convert(document, _Answer)
+    except UnicodeEncodeError:
+        raise Refused(f"{host} answers {what} with half of a character; it is no Kubeflow Pipelines API") from None
     except msgspec.ValidationError as error:
         raise Refused(
             f"{host} answers {what} not as a Kubeflow Pipelines API does: {str(error).replace('`', '')}"

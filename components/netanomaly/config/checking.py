@@ -15,6 +15,7 @@ from netanomaly.config.fields import FIELDS, PARAMETERS_SUFFIX, Config
 from netanomaly.config.names import suggestion
 from netanomaly.config.roles import wanted_columns
 from netanomaly.errors import ConfigError
+from netanomaly.secrecy import refuse_credentials
 
 _SHOWN = 60
 # Editors are told by it which schema to complete and check a configuration with.
@@ -28,6 +29,7 @@ def parse(document: Mapping[str, Any]) -> Config:
 
     Raises:
         ConfigError: Unknown or missing field, wrong type, value out of range, label among the features.
+        InputError: An address holds a password.
     """
     refuse_unwritable(document)
     values = {name: value for name, value in document.items() if name != SCHEMA_FIELD}
@@ -105,6 +107,10 @@ _WORDS: dict[type[inspect.Type], str] = {
 
 
 def _check(config: Config) -> None:
+    for field in ("data_source", "evaluation_data_source", "registry"):
+        given = getattr(config, field) or []
+        for address in [given] if isinstance(given, str) else given:
+            refuse_credentials(address, field)
     label = wanted_columns(config).label
     if config.feature_columns is not None:
         if label in config.feature_columns:

@@ -29,6 +29,8 @@ class Batch:
         file: The file that the rows are of; where they are of several, that of each.
         records: The number of each row among the records of that file, from 1; None where it was not asked for.
         beside: Columns that identify a row and are no features, by name, where the source has them.
+        unreadable: Of rows that hold what is no number in a column of numbers, by position, what was told of it; the value
+            is missing. Only where that was asked for.
     """
 
     numbers: Numbers
@@ -41,6 +43,7 @@ class Batch:
     file: str | pa.DictionaryArray = ""
     records: npt.NDArray[np.int64] | None = None
     beside: Mapping[str, pa.Array] = field(default_factory=dict)
+    unreadable: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def features_of(cls, table: pa.Table, contract: Contract) -> "Batch":

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 MARKS = ",;\t|"
 BLANK = " "
 _LINES_LOOKED_AT = 200
+# Of each: no header is as long, and what is not one is not to be cut into millions of pieces.
+_BYTES_LOOKED_AT = 1 << 18
 # So many of the lines must have as many fields as the first: one may be broken, and is told of when it is read.
 _ALIKE = 0.9
 _QUOTED_OR_BLANKS = re.compile(rb'"[^"\r\n]*"|[ \t]+')
@@ -48,7 +50,7 @@ def tell(text: bytes, *, width: int = 0) -> Dialect:
         width: Number of fields, where it is known.
     """
     lines = [
-        line.decode("utf-8", "replace").rstrip("\r")
+        line[:_BYTES_LOOKED_AT].decode("utf-8", "replace").rstrip("\r")
         for line in text.split(b"\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]
         if line.strip() and not line.startswith((b"# ", b"#\t"))
     ]

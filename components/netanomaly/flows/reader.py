@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
@@ -41,6 +42,9 @@ from netanomaly.flows.time_notations import DateOrder
 from netanomaly.flows.times import Clock, as_texts, joined
 
 NO_LABEL = "record without a label"
+NO_RECORDS = "file without records"
+# Of one batch: where more rows hold what is no number, the column is another than the model knows.
+_MOST_UNREADABLE = 64
 HEADER_AGAIN = "header repeated"
 
 
@@ -87,11 +91,16 @@ class Reader:
         *,
         times_only: bool = False,
         decisions: Decisions | None = None,
+        lenient: bool = False,
     ) -> None:
         """Args:
         times_only: Batches have rows and times and nothing else, which is faster.
-        decisions: What a survey of the source found; None: the first records tell.
+        decisions: What a survey of the source found, or a model knows; None: the first records tell.
+        lenient: With decisions: a value that is no number is missing and its row noted in the batch, and files
+            without records are passed over and counted. For scoring, which leaves no row out.
         """
+        self._lenient = lenient
+        self._unreadable: dict[int, str] = {}
         self._times_only = times_only
         self._order_only: DateOrder | None = None
         self._clock: Clock | None = None
@@ -165,6 +174,10 @@ class Reader:
         for file in self._files.files:
             read = FileRead(file.uri, file.size)
             self.tally.files.append(read)
+            if self._lenient and not file.size:
+                self.tally.repair(NO_RECORDS, 1)
+                read.identity = file.identity()
+                continue
             records = self._open(file)
             try:
                 found = self._begin(records)
@@ -178,7 +191,9 @@ class Reader:
                 digest = records.digest()
             finally:
                 records.close()
-            if not read.rows:
+            if not read.rows and self._lenient:
+                self.tally.repair(NO_RECORDS, 1)
+            elif not read.rows:
                 raise DataError(f"{file.uri} holds no records, only a header; leave it out of the source")
             if digest is not None or not self._times_only:
                 read.identity = file.identity(digest)
@@ -368,7 +383,9 @@ class Reader:
             file=self._file_names[file.address],
             records=part.first + rows,
             beside={name: columns.categories(column(name)) for name in self._beside},
+            unreadable=self._unreadable,
         )
+        self._unreadable = {}
         if labels is None or not labels.null_count:
             return batch
         self.tally.drop(NO_LABEL, labels.null_count)
@@ -383,6 +400,14 @@ class Reader:
         assert self._decisions is not None  # noqa: S101 - _begin ran
         notation = self._decisions.features[name] or PLAIN
         read = columns.doubles(column, notation)
+        while read.wrong is not None and self._lenient and len(self._unreadable) < _MOST_UNREADABLE:
+            row = read.wrong
+            told = columns.no_number(column, row, name, notation, part.where(int(rows[row])), "not scored")
+            self._unreadable[row] = str(told)
+            mask = np.zeros(len(column), dtype=bool)
+            mask[row] = True
+            column = pc.if_else(pa.array(mask), pa.scalar(None, column.type), column)
+            read = columns.doubles(column, notation)
         if read.wrong is not None and not self._decisions.certain:
             raise Contradiction
         if read.wrong is not None:

@@ -62,6 +62,9 @@ RULES: dict[str, Rule] = {
     "column_tells_alone": Rule(
         WARNING, 0.99, "a column that is learnt from alone tells attacks from normal rows with at least this ROC-AUC"
     ),
+    "measurement_tells_alone": Rule(
+        WARNING, 0.99, "a measured column alone tells attacks from normal rows with at least this ROC-AUC"
+    ),
     "identifier_left_out": Rule(WARNING, None, "a column identifies rows, and is left out"),
     "configured_against_evidence": Rule(WARNING, None, "the configuration uses a column that evidence would leave out"),
     "role_not_possible": Rule(

@@ -100,7 +100,7 @@ class Clock:
         if pa.types.is_timestamp(column.type):
             found = self._stamps(column)
         elif pa.types.is_date(column.type):
-            found = self._stamps(column.cast(pa.timestamp("ns")))
+            found = self._stamps(column.cast(pa.timestamp("ms")))
         elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             found = self._texts(as_texts(column), where, row)
         elif self._compact(column):
@@ -206,8 +206,14 @@ class Clock:
     def _stamps(self, column: pa.Array, *, noted: bool = False) -> Seconds:
         if not noted and column.type.tz:
             self.zones.add(column.type.tz)
-        found: Seconds = column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64()).cast(pa.float64(), safe=False)
-        return np.array(pc.divide(found, 1e9).to_numpy(zero_copy_only=False), dtype=np.float64)
+        units = 1e9
+        try:
+            found = column.cast(pa.timestamp("ns", column.type.tz))
+        except pa.ArrowInvalid:
+            # One of them lies centuries away, which nanoseconds cannot count.
+            found, units = column, {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[column.type.unit]
+        found = found.cast(pa.int64()).cast(pa.float64(), safe=False)
+        return np.array(pc.divide(found, units).to_numpy(zero_copy_only=False), dtype=np.float64)
 
     def _numbers(self, column: pa.Array) -> Seconds:
         found = np.array(column.to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -36,9 +36,9 @@ _FAMILIAR = "knn"
 # The trusted rows have one member more, which bends to nothing: one cloud around all of them.
 _BROAD = "broad_cloud"
 
-# The second opinion counts in full up to a surprise of 5 nats, and a fifth beyond (docs/detectors.md has the others).
+# The second opinion counts in full up to a surprise of 5 nats, and 15% beyond (docs/detectors.md has the others).
 _HEARD_IN_FULL = 5.0
-_HEARD_BEYOND = 0.2
+_HEARD_BEYOND = 0.15
 # Rows stand apart where the trusted rows find them twice as surprising as they are heard: the tail of one kind of traffic
 # does not reach there. So many rows say what share of the training rows does.
 _APART = 10.0

@@ -11,6 +11,11 @@ from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector
 from netanomaly.models.rows import Floats
 
+# Of more columns clouds lie along the axes: full ones cost the square of the columns in memory and their cube in time.
+_FULL_AT_MOST = 256
+# A full cloud has so many rows for each of its columns, or there are fewer clouds: of fewer rows it is a guess.
+_ROWS_PER_COLUMN = 2
+
 
 class GaussianMixtureDetector(MatrixDetector):
     """The score is the signed logarithm of the negative log-likelihood per column, in nats."""
@@ -22,10 +27,14 @@ class GaussianMixtureDetector(MatrixDetector):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
+        rows, columns = matrix.shape
+        kind = self.parameters["covariance_type"] if columns <= _FULL_AT_MOST else "diag"
         components = min(self.parameters["n_components"], max(len(np.unique(matrix[:1000], axis=0)) // 2, 1))
+        if kind == "full":
+            components = min(components, max(rows // (_ROWS_PER_COLUMN * columns), 1))
         mixture = GaussianMixture(
             components,
-            covariance_type=self.parameters["covariance_type"],
+            covariance_type=kind,
             reg_covar=self.parameters["regularisation"],
             max_iter=self.parameters["max_iter"],
             random_state=seed,
@@ -33,11 +42,10 @@ class GaussianMixtureDetector(MatrixDetector):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the last iteration's mixture serves
             mixture.fit(matrix.astype(np.float64))
-        columns = matrix.shape[1]
+        # Of each cloud a matrix, or the diagonal of one.
         factors = mixture.precisions_cholesky_
-        if self.parameters["covariance_type"] == "diag":
-            factors = np.stack([np.diag(each) for each in factors])
-        log_determinants = np.log(np.einsum("kii->ki", factors)).sum(axis=1)
+        diagonals = factors if kind == "diag" else np.einsum("kii->ki", factors)
+        log_determinants = np.log(diagonals).sum(axis=1)
         self.factors = factors.astype(np.float32)
         self.means = mixture.means_.astype(np.float32)
         self.offsets = np.log(mixture.weights_) + log_determinants - 0.5 * columns * np.log(2 * np.pi)
@@ -45,7 +53,7 @@ class GaussianMixtureDetector(MatrixDetector):
     def score_matrix(self, matrix: Matrix) -> Floats:
         logs = np.empty((len(matrix), len(self.means)))
         for position, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
-            whitened = (matrix - mean) @ factor
+            whitened = (matrix - mean) @ factor if factor.ndim == 2 else (matrix - mean) * factor
             logs[:, position] = -0.5 * np.einsum("ij,ij->i", whitened, whitened, dtype=np.float64)
         logs += self.offsets
         nearest = logs.max(axis=1)

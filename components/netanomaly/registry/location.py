@@ -13,7 +13,7 @@ from netanomaly.registry.file_store import FileStore
 from netanomaly.registry.memory import Memory
 from netanomaly.registry.signing import Trust
 from netanomaly.registry.store import Store
-from netanomaly.s3.secrecy import refuse_credentials
+from netanomaly.secrecy import refuse_credentials
 
 if TYPE_CHECKING:
     from netanomaly.registry.object_store import ObjectStore

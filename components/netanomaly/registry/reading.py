@@ -17,12 +17,16 @@ from netanomaly.registry.location import Location
 
 @dataclass(frozen=True)
 class Version:
-    """One registered version: its number, status, the aliases that point to it, and its record."""
+    """One registered version: its number, status, the aliases that point to it, and its record.
+
+    `head_key`: the id of the key that signed the head, which says all of that; empty: none did.
+    """
 
     number: int
     aliases: tuple[str, ...]
     record: Record
     status: str = READY
+    head_key: str = ""
 
     @property
     def model(self) -> str:
@@ -156,4 +160,5 @@ class Reader:
     def _version(self, head: Head, entry: Entry) -> Version:
         record = record_of(self._read, head, entry, self._belief)
         aliases = tuple(sorted(name for name, alias in head.aliases.items() if alias.version == entry.version))
-        return Version(entry.version, aliases, record, entry.status)
+        head_key = head.signature.key if head.signature else ""
+        return Version(entry.version, aliases, record, entry.status, head_key)

@@ -25,8 +25,7 @@ def plain_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
         text = json.dumps(dict(value), allow_nan=False, ensure_ascii=False)
         size = len(text.encode())
         bounds.refuse_depth(value)
-        documents.canonical(json.loads(text))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{what} cannot be kept as JSON: {error}; give numbers, texts, lists and objects") from None
     if size > _MOST_METADATA_BYTES:
         raise InputError(

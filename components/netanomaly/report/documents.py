@@ -72,6 +72,18 @@ def numbers(document: Document, name: str) -> list[float]:
     return [item for item in read if item is not None] if None not in read else []
 
 
+def numbers_rows(document: Document, name: str) -> list[tuple[str, float, float]]:
+    """A list of rows of a text and two finite numbers, without whatever in it is none."""
+    found = document.get(name)
+    rows = []
+    for item in found if isinstance(found, list | tuple) else []:
+        if isinstance(item, list | tuple) and len(item) == 3 and isinstance(item[0], str):
+            first, second = as_number(item[1]), as_number(item[2])
+            if first is not None and second is not None:
+                rows.append((item[0], first, second))
+    return rows
+
+
 def points(document: Document, name: str) -> list[tuple[float, float]]:
     """A list of pairs of finite numbers, without whatever in it is none."""
     found = document.get(name)

@@ -113,6 +113,10 @@ def _transport(error: Exception, endpoint: str, action: str) -> Exception:
         if isinstance(cause, ssl.SSLError) and "EOF" not in str(cause):
             return StoreRefused(f"{endpoint} does not speak TLS as it should ({cause.reason}); is it http:// instead?")
         cause = cause.__cause__ or cause.__context__
+    if isinstance(error, ValueError):
+        return StoreRefused(
+            f"{endpoint} answered a {action} with something else than S3 does ({str(error)[:80]}); correct S3_ENDPOINT_URL"
+        )
     if isinstance(error, transport.NameResolutionError):
         return Unreachable(f"the host of {endpoint} has no address; correct S3_ENDPOINT_URL, or try again")
     if isinstance(error, (transport.NewConnectionError, transport.ConnectTimeoutError)):

@@ -26,8 +26,8 @@ from minio import Minio
 
 from netanomaly.errors import InputError
 from netanomaly.s3 import credentials
-from netanomaly.s3.secrecy import refuse_credentials
 from netanomaly.s3.transfer import BoundedPool
+from netanomaly.secrecy import refuse_credentials
 
 _AWS = "https://s3.amazonaws.com"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")

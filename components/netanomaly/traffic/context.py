@@ -26,9 +26,9 @@ LAST_FLOWS = 100
 LAST_FLOWS_WITHIN_SECONDS = 3600
 """The last hundred flows of a source reach back an hour at most: who was silent for longer is forgotten."""
 MET_WITHIN_SECONDS = 86_400
-MOST_KEPT = 1_000_000
-"""Flows that windows reach back over at most, all sources together: 8,000 a second for two minutes."""
-MOST_MET = 2_000_000
+MOST_KEPT = 1 << 18
+"""Flows that windows reach back over at most, all sources together: 2,184 a second for two minutes."""
+MOST_MET = 1_000_000
 _MICRO = 1_000_000
 _PORTS = 65_537
 STATE_FORMAT = 1

@@ -14,7 +14,7 @@ def page(**changed):
 def test_findings_come_first_then_the_two_data_sets():
     text = page().text
     assert text.index("Data accepted, with 1 warning") < text.index("it moved") < text.index("The two data sets")
-    assert "1,400 flows of train.csv.xz for training, 2 features; 1,400 flows of test.csv.xz for evaluation" in text
+    assert "1,400 flows of train.csv.xz for training, 2 columns; 1,400 flows of test.csv.xz for evaluation" in text
 
 
 def test_refused_data_says_so():

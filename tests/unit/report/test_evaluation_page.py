@@ -247,10 +247,10 @@ def test_the_class_with_the_most_attacks_missed_comes_first():
 
 def test_a_suspected_leak_is_never_green():
     """Whatever the figures: also where they are too good."""
-    leak = {"rule": "label_missing", "severity": "warning", "column": "attack_cat", "message": "looks like a label"}
+    leak = {"rule": "column_tells_alone", "severity": "warning", "column": "attack_cat", "message": "tells alone"}
     found = verdict(evaluation(), validation={"verdict": "pass", "findings": [leak]})
     assert found.status == "warning"
-    assert found.headline == "Do not trust these figures: a column may give the answer away"
+    assert found.headline == "Look before you trust it: a column may give the answer away"
     assert "column attack_cat may give the answer away" in found.briefs
     assert verdict(run.unlabelled(), validation={"verdict": "pass", "findings": [leak]}).status == "warning"
 

@@ -31,7 +31,7 @@ class Judged:
         self.reports = [each.report for each in self.ingested]
         told = {name: wishes[name] for name in _SHARED if name in wishes}
         settings = replace(Settings(validation or {}, "auto", [], held_out), columns=columns or {}, **told)
-        self.document = validate(*self.reports, replace(settings, label_named=label_named))
+        self.document = validate(self.reports[0], self.reports[-1], replace(settings, label_named=label_named))
         self.columns = {column["name"]: column for column in self.document["columns"]}
         self.roles = {name: column["role"] for name, column in self.columns.items()}
         self.findings = {(finding["rule"], finding["column"]): finding for finding in self.document["findings"]}

@@ -1,5 +1,7 @@
 """Roles of columns: each kind of column that is no feature is found by evidence, and no feature is taken for one."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -67,6 +69,17 @@ def test_the_answer_is_left_out_where_it_is_made_a_warning_and_learnt_from_where
     judged = Judged(tmp_path, flows, columns={"x17": "number"})
     assert (judged.document["verdict"], judged.roles["x17"]) == ("pass", "number")
     assert judged.findings["configured_against_evidence", "x17"]["severity"] == "warning", "never green"
+    assert judged.findings["measurement_tells_alone", "x17"]["severity"] == "warning"
+
+
+def test_what_is_called_a_measurement_is_warned_of_and_what_is_not_known_is_suspected(tmp_path):
+    def apart(r, attack, label, row):
+        return np.where(attack, r.uniform(5, 6, len(row)), r.choice([1, 9], len(row)) + r.normal(0, 1, len(row)))
+
+    judged = Judged(tmp_path, traffic(dst_bytes=apart, x=apart))
+    assert judged.document["verdict"] == "pass"
+    assert ("measurement_tells_alone", "dst_bytes") in judged.findings
+    assert ("column_tells_alone", "x") in judged.findings
 
 
 @pytest.mark.parametrize(
@@ -297,7 +310,7 @@ def test_a_normal_class_that_training_lacks_is_said(tmp_path):
     )
 
 
-REAL = {
+REAL: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
     "second-label-column/edge.csv": ({"label_column": "Attack_type"}, "refuse", {"Attack_label": "gives the answer away"}),
     "second-label-column/attempted.csv": ({}, "pass", {"Attempted Category": "gives the answer away", "difficulty": "gives the answer away"}),
     "second-label-column/without.csv": ({"label_column": "Attack_type"}, "pass", {}),

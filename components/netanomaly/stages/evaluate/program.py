@@ -24,7 +24,7 @@ from netanomaly.models.rows import Rows
 from netanomaly.stages.evaluate.champion import Champion
 from netanomaly.stages.evaluate.scoring import Scored, score_file
 from netanomaly.stages.evaluate.settings import Settings
-from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, UNKNOWN, UNTOLD, assess
+from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, ONLY_FIRST_CHAMPION, assess
 from netanomaly.traffic import feature_list
 
 _COIN_TOSS = 0.5
@@ -205,16 +205,17 @@ def decide(
     if reasons:
         return {**document, "decision": "reject", "because": GATE, "reason": "; ".join(reasons)}
     if assessment is not None and assessment["word"] in NEVER_CHAMPION:
-        reason = f"of such a verdict no model becomes champion by itself ({assessment['headline']})"
+        reason = f"with such a verdict no model becomes champion by itself ({assessment['headline']})"
         return {**document, "decision": KEEP, "because": NOT_FIT, "reason": reason, "challenger_alias": True}
     if comparison is None:
         reason = "there is no champion yet, and no gate refused"
-        if assessment is not None and assessment["word"] in (UNKNOWN, UNTOLD):
+        if assessment is not None and assessment["word"] in ONLY_FIRST_CHAMPION:
             reason += "; how good it is, is not known"
         return {**document, "decision": PROMOTE, "because": FIRST, "reason": reason}
-    if assessment is not None and assessment["word"] == UNTOLD and comparison["decision"] == PROMOTE:
-        reason = f"too few flows were judged to replace a champion by it ({comparison['reason']})"
-        return {**document, "decision": KEEP, "because": UNTOLD_APART, "reason": reason, "challenger_alias": True}
+    doubted = assessment is not None and assessment["word"] in ONLY_FIRST_CHAMPION
+    if doubted and comparison["decision"] == PROMOTE:
+        reason = f"with such a verdict no model replaces a champion by itself ({comparison['reason']})"
+        return {**document, "decision": KEEP, "because": NOT_FIT, "reason": reason, "challenger_alias": True}
     return {**document, "challenger_alias": comparison.get("because") in (INCOMPARABLE, UNTOLD_APART, CLASS_LOSS)}
 
 

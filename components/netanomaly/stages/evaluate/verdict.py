@@ -9,10 +9,13 @@ from netanomaly.report import documents, sources, words
 from netanomaly.report.documents import Document
 from netanomaly.report.status import Status
 
-# What a verdict is in a word, the gravest first. Of those up to SUSPECT none becomes champion by itself.
-NOT_USABLE, REFUSED, NOT_TRUSTED, SUSPECT = "not_usable", "refused", "not_trusted", "suspected_leak"
-UNKNOWN, UNTOLD, RESERVED, PASSED = "unknown", "cannot_be_told", "reservations", "passed"
-NEVER_CHAMPION = (NOT_USABLE, REFUSED, NOT_TRUSTED, SUSPECT)
+# What a verdict is in a word, the gravest first.
+NOT_USABLE, REFUSED, NOT_TRUSTED = "not_usable", "refused", "not_trusted"
+SUSPECT, UNKNOWN, UNTOLD = "suspected_leak", "unknown", "cannot_be_told"
+RESERVED, PASSED = "reservations", "passed"
+# What no model becomes champion with by itself, and what none replaces a champion with.
+NEVER_CHAMPION = (NOT_USABLE, REFUSED, NOT_TRUSTED)
+ONLY_FIRST_CHAMPION = (SUSPECT, UNKNOWN, UNTOLD)
 
 _BLIND_SPOT_ROWS = 50
 _BLIND_SPOT_RECALL = 0.5
@@ -22,8 +25,8 @@ _NO_RANKING = "it is no better than chance"
 _DETECTION = "Does it tell attacks from normal flows?"
 _STABLE, _SHIFTED = 0.1, 0.25
 """The usual bounds of a population stability index."""
-# Findings of the data gate that say of a column that it may hold the answer.
-_LEAKS = ("answer_in_a_column", "label_missing")
+# The finding of the data gate that a column which the model learns from may hold the answer; others are left out of it.
+_LEAK_RULE = "column_tells_alone"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def assess(
     found = [
         _unseen(evaluation, validation, training_data, evaluation_data),
         _leak(validation),
+        _alone(validation),
         _detection(evaluation),
         _gates(evaluation),
         _promise(evaluation),
@@ -92,7 +96,7 @@ def _weighed(checks: list[Check], evaluation: Document, validation: Document) ->
     if bad:
         return NOT_TRUSTED, "bad", "Do not trust these figures"
     if any(check.title == _LEAK for check in checks):
-        return SUSPECT, "warning", "Do not trust these figures: a column may give the answer away"
+        return SUSPECT, "warning", "Look before you trust it: a column may give the answer away"
     if evaluation.get("labelled") is False:
         return UNKNOWN, "note", "Detection quality is not known: the evaluation data has no labels"
     if any(check.title == _DETECTION and not check.told for check in checks):
@@ -148,17 +152,35 @@ def _leak(validation: Document) -> Check | None:
     suspected = [
         words.clip(column, 40)
         for finding in documents.objects(validation, "findings")
-        if documents.text(finding, "rule") in _LEAKS and (column := documents.text(finding, "column"))
+        if documents.text(finding, "rule") == _LEAK_RULE and (column := documents.text(finding, "column"))
     ]
     if not suspected:
         return None
     named = words.listed(list(dict.fromkeys(suspected)), most=3)
     columns = "column" if len(set(suspected)) == 1 else "columns"
     sentence = (
-        f"It may: {columns} {named}, which the model learnt from. If so, it catches nothing where that is not known yet. "
-        "List what tells the answer in ignore_columns and train again."
+        f"It may: {columns} {named} alone tells attacks from normal flows. If that was made with the labels, the model "
+        "catches nothing where they are not known yet: list it in ignore_columns and train again. If it is measured, say "
+        "so in columns of the configuration: until then the model replaces no champion by itself."
     )
     return Check("warning", _LEAK, sentence, f"{columns} {named} may give the answer away")
+
+
+def _alone(validation: Document) -> Check | None:
+    """A measured column that tells all by itself is likely this capture's, and not tomorrow's."""
+    names = [
+        words.clip(documents.text(finding, "column"), 40)
+        for finding in documents.objects(validation, "findings")
+        if documents.text(finding, "rule") == "measurement_tells_alone"
+    ]
+    if not names:
+        return None
+    named = words.listed(names, most=3)
+    sentence = (
+        f"No. By {named} alone attacks differ from all normal flows. If that is so of this capture only, the figures do not "
+        "hold elsewhere."
+    )
+    return Check("warning", "Does it take more than one column?", sentence, f"{named} alone tells attacks")
 
 
 def _detection(evaluation: Document) -> Check | None:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
 from netanomaly.flows import identifiers, layout, row_hash, sources
 from netanomaly.flows.batch import Batch, schema_of
@@ -22,13 +21,10 @@ from netanomaly.flows.profile import Profile
 from netanomaly.flows.reader import NO_LABEL, Reader
 from netanomaly.stages.ingest import splitting
 from netanomaly.stages.ingest.settings import TRAINING_PART, Settings
-from netanomaly.traffic.opening import AUTO, format_of
-from netanomaly.traffic.reader import TrafficReader, Wish
-from netanomaly.traffic.recognition import Format
+from netanomaly.traffic.any_source import AnyReader, open_source
+from netanomaly.traffic.reader import TrafficReader
 
 FORMAT = 1
-
-AnyReader = Reader | TrafficReader
 
 
 class Sink(Protocol):
@@ -43,7 +39,10 @@ class Sink(Protocol):
 
 
 def ingest(
-    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
+    settings: Settings,
+    open_sink: Callable[[Contract], Sink],
+    progress: Callable[[int], None],
+    scratch: Path | None = None,
 ) -> dict[str, Any]:
     """Read a source into a sink and report on it. Memory is that of a few batches, whatever the source's size.
 
@@ -52,6 +51,7 @@ def ingest(
         open_sink: Called when the columns are known; again where later rows contradict what the first ones told of
             them. A sink is closed before the next is opened, and in the end.
         progress: Called with the number of rows read so far.
+        scratch: A folder on disk for what is sorted there; None: the system's for temporary files.
 
     Returns:
         The ingest report: files, rows read, dropped and repaired by reason, classes, and a profile of each column.
@@ -60,7 +60,7 @@ def ingest(
         DataError: A file that cannot be read as records, or that changed since `identity` was taken.
     """
     try:
-        return _ingest(settings, open_sink, progress)
+        return _ingest(settings, open_sink, progress, scratch)
     except DataError:
         # A file that is being replaced looks malformed for a while: then the change is what there is to tell.
         if settings.identity:
@@ -69,12 +69,12 @@ def ingest(
 
 
 def _ingest(
-    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
+    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None], scratch: Path | None
 ) -> dict[str, Any]:
     files = sources.resolve(settings.source)
     if files.identity_is_known:
         _refuse_change(settings, files.identity())
-    reader = _reader(settings, files)
+    reader = _reader(settings, files, scratch)
     try:
         return _read(settings, files, reader, open_sink, progress)
     except Contradiction:
@@ -114,7 +114,7 @@ def _into(
             profile = Profile(contract, settings.normal_labels, settings.random_state)
             split = _split(settings, files, contract)
             # The rest of the rows may tell better, but which rows are equal must be known to split the first.
-            apart = identifiers.apart_at_first_sight(batch, contract)
+            apart = () if contract.sensor else identifiers.apart_at_first_sight(batch, contract)
         hashes = row_hash.row_hashes(batch, contract, apart)
         mask = np.ones(batch.rows, dtype=bool)
         if split is not None:
@@ -134,7 +134,7 @@ def _into(
         )
     assert sink is not None  # noqa: S101 - rows were read
     columns = profile.columns()
-    told = identifiers.apart(columns)
+    told = () if reader.contract.sensor else identifiers.apart(columns)
     if told != apart:
         apart, distinct = told, _distinct(sink.written(), reader.contract, told)
     return _report(settings, reader, identity, profile, columns, distinct, split) | {"hashed_without": list(apart)}
@@ -198,7 +198,12 @@ class ParquetSink:
 
 
 def _reader(
-    settings: Settings, files: sources.Files, *, times_only: bool = False, decisions: Decisions | None = None
+    settings: Settings,
+    files: sources.Files,
+    scratch: Path | None = None,
+    *,
+    times_only: bool = False,
+    decisions: Decisions | None = None,
 ) -> AnyReader:
     """Of the source's files, from the beginning."""
     by_host = settings.split is not None and settings.split.method == "host"
@@ -210,27 +215,16 @@ def _reader(
         settings.time_column,
         tuple(settings.split.host_columns) if settings.split and by_host else None,
     )
-    found = _format(settings, files, selection)
-    if found is not None:
-        wish = Wish(
-            selection.feature_columns,
-            selection.ignore_columns,
-            selection.categorical_columns,
-            settings.context is not False,
-        )
-        return TrafficReader(files, found, wish, times_only=times_only)
-    return Reader(files, settings.csv, selection, times_only=times_only, decisions=decisions)
-
-
-def _format(settings: Settings, files: sources.Files, selection: layout.Selection) -> Format | None:
-    """The sensor's format that the source is read in; None where it is read as a table.
-
-    A configuration that says how its text is laid out, or names columns of its own, wants those.
-    """
-    as_table = settings.csv != CsvFormat() or not Wish.names_only_flows(selection)
-    if settings.format == AUTO and as_table:
-        return None
-    return format_of(files, settings.format)
+    return open_source(
+        files,
+        settings.csv,
+        selection,
+        settings.format,
+        context=settings.context,
+        scratch=scratch,
+        times_only=times_only,
+        decisions=decisions,
+    )
 
 
 def _split(settings: Settings, files: sources.Files, contract: Contract) -> splitting.Split | None:

@@ -33,6 +33,7 @@ _CHECKS: dict[str, Check] = {
     "answer_in_a_column": role_findings.answer_in_a_column,
     "answer_left_out": role_findings.answer_left_out,
     "column_tells_alone": role_findings.column_tells_alone,
+    "measurement_tells_alone": role_findings.measurement_tells_alone,
     "identifier_left_out": role_findings.identifier_left_out,
     "configured_against_evidence": role_findings.configured_against_evidence,
     "role_not_possible": role_findings.role_not_possible,

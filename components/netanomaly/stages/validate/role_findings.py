@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from netanomaly.stages.validate.evidence import BOTH, TRAINING, Evidence, Observation
-from netanomaly.stages.validate.roles import ANSWER, CATEGORY, IDENTIFIER, LABEL, NUMBER
+from netanomaly.stages.validate.roles import ANSWER, CATEGORY, IDENTIFIER, LABEL, NUMBER, Column
 
 _ALONE = "alone it tells"
 
@@ -33,15 +33,32 @@ def answer_left_out(data: Evidence, _: float) -> Iterator[Observation]:
 
 
 def column_tells_alone(data: Evidence, limit: float) -> Iterator[Observation]:
-    for column in data.columns:
-        if column.is_feature and column.separates is not None and column.separates >= limit:
+    for column in _telling(data, limit):
+        if not column.measured:
             yield (
                 column.name,
                 BOTH,
                 f"column {column.name!r} alone tells attacks from normal rows with a ROC-AUC of {column.separates:.3f}; if it "
-                "was made with the labels, or tells this capture's attackers and not attacks, list it in ignore_columns",
+                f'was made with the labels, list it in ignore_columns; if it is measured, say so: "columns": '
+                f'{{"{column.name}": "{column.kind}"}}',
                 column.separates,
             )
+
+
+def measurement_tells_alone(data: Evidence, limit: float) -> Iterator[Observation]:
+    for column in _telling(data, limit):
+        if column.measured:
+            yield (
+                column.name,
+                BOTH,
+                f"column {column.name!r} alone tells attacks from normal rows with a ROC-AUC of {column.separates:.3f}; if it "
+                "tells this capture's attacks or attackers and no others, list it in ignore_columns",
+                column.separates,
+            )
+
+
+def _telling(data: Evidence, limit: float) -> Iterator[Column]:
+    return (column for column in data.columns if column.is_feature and (column.separates or 0.0) >= limit)
 
 
 def identifier_left_out(data: Evidence, _: float) -> Iterator[Observation]:

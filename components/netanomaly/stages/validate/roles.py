@@ -11,7 +11,7 @@ docs/data.md states the rules.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -52,6 +52,7 @@ class Column:
         why: The evidence, in words.
         configured: Whether the configuration says so.
         against: Evidence that speaks against what the configuration wants, in words.
+        measured: Whether it is named as what sensors measure, or holds addresses, or the configuration says what it is.
         separates: ROC-AUC by which this column alone tells attacks from normal rows; None where not known.
     """
 
@@ -62,7 +63,7 @@ class Column:
     configured: bool = False
     against: str | None = None
     separates: float | None = None
-    notes: dict[str, Any] = field(default_factory=dict)
+    measured: bool = False
 
     @property
     def is_feature(self) -> bool:
@@ -70,9 +71,7 @@ class Column:
 
     def document(self) -> dict[str, Any]:
         """As the dossier has it."""
-        found = asdict(self)
-        found.pop("notes")
-        return found
+        return asdict(self)
 
 
 def decide_roles(training: Report, evaluation: Report, settings: Settings, answer_limit: float | None) -> list[Column]:
@@ -128,9 +127,9 @@ class _Decision:
         wanted = self.settings.columns.get(name)
         if wanted in (NUMBER, CATEGORY):
             against = None if evidence is None else f"{evidence[0]}: {evidence[1]}"
-            return Column(name, kind, kind, "the configuration says so", True, against, separates)
+            return Column(name, kind, kind, "the configuration says so", True, against, separates, measured=True)
         if evidence is None:
-            return Column(name, kind, kind, _measured(known[0]), separates=separates)
+            return Column(name, kind, kind, _values(known[0]), separates=separates, measured=_is_measured(name, known))
         role, why = evidence
         listed = name in self.settings.feature_columns or name in self.settings.categorical_columns
         if role == IDENTIFIER and listed:
@@ -139,6 +138,18 @@ class _Decision:
 
     def _evidence(self, name: str, training: Report | None, known: Sequence[Report]) -> Iterator[tuple[str, str]]:
         """Roles other than a feature's that something speaks for, the strongest first, and what that is."""
+        if training is not None and is_constant(training):
+            constant = value_of(training)
+            tells_nothing = (
+                CONSTANT,
+                "empty in the training data" if constant is None else f"always {constant} in the training data",
+            )
+        else:
+            tells_nothing = None
+        if any(report.get("sensor") for report in self._sides):
+            # Their columns are our own features of flows, made without the labels: what each means is known.
+            yield from [tells_nothing] if tells_nothing else []
+            return
         shape = next((side["time"] for side in known if side.get("time")), None)
         if shape:
             yield (END if time_names.is_end(name) else TIME), _TIMES[shape]
@@ -149,9 +160,8 @@ class _Decision:
         if why := known[0].get("identifier"):
             yield IDENTIFIER, why
         yield from self._answer(name, plain, known)
-        if training is not None and is_constant(training):
-            value = value_of(training)
-            yield CONSTANT, "empty in the training data" if value is None else f"always {value} in the training data"
+        if tells_nothing:
+            yield tells_nothing
 
     def _answer(self, name: str, plain: str, known: Sequence[Report]) -> Iterator[tuple[str, str]]:
         labelled = any(report["label_column"] is not None for report in (self.training, self.evaluation))
@@ -166,10 +176,7 @@ class _Decision:
             at_most = max(CODES_AT_MOST, CODES_PER_CLASS * max(len(report["labels"] or ()) for report in self._sides))
             if measured["by"] == "value" and measured["values"] <= at_most:
                 limit = min(limit, CODES_LIMIT)
-            measurement = bool(column_names.words(name) & column_names.MEASURED) or any(
-                side.get("addresses") for side in known
-            )
-            if auc >= limit and not measurement:
+            if auc >= limit and not _is_measured(name, known):
                 yield ANSWER, f"alone it tells attacks from normal rows with a ROC-AUC of {auc:.3f}"
         if labelled and len(classes & told) > 1:
             yield ANSWER, f"it holds the classes of the label ({', '.join(sorted(classes & told)[:3])}, ...)"
@@ -230,7 +237,12 @@ def _label_in_words(report: Report, settings: Settings) -> str:
     return f"{len(classes)} classes, of which normal: {said}"
 
 
-def _measured(column: Report) -> str:
+def _is_measured(name: str, known: Sequence[Report]) -> bool:
+    named = bool(column_names.words(name) & column_names.MEASURED)
+    return named or any(side.get("addresses") for side in known)
+
+
+def _values(column: Report) -> str:
     about = "" if column.get("distinct_exact", True) else "about "
     values = f"{about}{column['distinct']:,} value{'s' * (column['distinct'] != 1)}"
     return f"numbers, {values}" if column["kind"] == "number" else values

@@ -1,0 +1,106 @@
+"""Keeps the rows that alert while a source is scored: who, when, how odd, and some of them whole, for explanation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from netanomaly.models.rows import Rows
+
+PARTS = ("src_ip", "src_port", "dst_ip", "dst_port", "protocol", "uid")
+"""What is kept of an alert's identity, beside file, record and time."""
+
+# Of each kind of conversation one row is kept whole. Past so many kinds no new ones are: a row takes some 400 bytes.
+_MOST_WHOLE = 200_000
+
+
+@dataclass
+class Alerts:
+    """Alerting rows in the order they came."""
+
+    files: list[str] = field(default_factory=list)
+    records: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    times: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    scores: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    identity: list[pa.Table] = field(default_factory=list)
+    _whole: dict[tuple[Any, ...], tuple[float, int, Rows]] = field(default_factory=dict)
+    _rows: int = 0
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def add(
+        self,
+        files: Sequence[str],
+        records: npt.NDArray[np.int64],
+        times: npt.NDArray[np.float64] | None,
+        identity: Mapping[str, pa.Array],
+        rows: Rows,
+        scores: npt.NDArray[np.float32],
+    ) -> None:
+        """Some alerting rows.
+
+        Args:
+            files: The file of each.
+            records: Their numbers in these.
+            times: Seconds since 1970; None where the source has none.
+            identity: Of `PARTS` those that are known, as text.
+            rows: As the detector sees them.
+            scores: Of each.
+        """
+        count = len(scores)
+        if not count:
+            return
+        self.files += files
+        self.records.append(records)
+        self.times.append(np.full(count, np.nan) if times is None else times)
+        self.scores.append(scores)
+        table = pa.table(
+            {part: identity.get(part, pa.nulls(count, pa.string())) for part in PARTS},
+        )
+        self.identity.append(table)
+        kinds = zip(*(table.column(part).to_pylist() for part in ("src_ip", "protocol", "dst_port")), strict=True)
+        for position, kind in enumerate(kinds):
+            key = kind if kind[0] is not None else (None, self._rows + position)
+            score = float(scores[position])
+            held = self._whole.get(key)
+            if (held is None and len(self._whole) < _MOST_WHOLE) or (held is not None and score > held[0]):
+                self._whole[key] = (score, self._rows + position, rows.take(np.array([position])))
+        self._rows += count
+
+    def all(self) -> "AlertRows":
+        """Every alert so far."""
+        kept = sorted(self._whole.values(), key=lambda each: each[1])
+        return AlertRows(
+            files=self.files,
+            records=np.concatenate(self.records) if self.records else np.empty(0, dtype=np.int64),
+            times=np.concatenate(self.times) if self.times else np.empty(0),
+            scores=np.concatenate(self.scores) if self.scores else np.empty(0, dtype=np.float32),
+            identity={part: self._column(part) for part in PARTS},
+            whole={place: rows for _, place, rows in kept},
+        )
+
+    def _column(self, part: str) -> npt.NDArray[np.object_]:
+        found = np.empty(self._rows, dtype=object)
+        found[:] = [value for table in self.identity for value in table.column(part).to_pylist()]
+        return found
+
+
+@dataclass(frozen=True)
+class AlertRows:
+    """Alerting rows by place, in the order they came.
+
+    Attributes:
+        identity: Of each of `PARTS` the value of every alert; None where not known.
+        whole: Some rows as the detector sees them, by place.
+    """
+
+    files: Sequence[str]
+    records: npt.NDArray[np.int64]
+    times: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float32]
+    identity: Mapping[str, npt.NDArray[np.object_]]
+    whole: Mapping[int, Rows]

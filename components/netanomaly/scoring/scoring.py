@@ -1,0 +1,321 @@
+"""Score every row of a source by a registered model, and make incidents of those that alert.
+
+Rows are read as the model's own training data was, and by the same code, so their scores are those of `evaluate` and of
+`model.score`, bit for bit. The label column is never read. The same input and version give the same bytes.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from netanomaly import output
+from netanomaly.alerts.collecting import PARTS, Alerts
+from netanomaly.alerts.forms import FORMS
+from netanomaly.alerts.incidents import incidents, moment
+from netanomaly.errors import ConfigError
+from netanomaly.flows import layout, sources
+from netanomaly.flows.batch import Batch
+from netanomaly.flows.contract import Contract
+from netanomaly.flows.deciding import Decisions
+from netanomaly.metrics.thresholds import Threshold
+from netanomaly.models.blocks import block_threads
+from netanomaly.models.model import AnomalyModel
+from netanomaly.models.rows import Rows
+from netanomaly.scoring.settings import Settings
+from netanomaly.traffic import feature_list
+from netanomaly.traffic.any_source import AnyReader, open_source
+
+FORMAT = 1
+SCORES, ALERTS, SUMMARY, REPORT = FILES = ("scores.parquet", "alerts.ndjson", "summary.json", "report.html")
+_BATCHES_WAITING = 4
+_ROW_GROUP_ROWS = 131_072
+
+_SCHEMA = pa.schema(
+    [
+        ("file", pa.dictionary(pa.int32(), pa.string())),
+        ("record", pa.int64()),
+        ("time", pa.timestamp("us", tz="UTC")),
+        *((part, pa.string()) for part in PARTS),
+        ("score", pa.float32()),
+        ("tail_probability", pa.float32()),
+        ("alert", pa.bool_()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+@dataclass
+class _Counts:
+    """What was seen so far."""
+
+    rows: int = 0
+    unscored: int = 0
+    alerts: int = 0
+    first: float = np.inf
+    last: float = -np.inf
+    by_hour: dict[int, list[int]] = field(default_factory=dict)
+    """Rows and alerts of each hour since 1970."""
+
+    def times(self, times: npt.NDArray[np.float64], alerting: npt.NDArray[np.bool_]) -> None:
+        known = ~np.isnan(times)
+        if not known.any():
+            return
+        self.first, self.last = min(self.first, float(times[known].min())), max(self.last, float(times[known].max()))
+        hours = (times[known] // 3600).astype(np.int64)
+        for hour, rows in zip(*np.unique(hours, return_counts=True), strict=True):
+            self.by_hour.setdefault(int(hour), [0, 0])[0] += int(rows)
+        for hour, rows in zip(*np.unique(hours[alerting[known]], return_counts=True), strict=True):
+            self.by_hour[int(hour)][1] += int(rows)
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The share of normal rows that score as high as a score does, between the model's operating points on a log scale.
+
+    Below the lowest threshold it is at least the largest budget and given as that; above the highest it is at most the
+    smallest budget and given as that: the model knows no more.
+    """
+
+    thresholds: npt.NDArray[np.float64]
+    budgets: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, points: list[Threshold]) -> "Tail":
+        ordered = sorted({(point.threshold, point.budget) for point in points}, key=lambda pair: (pair[0], -pair[1]))
+        thresholds, budgets = zip(*ordered, strict=True)
+        return cls(np.array(thresholds), np.array(budgets))
+
+    def __call__(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        found: npt.NDArray[np.float64] = np.exp(np.interp(scores, self.thresholds, np.log(self.budgets)))
+        return found
+
+
+def score(
+    model: AnomalyModel,
+    named: Mapping[str, Any],
+    settings: Settings,
+    folder: Path,
+    progress: Callable[[int], Any] = int,
+) -> dict[str, Any]:
+    """Write `scores.parquet`, `alerts.ndjson` and `summary.json` into a folder; returns the summary.
+
+    Memory is that of some batches and of the rows that alert.
+
+    Args:
+        model: The model, verified.
+        named: Its name, version and digest, which alerts carry.
+        settings: What to score.
+        folder: Exists, and is empty.
+        progress: Told how many rows are done.
+
+    Raises:
+        ConfigError: The model has no such operating point, or there is no such form of alerts.
+        DataError: A source that cannot be read, of another kind of sensor, or without the model's columns.
+    """
+    if settings.alert_format not in FORMS:
+        raise ConfigError(f"alert_format is {settings.alert_format!r}; choose one of {', '.join(FORMS)}")
+    budget = model.alert_budget if settings.budget is None else settings.budget
+    threshold = model.operating_point(budget).threshold
+    tail = Tail.of(model.thresholds)
+    files = sources.resolve(settings.source)
+    reader = open_as_learnt(model, files, settings)
+    counts, alerts = _Counts(), Alerts()
+    with pq.ParquetWriter(folder / SCORES, _SCHEMA, compression="zstd") as writer:
+        for batch, rows, scores in _scored(model, reader):
+            alerting = scores > threshold
+            if batch.unreadable:
+                alerting[list(batch.unreadable)] = False
+            counts.rows += len(scores)
+            counts.unscored += len(batch.unreadable)
+            counts.alerts += int(alerting.sum())
+            identity = _identity(batch, reader.contract)
+            if batch.times is not None:
+                counts.times(batch.times, alerting)
+            writer.write_table(_table(batch, identity, scores, tail(scores), alerting), row_group_size=_ROW_GROUP_ROWS)
+            _collect(alerts, batch, identity, rows, scores, alerting)
+            progress(counts.rows)
+    found, not_listed = incidents(alerts.all(), model, named, tail, feature_list.explained)
+    last = moment(counts.last) if counts.last > -np.inf else "1970-01-01T00:00:00.000Z"
+    form = FORMS[settings.alert_format]
+    with (folder / ALERTS).open("w", encoding="utf-8") as lines:
+        for incident in found:
+            lines.write(output.json_text(form(incident, last), None) + "\n")
+    summary = {
+        "format": FORMAT,
+        "model": dict(named),
+        "model_type": model.model_type,
+        "source": settings.source,
+        "identity": reader.identity(),
+        "sensor": model.sensor,
+        "files": [{"uri": read.uri, "bytes": read.bytes, "rows": read.rows} for read in reader.tally.files],
+        "rows_read": reader.rows,
+        "rows": counts.rows,
+        "unscored": counts.unscored,
+        "dropped": reader.tally.dropped,
+        "repaired": reader.tally.repaired,
+        "first_seen": moment(counts.first) if counts.first < np.inf else None,
+        "last_seen": moment(counts.last) if counts.last > -np.inf else None,
+        "budget": budget,
+        "threshold": threshold,
+        "alerts": counts.alerts,
+        "alerts_expected": expected(model.operating_point(budget), counts.rows),
+        "incidents": len(found),
+        "not_listed": not_listed,
+        "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
+    }
+    (folder / SUMMARY).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return {**summary, "listed": found}
+
+
+def expected(point: Threshold, rows: int) -> list[int]:
+    """Between how many and how many of so many normal rows alert, in 95 of 100 cases, if they are as in training."""
+    return list(point.false_alarms(rows)) if rows else [0, 0]
+
+
+def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings) -> AnyReader:
+    """A reader of a source that reads it as the model's training data was read.
+
+    Raises:
+        DataError: It is of another kind of sensor, or lacks a column that the model needs.
+    """
+    schema = model.schema
+    selection = layout.Selection(
+        label_column="",
+        feature_columns=schema.features,
+        categorical_columns=schema.categorical,
+        time_column=settings.time_column,
+    )
+    notations = {
+        name: None if name in set(schema.categorical) else schema.policy.notation(name) for name in schema.features
+    }
+    return open_source(
+        files,
+        settings.csv,
+        selection,
+        settings.format if model.sensor else "table",
+        decisions=Decisions(notations, labelled=False, certain=True),
+        lenient=True,
+    )
+
+
+def _scored(model: AnomalyModel, reader: AnyReader) -> Iterator[tuple[Batch, Rows, npt.NDArray[np.float32]]]:
+    """Batches in order, each with its rows as the model sees them, and their scores."""
+    with block_threads() as threads:
+        waiting: deque[tuple[Batch, Rows, Future[npt.NDArray[np.float32]]]] = deque()
+        for batch in reader.batches():
+            rows = rows_of(batch, reader.contract, model)
+            waiting.append((batch, rows, threads.submit(model.score_rows, rows)))
+            if len(waiting) > _BATCHES_WAITING:
+                before, its_rows, future = waiting.popleft()
+                yield before, its_rows, future.result()
+        while waiting:
+            before, its_rows, future = waiting.popleft()
+            yield before, its_rows, future.result()
+
+
+def rows_of(batch: Batch, contract: Contract, model: AnomalyModel) -> Rows:
+    """Rows of a batch in the order and vocabulary of the model's columns."""
+    place = {name: position for position, name in enumerate(contract.numeric)}
+    table = pa.table(
+        {
+            name: batch.categories[name] if name in batch.categories else pa.array(batch.numbers[place[name]])
+            for name in model.schema.features
+        }
+    )
+    return model.schema.rows(table)
+
+
+def _identity(batch: Batch, contract: Contract) -> dict[str, pa.Array]:
+    """Of `PARTS` those that the source has, as text."""
+    place = {name: position for position, name in enumerate(contract.numeric)}
+    found = {}
+    for part in PARTS:
+        name = contract.identity.get(part)
+        if name is None:
+            continue
+        if name in batch.beside:
+            found[part] = batch.beside[name].cast(pa.string())
+        elif name in batch.categories:
+            found[part] = batch.categories[name].cast(pa.string())
+        elif name in place:
+            # A port that is a feature is a number.
+            found[part] = (
+                pa.array(batch.numbers[place[name]], from_pandas=True).cast(pa.int64(), safe=False).cast(pa.string())
+            )
+    return found
+
+
+def _table(
+    batch: Batch,
+    identity: Mapping[str, pa.Array],
+    scores: npt.NDArray[np.float32],
+    shares: npt.NDArray[np.float64],
+    alerting: npt.NDArray[np.bool_],
+) -> pa.Table:
+    count = len(scores)
+    unread = np.zeros(count, dtype=bool)
+    unread[list(batch.unreadable)] = True
+    times = pa.nulls(count, pa.timestamp("us", tz="UTC"))
+    if batch.times is not None:
+        # Rounded, as a double of seconds since 1970 is a few tenths of a microsecond off.
+        micros = np.round(batch.times * 1e6)
+        times = pa.array(np.nan_to_num(micros).astype(np.int64), mask=np.isnan(micros)).cast(
+            pa.timestamp("us", tz="UTC")
+        )
+    reasons = (
+        [batch.unreadable.get(position) for position in range(count)]
+        if batch.unreadable
+        else pa.nulls(count, pa.string())
+    )
+    return pa.table(
+        [
+            _files(batch),
+            pa.array(batch.records),
+            times,
+            *(identity.get(part, pa.nulls(count, pa.string())) for part in PARTS),
+            pa.array(scores, mask=unread),
+            pa.array(shares.astype(np.float32), mask=unread),
+            pa.array(alerting, mask=unread),
+            pa.array(reasons, pa.string()),
+        ],
+        schema=_SCHEMA,
+    )
+
+
+def _files(batch: Batch) -> pa.DictionaryArray:
+    """The file of each row."""
+    if isinstance(batch.file, str):
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(batch.rows, dtype=np.int32)), [batch.file])
+    return batch.file.cast(_SCHEMA.field("file").type)
+
+
+def _collect(
+    alerts: Alerts,
+    batch: Batch,
+    identity: Mapping[str, pa.Array],
+    rows: Rows,
+    scores: npt.NDArray[np.float32],
+    alerting: npt.NDArray[np.bool_],
+) -> None:
+    where = np.flatnonzero(alerting)
+    if not len(where):
+        return
+    assert batch.records is not None  # noqa: S101 - readers of sources number their records
+    taken = pa.array(where)
+    alerts.add(
+        _files(batch).take(taken).cast(pa.string()).to_pylist(),
+        batch.records[where],
+        None if batch.times is None else batch.times[where],
+        {part: column.take(taken) for part, column in identity.items()},
+        rows.take(where),
+        scores[where],
+    )

@@ -1,0 +1,69 @@
+"""Any source as batches of rows: a sensor's flows, or a table."""
+
+from pathlib import Path
+
+from netanomaly.config import CsvFormat
+from netanomaly.errors import ConfigError
+from netanomaly.flows import layout, sources
+from netanomaly.flows.deciding import Decisions
+from netanomaly.flows.reader import Reader
+from netanomaly.traffic.opening import AUTO, format_of
+from netanomaly.traffic.reader import TrafficReader, Wish
+from netanomaly.traffic.recognition import Format
+
+AnyReader = Reader | TrafficReader
+
+
+def open_source(
+    files: sources.Files,
+    csv: CsvFormat,
+    selection: layout.Selection,
+    wanted_format: str,
+    *,
+    context: bool | None = None,
+    scratch: Path | None = None,
+    times_only: bool = False,
+    decisions: Decisions | None = None,
+    lenient: bool = False,
+) -> AnyReader:
+    """A reader of the source's files, from the beginning.
+
+    Args:
+        files: Of the source.
+        csv: How its text is laid out, where it is a table.
+        selection: The columns that are wanted.
+        wanted_format: One of `netanomaly.traffic.opening.CHOICES`.
+        context: Whether features in context are wanted; None: where it is a sensor's.
+        scratch: The folder for what does not fit into memory; None: the system's for temporary files.
+        times_only: Batches have rows and times and nothing else.
+        decisions: What the columns of a table hold, where that is known.
+        lenient: Whether a table's rows with values that cannot be read are kept, and noted.
+
+    Raises:
+        ConfigError: Context is wanted of a table.
+    """
+    found = sensor_format(files, csv, selection, wanted_format)
+    if found is None:
+        if context:
+            raise ConfigError(
+                f"context is true, and {files.files[0].uri} is read as a table: only flows of a sensor that is known are put "
+                "into context; leave context out, or see format in docs/traffic.md"
+            )
+        return Reader(files, csv, selection, times_only=times_only, decisions=decisions, lenient=lenient)
+    wish = Wish(
+        selection.feature_columns, selection.ignore_columns, selection.categorical_columns, context is not False
+    )
+    return TrafficReader(files, found, wish, scratch, times_only=times_only)
+
+
+def sensor_format(
+    files: sources.Files, csv: CsvFormat, selection: layout.Selection, wanted_format: str
+) -> Format | None:
+    """The sensor's format that a source is read in; None where it is read as a table.
+
+    Who says how its text is laid out, or names columns of its own, wants those.
+    """
+    as_table = csv != CsvFormat() or not Wish.names_only_flows(selection)
+    if wanted_format == AUTO and as_table:
+        return None
+    return format_of(files, wanted_format)

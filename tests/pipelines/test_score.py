@@ -1,0 +1,200 @@
+"""`netanomaly score`: every row scored as it was evaluated, and what stands out as incidents."""
+
+import csv
+import hashlib
+import json
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from netanomaly.registry import open_registry
+
+from tests.command import Ended, netanomaly
+
+COLUMNS = ["ts", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "duration", "out_bytes", "in_bytes", "label"]
+HOURS = 4
+SCANNER = "10.0.0.66"
+
+
+def traffic(seed: int, rows: int, scan: int = 0) -> list[list[str]]:
+    """Flows of a small network in order of time, and a horizontal scan of so many probes among them."""
+    chosen = random.Random(seed)
+
+    def flow() -> list[str]:
+        port = chosen.choice(["53", "80", "443", "443", "443"])
+        size = int(chosen.lognormvariate(6, 1))
+        time = f"{1_700_000_000 + chosen.random() * 3600 * HOURS:.3f}"
+        ends = [
+            f"10.0.0.{chosen.randrange(1, 40)}",
+            str(chosen.randrange(32768, 60999)),
+            f"192.0.2.{chosen.randrange(30)}",
+        ]
+        protocol, duration = "udp" if port == "53" else "tcp", f"{chosen.expovariate(1):.3f}"
+        return [time, *ends, port, protocol, duration, str(size), str(size * 4), "normal"]
+
+    def probe(number: int) -> list[str]:
+        time, target = f"{1_700_005_000 + number * 0.5:.3f}", f"10.0.{1 + number // 200}.{number % 200}"
+        return [time, SCANNER, str(40000 + number), target, "445", "tcp", "0.000", "0", "0", "scan"]
+
+    return sorted([*(flow() for _ in range(rows)), *(probe(number) for number in range(scan))])
+
+
+def written(path: Path, rows: list[list[str]], columns: list[str] = COLUMNS) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> Path:
+    """A folder with a registered model, and the traffic that it was judged on."""
+    folder = tmp_path_factory.mktemp("score")
+    written(folder / "training.csv", traffic(1, 4000))
+    written(folder / "later.csv", traffic(2, 3000, scan=400))
+    config = {
+        "model_name": "office",
+        "model_type": "isolation_forest",
+        "isolation_forest_params": {"n_estimators": 50},
+        "data_source": "training.csv",
+        "evaluation_data_source": "later.csv",
+        "columns": {"dst_port": "category"},
+        "validation": {"answer_in_a_column": "off"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    run = netanomaly("run", folder / "config.json", "--workdir", folder / "work", "--json")
+    assert run.code == 0, run.stderr
+    (folder / "run.json").write_text(json.dumps(run.json))
+    return folder
+
+
+def scored(work: Path, *source: Path, out: Path, options: tuple[str, ...] = ()) -> Ended:
+    return netanomaly(
+        "score", "office", *source, "--registry", work / "work/registry", "--out", out, "--json", *options
+    )
+
+
+@pytest.fixture(scope="module")
+def once(work) -> Ended:
+    return scored(work, work / "later.csv", out=work / "scored")
+
+
+def test_scores_are_those_of_the_evaluation_and_of_the_model_bit_for_bit(work, once):
+    assert once.code == 0, once.stderr
+    table = pq.read_table(work / "scored/scores.parquet")
+    scores = table.column("score").to_numpy()
+    run = json.loads((work / "run.json").read_text())
+    metrics = json.loads((Path(run["run_dir"]) / "evaluation_metrics.json").read_text())
+    assert metrics["scores_digest"] == "sha256:" + hashlib.sha256(scores.tobytes()).hexdigest()
+    model = open_registry(str(work / "work/registry")).load("office:1")
+    assert np.array_equal(model.score(pd.read_csv(work / "later.csv")), scores)
+    assert np.array_equal(table.column("alert").to_numpy(), scores > model.threshold)
+
+
+def test_each_row_says_where_it_is_from_when_and_between_whom(work, once):
+    rows = pd.read_csv(work / "later.csv", dtype=str)
+    table = pq.read_table(work / "scored/scores.parquet").to_pandas()
+    assert table["record"].tolist() == list(range(1, len(rows) + 1))
+    assert set(table["file"]) == {"later.csv"}
+    for ours, theirs in [
+        ("src_ip", "src_ip"),
+        ("dst_port", "dst_port"),
+        ("protocol", "proto"),
+        ("src_port", "src_port"),
+    ]:
+        assert table[ours].tolist() == rows[theirs].tolist()
+    assert np.allclose(table["time"].astype("int64") / 1e6, rows["ts"].astype(float))
+
+
+def test_a_scan_is_one_incident_that_says_what_it_is(work, once):
+    incidents = [json.loads(line) for line in (work / "scored/alerts.ndjson").read_text().splitlines()]
+    of_scanner = [each for each in incidents if each["entity"]["ip"] == SCANNER]
+    assert len(of_scanner) == 1
+    (scan,) = of_scanner
+    assert scan["flows"] >= 390
+    assert scan["technique"]["id"] == "T1046"
+    assert "horizontal scan" in scan["technique"]["reason"]
+    assert scan["features"]
+    assert scan["samples"][0]["community_id"].startswith("1:")
+    assert once.json["incidents"] == len(incidents)
+    report = (work / "scored/report.html").read_text()
+    assert scan["title"].replace(">", "&gt;") in report
+
+
+def test_the_same_input_gives_the_same_bytes(work, once, tmp_path):
+    again = scored(work, work / "later.csv", out=tmp_path / "again")
+    assert again.code == 0
+    for name in ("scores.parquet", "alerts.ndjson", "summary.json", "report.html"):
+        assert (tmp_path / "again" / name).read_bytes() == (work / "scored" / name).read_bytes(), name
+
+
+def test_the_label_is_never_looked_at(work, once, tmp_path):
+    rows = [row[:-1] for row in traffic(2, 3000, scan=400)]
+    unlabelled = written(tmp_path / "later.csv", rows, COLUMNS[:-1])
+    assert scored(work, unlabelled, out=tmp_path / "out").code == 0
+    ours, theirs = (
+        pq.read_table(folder / "scores.parquet").column("score") for folder in (tmp_path / "out", work / "scored")
+    )
+    assert ours.equals(theirs)
+
+
+def test_a_row_that_cannot_be_scored_is_there_with_the_reason(work, tmp_path):
+    rows = traffic(2, 50)
+    rows[7][7] = "lots"
+    ended = scored(work, written(tmp_path / "a.csv", rows), out=tmp_path / "out")
+    assert ended.code == 0, ended.stderr
+    assert (ended.json["rows"], ended.json["unscored"]) == (50, 1)
+    table = pq.read_table(tmp_path / "out/scores.parquet").to_pylist()
+    assert (table[7]["score"], table[7]["alert"]) == (None, None)
+    assert "line 9: column 'out_bytes' holds numbers, and here 'lots'" in table[7]["reason"]
+    assert all(row["score"] is not None and row["reason"] is None for at, row in enumerate(table) if at != 7)
+
+
+def test_an_empty_hour_is_no_error(work, tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    ended = scored(work, written(tmp_path / "header.csv", []), tmp_path / "empty.csv", out=tmp_path / "out")
+    assert ended.code == 0, ended.stderr
+    assert (ended.json["rows"], ended.json["incidents"]) == (0, 0)
+    assert ended.json["repaired"] == {"file without records": 2}
+
+
+@pytest.mark.parametrize(
+    ("options", "columns", "says"),
+    [
+        ((), ["ts", "src_ip", "other"], "has no feature column"),
+        (("--budget", "0.03"), COLUMNS, "carries no threshold for an alert budget of 0.03"),
+        (("--alert-format", "cef"), COLUMNS, "alert_format is 'cef'; choose one of netanomaly, ecs, ocsf"),
+    ],
+)
+def test_what_does_not_fit_is_one_line_and_nothing_is_written(work, tmp_path, options, columns, says):
+    source = written(tmp_path / "a.csv", [row[: len(columns)] for row in traffic(3, 20)], columns)
+    ended = scored(work, source, out=tmp_path / "out", options=options)
+    assert ended.code == 2
+    assert says in ended.json["error"]
+    assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(work, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/thesis.txt").write_text("mine")
+    ended = scored(work, work / "later.csv", out=tmp_path / "out")
+    assert ended.code == 2
+    assert "holds 'thesis.txt', which is no result of scoring" in ended.json["error"]
+
+
+def test_a_deprecated_version_does_not_score(work, tmp_path):
+    shutil.copytree(work / "work/registry", tmp_path / "work/registry")
+    registry = open_registry(str(tmp_path / "work/registry"))
+    registry.remove_alias("office", "champion")
+    registry.deprecate("office:1", why="test")
+    ended = netanomaly(
+        "score", "office:1", work / "later.csv", "--registry", registry.uri, "--out", tmp_path / "out", "--json"
+    )
+    assert ended.code == 2
+    assert "office:1 is deprecated" in ended.json["error"]
