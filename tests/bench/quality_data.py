@@ -146,9 +146,17 @@ def _zeek(folder: Path) -> Source:
     def numbers(name: str) -> npt.NDArray[np.float64]:
         return np.array([np.nan if text in ("-", "(empty)") else float(text) for text in found[name]])
 
-    counted = (
-        ["id.orig_p", "id.resp_p", "duration", "orig_bytes", "resp_bytes", "missed_bytes", "orig_pkts", "orig_ip_bytes", "resp_pkts"]
-    )
+    counted = [
+        "id.orig_p",
+        "id.resp_p",
+        "duration",
+        "orig_bytes",
+        "resp_bytes",
+        "missed_bytes",
+        "orig_pkts",
+        "orig_ip_bytes",
+        "resp_pkts",
+    ]
     named = ("proto", "service", "conn_state", "local_orig", "local_resp", "history")
     table = pa.table(
         {name: numbers(name) for name in [*counted, "resp_ip_bytes"]} | {name: list(found[name]) for name in named}
