@@ -189,3 +189,12 @@ def test_absurd_times_are_no_times():
     assert rows(table, "duration_seconds") == [None]
     assert understood.counts.dropped == {"record without a time": 1}
     assert len(understood.counts.repaired) == 1
+
+
+def test_a_carriage_return_ends_lines_and_does_not_stand_in_them():
+    assert same(read(tsv(WEB, SYN).replace("\n", "\r\n"))[0], read(tsv(WEB, SYN))[0])
+    inside = [*WEB]
+    inside[1] = "C\r1"
+    table, understood = read(tsv(inside, SYN))
+    assert table.num_rows == 1
+    assert understood.counts.dropped == {"line with a carriage return inside": 1}
