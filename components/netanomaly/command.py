@@ -1,6 +1,6 @@
 """The `netanomaly` command's entry: where what it needs is not installed, one line says what is."""
 
-import sys
+from netanomaly import output
 
 
 def main() -> None:
@@ -10,9 +10,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "netanomaly":
             raise
-        print(  # noqa: T201 - what prints for people is what is missing
-            f"error: the netanomaly command needs {error.name}, which is not installed: pip install 'netanomaly[cli]'",
-            file=sys.stderr,
+        output.tell(
+            f"error: the netanomaly command needs {error.name}, which is not installed: pip install 'netanomaly[cli]'"
         )
         raise SystemExit(2) from None
     command()

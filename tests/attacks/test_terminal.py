@@ -109,7 +109,7 @@ def hostile_run(tmp_path_factory):
     source = folder / f"flows {MARKS[0]}{MARKS[6]}.csv"
     columns = [f"bytes{MARKS[2]}", f"packets{MARKS[8]}", f"service{MARKS[6]}", "label"]
     rows = [
-        f"{(i * 37) % 101},{(i * 53) % 97},{('http' + MARKS[5], 'dns' + MARKS[3])[i % 2]},"
+        f"{(i * 37) % 101 + (0 if i % 4 else 5000)},{(i * 53) % 97},{('http' + MARKS[5], 'dns' + MARKS[3])[i % 2]},"
         + ("normal" if i % 4 else f"scan{MARKS[1]}{MARKS[7]}")
         for i in range(2000)
     ]
@@ -139,12 +139,34 @@ def test_a_run_over_hostile_data_sends_nothing_to_the_terminal(hostile_run):
         assert not obeyed(path.read_bytes().decode("utf-8")), path
 
 
+@pytest.fixture(scope="module")
+def hostile_registry(tmp_path_factory):
+    """A registry whose one version says marks wherever it may say something."""
+    folder = tmp_path_factory.mktemp("registry")
+    (folder / "model.bin").write_bytes(b"no model")
+    data = {"rows": 5, "identity": ALL, "source": [ALL]}
+    metadata = {
+        "model_version": f"1.0{ALL}",
+        "metrics": {f"metric{ALL}": 0.5, "roc_auc": 0.9},
+        "data": {"training": data, "evaluation": data},
+        "library_versions": {ALL: ALL},
+    }
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    registry = folder / "registry"
+    said = ("--description", f"about {ALL}", "--metadata", folder / "metadata.json")
+    made = netanomaly(
+        "registry", "register", "--name", "hostile", "--artifact", folder / "model.bin", *said, "--registry", registry
+    )
+    assert made.code == 0, made.stderr
+    changed = netanomaly("registry", "deprecate", "hostile:1", "--why", f"why {ALL}", "--registry", registry)
+    assert changed.code == 0, changed.stderr
+    return registry
+
+
 @pytest.mark.parametrize("command", ["list", "show", "versions", "history", "compare", "fsck"])
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
-def test_no_registry_command_sends_what_a_registry_holds(hostile_run, command, form):
-    folder, _ = hostile_run
-    registry = folder / "runs" / "registry"
-    netanomaly("registry", "deprecate", "hostile:1", "--why", f"why {ALL}", "--registry", registry)
+def test_no_registry_command_sends_what_a_registry_holds(hostile_registry, command, form):
+    registry = hostile_registry
     about = {"list": (), "fsck": (), "show": ("hostile:1",), "compare": ("hostile:1", "hostile:1")}
     ended = netanomaly("registry", command, *about.get(command, ("hostile",)), *form, "--registry", registry)
     assert ended.code == 0, ended.stderr

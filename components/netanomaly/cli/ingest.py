@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from netanomaly import output
 from netanomaly.cli import registry_words as words
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.paths import expanded
@@ -49,7 +50,7 @@ def ingest(
     settings = Settings(
         source=sources, identity="", part=ALL_ROWS, split=None, csv=CsvFormat(), label_column=label_column, normal_labels=[],
         feature_columns=[], categorical_columns=[], ignore_columns=[], time_column="", random_state=0, format=format,
-        context=context,
+        context=None if context else False,
     )  # fmt: skip
     with ExitStack() as stack:
         if out is None:
@@ -62,7 +63,10 @@ def ingest(
         unfinished = path.with_name(f".{path.name}.unfinished")
         stack.callback(unfinished.unlink, missing_ok=True)
         report = program.ingest(
-            settings, lambda contract: program.ParquetSink(unfinished, contract), lambda _rows: None
+            settings,
+            lambda contract: program.ParquetSink(unfinished, contract),
+            lambda _rows: None,
+            path.absolute().parent,
         )
         unfinished.replace(path)
         if as_json:
@@ -75,7 +79,8 @@ def ingest(
         if head:
             _rows(path, head, flows=bool(report["sensor"]))
         if out is not None:
-            typer.echo(f"\nwritten to {path}")
+            output.say()
+            output.say(f"written to {path}")
 
 
 def _understood(report: Mapping[str, Any]) -> None:
@@ -90,12 +95,12 @@ def _understood(report: Mapping[str, Any]) -> None:
         ("directions", _directions(traffic)),
         ("dropped", _listed(report["dropped"])),
         ("noted", _listed(report["repaired"])),
-        ("no flows", _listed({**traffic.get("other_records", {}), **traffic.get("other_files", {})})),
+        ("no flows", _listed({**traffic.get("set_aside", {}), **traffic.get("other_records", {}), **traffic.get("other_files", {})})),
         ("windows", _windows(traffic)),
     ]  # fmt: skip
     for name, value in lines:
         if value:
-            typer.echo(f"{name:<12}{value}")
+            output.say(f"{name:<12}{value}")
 
 
 def _span(time: Mapping[str, Any] | None) -> str:
@@ -152,7 +157,7 @@ def _columns(report: Mapping[str, Any]) -> None:
             ("src_ip, dst_ip, src_port, dst_port, uid", "who and when"),
         ]:
             made.add_row(name, role, "", "kept beside the features, never learnt from")
-    typer.echo("")
+    output.say()
     words.show_table(made)
 
 
@@ -178,7 +183,7 @@ def _rows(path: Path, head: int, *, flows: bool) -> None:
     made = words.table(*wanted)
     for row in batch.to_pylist() if batch is not None else ():
         made.add_row(*(_cell(name, row[name]) for name in wanted))
-    typer.echo("")
+    output.say()
     words.show_table(made)
 
 

@@ -63,6 +63,10 @@ class CsvFile:
         plain = self._dialect.plain(head.text)
         bounds.refuse_many_columns(plain.count(self._dialect.delimiter.encode()) + 1, self.uri)
         fields = self._fields(plain, head.first)
+        if not fields:
+            raise DataError(
+                f"{self.uri}, line {head.first} is blank where the first record or the names are expected; take it out"
+            )
         self._refuse_no_data(fields)
         if layout.has_header:
             self._refuse_odd_header(fields, layout)

@@ -7,6 +7,7 @@ a digest is one, or a number can be counted to.
 import binascii
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 
 from netanomaly.registry import bounds, documents, names
 from netanomaly.registry.documents import Entry, Event, File, Head, Record, Segment
@@ -15,6 +16,7 @@ from netanomaly.registry.errors import DamagedRegistry, InvalidName
 # Twice what is written.
 _LONGEST_SEGMENT = 4096
 _HEXADECIMAL = "0123456789abcdef"
+_VERSION, _KEY, _RECORD = attrgetter("version"), attrgetter("key"), attrgetter("record")
 
 
 @contextmanager
@@ -68,9 +70,9 @@ def head(found: Head) -> None:
 
 def entries(found: Sequence[Entry], first: int, last: int) -> None:
     """Raises ValueError where these are not the entries of versions `first` to `last`."""
-    _numbers("versions", [entry.version for entry in found], first, last)
+    _numbers("versions", list(map(_VERSION, found)), first, last)
     # At once: one by one takes as long as reading the whole head.
-    joined = "".join([entry.key for entry in found] + [entry.record for entry in found])
+    joined = "".join((*map(_KEY, found), *map(_RECORD, found)))
     try:
         binascii.unhexlify(joined)
     except ValueError:

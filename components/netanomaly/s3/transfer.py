@@ -21,11 +21,17 @@ _DATA = {200, 206}
 
 def read_up_to(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
     """What is left of an answer, as it was sent, and no more of it than that. Raises as the connection fails."""
-    data = bytearray()
+    left = response.length_remaining
+    if left is not None and left <= most:
+        return response.read(decode_content=False)
+    data = response.read(most, decode_content=False)
     # Until nothing comes: that an answer was cut off is only told then.
-    while len(data) < most and (piece := response.read(most - len(data), decode_content=False)):
+    while len(data) < most and response.length_remaining != 0:
+        piece = response.read(most - len(data), decode_content=False)
+        if not piece:
+            break
         data += piece
-    return bytes(data)
+    return data
 
 
 class BoundedPool(urllib3.PoolManager):
@@ -39,22 +45,26 @@ class BoundedPool(urllib3.PoolManager):
         """
         whole = options.pop("preload_content", True)
         response = super().urlopen(method, url, redirect, **options, preload_content=False, decode_content=False)
-        server = urllib3.util.parse_url(url)
-        encoding = response.headers.get("Content-Encoding", "")
-        if not {part.strip().lower() for part in encoding.split(",")} <= _PLAIN:
+        encoding = response.headers.get("Content-Encoding")
+        if encoding and not {part.strip().lower() for part in encoding.split(",")} <= _PLAIN:
             response.close()
             raise StoreRefused(
-                f"{server.scheme}://{server.netloc} sends its answer encoded, which nobody asked for "
-                f"(Content-Encoding: {encoding[:40]!r}); store objects as they are"
+                f"{_server(url)} sends its answer encoded, which nobody asked for (Content-Encoding: {encoding[:40]!r}); "
+                "store objects as they are"
             )
         if not whole and response.status in _DATA:
+            return response
+        left = response.length_remaining
+        if left is not None and left <= _MOST_ANSWER_BYTES:
+            # Read whole, and kept by the answer itself.
+            _ = response.data
             return response
         data = read_up_to(response, _MOST_ANSWER_BYTES + 1)
         if len(data) > _MOST_ANSWER_BYTES:
             response.close()
             raise StoreRefused(
-                f"{server.scheme}://{server.netloc} answered {method} with over {_MOST_ANSWER_BYTES >> 20} MiB that are "
-                "no object; is this an S3 server?"
+                f"{_server(url)} answered {method} with over {_MOST_ANSWER_BYTES >> 20} MiB that are no object; is this "
+                "an S3 server?"
             )
         response.release_conn()
         return urllib3.HTTPResponse(
@@ -66,3 +76,8 @@ class BoundedPool(urllib3.PoolManager):
             request_method=method,
             decode_content=False,
         )
+
+
+def _server(url: str) -> str:
+    parsed = urllib3.util.parse_url(url)
+    return f"{parsed.scheme}://{parsed.netloc}"

@@ -1,6 +1,9 @@
 """Any source as batches of rows: a sensor's flows, or a table."""
 
+from pathlib import Path
+
 from netanomaly.config import CsvFormat
+from netanomaly.errors import ConfigError
 from netanomaly.flows import layout, sources
 from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.reader import Reader
@@ -17,7 +20,8 @@ def open_source(
     selection: layout.Selection,
     wanted_format: str,
     *,
-    context: bool = True,
+    context: bool | None = None,
+    scratch: Path | None = None,
     times_only: bool = False,
     decisions: Decisions | None = None,
     lenient: bool = False,
@@ -29,16 +33,27 @@ def open_source(
         csv: How its text is laid out, where it is a table.
         selection: The columns that are wanted.
         wanted_format: One of `netanomaly.traffic.opening.CHOICES`.
-        context: Whether features in context are wanted, where it is a sensor's.
+        context: Whether features in context are wanted; None: where it is a sensor's.
+        scratch: The folder for what does not fit into memory; None: the system's for temporary files.
         times_only: Batches have rows and times and nothing else.
         decisions: What the columns of a table hold, where that is known.
         lenient: Whether a table's rows with values that cannot be read are kept, and noted.
+
+    Raises:
+        ConfigError: Context is wanted of a table.
     """
     found = sensor_format(files, csv, selection, wanted_format)
     if found is None:
+        if context:
+            raise ConfigError(
+                f"context is true, and {files.files[0].uri} is read as a table: only flows of a sensor that is known are put "
+                "into context; leave context out, or see format in docs/traffic.md"
+            )
         return Reader(files, csv, selection, times_only=times_only, decisions=decisions, lenient=lenient)
-    wish = Wish(selection.feature_columns, selection.ignore_columns, selection.categorical_columns, context)
-    return TrafficReader(files, found, wish, times_only=times_only)
+    wish = Wish(
+        selection.feature_columns, selection.ignore_columns, selection.categorical_columns, context is not False
+    )
+    return TrafficReader(files, found, wish, scratch, times_only=times_only)
 
 
 def sensor_format(

@@ -111,7 +111,7 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
 
     management = np.asarray(pc.fill_null(pc.equal(table.lower(column("proto")).cast(pa.string()), "man"), False))
     if management.any():
-        counts.drop("Argus' own management record", int(management.sum()))
+        counts.aside("Argus' own management record", int(management.sum()))
         return _made(read.filter(pa.array(~management)).combine_chunks(), lines[~management], file, counts)
     start, bare = written_times.seconds(column("starttime"))
     counts.repair("time without a zone, taken for UTC", bare)

@@ -122,7 +122,7 @@ def _kept(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
     status = column("log-status").cast(pa.string())
     nothing = pc.fill_null(pc.equal(status, "NODATA"), False)
     lost = pc.fill_null(pc.equal(status, "SKIPDATA"), False)
-    counts.drop("NODATA: nothing passed the interface in that window", pc.sum(nothing).as_py() or 0)
+    counts.aside("NODATA: nothing passed the interface in that window", pc.sum(nothing).as_py() or 0)
     counts.drop(LOST, pc.sum(lost).as_py() or 0)
     empty = pc.or_(nothing, lost)
     if pc.any(empty).as_py():

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netanomaly.traffic import keys, outcome, table
-from netanomaly.traffic.sorting import RUN_ROWS, Sorter
+from netanomaly.traffic.sorting import Room, Sorter
 from netanomaly.traffic.table import Counts
 
 Mask = npt.NDArray[np.bool_]
@@ -41,7 +41,7 @@ class Paired:
 
 
 def paired(
-    batches: Iterable[pa.RecordBatch], counts: Counts, found: Paired, *, sampled: bool, run_rows: int = RUN_ROWS
+    batches: Iterable[pa.RecordBatch], counts: Counts, found: Paired, room: Room, *, sampled: bool
 ) -> Iterator[pa.RecordBatch]:
     """Flows of one-way records.
 
@@ -52,9 +52,9 @@ def paired(
         counts: Told of records that a second vantage point repeats.
         found: Takes the number of pairs.
         sampled: Whether an answer may have gone unseen.
-        run_rows: As many are held in memory.
+        room: For sorting.
     """
-    for whole in _conversations(batches, table.ONE_WAY_SCHEMA, run_rows, directed=False):
+    for whole in _conversations(batches, table.ONE_WAY_SCHEMA, room, directed=False):
         kept = whole.filter(pa.array(~_repeated(whole, counts)))
         two_way = np.asarray(pc.is_valid(_array(kept, "packets_in")))
         if two_way.any():
@@ -69,27 +69,25 @@ def paired(
         yield _flows(_unanswered(kept.take(pa.array(alone)), sampled=sampled))
 
 
-def joined(batches: Iterable[pa.RecordBatch], run_rows: int = RUN_ROWS) -> Iterator[pa.RecordBatch]:
+def joined(batches: Iterable[pa.RecordBatch], room: Room) -> Iterator[pa.RecordBatch]:
     """Flows of the pieces that Azure tells: from B over each C to E, counts added up. What was denied is a flow itself."""
-    for whole in _conversations(batches, table.SCHEMA, run_rows, directed=True):
+    for whole in _conversations(batches, table.SCHEMA, room, directed=True):
         yield _pieces_joined(whole)
 
 
-def last_of_each(
-    batches: Iterable[pa.RecordBatch], counts: Counts, run_rows: int = RUN_ROWS
-) -> Iterator[pa.RecordBatch]:
+def last_of_each(batches: Iterable[pa.RecordBatch], counts: Counts, room: Room) -> Iterator[pa.RecordBatch]:
     """Flows of records that tell an open connection again and again: the longest of each uid."""
-    sorter = Sorter(table.SCHEMA, run_rows)
+    sorter = Sorter(table.SCHEMA, room)
     for batch in batches:
         sorter.add(
             batch, _uids(batch), pc.fill_null(batch.column("duration_seconds"), 0.0).to_numpy(zero_copy_only=False)
         )
     held: pa.Table | None = None
-    for rows in sorter.tables(max(run_rows // 4, 2)):
+    for rows in sorter.tables(max(room.rows // 4, 2)):
         whole = rows if held is None else pa.concat_tables([held, rows]).unify_dictionaries().combine_chunks()
         uid = _uids(whole)
         last = np.append(uid[1:] != uid[:-1], False)
-        counts.drop("earlier record of a connection that was still open", int((~last).sum()) - 1)
+        counts.aside("earlier record of a connection that was still open", int((~last).sum()) - 1)
         yield whole.filter(pa.array(last)).combine_chunks().to_batches()[0] if last.any() else _EMPTY
         held = whole.slice(whole.num_rows - 1)
     if held is not None:
@@ -107,23 +105,23 @@ _EMPTY = pa.RecordBatch.from_arrays([pa.nulls(0, item.type) for item in table.SC
 
 
 def _conversations(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, run_rows: int, *, directed: bool
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, room: Room, *, directed: bool
 ) -> Iterator[pa.Table]:
     """Tables that hold each conversation whole, sorted by it and by time."""
-    sorter = Sorter(schema, run_rows)
+    sorter = Sorter(schema, room)
     for batch in batches:
         conversation = _conversation(batch, directed=directed)
         start = batch.column("start_time").to_numpy(zero_copy_only=False)
         sorter.add(batch, conversation, start)
     held: pa.Table | None = None
-    for sorted_rows in sorter.tables(max(run_rows // 4, 2)):
+    for sorted_rows in sorter.tables(max(room.rows // 4, 2)):
         rows = (
             sorted_rows if held is None else pa.concat_tables([held, sorted_rows]).unify_dictionaries().combine_chunks()
         )
         conversation = _conversation(rows, directed=directed)
         last = int(np.searchsorted(conversation, conversation[-1], side="left"))
         # A conversation that never ends is cut where it fills the memory.
-        cut = last if rows.num_rows - last < run_rows else rows.num_rows
+        cut = last if rows.num_rows - last < room.rows else rows.num_rows
         if cut:
             yield rows.slice(0, cut).combine_chunks()
         held = rows.slice(cut) if cut < rows.num_rows else None
@@ -168,7 +166,7 @@ def _repeated(rows: pa.Table, counts: Counts) -> Mask:
     least = np.repeat(rank[order[begins]], np.diff(np.append(begins, len(order))))
     repeated = np.zeros(rows.num_rows, dtype=bool)
     repeated[order] = rank[order] != least
-    counts.drop("record that a second interface or end reports, too", int(repeated.sum()))
+    counts.aside("record that a second interface or end reports, too", int(repeated.sum()))
     return repeated
 
 

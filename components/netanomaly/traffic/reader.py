@@ -6,6 +6,7 @@ It offers what `netanomaly.flows.reader.Reader` does, so that `ingest` takes eit
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from netanomaly.traffic.background import ahead
 from netanomaly.traffic.context import Context
 from netanomaly.traffic.opening import OpenFile, is_no_log
 from netanomaly.traffic.recognition import Format
+from netanomaly.traffic.sorting import Room
 from netanomaly.traffic.stream import Understood
 
 LABEL, TIME = "label", "start_time"
@@ -80,11 +82,24 @@ def _all_different(files: sources.Files) -> bool:
 class TrafficReader:
     """Reads a sensor's source once. Memory is that of a few hundred thousand flows."""
 
-    def __init__(self, files: sources.Files, format: Format, wish: Wish, *, times_only: bool = False) -> None:  # noqa: A002
-        """Args: times_only: Batches have rows and times and nothing else, in no order."""
+    def __init__(
+        self,
+        files: sources.Files,
+        written: Format,
+        wish: Wish,
+        scratch: Path | None = None,
+        *,
+        times_only: bool = False,
+    ) -> None:
+        """Args:
+        written: The format of the source.
+        scratch: The folder for what does not fit into memory; None: the system's for temporary files.
+        times_only: Batches have rows and times and nothing else, in no order.
+        """
         self._files = files
-        self._format = format
-        self._features = wish.features(format.sensor)
+        self._scratch = scratch
+        self._format = written
+        self._features = wish.features(written.sensor)
         self._times_only = times_only
         self._names = (
             [file.name for file in files.files] if _all_different(files) else [file.uri for file in files.files]
@@ -92,7 +107,7 @@ class TrafficReader:
         self._rows, self._first, self._last = 0, np.inf, -np.inf
         self._labelled = False
         self._begun = False
-        self.understood = Understood(format)
+        self.understood = Understood(written)
         self.past = Context() if any(name in feature_list.CONTEXT_NAMES for name in self._features) else None
         self.tally = Tally()
 
@@ -179,7 +194,7 @@ class TrafficReader:
 
     def _blocks(self) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
         """Flows in order of their end, and their features."""
-        for table in stream.flows(self._open(), self.understood):
+        for table in stream.flows(self._open(), self.understood, Room(scratch=self._scratch)):
             made: dict[str, Any] = features.flow_features(table)
             if self.past is not None:
                 made |= features.context_features(table, self.past)

@@ -5,6 +5,7 @@ So nothing that looks back in time depends on how a source is cut into files, or
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,25 @@ _PIECE_ROWS = 1 << 13
 _LOADED_ROWS = 1 << 17
 
 
+@dataclass(frozen=True)
+class Room:
+    """What sorting may take.
+
+    Attributes:
+        rows: As many are held in memory.
+        scratch: The folder for sorted runs; None: the system's for temporary files.
+    """
+
+    rows: int = RUN_ROWS
+    scratch: Path | None = None
+
+
 class Sorter:
     """Takes record batches with their keys, and gives them back in order."""
 
-    def __init__(self, schema: pa.Schema, run_rows: int = RUN_ROWS) -> None:
-        """Args: run_rows: As many rows are held in memory."""
+    def __init__(self, schema: pa.Schema, room: Room) -> None:
         self._schema = schema
-        self._run_rows = run_rows
+        self._room = room
         self._waiting: list[tuple[pa.RecordBatch, Key, Key]] = []
         self._rows = 0
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -35,7 +48,7 @@ class Sorter:
         """Records, and for each its keys: numbers without NaN. Equal first keys are ordered by the second."""
         self._waiting.append((batch, first, second))
         self._rows += batch.num_rows
-        if self._rows >= self._run_rows:
+        if self._rows >= self._room.rows:
             self._write(*self._sorted())
 
     def tables(self, rows: int) -> Iterator[pa.Table]:
@@ -71,7 +84,7 @@ class Sorter:
 
     def _write(self, table: pa.Table, first: Key, second: Key) -> None:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="netanomaly-flows-")
+            self._folder = tempfile.TemporaryDirectory(prefix=".netanomaly-flows-", dir=self._room.scratch)
         path = Path(self._folder.name, str(len(self._runs)))
         keyed = table.append_column("first", pa.array(first)).append_column("second", pa.array(second))
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, keyed.schema) as stream:

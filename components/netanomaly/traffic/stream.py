@@ -13,7 +13,7 @@ from netanomaly.traffic import features, keys, outcome, pairing, table
 from netanomaly.traffic.background import ahead
 from netanomaly.traffic.opening import OpenFile
 from netanomaly.traffic.recognition import Format, NoFlows
-from netanomaly.traffic.sorting import RUN_ROWS, Sorter
+from netanomaly.traffic.sorting import Room, Sorter
 from netanomaly.traffic.table import Counts
 
 _BATCHES_AHEAD = 4
@@ -55,6 +55,7 @@ class Understood:
             "sensor": self.format.sensor,
             "words": self.format.words,
             "sampled": self.format.sampled,
+            "set_aside": self.counts.set_aside,
             "other_records": dict(self.other_records.most_common()),
             "other_files": dict(self.other_files.most_common()),
             "one_way_records": self.pairs.records,
@@ -64,14 +65,14 @@ class Understood:
 
 
 def flows(
-    files: Iterable[OpenFile], understood: Understood, run_rows: int = RUN_ROWS, block_rows: int = BLOCK_ROWS
+    files: Iterable[OpenFile], understood: Understood, room: Room, block_rows: int = BLOCK_ROWS
 ) -> Iterator[pa.Table]:
     """Tables of `table.SCHEMA` in order of the flows' end, `block_rows` rows each but the last.
 
     Args:
         files: Each opened when it is asked for.
         understood: Filled in on the way.
-        run_rows: As many are held in memory.
+        room: For sorting.
         block_rows: As many go on at a time.
 
     Raises:
@@ -81,13 +82,13 @@ def flows(
     match understood.format.shape:
         case "one-way":
             batches = pairing.paired(
-                batches, understood.counts, understood.pairs, sampled=understood.format.sampled, run_rows=run_rows
+                batches, understood.counts, understood.pairs, room, sampled=understood.format.sampled
             )
         case "repeated":
-            batches = pairing.last_of_each(batches, understood.counts, run_rows)
+            batches = pairing.last_of_each(batches, understood.counts, room)
         case "pieces":
-            batches = pairing.joined(batches, run_rows)
-    sorter = Sorter(table.SCHEMA, run_rows)
+            batches = pairing.joined(batches, room)
+    sorter = Sorter(table.SCHEMA, room)
     for batch in batches:
         sorter.add(batch, features.end_of(batch), content_keys(batch))
     for block in sorter.tables(block_rows):

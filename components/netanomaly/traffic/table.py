@@ -65,10 +65,18 @@ _MICRO = 1e6
 
 @dataclass
 class Counts:
-    """What was dropped and repaired on the way into the table, by reason."""
+    """What was dropped, repaired and set aside on the way into the table, by reason.
+
+    Set aside is what says nothing new: a record that tells of no flow, or of one that another record tells, too.
+    """
 
     dropped: dict[str, int] = field(default_factory=dict)
     repaired: dict[str, int] = field(default_factory=dict)
+    set_aside: dict[str, int] = field(default_factory=dict)
+
+    def aside(self, reason: str, rows: int = 1) -> None:
+        if rows:
+            self.set_aside[reason] = self.set_aside.get(reason, 0) + rows
 
     def drop(self, reason: str, rows: int = 1) -> None:
         if rows:

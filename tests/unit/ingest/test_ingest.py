@@ -76,6 +76,12 @@ def test_the_report_counts_what_the_file_holds(tmp_path):
     assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
+def test_values_of_dropped_rows_alone_are_not_in_the_profile(tmp_path):
+    (tmp_path / "a.csv").write_text("bytes,proto,label\n1,-,normal\n2,tcp,\n3,udp,\n")
+    proto = Ingested(tmp_path, tmp_path / "a.csv").report["columns"][1]
+    assert (proto["distinct"], proto["categories"], proto["missing"]) == (0, {}, 1)
+
+
 def test_the_file_carries_the_contract_and_row_groups_of_its_size(tmp_path):
     done = Ingested(tmp_path, csv_of(tmp_path / "a.csv", ROW_GROUP_ROWS + 10))
     contract = read_contract(done.file.schema_arrow)

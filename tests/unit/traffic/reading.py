@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from netanomaly.flows import sources
 from netanomaly.traffic.opening import OpenFile, format_of
+from netanomaly.traffic.sorting import Room
 from netanomaly.traffic.stream import Understood, flows
 
 Text = str | bytes | Path
@@ -55,7 +56,7 @@ def read(*texts: Text, run_rows: int = 1 << 19, block_bytes: int = 1 << 20) -> t
             yield each
             each.close()
 
-    return pa.concat_tables(flows(opened(), understood, run_rows=run_rows)), understood
+    return pa.concat_tables(flows(opened(), understood, Room(run_rows))), understood
 
 
 def rows(table: pa.Table, *names: str) -> list[Any]:

@@ -8,12 +8,12 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from netanomaly.errors import DataError
 from netanomaly.traffic import keys, table
 from netanomaly.traffic.recognition import FORMATS, Format, NoFlows, recognise
-from netanomaly.traffic.sorting import Sorter
+from netanomaly.traffic.sorting import Room, Sorter
 
 from tests.unit.traffic import test_argus, test_clouds, test_nfdump, test_suricata
 from tests.unit.traffic.reading import read, rows, same
@@ -141,15 +141,15 @@ def test_pairing_does_not_depend_on_order_or_on_memory(records, randomness, run_
     assert total == sum(record[-1] for record in records)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5), st.text("abc", max_size=2)), max_size=120),
     st.integers(2, 40), st.integers(1, 50),
 )  # fmt: skip
-def test_sorting_on_disk_is_sorting(records, run_rows, block_rows):
+def test_sorting_on_disk_is_sorting(tmp_path, records, run_rows, block_rows):
     schema = pa.schema({"first": pa.int64(), "second": pa.int64(), "word": table.WORD})
     kept = schema.remove(0).remove(0).append(pa.field("place", pa.int64()))
-    sorter = Sorter(kept, run_rows)
+    sorter = Sorter(kept, Room(run_rows, tmp_path))
     for begin in range(0, len(records), 7):
         part = records[begin : begin + 7]
         batch = pa.RecordBatch.from_arrays(
@@ -157,6 +157,7 @@ def test_sorting_on_disk_is_sorting(records, run_rows, block_rows):
         )  # fmt: skip
         sorter.add(batch, np.array([first for first, _, _ in part]), np.array([second for _, second, _ in part]))
     found = list(sorter.tables(block_rows))
+    assert not list(tmp_path.iterdir())
     assert all(each.num_rows == block_rows for each in found[:-1])
     given_back = [(records[row["place"]][:2], row["word"]) for each in found for row in each.to_pylist()]
     assert Counter(given_back) == Counter((record[:2], record[2]) for record in records)

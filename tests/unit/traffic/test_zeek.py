@@ -121,7 +121,7 @@ def test_connections_that_were_still_open_are_counted_once():
     lasting = [["1700000000.0", "C1", *WEB[2:8], str(seconds), *WEB[9:]] for seconds in (600.0, 1200.0, 1800.0)]
     table, understood = read(tsv(*lasting, SYN, path="conn_long"))
     assert rows(table, "uid", "duration_seconds") == [("C2", None), ("C1", 1800.0)]
-    assert understood.counts.dropped == {"earlier record of a connection that was still open": 2}
+    assert understood.counts.set_aside == {"earlier record of a connection that was still open": 2}
     beside, understood = read(tsv(WEB), tsv(*lasting, path="conn_long"))
     assert beside.num_rows == 1
     assert sum(understood.other_files.values()) == 1

@@ -25,7 +25,7 @@ def main(argv: list[str]) -> None:
         settings = stage.settings(Settings)
         for uri in settings.source:
             stage_io.in_a_bucket(uri, "data source")
-        report = ingest(settings, open_sink, stage.progress)
+        report = ingest(settings, open_sink, stage.progress, stage.output("flows").parent)
         stage.write_json("ingest_report", report)
         stage.describe("flows", {"rows": report["rows"], "identity": report["identity"], "format": "parquet"})
         stage.describe("ingest_report", {"rows_read": report["rows_read"], "rows": report["rows"]})

@@ -39,7 +39,10 @@ class Sink(Protocol):
 
 
 def ingest(
-    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
+    settings: Settings,
+    open_sink: Callable[[Contract], Sink],
+    progress: Callable[[int], None],
+    scratch: Path | None = None,
 ) -> dict[str, Any]:
     """Read a source into a sink and report on it. Memory is that of a few batches, whatever the source's size.
 
@@ -48,6 +51,7 @@ def ingest(
         open_sink: Called when the columns are known; again where later rows contradict what the first ones told of
             them. A sink is closed before the next is opened, and in the end.
         progress: Called with the number of rows read so far.
+        scratch: A folder on disk for what is sorted there; None: the system's for temporary files.
 
     Returns:
         The ingest report: files, rows read, dropped and repaired by reason, classes, and a profile of each column.
@@ -56,7 +60,7 @@ def ingest(
         DataError: A file that cannot be read as records, or that changed since `identity` was taken.
     """
     try:
-        return _ingest(settings, open_sink, progress)
+        return _ingest(settings, open_sink, progress, scratch)
     except DataError:
         # A file that is being replaced looks malformed for a while: then the change is what there is to tell.
         if settings.identity:
@@ -65,12 +69,12 @@ def ingest(
 
 
 def _ingest(
-    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None]
+    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None], scratch: Path | None
 ) -> dict[str, Any]:
     files = sources.resolve(settings.source)
     if files.identity_is_known:
         _refuse_change(settings, files.identity())
-    reader = _reader(settings, files)
+    reader = _reader(settings, files, scratch)
     try:
         return _read(settings, files, reader, open_sink, progress)
     except Contradiction:
@@ -194,7 +198,12 @@ class ParquetSink:
 
 
 def _reader(
-    settings: Settings, files: sources.Files, *, times_only: bool = False, decisions: Decisions | None = None
+    settings: Settings,
+    files: sources.Files,
+    scratch: Path | None = None,
+    *,
+    times_only: bool = False,
+    decisions: Decisions | None = None,
 ) -> AnyReader:
     """Of the source's files, from the beginning."""
     by_host = settings.split is not None and settings.split.method == "host"
@@ -211,7 +220,8 @@ def _reader(
         settings.csv,
         selection,
         settings.format,
-        context=settings.context is not False,
+        context=settings.context,
+        scratch=scratch,
         times_only=times_only,
         decisions=decisions,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from netanomaly import stage_io
+from netanomaly import output, stage_io
 from netanomaly.errors import ConfigError
 
 # An outage is not waited for: whoever looks wants an answer.
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
         try:
             for check in checks(stage.parameter("registry"), stage.parameter("object_store")):
                 done.append(check)
-                print(f"{check.name}: {check.said}", file=sys.stderr, flush=True)  # noqa: T201 - a stage's log
+                output.tell(f"{check.name}: {check.said}")
         finally:
             stage.tell({"checks": [asdict(check) for check in done]})
 

@@ -26,7 +26,11 @@ def dropped_rows(data: Evidence, limit: float) -> Iterator[Observation]:
                 None,
                 side,
                 f"{dropped} of {report['rows_read']} records ({share:.1%}) of the {side} data were dropped ({reasons}); "
-                "label them, or list the label column in ignore_columns",
+                + (
+                    "label them, or list the label column in ignore_columns"
+                    if report["unlabelled"]
+                    else "look at those lines, or allow more in validation.dropped_rows"
+                ),
                 share,
             )
 
