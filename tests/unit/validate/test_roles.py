@@ -82,6 +82,15 @@ def test_what_is_called_a_measurement_is_warned_of_and_what_is_not_known_is_susp
     assert ("column_tells_alone", "x") in judged.findings
 
 
+@pytest.mark.parametrize("name", ["flag", "state", "dst_service"])
+def test_a_copy_of_the_label_is_an_error_under_the_name_of_a_measurement_too(tmp_path, name):
+    judged = Judged(tmp_path, traffic(**{name: ANSWERS["copy of the label in numbers"]}))
+    assert judged.findings["answer_in_a_column", name]["severity"] == "error"
+    assert Judged(tmp_path, traffic(**{name: ANSWERS["copy of the label in numbers"]}), columns={name: "number"}).roles[
+        name
+    ] == "number"  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "name", ["attack_cat", "Attack_Type", "detailed-label", "detailedlabel", "difficulty", "Attempted Category"]
 )
@@ -183,6 +192,11 @@ def test_a_column_that_is_empty_in_training_ends_no_run(tmp_path):
     assert judged.roles["note"] == "constant"
     assert judged.document["verdict"] == "pass"
     assert "is empty in the training data" in judged.findings["constant_column", "note"]["message"]
+
+
+def test_what_is_empty_in_both_data_sets_is_not_said_to_differ(tmp_path):
+    judged = Judged(tmp_path, traffic(note=lambda r, a, x, row: ""))
+    assert judged.findings["constant_column", "note"]["message"].endswith("it is left out")
 
 
 TIMES = {
@@ -298,6 +312,11 @@ def test_a_label_misspelt_in_the_file_is_no_feature(tmp_path):
     judged = Judged(tmp_path, traffic().rename(columns={"label": "lable"}))
     assert judged.roles["lable"] == "label"
     assert judged.findings["label_missing", "lable"]
+
+
+def test_a_normal_class_in_another_case_is_the_same(tmp_path):
+    judged = Judged(tmp_path, traffic(), traffic(seed=2).replace({"label": {"normal": "NORMAL"}}))
+    assert "normal_class_not_in_training" not in judged.rules
 
 
 def test_a_normal_class_that_training_lacks_is_said(tmp_path):
