@@ -207,7 +207,28 @@ TIMES = {
     "when_of_day": lambda r, a, x, row: pd.to_datetime(START + row * 60, unit="s").strftime("%H:%M:%S"),
     "compact": lambda r, a, x, row: pd.to_datetime(START + row * 60, unit="s").strftime("%Y%m%d%H%M%S"),
     "time": lambda r, a, x, row: row * 0.25,
+    "frame.time_relative": lambda r, a, x, row: row * 0.25,
+    "syslog": lambda r, a, x, row: pd.to_datetime(START + row // 9 * 60, unit="s").strftime("%b %e %H:%M:%S"),
+    "oracle": lambda r, a, x, row: pd.to_datetime(START + row // 99 * 60, unit="s").strftime("%d-%b-%y %I.%M.%S.000000 %p"),
+    "day of the year": lambda r, a, x, row: pd.to_datetime(START + row // 9 * 60, unit="s").strftime("%Y-%j %H:%M:%S"),
+    "date": lambda r, a, x, row: pd.to_datetime(START + row * 60, unit="s").strftime("%y%m%d"),
+    "timestamp": lambda r, a, x, row: (START + row // 9) / 86_400 + 25_569,
 }
+NOT_UNDERSTOOD = ["when_of_day", "time", "syslog", "oracle", "day of the year", "date", "timestamp"]
+
+
+@pytest.mark.parametrize("name", NOT_UNDERSTOOD)
+def test_a_time_that_is_not_understood_is_said(tmp_path, name):
+    judged = Judged(tmp_path, traffic(**{name: TIMES[name]}))
+    assert "left out" in judged.findings["time_not_understood", name]["message"]
+
+
+def test_a_span_written_like_a_time_of_day_is_said_beside_times(tmp_path):
+    clocks = {"ts": TIMES["end"], "duration": TIMES["when_of_day"], "clock": TIMES["when_of_day"]}
+    judged = Judged(tmp_path, traffic().drop(columns="duration").assign(
+        **{name: make(None, None, None, np.arange(ROWS)) for name, make in clocks.items()}
+    ))  # fmt: skip
+    assert [column for rule, column in judged.findings if rule == "time_not_understood"] == ["duration"]
 
 
 @pytest.mark.parametrize("name", TIMES)

@@ -214,8 +214,9 @@ _TIMES = {
     "time": "its values are points in time",
     "time of day": "its values are times of day",
     "outside": "its values are points in time, and not understood: most lie outside 1990 to 2100",
+    "unread": "its values look like points in time, and their notation is not understood",
     "unclear": "it is called a time, and its values are not understood",
-    "rising": "it is called a time and rises from row to row",
+    "rising": "it is called a time and rises from row to row, and is not understood as points in time",
 }
 
 
