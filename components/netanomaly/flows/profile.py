@@ -128,6 +128,8 @@ class Profile:
         self._missing_categories[name] += int(counts[-1])
         known, known_normal = self._categories[name], self._categories_normal[name]
         for text, count, count_normal in zip(texts, counts.tolist(), counts_normal.tolist(), strict=False):
+            if not count:
+                continue  # of a row that was dropped
             if text in known or len(known) < CATEGORIES_COUNTED:
                 known[text] += count
                 if count_normal:
@@ -216,7 +218,7 @@ class Profile:
     def _rising(self, name: str, sampled: npt.NDArray[np.float64]) -> str | None:
         """ "rising" where a column called a time rises from row to row: seconds since something began."""
         known = ~np.isnan(sampled)
-        if time_names.rank(name) is None or np.count_nonzero(known) < identifiers.ROWS_AT_LEAST:
+        if not time_names.mentions_time(name) or np.count_nonzero(known) < identifiers.ROWS_AT_LEAST:
             return None
         steps = np.diff(sampled[known][np.argsort(self._sample.positions()[known])])
         moving = np.count_nonzero(steps)

@@ -176,11 +176,12 @@ def _alone(validation: Document) -> Check | None:
     if not names:
         return None
     named = words.listed(names, most=3)
+    tell = "tells" if len(names) == 1 else "tell"
     sentence = (
         f"No. By {named} alone attacks differ from all normal flows. If that is so of this capture only, the figures do not "
         "hold elsewhere."
     )
-    return Check("warning", "Does it take more than one column?", sentence, f"{named} alone tells attacks")
+    return Check("warning", "Does it take more than one column?", sentence, f"{named} alone {tell} attacks")
 
 
 def _detection(evaluation: Document) -> Check | None:
