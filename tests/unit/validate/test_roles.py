@@ -209,7 +209,9 @@ TIMES = {
     "time": lambda r, a, x, row: row * 0.25,
     "frame.time_relative": lambda r, a, x, row: row * 0.25,
     "syslog": lambda r, a, x, row: pd.to_datetime(START + row // 9 * 60, unit="s").strftime("%b %e %H:%M:%S"),
-    "oracle": lambda r, a, x, row: pd.to_datetime(START + row // 99 * 60, unit="s").strftime("%d-%b-%y %I.%M.%S.000000 %p"),
+    "oracle": lambda r, a, x, row: pd.to_datetime(START + row // 99 * 60, unit="s").strftime(
+        "%d-%b-%y %I.%M.%S.000000 %p"
+    ),
     "day of the year": lambda r, a, x, row: pd.to_datetime(START + row // 9 * 60, unit="s").strftime("%Y-%j %H:%M:%S"),
     "date": lambda r, a, x, row: pd.to_datetime(START + row * 60, unit="s").strftime("%y%m%d"),
     "timestamp": lambda r, a, x, row: (START + row // 9) / 86_400 + 25_569,
