@@ -120,6 +120,24 @@ def test_what_is_measured_stays_a_feature(tmp_path, kind):
     assert judged.document["verdict"] == "pass"
 
 
+@pytest.mark.parametrize("hosts", [60, 300, 3_000, 2**16])
+def test_addresses_of_which_each_has_few_rows_have_not_shifted(tmp_path, hosts):
+    judged = Judged(
+        tmp_path,
+        traffic(ip=lambda r, a, x, row: [f"10.0.{n // 256}.{n % 256}" for n in r.integers(0, hosts, len(row))]),
+    )
+    assert judged.roles["ip"] == "category"
+    assert ("shift", "ip") not in judged.findings
+
+
+def test_addresses_of_another_net_have_shifted(tmp_path):
+    nets = [
+        traffic(ip=lambda r, a, x, row, n=n: [f"10.{n}.0.{each}" for each in r.integers(0, 40, len(row))])
+        for n in (0, 1)
+    ]
+    assert ("shift", "ip") in Judged(tmp_path, *nets).findings
+
+
 IDENTIFIERS = {
     "id": lambda r, attack, label, row: row + 1,
     "x": lambda r, attack, label, row: row + 1,
@@ -209,7 +227,9 @@ TIMES = {
     "time": lambda r, a, x, row: row * 0.25,
     "frame.time_relative": lambda r, a, x, row: row * 0.25,
     "syslog": lambda r, a, x, row: pd.to_datetime(START + row // 9 * 60, unit="s").strftime("%b %e %H:%M:%S"),
-    "oracle": lambda r, a, x, row: pd.to_datetime(START + row // 99 * 60, unit="s").strftime("%d-%b-%y %I.%M.%S.000000 %p"),
+    "oracle": lambda r, a, x, row: pd.to_datetime(START + row // 99 * 60, unit="s").strftime(
+        "%d-%b-%y %I.%M.%S.000000 %p"
+    ),
     "day of the year": lambda r, a, x, row: pd.to_datetime(START + row // 9 * 60, unit="s").strftime("%Y-%j %H:%M:%S"),
     "date": lambda r, a, x, row: pd.to_datetime(START + row * 60, unit="s").strftime("%y%m%d"),
     "timestamp": lambda r, a, x, row: (START + row // 9) / 86_400 + 25_569,
