@@ -35,7 +35,9 @@ def heading(given: argparse.Namespace) -> list[str]:
     return [
         "# Quality of the detectors",
         "",
-        f"By default settings, nothing tuned for a data set; the default in medians of {given.seeds} seeds, the others with one.",
+        f"By default settings, nothing tuned for a data set; the default in medians of {given.seeds} seeds, the others with one."
+        if given.seeds > 1
+        else "By default settings, nothing tuned for a data set, one seed: differences of a point or two of recall say nothing.",
         f"Where a set has no part to judge on, half of its normal rows is fitted on; {rows}.",
         "How the default was chosen: [detectors.md](detectors.md). Written by",
         "",
@@ -84,45 +86,62 @@ def shares(given: argparse.Namespace, results: Results) -> list[str]:
     ):
         if found := results.complete(given.sets, knowledge, [DEFAULT]).get(DEFAULT):
             lines.append(f"| {said} {_cells(_mean(found))}|")
-    return [*lines, ""]
+    return [*lines, ""] if lines[-1][2] != "-" else []
 
 
 def compared(given: argparse.Namespace, results: Results, knowledge: str) -> list[str]:
     """Every detector: means over the sets, its mean rank by recall at 1%, and how far it is from the best at worst."""
-    found = results.complete(given.sets, knowledge, _everyone())
+    names, found = _side_by_side(given, results, knowledge)
     if len(found) < 2:
         return []
     ranks, shortfalls = _against_each_other(found)
     said = "rows known to be normal" if knowledge == KNOWN else "5% of the rows are attacks, unlabelled"
-    lines = [f"## Every detector: {said}", ""]
+    lines = [f"## Every detector: {said}", "", f"Means over {len(names)} data sets, one seed."]
     if knowledge == KNOWN:
         lines += [
-            "Means over the data sets, one seed; rank: mean rank by recall at 1%; worst: the greatest number of points of",
-            "recall at 1% by which it is behind the best on a set. Names with a capital are PyOD's; they and scikit-learn's",
-            "forest see the rows scaled as netanomaly's own do.",
-            "",
+            "Rank: mean rank by recall at 1%; worst: the greatest number of points of recall at 1% by which it is behind the",
+            "best on a set. Names in capitals are PyOD's; they and scikit-learn's forest see the rows scaled as ours do.",
         ]
     lines += [
+        "",
         "| detector | ROC-AUC | recall at 1% | recall at 0.1% | rank | worst |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for each in sorted(found, key=lambda name: -_mean(found[name])["recall_1"]):
+    for each in _by_recall(found):
         lines.append(f"| {each} {_cells(_mean(found[each]))}| {ranks[each]:.1f} | {100 * shortfalls[each]:.0f} |")
     return [*lines, ""]
 
 
 def by_set(given: argparse.Namespace, results: Results) -> list[str]:
     """Recall at 1% of every detector on every set."""
-    found = results.complete(given.sets, KNOWN, _everyone())
+    names, found = _side_by_side(given, results, KNOWN)
     if len(found) < 2:
         return []
-    order = sorted(found, key=lambda name: -_mean(found[name])["recall_1"])
+    order = _by_recall(found)
     lines = ["### Recall at 1% false positives, rows known to be normal", "", "| data | " + " | ".join(order) + " |"]
     lines.append("| --- " * (len(order) + 1) + "|")
-    for position, name in enumerate(given.sets):
+    for position, name in enumerate(names):
         row = [f"{found[each][position]['recall_1']:.2f}" for each in order]
         lines.append(f"| {SETS[name]} | " + " | ".join(row) + " |")
     return [*lines, ""]
+
+
+def _side_by_side(
+    given: argparse.Namespace, results: Results, knowledge: str
+) -> tuple[list[str], dict[str, list[Figures]]]:
+    """The data sets on which every detector was measured that was measured at all, and its first seed's figures there."""
+    measured = {
+        (key[1], key[3]): figures
+        for key, figures in results.figures.items()
+        if (key[0], key[2], key[4]) == ("quality", knowledge, 0)
+    }
+    detectors = [each for each in [*DETECTORS, *OTHERS] if any(name == each for _, name in measured)]
+    names = [name for name in given.sets if all((name, each) in measured for each in detectors)]
+    return names, {each: [measured[name, each] for name in names] for each in detectors} if names else {}
+
+
+def _by_recall(found: Mapping[str, Sequence[Figures]]) -> list[str]:
+    return sorted(found, key=lambda name: -_mean(found[name])["recall_1"])
 
 
 def promises(results: Results) -> list[str]:
@@ -171,7 +190,7 @@ def cost(given: argparse.Namespace, results: Results) -> list[str]:
         "| detector | fit, s | rows a second of one core | MB |",
         "| --- | --- | --- | --- |",
     ]
-    for knowledge, detectors in ((KNOWN, _everyone()), (UNKNOWN, [DEFAULT])):
+    for knowledge, detectors in ((KNOWN, [*DETECTORS, *OTHERS]), (UNKNOWN, [DEFAULT])):
         for detector in detectors:
             if found := results.medians("nsl-kdd", knowledge, detector):
                 said = detector if knowledge == KNOWN else f"{detector}, rows unknown"
@@ -180,10 +199,6 @@ def cost(given: argparse.Namespace, results: Results) -> list[str]:
                 )
                 lines.append(f"| {said} | {figures} |")
     return [*lines, ""]
-
-
-def _everyone() -> list[str]:
-    return [*DETECTORS, *OTHERS]
 
 
 def _mean(found: Sequence[Figures]) -> Figures:

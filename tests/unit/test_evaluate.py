@@ -257,3 +257,18 @@ def test_scores_spread_as_in_training_are_stable_and_others_are_not(model, tmp_p
     labelled = judged(model, traffic(2000, 1000, seed=4), tmp_path / "labelled.parquet").document["stability"]
     assert (labelled["index"] < 0.05, labelled["rows"]) == (True, 2000)
     assert judged(model, traffic(0, 300), tmp_path / "attacks.parquet").document["stability"] is None
+
+
+def test_what_stands_apart_among_rows_that_nobody_vouches_for_is_told(tmp_path):
+    """A tight cluster that is like nothing else: attacks, or a rare kind of normal traffic; who knows may say."""
+    table = pa.concat_tables([traffic(1500, label=None), traffic(0, 80, label=None)])
+    default = dataclasses.replace(SETTINGS, model_type="ensemble", model_parameters={})
+    file = write(table, tmp_path / "flows.parquet")
+    said = {}
+    for rows in ("all", "normal"):
+        model = training.train(file, dataclasses.replace(default, training_rows=rows)).model
+        document = judged(model, traffic(300, 100, seed=4), tmp_path / "judged.parquet").document
+        said[rows] = [each["message"] for each in document["findings"] if "stand clearly apart" in each["message"]]
+    assert len(said["all"]) == 1
+    assert "set training_rows to 'normal'" in said["all"][0]
+    assert not said["normal"]

@@ -256,9 +256,11 @@ class CsvFile:
 
     def _refuse_no_data(self, fields: list[str]) -> None:
         """A key, a token or settings named by mistake: what is in them is not to stand in a message or a report."""
-        if len(fields) == 1 and not is_data_file(Path(self.uri).name):
+        # `key: value` is two columns parted by blanks.
+        few = len(fields) <= (2 if self._dialect.squeezed else 1)
+        if few and not is_data_file(Path(self.uri).name):
             raise DataError(
-                f"{self.uri} is no table: it has one column, and its name is none of a data file "
+                f"{self.uri} is no table: it has {len(fields)} column{'s' * (len(fields) > 1)}, and its name is none of a data file "
                 f"({', '.join(TEXT_SUFFIXES + PARQUET_SUFFIXES)}); name the file that holds the records, or rename it"
             )
 

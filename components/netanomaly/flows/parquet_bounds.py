@@ -8,7 +8,7 @@ gets through that is larger than one of a writer that means well. Writers make p
 
 import io
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -52,7 +52,7 @@ class Bounded(io.RawIOBase):
         self._uri = uri
         self._chunks: dict[int, _Chunk] = {}
         self._largest: deque[int] = deque(maxlen=1)
-        self._column_at: Callable[[int], str] | None = None
+        self._following = False
 
     def check_footer(self) -> None:
         """Raise DataError where the footer is larger or deeper than that of a table of traffic; else leave it to Arrow."""
@@ -88,14 +88,14 @@ class Bounded(io.RawIOBase):
                 f"{self._uri}: it claims {found.rows:,} rows in {size:,} bytes; no traffic compresses so: make it again"
             )
 
-    def follow(self, columns: int, column_at: Callable[[int], str]) -> None:
-        """From here on what is read are column chunks, of so many columns at once; whose one is at a byte, for messages."""
+    def follow(self, columns: int) -> None:
+        """From here on what is read are column chunks, of so many columns at once."""
         self._chunks.clear()
         self._largest = deque(maxlen=max(columns, 1))
-        self._column_at = column_at
+        self._following = True
 
     def read(self, size: int = -1) -> bytes:
-        if self._column_at is None:
+        if not self._following:
             return self._stream.read(size)
         start = self._stream.tell()
         data = self._stream.read(size)
@@ -106,13 +106,13 @@ class Bounded(io.RawIOBase):
             largest = chunk.feed(data)
         except Damaged:
             raise DataError(
-                f"{self._uri} is damaged: column {self._column_at(start)!r} holds something else than pages; copy or make it again"
+                f"{self._uri} is damaged: from byte {start:,} on there is something else than pages of a column; copy or make it again"
             ) from None
         self._chunks[start + len(data)] = chunk
         self._largest.append(largest)
         if largest > LARGEST_PAGE or sum(self._largest) > LARGEST_PAGES_AT_ONCE:
             raise DataError(
-                f"{self._uri}: column {self._column_at(start)!r} has a page of {largest >> 20:,} MiB decoded, and read are "
+                f"{self._uri}: a column has, from byte {start:,} on, a page of {largest >> 20:,} MiB decoded, and read are "
                 f"{LARGEST_PAGE >> 20} MiB ({LARGEST_PAGES_AT_ONCE >> 20} of all columns together); does it hold values that "
                 "belong to no traffic record? Else write the file with a data_page_size of 1 MiB"
             )

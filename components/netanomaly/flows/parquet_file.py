@@ -17,8 +17,8 @@ from netanomaly.flows.sources import SourceFile
 
 ROWS_PER_BATCH = 16_384
 _SPELT_OUT_BYTES = 32 << 20
-# What of a row group Arrow reads at once, where that is much; a usual one has less, and is read chunk by chunk.
-_BUFFERED_BYTES = 256 << 20
+# A row group of more is read in pieces, of so many bytes together; a usual one has less, and is read chunk by chunk.
+_BUFFERED_BYTES = 512 << 20
 
 _PLAIN_TYPES = (
     is_text, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null,
@@ -100,7 +100,7 @@ class ParquetFile:
             first += batch.num_rows
 
     def _batches(self, names: Sequence[str]) -> Iterator[Any]:
-        self._stream.follow(len(names), self._column_at)
+        self._stream.follow(len(names))
         row = 0
         try:
             for batch in self._file.iter_batches(
@@ -123,6 +123,8 @@ class ParquetFile:
         """Bytes of the longest text; 0 for what is no text. Raises DataError where no record has one so long."""
         if not pa.types.is_dictionary(array.type) or not len(array.dictionary):
             return 0
+        # What is damaged may hold bytes that are no text, and numbers of texts that are not there.
+        array.validate(full=True)
         lengths = pc.binary_length(array.dictionary)
         longest = int(pc.max(lengths).as_py() or 0)
         if longest > bounds.LONGEST_TEXT_BYTES:
@@ -134,17 +136,6 @@ class ParquetFile:
                 f"{bounds.LONGEST_TEXT_BYTES:,}; leave the column out of the file, or cut its texts"
             )
         return longest
-
-    def _column_at(self, byte: int) -> str:
-        """The column whose chunk holds this byte of the file."""
-        metadata = self._file.metadata
-        for group in range(metadata.num_row_groups):
-            for position in range(metadata.num_columns):
-                chunk = metadata.row_group(group).column(position)
-                begins = [chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset]
-                if min(begins) <= byte < min(begins) + chunk.total_compressed_size:
-                    return str(chunk.path_in_schema)
-        return "?"
 
     def _refuse_type(self, name: str, *, time: bool) -> None:
         kind = self._schema.field(self._stored[name]).type
@@ -161,12 +152,11 @@ def is_time(kind: pa.DataType) -> bool:
 
 
 def _largest_row_group(metadata: Any) -> int:
-    """Stored bytes of the largest row group. They are of the file's own, and no more than it has."""
-    return max((_stored_bytes(metadata.row_group(group)) for group in range(metadata.num_row_groups)), default=0)
+    """Decoded bytes of the largest row group, by the file's word.
 
-
-def _stored_bytes(group: Any) -> int:
-    return sum(group.column(position).total_compressed_size for position in range(group.num_columns))
+    Of its columns nothing is asked: where a footer is spoilt, that ends the process (Arrow 26).
+    """
+    return max((metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)), default=0)
 
 
 def _one_line(error: Exception) -> str:

@@ -128,6 +128,8 @@ class Profile:
         self._missing_categories[name] += int(counts[-1])
         known, known_normal = self._categories[name], self._categories_normal[name]
         for text, count, count_normal in zip(texts, counts.tolist(), counts_normal.tolist(), strict=False):
+            if not count:
+                continue  # of a row that was dropped
             if text in known or len(known) < CATEGORIES_COUNTED:
                 known[text] += count
                 if count_normal:

@@ -106,7 +106,10 @@ def split_in_words(report: Document) -> str:
 
 def _moment(report: Document, end: str) -> str:
     seconds = documents.number(documents.section(report, "time"), end)
-    return "" if seconds is None else words.moment(datetime.fromtimestamp(seconds, UTC).isoformat())
+    try:
+        return "" if seconds is None else words.moment(datetime.fromtimestamp(seconds, UTC).isoformat())
+    except (ValueError, OverflowError, OSError):  # no time of any calendar
+        return f"{seconds:g} s since 1970"
 
 
 def _counted(reasons: Document) -> str:

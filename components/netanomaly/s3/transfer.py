@@ -21,6 +21,9 @@ _DATA = {200, 206}
 
 def read_up_to(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
     """What is left of an answer, as it was sent, and no more of it than that. Raises as the connection fails."""
+    left = response.length_remaining
+    if left is not None and left <= most:
+        return response.read(decode_content=False)
     data = response.read(most, decode_content=False)
     # Until nothing comes: that an answer was cut off is only told then.
     while len(data) < most and response.length_remaining != 0:
