@@ -62,6 +62,12 @@ def test_a_column_that_tells_the_answer_is_an_error_whatever_its_name(tmp_path, 
     assert f"ROC-AUC of {finding['value']:.3f}" in finding["message"]
 
 
+def test_a_sensors_columns_are_measured_whatever_they_tell(tmp_path, shared_data):
+    judged = Judged(tmp_path, shared_data / "zeek/ctu50/008.conn.log.labeled.xz")
+    assert "measurement_tells_alone" in judged.rules
+    assert not {"column_tells_alone", "answer_in_a_column"} & judged.rules
+
+
 def test_the_answer_is_left_out_where_it_is_made_a_warning_and_learnt_from_where_it_is_called_measured(tmp_path):
     flows = traffic(x17=ANSWERS["a score"])
     judged = Judged(tmp_path, flows, validation={"answer_in_a_column": "warning"})
