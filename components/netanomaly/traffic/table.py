@@ -61,8 +61,7 @@ _PROTOCOL_NAMES = {
 }
 
 _MICRO = 1e6
-# What calendars can write: the years 1 to 9999.
-_EARLIEST, _LATEST = -62_135_596_800.0, 253_402_300_800.0
+_LAST_TIME, _LONGEST = 4_102_444_800, 315_360_000
 
 
 @dataclass
@@ -103,21 +102,13 @@ def make(columns: Mapping[str, Any], lines: npt.NDArray[np.int64], file: int, co
     given = {**columns, "line": pa.array(lines), "file": pa.array(np.full(len(lines), file, dtype=np.int32))}
     for name in ("start_time", "duration_seconds"):
         if name in given:
-            seconds = micro(_floats(given[name]))
-            if name == "start_time":
-                outside = (seconds < _EARLIEST) | (seconds >= _LATEST)
-                seconds[outside] = np.nan
-                counts.repair("time before the year 1 or after 9999 set to missing", int(outside.sum()))
-            given[name] = pa.array(seconds, from_pandas=True)
-    for name in ("bytes_out", "bytes_in", "packets_out", "packets_in", "duration_seconds"):
-        given[name] = _refused(given.get(name), 0, None, f"negative {name} set to missing", counts)
+            given[name] = pa.array(micro(_floats(given[name])), from_pandas=True)
+    given["start_time"] = _refused(given.get("start_time"), 0, _LAST_TIME, "time before 1970 or after 2100", counts)
     given["duration_seconds"] = _refused(
-        given["duration_seconds"],
-        0,
-        _LATEST - _EARLIEST,
-        "duration_seconds of over 10,000 years set to missing",
-        counts,
+        given.get("duration_seconds"), 0, _LONGEST, "negative duration, or one over ten years, set to missing", counts
     )
+    for name in ("bytes_out", "bytes_in", "packets_out", "packets_in"):
+        given[name] = _refused(given.get(name), 0, None, f"negative {name} set to missing", counts)
     for name in ("src_port", "dst_port"):
         given[name] = _refused(given.get(name), 0, 65535, f"{name} over 65535 or negative set to missing", counts)
     arrays = [_typed(given.get(item.name), item.type, len(lines)) for item in schema]
@@ -182,7 +173,7 @@ def _floats(column: Any) -> npt.NDArray[np.float64]:
     return np.array(found.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _refused(column: Any, low: float, high: float | None, reason: str, counts: Counts) -> Any:
+def _refused(column: Any, low: int, high: int | None, reason: str, counts: Counts) -> Any:
     """The column with values outside the range set to null."""
     if column is None:
         return None
