@@ -162,7 +162,7 @@ def _only_member(file: SourceFile) -> BinaryIO:
     stored = file.open()
     try:
         looked_at = _ShortReads(stored)
-        archive = zipfile.ZipFile(looked_at)  # type: ignore[type-var]
+        archive = zipfile.ZipFile(looked_at)
         looked_at.largest = file.size
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) != 1:
