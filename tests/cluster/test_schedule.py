@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.cluster.faults import Fault
+
 
 def entries(standin):
     return [item["trigger"]["cron_schedule"]["cron"] for item in standin.recurring.values()]
