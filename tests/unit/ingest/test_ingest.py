@@ -15,6 +15,7 @@ from netanomaly.config import CsvFormat
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows import sources
 from netanomaly.flows.contract import ROW_GROUP_ROWS, read_contract
+from netanomaly.stage_io import LOCAL_PATHS_VARIABLE
 from netanomaly.stages.ingest.__main__ import main
 from netanomaly.stages.ingest.program import ParquetSink, ingest
 from netanomaly.stages.ingest.settings import Settings, Split
@@ -173,6 +174,13 @@ def executor_input(folder: Path, **settings: Any) -> str:
     )
 
 
+@pytest.fixture
+def paths_are_meant(monkeypatch):
+    """As a runner on this machine tells its stages."""
+    monkeypatch.setenv(LOCAL_PATHS_VARIABLE, "1")
+
+
+@pytest.mark.usefixtures("paths_are_meant")
 def test_the_stage_writes_its_outputs_and_describes_them(tmp_path):
     source = csv_of(tmp_path / "a.csv", 20)
     main(["--executor-input", executor_input(tmp_path, source=[str(source)])])
@@ -182,6 +190,7 @@ def test_the_stage_writes_its_outputs_and_describes_them(tmp_path):
     assert outputs["artifacts"]["flows"]["artifacts"][0]["metadata"]["identity"] == report["identity"]
 
 
+@pytest.mark.usefixtures("paths_are_meant")
 @pytest.mark.parametrize(
     ("content", "code", "says"),
     [(None, 2, "does not exist"), ("bytes\n1\nmany\n3\n4\n", 2, "line 3: column 'bytes'"), ("", 2, "is empty")],

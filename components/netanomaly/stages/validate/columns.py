@@ -56,18 +56,21 @@ def constant_column(data: Evidence, _: float) -> Iterator[Observation]:
     for column in data.columns:
         if column.role != CONSTANT:
             continue
+        empty = "empty" in column.why
         message = f"column {column.name!r} is constant in the training data; it tells nothing apart and is left out"
-        if "empty" in column.why:
+        if empty:
             message = f"column {column.name!r} is empty in the training data; it is left out"
         other = evaluation.get(column.name)
         if other is not None and _differs(column.why, other):
-            message += f" ({column.why}, other values in the evaluation data)"
+            message += f" ({'' if empty else column.why + ', '}other values in the evaluation data)"
         yield column.name, TRAINING, message, None
 
 
 def _differs(why: str, evaluation: Report) -> bool:
-    value = value_of(evaluation) if is_constant(evaluation) else None
-    return value is None or f"always {value} " not in why
+    if not is_constant(evaluation):
+        return True
+    value = value_of(evaluation)
+    return "empty" not in why if value is None else f"always {value} " not in why
 
 
 def missing_values(data: Evidence, limit: float) -> Iterator[Observation]:
