@@ -50,6 +50,7 @@ _THOUSANDS = {
 _PLAINLY = {"dot three", "dot", "long", "short", "other"}
 # A unit that nobody knows is one, and no ending of codes, where so many different numbers stand before so few of them.
 _UNKNOWN_UNITS, _NUMBERS_BEFORE = 3, 10
+_MANY = 10
 
 
 @dataclass
@@ -116,7 +117,10 @@ class Evidence:
         between = max(thousands, key=lambda mark: thousands[mark]) if any(thousands.values()) else ""
         point = "." if between == "," or (own["."] >= own[","] and between != ".") else ","
         if self.forms["comma three"] and not between and not own[","]:
-            groups = own["."] or (not self.forms["long"] and (decimal or ("," if delimiter == ";" else ".")) == ".")
+            # Decimals of so many values would not all have three digits. Of few, whole numbers that are written without
+            # separator tell, unless other columns have decimal points.
+            plainly = self.forms["long"] and self.forms["comma three"] < _MANY and decimal != "."
+            groups = own["."] or (not plainly and (decimal or ("," if delimiter == ";" else ".")) == ".")
             point, between = (".", ",") if groups else (",", "")
         elif self.forms["comma three"] and not between and own[","]:
             point = ","
@@ -131,9 +135,8 @@ class Evidence:
         return next(fitting, "") if self.units else ""
 
     def _all_plain(self, column: Any) -> bool:
-        trimmed = pc.utf8_trim_whitespace(column)
-        present = pc.fill_null(pc.invert(pc.is_in(trimmed, pa.array(values.MISSING, trimmed.type))), False)
-        trimmed = trimmed.filter(present)
+        trimmed = pc.utf8_trim_whitespace(column).drop_null()
+        trimmed = trimmed.filter(pc.invert(pc.is_in(trimmed, pa.array(values.MISSING, trimmed.type))))
         try:
             trimmed.cast(pa.float64())
         except pa.ArrowInvalid:

@@ -83,6 +83,20 @@ def test_what_may_be_either_is_told_by_the_other_columns_and_then_by_the_delimit
     assert set(Read(write(tmp_path / "a.csv", text)).column("v")) == {meant}
 
 
+def test_numbers_grouped_late_are_thousands_after_long_ones(tmp_path):
+    values = ["1", "23456", "950"] * 30 + ["1,234", "12,345"] * 10
+    assert max(Read(write(tmp_path / "a.csv", csv_of(values))).column("v")) == 23456
+    beside = "v;w\n" + "23456;0.5\n" * 9 + "1,234;1.5\n"
+    assert min(Read(write(tmp_path / "b.csv", beside)).column("v")) == 1234
+    assert min(Read(write(tmp_path / "c.csv", beside.replace(".", ","))).column("v")) == 1.234
+
+
+@pytest.mark.parametrize("block_bytes", [40, 1 << 20])
+def test_what_is_missing_at_first_is_no_number(tmp_path, block_bytes):
+    path = write(tmp_path / "a.csv", csv_of([""] * 60 + ["http", "dns"] * 10))
+    assert Read(path, block_bytes=block_bytes).contract.categorical == ("v",)
+
+
 def test_among_decimal_commas_dots_part_thousands(tmp_path):
     text = "bytes;rate\n" + "1.234;0,5\n12.000;1,5\n950;2,5\n"
     assert Read(write(tmp_path / "a.csv", text)).column("bytes") == [1234.0, 12000.0, 950.0]
@@ -131,6 +145,8 @@ CASES = {
     "hexadecimal comes late": ["12", "900"] * 30 + ["0x0303"],
     "text after numbers": ["12", "900"] * 10 + ["http", "dns"] * 30,
     "numbers after text": ["http"] * 10 + ["12"] * 30 + ["-"],
+    "thousands after long numbers": ["1", "23456", "950"] * 30 + ["1,234", "12,345"] * 10,
+    "words after nothing": [""] * 30 + ["http", "dns"] * 10,
     "grouped numbers after text": ["-"] * 20 + ["1,234"] * 30,
 }
 

@@ -355,6 +355,16 @@ def test_a_label_that_was_named_and_is_not_there_is_an_error_with_the_nearest(tm
     assert "label_not_found" not in Judged(tmp_path, flows, ignore_columns=["Attack"]).rules, "none was named"
 
 
+def test_numbered_columns_are_not_nearly_the_label_that_is_numbered_too(tmp_path):
+    flows = traffic()
+    judged = Judged(
+        tmp_path,
+        flows.set_axis([f"column_{each}" for each in range(len(flows.columns))], axis=1),
+        label_column="column_3",
+    )
+    assert judged.roles == {"column_0": "number", "column_1": "number", "column_2": "category", "column_3": "label"}
+
+
 def test_a_label_misspelt_in_the_file_is_no_feature(tmp_path):
     judged = Judged(tmp_path, traffic().rename(columns={"label": "lable"}))
     assert judged.roles["lable"] == "label"

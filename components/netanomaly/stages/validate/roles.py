@@ -10,6 +10,7 @@
 docs/data.md states the rules.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -40,6 +41,7 @@ _ANSWERS = frozenset({
     "detailedlabel", "detailedlabels", "difficulty", "difficultylevel", "attemptedcategory", "subcategory", "multilabel",
     "binarylabel", "labelbinary", "labelmulti", "ismalicious", "isattack", "groundtruth", "threattype", "malwarefamily",
 })  # fmt: skip
+_DIGITS = re.compile(r"\d+")
 _LABELS = frozenset({"label", "labels", "class", "classes", "attack", "attacks", "malicious", "target"})
 
 
@@ -203,8 +205,10 @@ class _Decision:
         return self.training, self.evaluation
 
     def _nearly_the_label(self, name: str) -> bool:
-        label = self.settings.label_column.lower()
-        return bool(label) and bool(get_close_matches(name.lower(), [label], cutoff=0.75))
+        label, name = self.settings.label_column.lower(), name.lower()
+        # `column_7` is as near to `column_42` as any other that is numbered.
+        numbered = _DIGITS.sub("", name) == _DIGITS.sub("", label)
+        return bool(label) and not numbered and bool(get_close_matches(name, [label], cutoff=0.75))
 
 
 def _separation(known: Sequence[Report]) -> Mapping[str, Any] | None:
