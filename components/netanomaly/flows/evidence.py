@@ -39,6 +39,8 @@ _FORMS = (
 _COMPILED = [(form, re.compile(rf"[+-]?{pattern}", re.ASCII)) for form, pattern in _FORMS]
 # 110.128.128.148 could be a number of thousands.
 _ADDRESS = re.compile(r"((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?=\d)|$)){4}", re.ASCII)
+# What may stand before a number: currencies, and signs of what is about, under or over it.
+_SIGN = re.compile(r"[<>~=≈≤≥±$€£¥]{1,2}")
 _COMMA = {"comma", "dots, comma", "blanks, comma", "apostrophes, comma"}
 _DOT = {"dot", "commas, dot", "blanks, dot", "apostrophes, dot"}
 _THOUSANDS = {
@@ -165,14 +167,19 @@ class Evidence:
                 self.apart |= " " in text or inner not in ("short", "long") or len(unit) > 1 or unit == "%"
                 form = inner
             else:
-                self.unknown.setdefault(unit, set()).add(body)
-                self.unknown_rows += count
-                self.example = self.example or text
+                self._strange(unit, body, text, count)
+        elif form is None and (sign := _SIGN.match(text)) and form_of(text[sign.end() :].strip()):
+            self._strange(sign.group(), text[sign.end() :], text, count)
         if form:
             self.number += count
             self.forms[form] += count
         else:
             self.text += count
+
+    def _strange(self, unit: str, body: str, text: str, count: int) -> None:
+        self.unknown.setdefault(unit, set()).add(body)
+        self.unknown_rows += count
+        self.example = self.example or text
 
     def settle(self) -> None:
         """After the last value: what seemed units are endings of codes where nothing sets them apart (3G, 4G, 5G)."""

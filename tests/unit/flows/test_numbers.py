@@ -119,13 +119,15 @@ def test_codes_that_begin_with_digits_are_categories(tmp_path, codes):
     assert Read(write(tmp_path / "a.csv", csv_of(codes * 3))).contract.categorical == ("v",)
 
 
-def test_a_unit_that_is_not_known_is_named_and_never_silently_a_category(tmp_path):
-    path = write(tmp_path / "a.csv", csv_of([f"{value} parsecs" for value in range(30)]))
-    with pytest.raises(
-        DataError, match=r"column 'v' holds numbers with the unit 'parsecs' \(0 parsecs\), which is not known"
-    ):
+@pytest.mark.parametrize(("unit", "written"), [("parsecs", "{} parsecs"), ("$", "${}"), ("<", "< {}"), ("~", "~{}")])
+def test_a_unit_that_is_not_known_is_named_and_never_silently_a_category(tmp_path, unit, written):
+    path = write(tmp_path / "a.csv", csv_of([written.format(value) for value in range(30)]))
+    with pytest.raises(DataError) as refused:
         Read(path)
-    assert Read(path, categorical_columns=["v"]).column("v")[0] == "0 parsecs"
+    assert f"column 'v' holds numbers with the unit {unit!r} ({written.format(0)}), which is not known" in str(
+        refused.value
+    )
+    assert Read(path, categorical_columns=["v"]).column("v")[0] == written.format(0)
 
 
 def test_a_value_that_breaks_the_rule_of_its_column_is_refused_with_its_line(tmp_path):
