@@ -219,7 +219,10 @@ def _judge_defaults(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[di
         result = {"gate": name, "limit": limit, "value": found.value, "low": found.low, "high": found.high}
         results.append({**result, "passed": passed, "by_default": not asked_for, "off": off})
         if passed is False and not off:
-            said = f"{name} is {limit:g}, the model reached {found.value:.3g}, {found.low:.3g} to {found.high:.3g}"
+            said = (
+                f"{name} is {limit:g}, the model reached {found.value:.3g}, and the lower end of its interval, "
+                f"{found.low:.3g} to {found.high:.3g}, has to be above"
+            )
             reasons.append(f"{gate.refusal} ({said})")
             advice.append(gate.advice(metrics))
     # Where the ranking is no good, neither is another threshold.

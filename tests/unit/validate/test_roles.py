@@ -144,6 +144,16 @@ def test_addresses_of_another_net_have_shifted(tmp_path):
     assert ("shift", "ip") in Judged(tmp_path, *nets).findings
 
 
+def test_a_column_that_is_an_identifier_on_one_side_only_hides_leakage_and_is_named(tmp_path):
+    def codes(of):
+        return traffic(code=lambda r, a, x, row: [f"c{each}" for each in r.integers(0, of, len(row))])
+
+    judged = Judged(tmp_path, codes(10**6), codes(400))
+    assert judged.findings["leakage", None]["message"].startswith("whether evaluation rows are in the training data")
+    halves = pd.concat([codes(10**6)[: ROWS // 2], codes(700)[ROWS // 2 :]], ignore_index=True)
+    assert "leakage" not in Judged(tmp_path, halves).rules
+
+
 IDENTIFIERS = {
     "id": lambda r, attack, label, row: row + 1,
     "x": lambda r, attack, label, row: row + 1,
