@@ -150,6 +150,10 @@ bench-quality: setup ## Judge every detector on every data set, 90 minutes, resu
 bench-quality-quick: setup ## The same on 8,000 rows of each set, 10 minutes, resumable
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --rows 8000 --seeds 1 --promise-seeds 5 --minutes 10
 
+.PHONY: bench-traffic
+bench-traffic: setup ## Rows a second and memory of reading what sensors write
+	$(BIN)/python -m tests.bench.traffic
+
 .PHONY: bench-images
 bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
 	$(BIN)/python -m tests.bench.stage_images
@@ -178,6 +182,10 @@ soak-mutants: setup ## Ten thousand altered documents of each kind that a regist
 	$(BIN)/python -m tests.attacks.mutants --count 10000
 
 # Some ten minutes: what `make test` does with forty quick containers and one light image, with two thousand and with all.
+.PHONY: soak-traffic
+soak-traffic: setup ## Ten thousand damaged logs of each format: rows, or one clear line
+	NETANOMALY_SOAK_MUTATIONS=10000 $(BIN)/pytest -q -k damaged tests/unit/traffic/test_laws.py
+
 .PHONY: soak-images
 soak-images: images ## Long tests of images: two thousand short containers, every image built a second time
 	NETANOMALY_SOAK=1 $(SOAK) --durations 0 --durations-min 1 tests/e2e/test_docker_launcher.py tests/e2e/test_builds.py -k 'under_load or second_build'

@@ -35,7 +35,9 @@ def heading(given: argparse.Namespace) -> list[str]:
     return [
         "# Quality of the detectors",
         "",
-        f"By default settings, nothing tuned for a data set; the default in medians of {given.seeds} seeds, the others with one.",
+        f"By default settings, nothing tuned for a data set; the default in medians of {given.seeds} seeds, the others with one."
+        if given.seeds > 1
+        else "By default settings, nothing tuned for a data set, one seed: differences of a point or two of recall say nothing.",
         f"Where a set has no part to judge on, half of its normal rows is fitted on; {rows}.",
         "How the default was chosen: [detectors.md](detectors.md). Written by",
         "",
@@ -84,7 +86,7 @@ def shares(given: argparse.Namespace, results: Results) -> list[str]:
     ):
         if found := results.complete(given.sets, knowledge, [DEFAULT]).get(DEFAULT):
             lines.append(f"| {said} {_cells(_mean(found))}|")
-    return [*lines, ""]
+    return [*lines, ""] if lines[-1][2] != "-" else []
 
 
 def compared(given: argparse.Namespace, results: Results, knowledge: str) -> list[str]:

@@ -215,10 +215,14 @@ class StandIn:
         return page(query, "runs", found, ("display_name", "name"))
 
     def terminate_run(self, query: dict, body: dict, key: str) -> dict:
-        if self.runs[key].orphan:
-            text = f"Failed to terminate a run: workflows.argoproj.io {self.runs[key].workflow} not found"
+        run = self.runs[key]
+        if run.canceled or run.ended:
+            failed = "Failed to terminate a run: Invalid input error: "
+            raise error(400, 3, failed, f"Failed to terminate a run {key}. Row not found")
+        run.canceled = True
+        if run.orphan:
+            text = f"Failed to terminate a run: workflows.argoproj.io {run.workflow} not found"
             raise error(500, 13, f"InternalServerError: {text}", "Internal Server Error", wrapped=False)
-        self.runs[key].canceled = True
         return {}
 
     def archive_run(self, query: dict, body: dict, key: str) -> dict:

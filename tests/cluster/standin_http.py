@@ -18,6 +18,22 @@ LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Log in to Dex</title></head><bo
 _FORWARDED = ("/apis/v1beta1/", "/apis/v2beta1/")
 
 
+# The UI's server answers for the API's health itself, and never forwards the question.
+_UI = {"buildDate": "", "frontendCommitHash": "", "frontendTagName": "2.17.0"}
+
+
+def _health_of_ui(answer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **_UI,
+        "apiServerReady": True,
+        "apiServerCommitHash": answer["commit_sha"],
+        "apiServerTagName": answer["tag_name"],
+        "apiServerMultiUser": answer["multi_user"],
+        "multi_user": answer["multi_user"],
+        "pipelineStore": answer["pipeline_store"],
+    }
+
+
 @contextmanager
 def serve(standin: StandIn, *, ui: bool = False) -> Iterator[StandIn]:
     """The stand-in on a port of this machine; `ui`: as the UI's server, the dashboard and a port-forward to it show it."""
@@ -66,6 +82,10 @@ def _handler(standin: StandIn, ui: bool) -> type[BaseHTTPRequestHandler]:
             kind = fault.kind if fault else ""
             trouble = json.dumps(error(500, 13, "InternalServerError: ", "use of closed network connection").document)
             if fault and kind == "error":
+                if ui and self.path.endswith("/healthz"):
+                    # It says so itself, under status 200.
+                    self._send(200, json.dumps(_UI | {"apiServerReady": False}))
+                    return
                 self._send(fault.status, trouble)
                 return
             if kind == "page":
@@ -92,6 +112,8 @@ def _handler(standin: StandIn, ui: bool) -> type[BaseHTTPRequestHandler]:
                 return
             if fault and kind == "late":
                 time.sleep(fault.seconds)
+            if ui and self.path.endswith("/healthz") and isinstance(answer, dict):
+                answer = _health_of_ui(answer)
             if isinstance(answer, str):
                 self._send(status, answer, "text/plain; charset=utf-8")
             else:

@@ -232,3 +232,26 @@ def test_files_that_are_not_there_are_named(here, tmp_path):
     assert "token file" in here("upload", "--token-file", tmp_path / "none").last_line
     ended = here("upload", "--ca-file", tmp_path / "none")
     assert (ended.code, "--ca-file" in ended.last_line) == (2, True)
+
+
+UI = pytest.mark.parametrize("through", ["ui"], indirect=True)
+
+
+@UI
+def test_the_version_is_known_through_the_uis_address_too(standin, here):
+    """Its server answers for the API's health itself, under other names."""
+    standin.tag_name = "2.5.0"
+    ended = here("upload")
+    assert ended.code == 0
+    assert "the server is Kubeflow Pipelines 2.5.0, and this is tested with" in ended.stderr
+
+
+@UI
+def test_a_ui_without_its_api_server_is_asked_again_and_then_said_to_be(standin, here, monkeypatch):
+    monkeypatch.setattr(access, "_SECONDS_BETWEEN_LOOKS", 0.01)
+    standin.faults = [Fault("GET", "/healthz", "error", times=2)]
+    assert here("upload").code == 0
+    standin.faults = [Fault("GET", "/healthz", "error", times=3)]
+    ended = here("upload")
+    assert ended.code == 3
+    assert "answers, and the API server behind it does not" in ended.last_line

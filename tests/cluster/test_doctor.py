@@ -4,6 +4,7 @@ import json
 
 import pytest
 from netanomaly.cluster import doctor
+from netanomaly.errors import OutsideError
 
 from tests.cluster.faults import Fault
 from tests.cluster.standin_runs import Fate
@@ -103,6 +104,16 @@ def test_a_server_that_refuses_runs_is_told(standin, here):
     ended = here("doctor")
     assert ended.code == 2
     assert marks(ended)["run"] == "FAILED"
+
+
+def test_of_a_server_that_goes_away_no_word_is_said_about_the_object_store(standin, here, monkeypatch):
+    def lost(*_, **__):
+        raise OutsideError("http://kfp cannot be reached (refused)")
+
+    monkeypatch.setattr(doctor, "follow", lost)
+    document = here("doctor", "--json").json
+    assert (document["exit_code"], document["error"]) == (3, "http://kfp cannot be reached (refused)")
+    assert document["to_do"] is None
 
 
 def test_without_a_server_it_looks_at_this_machine():

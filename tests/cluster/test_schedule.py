@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.cluster.faults import Fault
+
 
 def entries(standin):
     return [item["trigger"]["cron_schedule"]["cron"] for item in standin.recurring.values()]
@@ -249,6 +251,35 @@ def test_a_run_that_will_not_end_is_told_and_its_schedule_left_switched_off(stan
     assert f"run {run.id} was canceled and has not ended" in ended.last_line
     (left,) = standin.recurring.values()
     assert left["status"] == "DISABLED"
+
+
+def test_the_same_command_again_waits_for_the_run_that_it_canceled(standin, configuration, here):
+    """A server cancels a run once, and refuses it of one that is being canceled or has ended."""
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    run = fired(standin)
+    assert here("schedule", configuration, "--remove", "--now").code == 3
+    standin.on_list = lambda: run.take_step()
+    ended = here("schedule", configuration, "--remove", "--now")
+    assert ended.code == 0, ended.stderr
+    assert (run.state, standin.recurring) == ("FAILED", {})
+
+
+def test_a_run_whose_workflow_is_gone_keeps_no_schedule(standin, configuration, here):
+    """It stays as it is for ever; there is nothing of it that a deletion could kill."""
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    fired(standin).orphan = True
+    ended = here("schedule", configuration, "--remove", "--now")
+    assert ended.code == 0, ended.stderr
+    assert standin.recurring == {}
+
+
+def test_who_may_not_cancel_a_run_is_told_at_once(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    fired(standin)
+    standin.faults = [Fault("POST", ":terminate", "error", status=403)]
+    ended = here("schedule", configuration, "--remove", "--now")
+    assert ended.code == 2
+    assert "may not do that" in ended.last_line
 
 
 def test_the_page_is_the_same_at_each_call(standin, configuration, here):

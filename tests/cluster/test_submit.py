@@ -231,6 +231,16 @@ def test_a_run_that_someone_ends_is_canceled(standin, configuration, here):
     assert "failed" not in {stage["state"] for stage in ended.json["stages"]}
 
 
+def test_a_run_whose_history_does_not_have_its_end_is_canceled_where_that_was_seen(standin, configuration, here):
+    def end(run):
+        run.canceled = True
+        run.history = [each for each in run.history if each["state"] != "CANCELING"]
+
+    standin.on_run = end
+    ended = here("submit", configuration, "--json")
+    assert (ended.code, ended.json["state"]) == (3, "canceled")
+
+
 def test_ctrl_c_stops_following_and_says_that_the_run_goes_on(standin, configuration):
     standin.stepping = False
     words = [NETANOMALY, "submit", configuration, "--host", standin.url, "--interval", "0.01"]

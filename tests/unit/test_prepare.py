@@ -1,5 +1,6 @@
 """Resolving a configuration: digests, hold-out, champion, overrides."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -11,14 +12,14 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DOCUMENT = {"model_name": "m", "data_source": "a.csv", "evaluation_data_source": "b.csv", "registry": "s3://r/x"}
 
 
-def prepared(document=DOCUMENT, overrides=None, identities=None, champion=None) -> Prepared:
+def prepared(document=DOCUMENT, overrides=None, identities=None, champion=None, made_by=None) -> Prepared:
     identities = identities or {"a.csv": "sha256:a", "b.csv": "sha256:b", "c.csv": "sha256:c"}
     return prepare(
         document,
         overrides or Overrides(),
         run_id="run-1",
         identity_of=lambda source: identities[source[0]],
-        champion_of=lambda registry, model: None if champion is None else Champion(champion, ["bytes"]),
+        champion_of=lambda registry, model: None if champion is None else Champion(champion, ["bytes"], made_by or {}),
         now=NOW,
     )
 
@@ -130,3 +131,31 @@ def test_a_long_list_is_handed_on_whole_only_to_the_stage_that_reads_it():
     assert result.ingest_training.source == files
     assert result.evaluate.configuration["data_source"][-1] == "and 980 more"
     assert result.configuration["data_source"] == files
+
+
+def kept(document=DOCUMENT):
+    """The configuration of an earlier run as the registry gives it back."""
+    return json.loads(json.dumps(prepared(document).configuration))
+
+
+def test_another_champion_alone_has_nothing_but_the_comparison_done_again():
+    """What the champion was judged on has the columns that it learnt from: validate, and what follows, are cached."""
+    first, second = prepared(), prepared(champion=1, made_by=kept())
+    third = prepared(champion=2, made_by=kept({**DOCUMENT, "gates": {"min_roc_auc": 0.9}, "random_state": 7}))
+    for stage in ("ingest_training", "ingest_evaluation", "validate", "train"):
+        assert getattr(first, stage) == getattr(second, stage) == getattr(third, stage)
+    assert (first.evaluate.champion, second.evaluate.champion, third.evaluate.champion) == (None, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "made_by",
+    [
+        {},
+        kept({**DOCUMENT, "evaluation_data_source": "c.csv"}),
+        kept({**DOCUMENT, "ignore_columns": ["port"]}),
+        {**kept(), "netanomaly": "0.0.0"},
+    ],
+)
+def test_a_champion_that_was_judged_on_other_columns_is_looked_at_before_training(made_by):
+    validate = prepared(champion=1, made_by=made_by).validate
+    assert (validate.champion, validate.champion_columns) == (1, ["bytes"])

@@ -12,14 +12,16 @@ HTTPS_PROXY, HTTP_PROXY, NO_PROXY
 
 import os
 import re
+import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from netanomaly.cluster.errors import NotFound
+from netanomaly.cluster.errors import NotFound, Unavailable
 from netanomaly.cluster.server import API, Server
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.wording import reason
@@ -33,6 +35,8 @@ TESTED_VERSION = (2, 17)
 _TOKEN_VARIABLE = "NETANOMALY_KFP_TOKEN"  # noqa: S105 - a variable's name
 _COOKIE_VARIABLE = "NETANOMALY_KFP_COOKIE"
 _UI_VARIABLE = "KF_PIPELINES_UI_ENDPOINT"
+_LOOKS = 3
+_SECONDS_BETWEEN_LOOKS = 1.0
 _POD_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -87,7 +91,7 @@ def connect(access: Access) -> Connection:
     host = _address(access.host)
     server = Server(host, _api_client(host, access), access.timeout_seconds)
     try:
-        health = server.get(f"{API}/healthz")
+        health = _health(server)
     except NotFound:
         raise InputError(
             f"{host} has no {API}: a Kubeflow Pipelines before 2.0, or another server; behind Kubeflow's dashboard "
@@ -100,8 +104,26 @@ def connect(access: Access) -> Connection:
         if not namespace:
             raise InputError(f"{host} keeps its users apart: name your profile with --namespace")
     pages = _address(os.environ[_UI_VARIABLE]) if os.environ.get(_UI_VARIABLE) else host
-    version = str(health.get("tag_name", ""))
+    version = str(health.get("tag_name") or health.get("apiServerTagName", ""))
     return Connection(server, namespace, pages, _old(version), version)
+
+
+def _health(server: Server) -> Mapping[str, Any]:
+    """What the server says of itself. The UI's server answers in its place, under names of its own.
+
+    Raises:
+        Unavailable: It says that there is no API server behind it; it asks for a second only, so it is asked again.
+    """
+    for look in range(_LOOKS):
+        if look:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        health = server.get(f"{API}/healthz")
+        if health.get("apiServerReady") is not False or "multi_user" in health:
+            return health
+    raise Unavailable(
+        f"{server.host} answers, and the API server behind it does not (ml-pipeline in KFP's namespace); try again",
+        undecided=False,
+    )
 
 
 def _address(text: str) -> str:

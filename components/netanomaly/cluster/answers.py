@@ -82,6 +82,8 @@ class _Answer(_Thing, total=False):
     next_page_token: str | None
     multi_user: bool | None
     tag_name: str | None
+    apiServerTagName: str | None
+    apiServerReady: bool | None
     data: str | None
 
 

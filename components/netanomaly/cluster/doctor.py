@@ -70,9 +70,9 @@ def examine(
 
     def ill(check: str, failure: NetanomalyError, run_id: str | None = None, *, ok: bool | None = False) -> Diagnosis:
         error = str(failure)
-        return Diagnosis(
-            _to_the_end([*checks, Check(check, ok, error)]), run_id, failure.exit_code, error, _to_do(error, names)
-        )
+        # What the server itself answers says what to do; the rest is of the namespace, the image and the store.
+        to_do = _to_do(error, names) if isinstance(failure, NotStarted) else None
+        return Diagnosis(_to_the_end([*checks, Check(check, ok, error)]), run_id, failure.exit_code, error, to_do)
 
     try:
         run_id = _start(

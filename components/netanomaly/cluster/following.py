@@ -82,9 +82,11 @@ def follow(
     started = time.monotonic()
     watch = _Watch(run, seconds_to_start, on_event)
     failures = 0
+    canceling = False
     while True:
         try:
-            view = RunView.of(run.server.get(f"{API}/runs/{run.run_id}"), run.tasks)
+            # Its state says so for a while; its history need not, if it ends between two of the server's looks.
+            view = RunView.of(run.server.get(f"{API}/runs/{run.run_id}"), run.tasks, canceling=canceling)
         except Unavailable as failure:
             failures += 1
             if failures >= _LOOKS_THAT_MAY_FAIL:
@@ -100,7 +102,7 @@ def follow(
                 f"run {run.run_id} is gone: someone deleted it on {run.server.host} while it was watched"
             ) from None
         else:
-            failures = 0
+            failures, canceling = 0, view.canceling
             watch.look(view)
             if view.ended:
                 break

@@ -113,8 +113,12 @@ class Logs:
 
     def _archive(self, node: str) -> str:
         document = self._server.get(f"{API}/runs/{self._run_id}/nodes/{node}/artifacts/main-logs:read")
+        try:
+            log = base64.b64decode(document.get("data", ""), validate=True)
+        except ValueError:
+            raise Refused(f"{self._server.host} serves a log that is not base64") from None
         self._archived = True
-        return base64.b64decode(document.get("data", "")).decode("utf-8", "replace")
+        return log.decode("utf-8", "replace")
 
     def _own_route(self, node: str) -> str | None:
         return self._server.text(f"/apis/v1alpha1/runs/{self._run_id}/nodes/{node}/log")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from netanomaly.cluster.errors import NotFound, Refused, Unavailable
+from netanomaly.cluster.errors import NotFound, Refused, SignInNeeded, Unavailable
 from netanomaly.cluster.pipelines import Version
 from netanomaly.cluster.server import API, Server
 from netanomaly.cluster.zones import Entry
@@ -33,6 +33,7 @@ _LOOKS_FOR_THE_END = 24
 _MOST_ENDED = 20
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 _NOTHING_FIRES = "the schedule stands still until the same command succeeds"
+_NO_WORKFLOW = re.compile(r"workflows\.argoproj\.io .*not found")
 _DESCRIPTION = re.compile(r"netanomaly schedule: (.+) in (\S+); content ([0-9a-f]+)")
 
 
@@ -229,20 +230,22 @@ def end_and_delete(server: Server, left: Sequence[Left], *, seconds_between_look
     Raises:
         OutsideError: The server failed, or a run does not end; the same command again goes on.
     """
+    gone = set()
     for each in left:
         for run_id in each.runs:
             with _again(each.recurring):
-                server.post(f"{API}/runs/{run_id}:terminate", {})
+                if not _cancel(server, run_id):
+                    gone.add(run_id)
     for each in left:
         for look in range(_LOOKS_FOR_THE_END):
             with _again(each.recurring):
-                going = list(unfinished(server, each.recurring))
+                going = [run_id for run_id in unfinished(server, each.recurring) if run_id not in gone]
             if not going:
                 break
             if look == _LOOKS_FOR_THE_END - 1:
                 raise OutsideError(
                     f"run {going[0]} was canceled and has not ended; the schedule is switched off, and the same "
-                    "command again removes it"
+                    "command again removes it; a run that never ends can be deleted on its page"
                 )
             time.sleep(seconds_between_looks)
         _delete(server, each.recurring)
@@ -264,6 +267,22 @@ def unfinished(server: Server, recurring: Recurring) -> Iterator[str]:
                 return
         else:
             yield str(run["run_id"])
+
+
+def _cancel(server: Server, run_id: str) -> bool:
+    """Have a run end; False where its workflow is gone, so that it never will, and nothing of it is there to be killed."""
+    try:
+        server.post(f"{API}/runs/{run_id}:terminate", {})
+    except SignInNeeded:
+        raise
+    except Refused:
+        # The server refuses it of a run that has just ended, that is being canceled already, or that was deleted.
+        return True
+    except Unavailable as failure:
+        if not _NO_WORKFLOW.search(str(failure)):
+            raise
+        return False
+    return True
 
 
 def _switch(server: Server, recurring: Recurring, verb: str) -> None:

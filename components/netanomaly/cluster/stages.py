@@ -49,13 +49,16 @@ class RunView:
     """Display name of each task of the pipeline by its key."""
     details: tuple[Mapping[str, Any], ...]
     message: str = ""
+    canceling: bool = False
 
     @classmethod
-    def of(cls, run: Mapping[str, Any], tasks: Mapping[str, str]) -> "RunView":
-        """Of the server's JSON."""
+    def of(cls, run: Mapping[str, Any], tasks: Mapping[str, str], *, canceling: bool = False) -> "RunView":
+        """Of the server's JSON; `canceling`: whether an earlier look saw that it was being canceled."""
         state = _RUN_STATES.get(str(run.get("state", "")), RUNNING)
-        if state == FAILED and any(each.get("state") in _ENDING_EARLY for each in run.get("state_history", ())):
-            # That is all that tells a run that someone ended from one that failed.
+        # That is all that tells a run that someone ended from one that failed.
+        states = [run.get("state"), *(each.get("state") for each in run.get("state_history", ()))]
+        canceling = canceling or any(each in _ENDING_EARLY for each in states)
+        if state == FAILED and canceling:
             state = CANCELED
         return cls(
             run_id=str(run["run_id"]),
@@ -63,6 +66,7 @@ class RunView:
             tasks=tasks,
             details=tuple(run.get("run_details", {}).get("task_details", ())),
             message=str(run.get("error", {}).get("message", "")),
+            canceling=canceling,
         )
 
     @property
@@ -150,7 +154,7 @@ class RunView:
         state = CACHED if key in cached else _STATES.get(str(detail.get("state", "")), SKIPPED)
         if state == SKIPPED and driver is not None and driver.get("state") == "FAILED":
             state = FAILED
-        if state in (FAILED, RUNNING) and self.state == CANCELED:
+        if (state == FAILED and self.canceling) or (state == RUNNING and self.state == CANCELED):
             state = CANCELED
         return StageResult(key, name, state, None if state == SKIPPED else _seconds(detail))
 

@@ -34,6 +34,7 @@ _COMMENTED = re.compile(rb"\A#+[ \t]+(?=\S)")
 _SEPARATOR_LINE = re.compile(rb"\"?sep=([\x21-\x7e\t ])\"?\r?\n")
 # Before so many records there is no telling whether a last, empty field is a delimiter too many.
 _TRAILING_TOLD_BY = 200
+_INDEX = "Unnamed: 0"
 _MOST_COMMENTS = 500
 
 
@@ -239,6 +240,10 @@ class CsvFile:
     def _named(self, fields: list[str]) -> list[str]:
         names = [name.strip() for name in fields]
         blanks = sum(name != written for name, written in zip(names, fields, strict=True))
+        if not names[0] and any(names[1:]) and _INDEX not in names:
+            # So `DataFrame.to_csv` writes its index; `pandas.read_csv` gives it the same name.
+            names[0] = _INDEX
+            self.repaired[f"first column, which has no name, read as {_INDEX!r}"] = 1
         for name, count in sorted(Counter(names).items()):
             if count > 1:
                 self.repaired[f"column {name!r} repeated with the same values, read once"] = count - 1
@@ -251,9 +256,11 @@ class CsvFile:
 
     def _refuse_no_data(self, fields: list[str]) -> None:
         """A key, a token or settings named by mistake: what is in them is not to stand in a message or a report."""
-        if len(fields) == 1 and not is_data_file(Path(self.uri).name):
+        # `key: value` is two columns parted by blanks.
+        few = len(fields) <= (2 if self._dialect.squeezed else 1)
+        if few and not is_data_file(Path(self.uri).name):
             raise DataError(
-                f"{self.uri} is no table: it has one column, and its name is none of a data file "
+                f"{self.uri} is no table: it has {len(fields)} column{'s' * (len(fields) > 1)}, and its name is none of a data file "
                 f"({', '.join(TEXT_SUFFIXES + PARQUET_SUFFIXES)}); name the file that holds the records, or rename it"
             )
 

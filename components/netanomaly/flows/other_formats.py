@@ -16,7 +16,7 @@ _OTHERS = {
     rb"SQLite format 3\x00": "a database; export the table as CSV",
     rb"\x93NUMPY": "a NumPy array; write it as CSV or Parquet with named columns",
     rb"\s*\{\s*(\"|\})|\s*\[\s*(\{|\[|\])": f"JSON and not CSV; {_AS_RECORDS}",
-    rb"\s*#(separator |(fields|path)\t)": "a Zeek log with its own header; write it as CSV with the names in the first line",
+    rb"\s*#(separator |(fields|path)\t)": "a Zeek log with its own header, which is read as it is: leave csv, and columns that are none of flows, out of the configuration",
     rb"\s*<(?i:!doctype|html|\?xml)": "a web page or XML and not CSV; look into it: it may be an error in place of the data",
 }
 

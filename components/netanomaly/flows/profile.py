@@ -218,7 +218,7 @@ class Profile:
     def _rising(self, name: str, sampled: npt.NDArray[np.float64]) -> str | None:
         """ "rising" where a column called a time rises from row to row: seconds since something began."""
         known = ~np.isnan(sampled)
-        if time_names.rank(name) is None or np.count_nonzero(known) < identifiers.ROWS_AT_LEAST:
+        if not time_names.mentions_time(name) or np.count_nonzero(known) < identifiers.ROWS_AT_LEAST:
             return None
         steps = np.diff(sampled[known][np.argsort(self._sample.positions()[known])])
         moving = np.count_nonzero(steps)

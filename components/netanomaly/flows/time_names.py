@@ -9,6 +9,7 @@ _NAMES = (
     "ts", "timestamp", "starttime", "stime", "flowstarttime", "flowstart", "datefirstseen", "firstseen", "eventtime",
     "datetime", "time",
 )  # fmt: skip
+_STAMPS = frozenset({*_NAMES, "date"} - {"time", "stime"})
 _TIME_WORDS = frozenset({
     "ts", "timestamp", "time", "date", "datetime", "start", "begin", "began", "first", "seen", "when", "epoch", "stamp",
     "stime", "starttime", "created", "received", "logged", "end", "ended", "last", "stop", "stopped", "ltime", "endtime",
@@ -29,6 +30,11 @@ def rank(name: str) -> int | None:
     """How surely a column of this name holds the times of its records, 0 the surest; None where it does not say so."""
     plain = "".join(filter(str.isalnum, name)).lower()
     return _NAMES.index(plain) if plain in _NAMES else None
+
+
+def is_stamp(name: str) -> bool:
+    """Whether a column of this name can hold nothing but points in time, or dates."""
+    return "".join(filter(str.isalnum, name)).lower() in _STAMPS
 
 
 def is_end(name: str) -> bool:

@@ -23,7 +23,7 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 _CLOCK = (
-    r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
+    r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,:](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?"
 )
 # Abbreviations that mean one offset; IST, say, means three.
@@ -31,7 +31,7 @@ _NAMED_ZONES = {
     "UTC": 0, "GMT": 0, "WET": 0, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9,
     "EST": -5, "EDT": -4, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8,
 }  # fmt: skip
-_ZONE = rf"(?: ?(?P<zone>[Zz]|{'|'.join(_NAMED_ZONES)}|[+-][0-9]{{2}}(?::?[0-9]{{2}})?))?"
+_ZONE = rf"(?: ?(?P<zone>[Zz]|{'|'.join(_NAMED_ZONES)}|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)(?:\[[A-Za-z_/+-]+\])?)?"
 _BETWEEN = r"(?: *[T_@,:] *| +)"
 _TIME = rf"(?:{_BETWEEN}{_CLOCK}{_ZONE})?"
 _WEEKDAY = r"(?:[A-Za-z]{3,9},? +)?"
@@ -51,6 +51,13 @@ _PATTERNS = {
     ),
     "compact date": rf"^(?P<year>[0-9]{{4}})(?P<month>[0-9]{{2}})(?P<day>[0-9]{{2}}) +{_CLOCK}{_ZONE}$",
 }
+# A date and a clock, in whatever notation: the year may be wanting, the clock be written with dots.
+_DATE_LIKE = (
+    r"(?:[0-9]{1,4}[-/. ](?:[0-9]{1,2}|[a-z]{3,9})[-/. ,]+[0-9]{1,4}|[0-9]{4}-[0-9]{3}"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.? +[0-9]{1,2})"
+)
+_CLOCK_LIKE = r"[0-9]{1,2}[:.][0-9]{2}(?:[:.][0-9]{2})?(?:[^0-9].{0,30})?"
+_LIKE = rf"(?i)^\W?(?:[a-z]{{3,9}},? +)?{_DATE_LIKE}[ ,@:t_]+{_CLOCK_LIKE}$"
 _DIGITS = r"[0-9].*[0-9].*[0-9].*[0-9]"
 _OF_DAY = rf"^{_CLOCK}{_ZONE}$"
 _DATE_ONLY = r"^[^:]*$"
@@ -168,6 +175,11 @@ def read(column: pa.Array, day_first: bool) -> Written:
             _fill(found, places[fits], parts.filter(pa.array(fits)), name, day_first)
             left[places[fits]] = False
     return found
+
+
+def are_like_times(column: pa.Array) -> bool:
+    """Whether every text seems to be a date with a time of day, be the notation known or not."""
+    return _all_match(column, _LIKE)
 
 
 def are_of_day(column: pa.Array) -> bool:

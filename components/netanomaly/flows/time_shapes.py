@@ -14,7 +14,7 @@ _NEARLY = 0.95
 
 
 def of_numbers(name: str, ascending: npt.NDArray[np.float64]) -> str | None:
-    """ "epoch" or "date" where numbers are points in time, "rising" where they are called so and rise; None otherwise."""
+    """ "epoch" or "date" where numbers are points in time, "unclear" where they are only called so; else None."""
     if not len(ascending):
         return None
     # One record in a hundred may lack its time, or have the clock's beginning.
@@ -30,12 +30,13 @@ def of_numbers(name: str, ascending: npt.NDArray[np.float64]) -> str | None:
         seconds = read.ns / 1e9
         if np.mean(read.read & (seconds >= times.FIRST) & (seconds <= times.LAST)) >= _NEARLY:
             return "date"
-    return None
+    # Seconds of something may be called a time; what a record is stamped with is nothing else.
+    return "unclear" if time_names.is_stamp(name) else None
 
 
 def of_texts(name: str, texts: Sequence[str]) -> str | None:
     """ "time", "date" or "time of day" where texts are that, "outside" where they are points in time of no time that could be;
-    "unclear" where they are only called a time; else None.
+    "unread" where they only look like it, "unclear" where they are only called a time; else None.
     """
     some = texts[:: max(len(texts) // _LOOKED_AT, 1)]
     if not some:
@@ -48,5 +49,5 @@ def of_texts(name: str, texts: Sequence[str]) -> str | None:
     if times.are_times(column):
         return "date" if time_notations.are_dates(column) else "time"
     if time_names.rank(name) is None:
-        return None
+        return "unread" if time_notations.are_like_times(column) else None
     return "outside" if time_notations.read(column, day_first=True).read.mean() > 0.5 else "unclear"

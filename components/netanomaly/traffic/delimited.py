@@ -16,6 +16,7 @@ LineNumbers = npt.NDArray[np.int64]
 
 ANOTHER_WIDTH = "line with another number of fields than its header"
 NOT_TEXT = "line that is not UTF-8 text"
+TWO_LINES = "line with a carriage return inside"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,9 @@ def _careful(
         reason = skipped(line) if skipped else None
         if reason is None and not layout.quoted and line.count(delimiter) != len(layout.names) - 1:
             reason = ANOTHER_WIDTH
+        if reason is None and b"\r" in line:
+            # Arrow would take it for the end of a line.
+            reason = TWO_LINES
         if reason is None and not _is_text(line):
             reason = NOT_TEXT
         if reason is not None:

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from netanomaly.flows.row_hash import mixed
 
@@ -18,10 +19,21 @@ NONE = np.uint64(0)
 
 def of_texts(column: pa.DictionaryArray) -> Keys:
     """One key per row."""
-    table = np.append(_hashed(column.dictionary.to_pylist()), NONE)
-    codes = column.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
+    texts, codes = used(column)
+    table = np.append(_hashed(texts), NONE)
     found: Keys = table[codes]
     return found
+
+
+def used(column: pa.DictionaryArray) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """The texts of a dictionary that occur, and the place of each row's among them; one behind all where it is missing."""
+    count = len(column.dictionary)
+    codes = column.indices.fill_null(count).to_numpy(zero_copy_only=False)
+    occurs = np.zeros(count + 1, dtype=bool)
+    occurs[codes] = True
+    places = np.cumsum(occurs) - 1
+    places[count] = occurs[:count].sum()
+    return column.dictionary.take(pa.array(np.flatnonzero(occurs[:count]))), places[codes]
 
 
 def together(*parts: npt.NDArray[np.generic]) -> Keys:
@@ -35,13 +47,19 @@ def together(*parts: npt.NDArray[np.generic]) -> Keys:
     return state
 
 
-def _hashed(texts: list[str | None]) -> Keys:
-    if not texts:
+def _hashed(texts: pa.Array) -> Keys:
+    if not len(texts):
         return np.empty(0, dtype=np.uint64)
-    known = ["" if text is None else text for text in texts]
-    odd = [position for position, text in enumerate(known) if len(text) > _WIDTH or "\0" in text or not text.isascii()]
+    known = texts.to_pylist()
+    plainly = pc.and_(
+        pc.and_(pc.string_is_ascii(texts), pc.less_equal(pc.binary_length(texts), _WIDTH)),
+        pc.invert(pc.match_substring(texts, "\0")),
+    )
+    odd = np.flatnonzero(~np.asarray(plainly)).tolist()
     slowly = {position: _slowly(known[position]) for position in odd}
-    plain = np.array(["" if position in slowly else text for position, text in enumerate(known)], dtype=f"S{_WIDTH}")
+    for position in odd:
+        known[position] = ""
+    plain = np.array(known, dtype=f"S{_WIDTH}")
     words = plain.view(np.uint64).reshape(len(known), _WIDTH // 8)
     state = np.zeros(len(known), dtype=np.uint64)
     for position in range(_WIDTH // 8):

@@ -5,7 +5,10 @@ import re
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+
+from netanomaly.traffic import keys
 
 PRIVATE, PUBLIC = "private", "public"
 
@@ -61,6 +64,6 @@ def direction(src: pa.DictionaryArray, dst: pa.DictionaryArray) -> pa.Dictionary
     )
 
 
-def _scopes(column: pa.DictionaryArray) -> tuple[list[str | None], np.ndarray]:
-    known = [None if text is None else scope(text) for text in column.dictionary.to_pylist()]
-    return known, column.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
+def _scopes(column: pa.DictionaryArray) -> tuple[list[str | None], npt.NDArray[np.int64]]:
+    texts, places = keys.used(column)
+    return [scope(text) for text in texts.to_pylist()], places

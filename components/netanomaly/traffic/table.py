@@ -61,6 +61,7 @@ _PROTOCOL_NAMES = {
 }
 
 _MICRO = 1e6
+_LAST_TIME, _LONGEST = 4_102_444_800, 315_360_000
 
 
 @dataclass
@@ -102,7 +103,11 @@ def make(columns: Mapping[str, Any], lines: npt.NDArray[np.int64], file: int, co
     for name in ("start_time", "duration_seconds"):
         if name in given:
             given[name] = pa.array(micro(_floats(given[name])), from_pandas=True)
-    for name in ("bytes_out", "bytes_in", "packets_out", "packets_in", "duration_seconds"):
+    given["start_time"] = _refused(given.get("start_time"), 0, _LAST_TIME, "time before 1970 or after 2100", counts)
+    given["duration_seconds"] = _refused(
+        given.get("duration_seconds"), 0, _LONGEST, "negative duration, or one over ten years, set to missing", counts
+    )
+    for name in ("bytes_out", "bytes_in", "packets_out", "packets_in"):
         given[name] = _refused(given.get(name), 0, None, f"negative {name} set to missing", counts)
     for name in ("src_port", "dst_port"):
         given[name] = _refused(given.get(name), 0, 65535, f"{name} over 65535 or negative set to missing", counts)

@@ -30,6 +30,11 @@ def seconds(column: Any) -> tuple[Seconds, int]:
         return _stamps(column), 0
     if not pa.types.is_string(column.type):
         return _scaled(_doubles(column)), 0
+    try:
+        # All with a zone, as most are: no text has to be looked at twice.
+        return _stamps(column.cast(pa.timestamp("us", "UTC"))), 0
+    except pa.ArrowInvalid:
+        pass
     column = pc.replace_substring_regex(pc.utf8_trim_whitespace(column), r"^([0-9]{4})/([0-9]+)/", r"\1-\2-")
     numbers = pc.fill_null(pc.match_substring_regex(column, _NUMBER), False)
     if pc.all(numbers).as_py():

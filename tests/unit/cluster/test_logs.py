@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
-from netanomaly.cluster.logs import parse
+from netanomaly.cluster.errors import NotFound
+from netanomaly.cluster.logs import Logs, parse
+from netanomaly.cluster.server import Server
 
 RUN = "17451949-ddc4-49e9-8a86-ac72071e88c8"
 RECORDED = json.loads((Path(__file__).parents[2] / "cluster/recorded/kfp-2.17.0-http.json").read_text("utf-8"))
@@ -37,3 +40,18 @@ def test_a_log_that_breaks_off_is_of_a_stage_that_was_killed(text):
 
 def test_a_stage_that_said_nothing_is_told_by_its_code():
     assert parse(f"{FATAL}\n", RUN).reason == "ended with exit code 4 and said nothing"
+
+
+def test_an_archived_log_that_is_no_base64_cannot_be_read_and_is_no_defect():
+    class Serving:
+        host = "http://kfp"
+
+        def get(self, path):
+            return {"data": "%%%"}
+
+        def text(self, path):
+            raise NotFound("no such route")
+
+    logs = Logs(cast(Server, Serving()), RUN)
+    assert logs.read("node-1") is None
+    assert not logs.tell_absence

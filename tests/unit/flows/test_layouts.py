@@ -46,6 +46,12 @@ def test_the_layout_of_a_file_is_recognised(tmp_path, content):
     assert Read(write(tmp_path / "a.data", gzip.compress(content.encode()))).rows == ROWS
 
 
+def test_an_index_that_pandas_wrote_has_the_name_that_pandas_reads(tmp_path):
+    path = write(tmp_path / "a.csv", ",bytes,proto\n0,1,tcp\n,bytes,proto\n1,2,udp\n")
+    assert Read(path).rows == [{"Unnamed: 0": float(row), **values} for row, values in enumerate(ROWS)]
+    assert list(pd.read_csv(path).columns) == ["Unnamed: 0", "bytes", "proto"]
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "tab", "|", " "])
 def test_a_delimiter_that_is_set_is_obeyed(tmp_path, delimiter):
     mark = "\t" if delimiter == "tab" else delimiter

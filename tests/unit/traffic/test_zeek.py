@@ -180,3 +180,21 @@ def test_real_logs_are_read_whole(shared_data, name, flows, labels):
     assert table.num_rows == flows
     assert table.num_rows - table.column("label").null_count == labels
     assert not understood.counts.dropped
+
+
+def test_absurd_times_are_no_times():
+    late, long = [*WEB], [*WEB]
+    late[0], long[FIELDS.index("duration")] = "1e300", "1e300"
+    table, understood = read(tsv(late, long))
+    assert rows(table, "duration_seconds") == [None]
+    assert understood.counts.dropped == {"record without a time": 1}
+    assert len(understood.counts.repaired) == 1
+
+
+def test_a_carriage_return_ends_lines_and_does_not_stand_in_them():
+    assert same(read(tsv(WEB, SYN).replace("\n", "\r\n"))[0], read(tsv(WEB, SYN))[0])
+    inside = [*WEB]
+    inside[1] = "C\r1"
+    table, understood = read(tsv(inside, SYN))
+    assert table.num_rows == 1
+    assert understood.counts.dropped == {"line with a carriage return inside": 1}

@@ -62,6 +62,12 @@ def test_a_column_that_tells_the_answer_is_an_error_whatever_its_name(tmp_path, 
     assert f"ROC-AUC of {finding['value']:.3f}" in finding["message"]
 
 
+def test_a_sensors_columns_are_measured_whatever_they_tell(tmp_path, shared_data):
+    judged = Judged(tmp_path, shared_data / "zeek/ctu50/008.conn.log.labeled.xz")
+    assert "measurement_tells_alone" in judged.rules
+    assert not {"column_tells_alone", "answer_in_a_column"} & judged.rules
+
+
 def test_the_answer_is_left_out_where_it_is_made_a_warning_and_learnt_from_where_it_is_called_measured(tmp_path):
     flows = traffic(x17=ANSWERS["a score"])
     judged = Judged(tmp_path, flows, validation={"answer_in_a_column": "warning"})
@@ -80,6 +86,15 @@ def test_what_is_called_a_measurement_is_warned_of_and_what_is_not_known_is_susp
     assert judged.document["verdict"] == "pass"
     assert ("measurement_tells_alone", "dst_bytes") in judged.findings
     assert ("column_tells_alone", "x") in judged.findings
+
+
+@pytest.mark.parametrize("name", ["flag", "state", "dst_service"])
+def test_a_copy_of_the_label_is_an_error_under_the_name_of_a_measurement_too(tmp_path, name):
+    judged = Judged(tmp_path, traffic(**{name: ANSWERS["copy of the label in numbers"]}))
+    assert judged.findings["answer_in_a_column", name]["severity"] == "error"
+    assert Judged(tmp_path, traffic(**{name: ANSWERS["copy of the label in numbers"]}), columns={name: "number"}).roles[
+        name
+    ] == "number"  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -109,6 +124,24 @@ def test_what_is_measured_stays_a_feature(tmp_path, kind):
     judged = Judged(tmp_path, traffic(x=MEASUREMENTS[kind]))
     assert judged.roles["x"] in ("number", "category"), judged.columns["x"]
     assert judged.document["verdict"] == "pass"
+
+
+@pytest.mark.parametrize("hosts", [60, 300, 3_000, 2**16])
+def test_addresses_of_which_each_has_few_rows_have_not_shifted(tmp_path, hosts):
+    judged = Judged(
+        tmp_path,
+        traffic(ip=lambda r, a, x, row: [f"10.0.{n // 256}.{n % 256}" for n in r.integers(0, hosts, len(row))]),
+    )
+    assert judged.roles["ip"] == "category"
+    assert ("shift", "ip") not in judged.findings
+
+
+def test_addresses_of_another_net_have_shifted(tmp_path):
+    nets = [
+        traffic(ip=lambda r, a, x, row, n=n: [f"10.{n}.0.{each}" for each in r.integers(0, 40, len(row))])
+        for n in (0, 1)
+    ]
+    assert ("shift", "ip") in Judged(tmp_path, *nets).findings
 
 
 IDENTIFIERS = {
@@ -185,6 +218,11 @@ def test_a_column_that_is_empty_in_training_ends_no_run(tmp_path):
     assert "is empty in the training data" in judged.findings["constant_column", "note"]["message"]
 
 
+def test_what_is_empty_in_both_data_sets_is_not_said_to_differ(tmp_path):
+    judged = Judged(tmp_path, traffic(note=lambda r, a, x, row: ""))
+    assert judged.findings["constant_column", "note"]["message"].endswith("it is left out")
+
+
 TIMES = {
     "end": lambda r, a, x, row: START + row * 60,
     "flow_end_ms": lambda r, a, x, row: (START + row * 60) * 1000,
@@ -193,7 +231,30 @@ TIMES = {
     "when_of_day": lambda r, a, x, row: pd.to_datetime(START + row * 60, unit="s").strftime("%H:%M:%S"),
     "compact": lambda r, a, x, row: pd.to_datetime(START + row * 60, unit="s").strftime("%Y%m%d%H%M%S"),
     "time": lambda r, a, x, row: row * 0.25,
+    "frame.time_relative": lambda r, a, x, row: row * 0.25,
+    "syslog": lambda r, a, x, row: pd.to_datetime(START + row // 9 * 60, unit="s").strftime("%b %e %H:%M:%S"),
+    "oracle": lambda r, a, x, row: pd.to_datetime(START + row // 99 * 60, unit="s").strftime(
+        "%d-%b-%y %I.%M.%S.000000 %p"
+    ),
+    "day of the year": lambda r, a, x, row: pd.to_datetime(START + row // 9 * 60, unit="s").strftime("%Y-%j %H:%M:%S"),
+    "date": lambda r, a, x, row: pd.to_datetime(START + row * 60, unit="s").strftime("%y%m%d"),
+    "timestamp": lambda r, a, x, row: (START + row // 9) / 86_400 + 25_569,
 }
+NOT_UNDERSTOOD = ["when_of_day", "time", "syslog", "oracle", "day of the year", "date", "timestamp"]
+
+
+@pytest.mark.parametrize("name", NOT_UNDERSTOOD)
+def test_a_time_that_is_not_understood_is_said(tmp_path, name):
+    judged = Judged(tmp_path, traffic(**{name: TIMES[name]}))
+    assert "left out" in judged.findings["time_not_understood", name]["message"]
+
+
+def test_a_span_written_like_a_time_of_day_is_said_beside_times(tmp_path):
+    clocks = {"ts": TIMES["end"], "duration": TIMES["when_of_day"], "clock": TIMES["when_of_day"]}
+    judged = Judged(tmp_path, traffic().drop(columns="duration").assign(
+        **{name: make(None, None, None, np.arange(ROWS)) for name, make in clocks.items()}
+    ))  # fmt: skip
+    assert [column for rule, column in judged.findings if rule == "time_not_understood"] == ["duration"]
 
 
 @pytest.mark.parametrize("name", TIMES)
@@ -298,6 +359,11 @@ def test_a_label_misspelt_in_the_file_is_no_feature(tmp_path):
     judged = Judged(tmp_path, traffic().rename(columns={"label": "lable"}))
     assert judged.roles["lable"] == "label"
     assert judged.findings["label_missing", "lable"]
+
+
+def test_a_normal_class_in_another_case_is_the_same(tmp_path):
+    judged = Judged(tmp_path, traffic(), traffic(seed=2).replace({"label": {"normal": "NORMAL"}}))
+    assert "normal_class_not_in_training" not in judged.rules
 
 
 def test_a_normal_class_that_training_lacks_is_said(tmp_path):

@@ -19,9 +19,14 @@ def main(argv: list[str]) -> None:
             version = registry.champion(model)
             if version is None:
                 return None
-            training = registry.version(f"{model}:{version}").record.metadata.get("training")
+            metadata = registry.version(f"{model}:{version}").record.metadata
+            training, configuration = metadata.get("training"), metadata.get("configuration")
             features = training.get("features") if isinstance(training, dict) else None
-            return Champion(version, [str(name) for name in features] if isinstance(features, list) else [])
+            return Champion(
+                version,
+                [str(name) for name in features] if isinstance(features, list) else [],
+                configuration if isinstance(configuration, dict) else {},
+            )
 
         document = stage.parameter("configuration")
         if not isinstance(document, dict):

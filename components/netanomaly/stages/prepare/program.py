@@ -1,6 +1,7 @@
 """Check the configuration and resolve everything in it that can change between two looks."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -40,10 +41,12 @@ class Overrides:
 
 @dataclass(frozen=True)
 class Champion:
-    """The version that a new one is to be compared with, and the columns that it learnt from, where that is known."""
+    """The version that a new one is to be compared with; the columns that it learnt from and the configuration of the
+    run that made it, where they are known."""
 
     version: int
     columns: list[str] = field(default_factory=list)
+    configuration: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ def prepare(
         "held_out": held_out,
     }
     named = config.wanted_columns(wanted)
+    apart = champion if champion is not None and _may_lack_columns(champion, configuration) else None
     resolved = {
         **configuration,
         "csv": wanted.csv,
@@ -118,8 +122,7 @@ def prepare(
         "registry": wanted.registry or "",
         "run_id": run_id,
         "champion": champion.version if champion else None,
-        # Of thousands the champion itself tells, when it is scored: a stage's input has room for so many.
-        "champion_columns": champion.columns if champion and len(champion.columns) <= _COLUMNS else [],
+        "champion_columns": apart.columns if apart else [],
         "configuration": {name: _in_short(value) for name, value in configuration.items()},
     }
 
@@ -146,7 +149,8 @@ def prepare(
         },
         ingest_training=ingested(ingest.TRAINING_PART),
         ingest_evaluation=ingested(ingest.EVALUATION_PART),
-        validate=_settings(validate.Settings, resolved),
+        # What it is not to look for is no reason to look again: another champion alone leaves the cache as it is.
+        validate=_settings(validate.Settings, resolved, champion=apart.version if apart else None),
         train=_settings(train.Settings, resolved),
         evaluate=_settings(evaluate.Settings, resolved),
         register=_settings(register.Settings, resolved),
@@ -182,8 +186,26 @@ def _settings(kind: type[S], resolved: Mapping[str, Any], **own: Any) -> S:
     return kind(**{name: known[name] for name in names if name in known})
 
 
-# A stage's whole input is one argument, of at most 128 KiB: thousands of files or columns are not repeated for a report.
-_LISTED, _COLUMNS = 20, 1000
+def _may_lack_columns(champion: Champion, configuration: Mapping[str, Any]) -> bool:
+    """Whether this run's evaluation data may be without what the champion learnt from.
+
+    It was judged on this very data itself where its bytes, and all that says how they are read, are the same. Of
+    thousands of columns the champion tells when it is scored: a stage's input has no room for them.
+    """
+    now = {**configuration, "netanomaly": __version__}
+    same = bool(champion.configuration) and all(champion.configuration.get(name) == now[name] for name in _READ)
+    return not same and sum(len(json.dumps(name)) for name in champion.columns) <= _COLUMN_BYTES
+
+
+# What decides of the evaluation data's columns.
+_READ = (
+    "netanomaly",
+    *("evaluation_source", "evaluation_identity", "training_identity", "held_out", "format", "csv", "context"),
+    *("columns", "feature_columns", "ignore_columns", "categorical_columns", "label_column", "time_column"),
+)
+# A stage's whole input is one argument, of at most 128 KiB: thousands of files are not repeated for a report.
+_LISTED = 20
+_COLUMN_BYTES = 20 << 10
 
 
 def _in_short(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from netanomaly.flows.column_names import QUANTITIES, words
-from netanomaly.stages.validate.distance import kolmogorov_smirnov, total_variation
+from netanomaly.stages.validate.distance import chance_variation, kolmogorov_smirnov, total_variation
 from netanomaly.stages.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report, listed
 from netanomaly.stages.validate.roles import CONSTANT, is_constant, value_of
 
@@ -56,18 +56,21 @@ def constant_column(data: Evidence, _: float) -> Iterator[Observation]:
     for column in data.columns:
         if column.role != CONSTANT:
             continue
+        empty = "empty" in column.why
         message = f"column {column.name!r} is constant in the training data; it tells nothing apart and is left out"
-        if "empty" in column.why:
+        if empty:
             message = f"column {column.name!r} is empty in the training data; it is left out"
         other = evaluation.get(column.name)
         if other is not None and _differs(column.why, other):
-            message += f" ({column.why}, other values in the evaluation data)"
+            message += f" ({'' if empty else column.why + ', '}other values in the evaluation data)"
         yield column.name, TRAINING, message, None
 
 
 def _differs(why: str, evaluation: Report) -> bool:
-    value = value_of(evaluation) if is_constant(evaluation) else None
-    return value is None or f"always {value} " not in why
+    if not is_constant(evaluation):
+        return True
+    value = value_of(evaluation)
+    return "empty" not in why if value is None else f"always {value} " not in why
 
 
 def missing_values(data: Evidence, limit: float) -> Iterator[Observation]:
@@ -139,9 +142,12 @@ def shift(data: Evidence, limit: float) -> Iterator[Observation]:
         if training["kind"] == "number":
             before, after = training["quantiles" + suffix], evaluation["quantiles" + suffix]
             distance = kolmogorov_smirnov(before, after) if before and after else 0.0
+            bound = limit + chance
         else:
-            distance = total_variation(training["categories" + suffix] or {}, evaluation["categories" + suffix] or {})
-        if distance > limit + chance:
+            counts = [side["categories" + suffix] or {} for side in (training, evaluation)]
+            distance = total_variation(*counts, listed=not training["other"], others_listed=not evaluation["other"])
+            bound = limit + chance + chance_variation(*counts)
+        if distance > bound:
             name = training["name"]
             yield (
                 name,

@@ -142,10 +142,11 @@ def label_not_found(data: Evidence, _: float) -> Iterator[Observation]:
         return
     if any("empty label column" in reason for _, report in data.sides for reason in report["repaired"]):
         return
+    there = available(names, settings.label_column)
     yield (
         settings.label_column,
         BOTH,
-        f"label_column is {settings.label_column!r}, which the data does not have; {available(names, settings.label_column)}",
+        f"label_column is {settings.label_column!r}, which the data does not have{';' if there.startswith('did') else '.'} {there}",
         None,
     )
 
@@ -179,12 +180,13 @@ def zero_taken_for_normal(data: Evidence, _: float) -> Iterator[Observation]:
 
 def normal_class_not_in_training(data: Evidence, _: float) -> Iterator[Observation]:
     known, judged = data.training["labels"] or {}, data.evaluation["labels"] or {}
-    new = [name for name in judged if is_normal(name, data.settings.normal_labels) and name not in known]
+    spelt = {name.lower() for name in known}
+    new = [name for name in judged if is_normal(name, data.settings.normal_labels) and name.lower() not in spelt]
     if known and new and any(is_normal(name, data.settings.normal_labels) for name in known):
         yield (
             data.evaluation["label_column"],
             BOTH,
-            f"the training data has no rows of the normal class {listed(new)} of the evaluation data; such traffic will alert",
+            f"the training data has no rows of the normal class {listed(new)} of the evaluation data; such traffic may alert",
             None,
         )
 

@@ -129,7 +129,9 @@ class _Decision:
             against = None if evidence is None else f"{evidence[0]}: {evidence[1]}"
             return Column(name, kind, kind, "the configuration says so", True, against, separates, measured=True)
         if evidence is None:
-            return Column(name, kind, kind, _values(known[0]), separates=separates, measured=_is_measured(name, known))
+            return Column(
+                name, kind, kind, _values(known[0]), separates=separates, measured=self._measured(name, known)
+            )
         role, why = evidence
         listed = name in self.settings.feature_columns or name in self.settings.categorical_columns
         if role == IDENTIFIER and listed:
@@ -173,10 +175,12 @@ class _Decision:
         measured = _separation(known)
         if self.answer_limit is not None and measured is not None:
             limit, auc = self.answer_limit, measured.get("in_order", measured["auc"])
-            at_most = max(CODES_AT_MOST, CODES_PER_CLASS * max(len(report["labels"] or ()) for report in self._sides))
+            at_most = max(CODES_AT_MOST, CODES_PER_CLASS * self._classes)
             if measured["by"] == "value" and measured["values"] <= at_most:
                 limit = min(limit, CODES_LIMIT)
-            if auc >= limit and not _is_measured(name, known):
+            # Of no more values than the label and without a mistake: a copy of it, whatever it is called.
+            copy = measured["by"] == "value" and measured["values"] <= self._classes and auc >= self.answer_limit
+            if auc >= limit and (copy or not self._measured(name, known)):
                 yield ANSWER, f"alone it tells attacks from normal rows with a ROC-AUC of {auc:.3f}"
         if labelled and len(classes & told) > 1:
             yield ANSWER, f"it holds the classes of the label ({', '.join(sorted(classes & told)[:3])}, ...)"
@@ -186,6 +190,13 @@ class _Decision:
             yield LABEL, "it looks like a label, and is not the one that was asked for"
         if labelled and self._nearly_the_label(name):
             yield ANSWER, f"its name is nearly that of the label, {self.settings.label_column!r}"
+
+    def _measured(self, name: str, known: Sequence[Report]) -> bool:
+        return any(report.get("sensor") for report in self._sides) or _is_measured(name, known)
+
+    @property
+    def _classes(self) -> int:
+        return max(len(report["labels"] or ()) for report in self._sides)
 
     @property
     def _sides(self) -> tuple[Report, Report]:
@@ -208,8 +219,9 @@ _TIMES = {
     "time": "its values are points in time",
     "time of day": "its values are times of day",
     "outside": "its values are points in time, and not understood: most lie outside 1990 to 2100",
+    "unread": "its values look like points in time, and their notation is not understood",
     "unclear": "it is called a time, and its values are not understood",
-    "rising": "it is called a time and rises from row to row",
+    "rising": "it is called a time and rises from row to row, and is not understood as points in time",
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from netanomaly.flows.column_names import QUANTITIES, words
 from netanomaly.stages.validate.evidence import BOTH, TRAINING, Evidence, Observation, Report
 from netanomaly.stages.validate.roles import END, TIME
 
@@ -88,14 +89,37 @@ def time_not_understood(data: Evidence, _: float) -> Iterator[Observation]:
             for each in report["columns"]
             if each["name"] == column.name
         )
-        example = next(iter(profile.get("categories") or ()), "")
+        called = "looks like" if profile["time"] == "unread" else "is called"
         yield (
             column.name,
             TRAINING,
-            f"column {column.name!r} is called a time, and values such as {example[:40]!r} are not understood as one between "
-            "1990 and 2100; it is left out: write seconds since 1970 or ISO 8601, or say what it is in columns",
+            f"column {column.name!r} {called} a time, and values such as {_example(profile)!r} are not understood as one "
+            "between 1990 and 2100; it is left out: write seconds since 1970 or ISO 8601, or say what it is in columns",
             None,
         )
+    yield from _clocks_without_a_date(data)
+
+
+def _clocks_without_a_date(data: Evidence) -> Iterator[Observation]:
+    for column in data.columns:
+        profile = next((each for each in data.training["columns"] if each["name"] == column.name), None)
+        if column.role not in (TIME, END) or profile is None or profile.get("time") != "time of day":
+            continue
+        if data.training["time"] and not words(column.name) & QUANTITIES:
+            continue
+        yield (
+            column.name,
+            TRAINING,
+            f"column {column.name!r} holds times of day such as {_example(profile)!r} that belong to no date; it is left out: "
+            "write the date with them, or spans of time in seconds",
+            None,
+        )
+
+
+def _example(profile: Report) -> str:
+    if profile["kind"] == "number":
+        return f"{profile['min']:.12g}"
+    return str(next(iter(profile.get("categories") or ()), ""))[:40]
 
 
 def not_split_by_time(data: Evidence, _: float) -> Iterator[Observation]:

@@ -1,0 +1,66 @@
+"""A sensor's log through the whole pipeline: two fields of configuration, and a model of its flows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command import Ended, netanomaly
+from tests.unit.traffic.test_ingest import traffic
+from tests.unit.traffic.test_suricata import event
+from tests.unit.traffic.zeek_logs import FIELDS, tsv
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("traffic")
+    (folder / "conn.log").write_text(tsv(*traffic(2000, label=True), fields=[*FIELDS, "label"]))
+    (folder / "eve.json").write_text("".join(event(flow_id=number) for number in range(200)))
+    return folder
+
+
+def run(folder: Path, **document: object) -> Ended:
+    path = folder / f"config-{len(document)}.json"
+    path.write_text(json.dumps({"model_name": "office", "data_source": "conn.log"} | document))
+    return netanomaly("run", path, "--workdir", folder / f"work-{len(document)}", "--json")
+
+
+def test_a_log_and_a_name_are_enough(folder):
+    ended = run(folder)
+    assert ended.code == 0, ended.stderr
+    run_dir = Path(ended.json["run_dir"])
+    metadata = json.loads((run_dir / "model_metadata.json").read_text())
+    assert metadata["training"]["sensor"] == "zeek"
+    assert not {"src_ip", "start_time", "uid"} & set(metadata["training"]["features"])
+    alerts = json.loads((run_dir / "evaluation_metrics.json").read_text())["top_alerts"]
+    scan = next(alert for alert in alerts if alert["label"] == "Malicious")
+    assert scan["flow"]["src_ip"] == "10.9.9.9"
+    assert any(alert["context"] for alert in alerts)
+    assert any(feature["words"] for feature in scan["features"])
+    assert "10.9.9.9:51013 → 10.0.0.9:" in (run_dir / "report.html").read_text()
+
+
+def test_flows_of_another_sensor_are_refused_before_anything_is_trained(folder):
+    ended = run(folder, evaluation_data_source="eve.json", label_column="")
+    assert ended.code == 2
+    assert "flows of zeek taught the model and flows of suricata are to be judged" in ended.last_line
+
+
+def test_ingest_says_what_it_understood(folder):
+    ended = netanomaly("ingest", folder / "conn.log", "--out", folder / "flows.parquet", "--head", "3")
+    assert ended.code == 0, ended.stderr
+    assert "Zeek conn log (tab-separated), sensor zeek" in ended.stdout
+    assert "2,000" in ended.stdout
+    assert "src_destinations_120s" in ended.stdout
+    assert (folder / "flows.parquet").is_file()
+    document = netanomaly("ingest", folder / "eve.json", "--json").json
+    assert (document["sensor"], document["rows"], document["out"]) == ("suricata", 200, None)
+
+
+def test_ingest_names_what_is_no_flow(folder):
+    (folder / "dns.log").write_text(
+        tsv(["1", "C1", "1.1.1.1", "1", "1.1.1.2", "53", "udp"], fields=FIELDS[:7], path="dns")
+    )
+    ended = netanomaly("ingest", folder / "dns.log")
+    assert ended.code == 2
+    assert "is a Zeek dns log: flows are in its conn log" in ended.last_line
