@@ -105,7 +105,7 @@ def test_lines_are_counted_over_header_lines(tmp_path):
     path = tmp_path / "conn.log"
     path.write_bytes(HEAD + NAMES + ROW + b"#close\t\n#open\t\n" + ROW * 2 + b"\n#x\n" + ROW)
     reader = open_source(sources.resolve([str(path)]), CsvFormat(), layout.Selection(label_column=""), "auto")
-    numbers = [batch.records.tolist() for batch in reader.batches() if batch.records is not None]
+    numbers = [number for batch in reader.batches() if batch.records is not None for number in batch.records.tolist()]
     assert sorted(number for part in numbers for number in part) == [4, 7, 8, 11]
 
 

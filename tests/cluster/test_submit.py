@@ -12,6 +12,7 @@ import pytest
 from netanomaly.cluster import waiting
 
 from tests.cluster.faults import Fault
+from tests.cluster.standin import error
 from tests.cluster.standin_runs import Fate
 from tests.command import NETANOMALY
 
@@ -41,6 +42,22 @@ def test_a_run_is_submitted_followed_and_its_result_printed(standin, configurati
     lines = ended.stderr.splitlines()
     assert [line.partition(":")[0] for line in lines if line.endswith(": started")] == STAGES
     assert lines[-1].startswith("run succeeded after ")
+
+
+@pytest.mark.parametrize("through", ["ui"], indirect=True)
+def test_a_log_that_is_archived_a_moment_late_is_read_at_the_end(standin, configuration, here):
+    """What came of the run stands there alone."""
+    standin.fates = {"register": Fate(lines=(TOLD,))}
+    archived, asked = standin.archived_log, set()
+
+    def late(query, body, key, node):
+        if TOLD in standin.runs[key].logs.get(node, "") and node not in asked:
+            asked.add(node)
+            raise error(404, 5, "ResourceNotFoundError: ", "artifact not found")
+        return archived(query, body, key, node)
+
+    standin.archived_log = late
+    assert here("submit", configuration, "--json").json["version"] == 3
 
 
 CAME_TO: dict[str, Any] = {

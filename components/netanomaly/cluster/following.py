@@ -152,7 +152,10 @@ class _Watch:
         """How it ended."""
         if view.state == CANCELED:
             return End(CANCELED, tuple(self._stages), OutsideError.exit_code, "the run was canceled on the server")
-        missing = [stage for stage in self._stages if stage.state == FAILED and stage.name not in self._last_logs]
+        # The last one of all says what came of the run.
+        wanted = [stage for stage in self._stages[:-1] if stage.state == FAILED]
+        wanted += [stage for stage in self._stages[-1:] if stage.state in (FAILED, SUCCEEDED)]
+        missing = [stage for stage in wanted if stage.name not in self._last_logs]
         if missing:
             # It may have been away for a moment.
             self._read_logs(view, missing)
