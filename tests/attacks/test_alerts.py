@@ -1,5 +1,7 @@
 """Who writes what is scored: forged hosts, ports that are no numbers, texts without end, and what alerts say of them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -18,13 +20,13 @@ class Untold:
     typical = None
 
 
-def collected(**parts: list[str | None]) -> Alerts:
+def collected(**parts: Sequence[str | None]) -> Alerts:
     alerts = Alerts()
     count = len(next(iter(parts.values())))
     alerts.add(
         ["conn.log"] * count,
         np.arange(count),
-        np.arange(count) * 1.0,
+        np.arange(count, dtype=np.float64),
         {part: pa.array(values, pa.string()) for part, values in parts.items()},
         Rows(np.zeros((count, 1), dtype=np.float32), np.zeros((count, 0), dtype=np.int32)),
         np.ones(count, dtype=np.float32),
