@@ -282,6 +282,13 @@ def test_who_may_not_cancel_a_run_is_told_at_once(standin, configuration, here):
     assert "may not do that" in ended.last_line
 
 
+def test_what_is_printed_fits_a_terminal_of_80_columns(standin, configuration, here):
+    ended = here("schedule", configuration, "--cron", "0 3 * * mon-fri", "--timezone", "Europe/Berlin")
+    *lines, page = ended.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert page.startswith("page ")
+
+
 def test_the_page_is_the_same_at_each_call(standin, configuration, here):
     """The server lists what belongs to one name in no order."""
     words = ("schedule", configuration, "--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--json")
