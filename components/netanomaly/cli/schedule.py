@@ -118,6 +118,10 @@ def schedule(
         words.show_json(summary)
     else:
         _print(summary, len(times.entries))
+    if plan.wakes:
+        output.tell(
+            f"note: {wanted_name} was switched off on the server; what {'would take' if dry_run else 'took'} its place is on"
+        )
     for each in outcome.left:
         output.tell(
             f"note: run {each.runs[0]} of the old schedule goes on to its end; the old schedule is switched off, and the "
