@@ -218,6 +218,13 @@ def test_alerts_a_day_that_cannot_be_kept_are_refused(flows, rows_per_day, alert
         train(flows, changed(alerts_per_day=alerts), source_rows_per_day=rows_per_day)
 
 
+def test_a_budget_that_rows_are_too_few_for_is_refused_with_one_that_they_are_enough_for(flows):
+    with pytest.raises(DataError, match="are enough for an alert_budget of ") as refused:
+        train(flows, changed(alert_budget=0.0005))
+    advised = float(str(refused.value).rsplit(" ", 1)[1])
+    assert train(flows, changed(alert_budget=advised)).model.alert_budget == advised
+
+
 def test_the_model_knows_the_rows_it_was_trained_on(flows):
     model = train(flows, SETTINGS).model
     assert model.seen is not None

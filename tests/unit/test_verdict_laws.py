@@ -76,6 +76,7 @@ def test_gates_verdict_and_decision_agree(document, wanted, findings, comparison
         assert (assessment["word"] == "not_usable") == bool(failed)
     if findings:
         assert assessment["status"] != "good"
+        assert decision["decision"] != "promote", "figures that may come from the answer make no champion"
     if off:
         assert any("witched off" in check["sentence"] for check in assessment["checks"]) or reasons
     if assessment["status"] == "good":

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from netanomaly.models.rows import Rows
 
 PARTS = ("src_ip", "src_port", "dst_ip", "dst_port", "protocol", "uid")
 """What is kept of an alert's identity, beside file, record and time."""
 
+# Of an address or a name; longer ones are none, and stand in every alert. `scores.parquet` has them whole.
+_LONGEST_PART = 255
 # Of each kind of conversation one row is kept whole. Past so many kinds no new ones are: a row takes some 400 bytes.
 _MOST_WHOLE = 200_000
 
@@ -27,6 +30,7 @@ class Alerts:
     scores: list[npt.NDArray[np.float32]] = field(default_factory=list)
     identity: list[pa.Table] = field(default_factory=list)
     _whole: dict[tuple[Any, ...], tuple[float, int, Rows]] = field(default_factory=dict)
+    _texts: dict[str, str] = field(default_factory=dict)
     _rows: int = 0
 
     def __len__(self) -> int:
@@ -54,12 +58,16 @@ class Alerts:
         count = len(scores)
         if not count:
             return
-        self.files += files
+        # One text for all rows that have it.
+        self.files += [self._texts.setdefault(file, file) for file in files]
         self.records.append(records)
         self.times.append(np.full(count, np.nan) if times is None else times)
         self.scores.append(scores)
         table = pa.table(
-            {part: identity.get(part, pa.nulls(count, pa.string())) for part in PARTS},
+            {
+                part: pc.utf8_slice_codeunits(identity.get(part, pa.nulls(count, pa.string())), 0, _LONGEST_PART)
+                for part in PARTS
+            },
         )
         self.identity.append(table)
         kinds = zip(*(table.column(part).to_pylist() for part in ("src_ip", "protocol", "dst_port")), strict=True)
@@ -85,7 +93,11 @@ class Alerts:
 
     def _column(self, part: str) -> npt.NDArray[np.object_]:
         found = np.empty(self._rows, dtype=object)
-        found[:] = [value for table in self.identity for value in table.column(part).to_pylist()]
+        at = 0
+        texts: dict[str | None, str | None] = {}
+        for table in self.identity:
+            found[at : at + table.num_rows] = [texts.setdefault(text, text) for text in table.column(part).to_pylist()]
+            at += table.num_rows
         return found
 
 

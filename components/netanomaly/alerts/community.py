@@ -12,6 +12,16 @@ _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmp6": 58, "sct
 _WITH_PORTS = frozenset({6, 17, 132})
 
 
+def port_number(text: str | None) -> int | None:
+    """A port as its number; None where the text is none: other scripts have digits, too, and texts have no end."""
+    if text is None or not (text.isascii() and text.isdigit() and len(text) <= _PORT_DIGITS):
+        return None
+    return int(text)
+
+
+_PORT_DIGITS = 5
+
+
 def community_id(src_ip: str, src_port: int, dst_ip: str, dst_port: int, protocol: str) -> str | None:
     """`1:` and a base64 digest of both ends and the protocol, whichever end began.
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from netanomaly import __version__
+from netanomaly.alerts.community import port_number
 
 Document = Mapping[str, Any]
 
@@ -43,8 +44,8 @@ def ecs(incident: Document, scored_at: str) -> dict[str, Any]:
             "end": incident["last_seen"],
         },
         "rule": {"name": model["name"], "version": str(model["version"]), "id": model["digest"]},
-        "source": {"ip": sample["src_ip"], "port": _port(sample["src_port"])},
-        "destination": {"ip": sample["dst_ip"], "port": _port(sample["dst_port"])},
+        "source": {"ip": sample["src_ip"], "port": port_number(sample["src_port"])},
+        "destination": {"ip": sample["dst_ip"], "port": port_number(sample["dst_port"])},
         "network": {"transport": sample["protocol"], "community_id": sample["community_id"]},
         "related": {"ip": sorted({*incident["sources"]["examples"], *incident["targets"]["examples"]})},
         "netanomaly": {name: value for name, value in incident.items() if name not in ("id", "title")},
@@ -122,10 +123,6 @@ def _plain(incident: Document, scored_at: str) -> dict[str, Any]:  # noqa: ARG00
 
 
 FORMS: dict[str, Callable[[Document, str], dict[str, Any]]] = {"netanomaly": _plain, "ecs": ecs, "ocsf": ocsf}
-
-
-def _port(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() else None
 
 
 def _milliseconds(moment: str) -> int:

@@ -49,7 +49,9 @@ def group(times: Floats, sources: Texts, targets: Texts) -> list[Group]:
     places = np.flatnonzero(known)
     if not len(places):
         return alone
-    _, who = np.unique(sources[places].astype(str), return_inverse=True)
+    # Not as an array of text, each of which takes what the longest takes.
+    numbers: dict[str, int] = {}
+    who = np.array([numbers.setdefault(str(source), len(numbers)) for source in sources[places]])
     when = np.nan_to_num(times[places], nan=0.0)
     order = np.lexsort((places, when, who))
     places, who, when = places[order], who[order], when[order]

@@ -13,7 +13,7 @@ import numpy as np
 
 from netanomaly.alerts import techniques
 from netanomaly.alerts.collecting import PARTS, AlertRows
-from netanomaly.alerts.community import community_id
+from netanomaly.alerts.community import community_id, port_number
 from netanomaly.alerts.grouping import ROW, SOURCE, Group, group
 from netanomaly.models.explanation import Contribution
 from netanomaly.models.model import AnomalyModel
@@ -24,8 +24,9 @@ _EXAMPLES = 10
 _FEATURES = 5
 # Of each incident so many rows are explained; the incidents beyond the strongest so many are not.
 _EXPLAINED_OF_EACH, _EXPLAINED = 3, 1500
-# Alerts of rows without known ends stand alone; the strongest are listed.
-_LISTED_ROWS = 1000
+# Alerts of rows without known ends stand alone; the strongest are listed, and of incidents of hosts, too: whoever
+# forges addresses makes millions of hosts.
+_LISTED_ROWS, _LISTED = 1000, 10_000
 SEVERITIES = ((80, "critical"), (60, "high"), (40, "medium"), (0, "low"))
 
 Document = dict[str, Any]
@@ -38,7 +39,7 @@ def incidents(
     tail: Callable[[Any], Any],
     in_words: Callable[[str, Any], str | None],
 ) -> tuple[list[Document], int]:
-    """Every incident, the gravest first, and how many alerts of unknown ends were left out of the list.
+    """The incidents, the gravest first, and how many alerts were left out of the list.
 
     Args:
         alerts: The rows that alert.
@@ -52,14 +53,19 @@ def incidents(
     alone = sorted(
         (each for each in groups if each.kind == ROW), key=lambda each: (-scores[each.places[0]], each.places[0])
     )
-    groups = [each for each in groups if each.kind != ROW] + alone[:_LISTED_ROWS]
+    hosts = sorted(
+        (each for each in groups if each.kind != ROW),
+        key=lambda each: (-scores[each.places].max(), -len(each.places), each.places[0]),
+    )
+    left_out = sum(len(each.places) for each in (*hosts[_LISTED:], *alone[_LISTED_ROWS:]))
+    groups = sorted(hosts[:_LISTED], key=lambda each: int(each.places.min())) + alone[:_LISTED_ROWS]
     reasons = _reasons(alerts, model, groups)
     found = [
         _document(each, alerts, reasons.get(number, []), source_of, tail, in_words)
         for number, each in enumerate(groups)
     ]
     found.sort(key=lambda document: (-document["risk_score"], document["first_seen"] or "", document["id"]))
-    return found, max(0, len(alone) - _LISTED_ROWS)
+    return found, left_out
 
 
 def _reasons(alerts: AlertRows, model: AnomalyModel, groups: list[Group]) -> dict[int, list[Contribution]]:
@@ -188,8 +194,9 @@ def _sample(place: int, alerts: AlertRows) -> Document:
     time = float(alerts.times[place])
     ends = [row["src_ip"], row["src_port"], row["dst_ip"], row["dst_port"], row["protocol"]]
     named = None
-    if all(end is not None for end in ends) and str(ends[1]).isdigit() and str(ends[3]).isdigit():
-        named = community_id(str(ends[0]), int(ends[1]), str(ends[2]), int(ends[3]), str(ends[4]))
+    ports = port_number(ends[1]), port_number(ends[3])
+    if ports[0] is not None and ports[1] is not None and all(end is not None for end in ends):
+        named = community_id(str(ends[0]), ports[0], str(ends[2]), ports[1], str(ends[4]))
     return {
         "file": alerts.files[place],
         "record": int(alerts.records[place]),

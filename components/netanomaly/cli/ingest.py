@@ -99,8 +99,9 @@ def _understood(report: Mapping[str, Any]) -> None:
         ("windows", _windows(traffic)),
     ]  # fmt: skip
     for name, value in lines:
-        if value:
-            output.say(f"{name:<12}{value}")
+        for number, each in enumerate([value] if isinstance(value, str) else value):
+            if each:
+                output.say(f"{'' if number else name:<12}{each}")
 
 
 def _span(time: Mapping[str, Any] | None) -> str:
@@ -133,10 +134,10 @@ def _windows(traffic: Mapping[str, Any]) -> str:
     )
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def _listed(counts: Mapping[str, int]) -> list[str]:
     shown = [f"{count:,} x {reason}" for reason, count in list(counts.items())[:_REASONS]]
     more = len(counts) - len(shown)
-    return f"\n{'':<12}".join([*shown, *([f"and {more} more"] if more > 0 else [])])
+    return [*shown, *([f"and {more} more"] if more > 0 else [])]
 
 
 def _columns(report: Mapping[str, Any]) -> None:

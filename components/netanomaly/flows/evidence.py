@@ -120,8 +120,9 @@ class Evidence:
             point, between = (".", ",") if groups else (",", "")
         elif self.forms["comma three"] and not between and own[","]:
             point = ","
-        elif self.forms["dot three"] and not own["."] and not between and (own[","] or decimal == ","):
-            # Among decimal commas a dot stands between thousands, unless thousands are written without.
+        elif self.forms["dot three"] and not own["."] and not between and (own[","] or (decimal == "," != delimiter)):
+            # Among decimal commas a dot stands between thousands, unless thousands are written without. Where commas part
+            # fields it takes a comma in the column itself: what reads 1.234 by itself there reads a fraction.
             point, between = (",", ".") if not self.forms["long"] else (point, between)
         return Notation(point, between, self._unit())
 

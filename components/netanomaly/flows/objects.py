@@ -16,6 +16,7 @@ from netanomaly.errors import Absent, DataError, Refused, StoreRefused, StoreUna
 from netanomaly.flows.glob_pattern import Glob
 from netanomaly.s3 import answers, client
 from netanomaly.s3.outage import Outage
+from netanomaly.s3.transfer import read_up_to
 
 T = TypeVar("T")
 
@@ -91,11 +92,17 @@ class Bucket:
             # Not every server minds the condition of a read.
             if (response.headers.get("ETag") or "").strip('"') != file.etag:
                 raise Refused(file.key)
-            data: bytes = response.read()
+            # Not every server minds the range of a read either.
+            data = read_up_to(response, length + 1)
         finally:
             response.close()
             response.release_conn()
         if len(data) != length:
+            if len(data) > length:
+                raise StoreRefused(
+                    f"{self._endpoint} sends more of {file.uri} than the {length:,} bytes it was asked for; it must support "
+                    "ranges of an object"
+                )
             raise StoreUnavailable(f"{self._endpoint} sent {len(data)} of {length} bytes of {file.uri}")
         return data
 

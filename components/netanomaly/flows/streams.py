@@ -161,7 +161,9 @@ def _only_member(file: SourceFile) -> BinaryIO:
     """The one file that a zip archive holds. Its list of members is at the end, so it is opened a second time."""
     stored = file.open()
     try:
-        archive = zipfile.ZipFile(stored)
+        looked_at = _ShortReads(stored)
+        archive = zipfile.ZipFile(looked_at)
+        looked_at.largest = file.size
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) != 1:
             names = ", ".join(repr(member.filename[:40]) for member in members[:3])
@@ -171,6 +173,11 @@ def _only_member(file: SourceFile) -> BinaryIO:
             )
         if members[0].flag_bits & _ENCRYPTED:
             raise DataError(f"{file.uri} is an encrypted zip archive; unpack it with its password")
+        # LZMA's window is as large as the archive says, up to 4 GiB.
+        if members[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2):
+            raise DataError(
+                f"{file.uri} is a zip archive compressed in another way than zip's own (deflate); unpack it"
+            )
         return _Member(stored, archive.open(members[0]))  # type: ignore[return-value]
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         stored.close()
@@ -183,6 +190,25 @@ def _only_member(file: SourceFile) -> BinaryIO:
 
 
 _ENCRYPTED = 1
+_LARGEST_DIRECTORY = 4 << 20
+
+
+class _ShortReads:
+    """A zip archive's file. Its list of members is read at once, whole: of a list of millions nothing is read."""
+
+    def __init__(self, stored: BinaryIO) -> None:
+        self._stored = stored
+        self.seek, self.tell, self.close = stored.seek, stored.tell, stored.close
+        self.mode = "rb"
+        self.largest = _LARGEST_DIRECTORY
+
+    def read(self, size: int = -1) -> bytes:
+        if size > max(self.largest, _LARGEST_DIRECTORY):
+            raise zipfile.BadZipFile(f"its list of files has {size:,} bytes, as of tens of thousands; one file is read")
+        return self._stored.read(size)
+
+    def seekable(self) -> bool:
+        return True
 
 
 class _Member:

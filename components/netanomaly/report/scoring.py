@@ -222,5 +222,5 @@ def _counted(summary: Document) -> list[tuple[str, str]]:
         for reason, count in documents.section(summary, kind).items():
             found.append((f"{words.clip(str(reason), 120)} ({kind})", words.integer(documents.as_number(count))))
     if rest := documents.count(summary, "not_listed"):
-        found.append(("alerts of rows without known ends, beyond the strongest", words.integer(rest)))
+        found.append(("alerts of incidents beyond the strongest, which are not listed", words.integer(rest)))
     return found

@@ -4,7 +4,6 @@ Rows are read as the model's own training data was, and by the same code, so the
 `model.score`, bit for bit. The label column is never read. The same input and version give the same bytes.
 """
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -172,7 +171,7 @@ def score(
         "not_listed": not_listed,
         "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
     }
-    (folder / SUMMARY).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / SUMMARY).write_text(output.json_text(summary) + "\n", encoding="utf-8")
     return {**summary, "listed": found}
 
 

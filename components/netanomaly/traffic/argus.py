@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netanomaly.errors import DataError
+from netanomaly.flows import bounds
+from netanomaly.flows.layout import first_duplicate
 from netanomaly.flows.lines import Lines
 from netanomaly.traffic import delimited, frames, outcome, table, written_times
 from netanomaly.traffic.source import Opened
@@ -90,7 +92,8 @@ def _parts(block: Lines, uri: str) -> Iterator[tuple[Lines, tuple[str, list[str]
         end = text.find(b"\n", at) + 1 or len(text)
         header = fields(text[start:end])
         if header is not None:
-            if twice := next((name for name in header[1] if header[1].count(name) > 1), None):
+            bounds.refuse_many_columns(len(header[1]), f"{uri}, line {number}")
+            if twice := first_duplicate(header[1]):
                 raise DataError(f"{uri}, line {number}: the header names {twice!r} twice; print each column once")
             number = begin + text.count(b"\n", place, start)
             if text[place:start].strip():

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netanomaly.errors import DataError
+from netanomaly.flows import bounds
+from netanomaly.flows.layout import first_duplicate
 from netanomaly.flows.lines import Lines
 from netanomaly.traffic import delimited, table, written_times
 from netanomaly.traffic.source import Opened
@@ -70,7 +72,8 @@ def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     for block in opened.blocks():
         for part, header in _parts(block):
             if header is not None:
-                if twice := next((name for name in header if header.count(name) > 1), None):
+                bounds.refuse_many_columns(len(header), f"{opened.uri}, line {part.first}")
+                if twice := first_duplicate(header):
                     raise DataError(f"{opened.uri}, line {part.first}: the header names {twice!r} twice")
                 names = header
                 continue
@@ -88,12 +91,23 @@ def parquet_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     for read, first in opened.tables([name.replace("-", "_") for name in _TYPES]):
         read = read.rename_columns([name.lower().replace("_", "-") for name in read.column_names])
         cast = {
-            name: read.column(name).cast(pa.string() if pa.types.is_dictionary(kind) else kind)
+            name: _cast(read.column(name), name, kind, opened.uri)
             for name, kind in _TYPES.items()
             if name in read.column_names
         }
         lines = np.arange(first, first + read.num_rows)
         yield from _kept(pa.table(cast).combine_chunks(), lines, opened.number, counts)
+
+
+def _cast(column: Any, name: str, kind: pa.DataType, uri: str) -> Any:
+    try:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        return column.cast(pa.string() if pa.types.is_dictionary(kind) else kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"{uri}: column {name!r} is not as Amazon writes it: {' '.join(str(error).split())[:100]}; deliver the log again"
+        ) from None
 
 
 def _parts(block: Lines) -> Iterator[tuple[Lines, list[str] | None]]:

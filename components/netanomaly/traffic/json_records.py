@@ -23,7 +23,12 @@ from netanomaly.traffic.table import Counts
 
 NOT_JSON = "line that is not a JSON object"
 UNFINISHED = "last line, unfinished: left for next time"
-LARGEST_DOCUMENT = 256 << 20
+LARGEST_VALUE = 32 << 20
+"""Characters of one record, which is one minute of a busy network in Azure's logs."""
+_MOST_PARTS = 2_000_000
+_UNCOUNTED = 8 << 20
+# What holds a file's records in Azure's logs: they are read one by one.
+_WRAPPER = re.compile(r'\{\s*"records"\s*:\s*\[')
 
 
 def read(block: Lines, schema: pa.Schema, counts: Counts, *, last: bool) -> tuple[pa.Table, npt.NDArray[np.int64]]:
@@ -51,16 +56,17 @@ def read(block: Lines, schema: pa.Schema, counts: Counts, *, last: bool) -> tupl
 
 
 def values(chunks: Iterable[bytes], uri: str, counts: Counts) -> Iterator[tuple[int, Any]]:
-    """The JSON values of a text, one after another with the line each begins in; those in a list each by itself.
+    """The JSON values of a text, one after another with the line each begins in; those in a list, or in an object's
+    list of `records`, each by itself.
 
     For documents that are not one a line. Memory is that of the largest value.
 
     Raises:
-        DataError: It is not JSON, or one value is over 256 MiB.
+        DataError: It is not JSON, or one value is over 32 MiB, or of millions of parts.
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
     scanner = json.JSONDecoder()
-    text, place, line, listed, due = "", 0, 1, False, 0
+    text, place, line, listed, wrapped, due = "", 0, 1, False, False, 0
     ended = False
     source = iter(chunks)
     while True:
@@ -71,6 +77,13 @@ def values(chunks: Iterable[bytes], uri: str, counts: Counts) -> Iterator[tuple[
         if text.startswith("]" if listed else "[", place):
             place, listed = place + 1, not listed
             continue
+        if not listed and wrapped and text.startswith("}", place):
+            place, wrapped = place + 1, False
+            continue
+        if not listed and (wrapper := _WRAPPER.match(text, place)):
+            line += text.count("\n", place, wrapper.end())
+            place, listed, wrapped = wrapper.end(), True, True
+            continue
         if place < len(text) and text[place] not in '{["':
             # A sentence among the values, such as nfdump's "No matching flows".
             skipped = text.find("\n", place)
@@ -79,6 +92,8 @@ def values(chunks: Iterable[bytes], uri: str, counts: Counts) -> Iterator[tuple[
                 place = len(text) if skipped < 0 else skipped
                 continue
         elif place < len(text) and (ended or len(text) - place >= due):
+            if len(text) - place > _UNCOUNTED:
+                _refuse_many_parts(text, place, f"{uri}, line {line}")
             try:
                 value, end = scanner.raw_decode(text, place)
             except RecursionError:
@@ -96,11 +111,18 @@ def values(chunks: Iterable[bytes], uri: str, counts: Counts) -> Iterator[tuple[
         if ended:
             counts.drop(UNFINISHED, int(place < len(text)))
             return
-        if len(text) - place > LARGEST_DOCUMENT:
-            raise DataError(f"{uri}, line {line}: one JSON value is over {LARGEST_DOCUMENT >> 20} MiB; is it traffic?")
+        if len(text) - place > LARGEST_VALUE:
+            raise DataError(f"{uri}, line {line}: one JSON value is over {LARGEST_VALUE >> 20} MiB; is it traffic?")
         more = next(source, b"")
         ended = not more
         text, place = text[place:] + decoder.decode(more, ended), 0
+
+
+def _refuse_many_parts(text: str, place: int, where: str) -> None:
+    """Decoded, an empty object takes twenty times what it takes as text."""
+    parts = text.count("{", place) + text.count("[", place) + text.count('"', place) // 2
+    if parts > _MOST_PARTS:
+        raise DataError(f"{where}: one JSON value of {parts:,} objects, lists and texts; is it traffic?")
 
 
 _NEXT = {False: re.compile(r"[\s\x1e]*"), True: re.compile(r"[\s\x1e,]*")}

@@ -155,10 +155,12 @@ def _zeek_text(text: bytes) -> Format | NoFlows | None:
     start = text[:65536].lstrip()
     if not re.match(rb"#(separator\s|fields\t|path\t|set_separator|unset_field|empty_field)", start):
         return None
-    paths = [path.decode(errors="replace").strip() for path in re.findall(rb"^\s*#path[ \t]+(\S+)", text, re.MULTILINE)]
+    paths = [
+        path.decode(errors="replace").strip() for path in re.findall(rb"^[ \t]*#path[ \t]+(\S+)", text, re.MULTILINE)
+    ]
     headers = [
         header.decode(errors="replace").split()
-        for header in re.findall(rb"^\s*#fields[ \t]+([^\n]*)", text, re.MULTILINE)
+        for header in re.findall(rb"^[ \t]*#fields[ \t]+([^\n]*)", text, re.MULTILINE)
     ]
     logs = list(zip([*paths, *[""] * len(headers)], headers, strict=False))
     for name, of in (("zeek-tsv", zeek.CONN), ("zeek-long-tsv", zeek.LONG)):

@@ -2,19 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from netanomaly.errors import DataError
 from netanomaly.flows import lines
 from netanomaly.flows.lines import Lines
+from netanomaly.flows.parquet_file import ParquetFile
 from netanomaly.flows.sources import SourceFile
 
 HEAD_BYTES = 1 << 20
 BLOCK_BYTES = 4 << 20
-_ROWS = 65_536
 
 
 class PeekedStream(Protocol):
@@ -78,26 +77,10 @@ class OpenedParquet(Opened):
         self.uri, self.number, self.head = file.uri, number, b""
         self.other_records = Counter()
         self._file = file
-        with file.open() as stream:
-            self.names = self._open(stream).schema_arrow.names
+        with closing(ParquetFile(file)) as parquet:
+            self.names = parquet.names
 
     def tables(self, names: list[str]) -> Iterator[tuple[pa.Table, int]]:
-        first = 1
-        with self._file.open() as stream:
-            parquet = self._open(stream)
-            try:
-                for batch in parquet.iter_batches(
-                    _ROWS, columns=[name for name in self.names if name in names], use_threads=False
-                ):
-                    yield pa.Table.from_batches([batch]), first
-                    first += batch.num_rows
-            except (pa.ArrowInvalid, OSError) as error:
-                raise DataError(f"{self.uri} is damaged: {' '.join(str(error).split())[:200]}; copy it again") from None
-
-    def _open(self, stream: object) -> pq.ParquetFile:
-        try:
-            return pq.ParquetFile(stream, pre_buffer=False)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(
-                f"{self.uri} is not a Parquet file that can be read: {' '.join(str(error).split())[:200]}; copy it again"
-            ) from None
+        with closing(ParquetFile(self._file)) as parquet:
+            for part in parquet.parts([], [name for name in self.names if name in names]):
+                yield part.table, part.first

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netanomaly.errors import DataError
+from netanomaly.flows import bounds
+from netanomaly.flows.layout import first_duplicate
 from netanomaly.flows.lines import Lines
 from netanomaly.traffic import delimited, json_records, outcome, table, written_times
 from netanomaly.traffic.source import Opened
@@ -60,6 +62,11 @@ _STATES = {
     "RSTO": outcome.RESET,
     "RSTR": outcome.RESET,
 }
+# Records between two header lines that say nothing new are read together with those after them, up to so many bytes: a
+# reader begins anew for each part, which takes as long as to read this.
+_SMALL_PART_BYTES = 64 << 10
+_MOST_CHANGES = 500
+"""Of the header, in one block of 4 MiB; a log has a header of its own for each file that was joined."""
 _HEADER = re.compile(rb"^[ \t]*#.*(?:\n|$)", re.MULTILINE)
 _NOTHING = {"": None, "-": None, "(empty)": None}
 
@@ -72,6 +79,12 @@ class Header:
         self.path = ""
         self.fields: list[str] = []
         self.types: list[str] = []
+
+    def copy(self) -> "Header":
+        """The same, to be changed by itself."""
+        other = Header()
+        vars(other).update(vars(self))
+        return other
 
     def take(self, line: bytes, uri: str, number: int) -> None:
         """One header line.
@@ -87,7 +100,8 @@ class Header:
         match name:
             case "#fields":
                 self.fields = _parted(rest.split(self.separator))
-                if twice := next((field for field in self.fields if self.fields.count(field) > 1), None):
+                bounds.refuse_many_columns(len(self.fields), f"{uri}, line {number}")
+                if twice := first_duplicate(self.fields):
                     raise DataError(f"{uri}, line {number}: #fields names {twice[:60]!r} twice; the log is damaged")
             case "#types":
                 self.types = rest.split(self.separator)
@@ -143,18 +157,39 @@ def _sections(block: Lines, header: Header, uri: str) -> Iterator[Lines]:
     if b"#" not in block.text:
         yield block
         return
-    place, number = 0, block.first
+    place, number, changes = 0, block.first, 0
+    # Records that are not yet given on, with an empty line for each header line among them.
+    held, first, held_bytes = [], number, 0
     for found in _HEADER.finditer(block.text):
-        if found.start() > place:
-            part = _lines(block.text[place : found.start()], number)
-            if part.text.strip():
-                yield part
-            number += part.count
+        text = block.text[place : found.start()]
+        held.append(text)
+        held_bytes += len(text)
+        number += text.count(b"\n")
+        changed = header.copy()
+        changed.take(found.group(), uri, number)
+        different = vars(changed) != vars(header)
+        if held_bytes and (different or held_bytes > _SMALL_PART_BYTES):
+            changes += different
+            if changes > _MOST_CHANGES:
+                raise DataError(
+                    f"{uri}, line {number}: the header changes for the {changes:,}th time in a few MiB; the log is damaged"
+                )
+            yield from _part(held, first)
+            held, first, held_bytes = [], number + 1, 0
+        elif held_bytes:
+            held.append(b"\n")
+        else:
+            held, first = [], number + 1
         header.take(found.group(), uri, number)
         number += 1
         place = found.end()
-    if block.text[place:].strip():
-        yield _lines(block.text[place:], number)
+    yield from _part([*held, block.text[place:]], first)
+
+
+def _part(texts: list[bytes], first: int) -> Iterator[Lines]:
+    text = b"".join(texts)
+    if text.strip():
+        yield _lines(text, first)
 
 
 def _lines(text: bytes, first: int) -> Lines:

@@ -83,13 +83,14 @@ def tell(tmp_path):
     path = tmp_path / "tell"
     os.mkfifo(path)
     # Open for both, so that it never ends between two writers.
-    with os.fdopen(os.open(path, os.O_RDWR), "r") as told:
+    with os.fdopen(os.open(path, os.O_RDWR), "rb", buffering=0) as told:
 
         def pids(count):
-            found: list[int] = []
-            while len(found) < count:
-                found += [int(word) for word in told.readline().split()]
-            return found
+            text = b""
+            while len(text.split()) < count or not text.endswith(b"\n"):
+                assert select.select([told], [], [], 60)[0], "no stage tells its number"
+                text += told.read(4096)
+            return [int(word) for word in text.split()]
 
         yield path, pids
 
@@ -255,7 +256,11 @@ def runner(tmp_path, tell):
     """A runner in a process of its own, two stages of it running; gives it and all process numbers below it."""
     pipeline = document(
         {"one": task("one"), "two": task("two"), "last": task("last", after=("one", "two"))},
-        container={"command": ["python3", "-c", WAITING], "args": []},
+        container={
+            "command": ["python3", "-c", WAITING],
+            "args": [],
+            "env": [{"name": "TELL", "value": str(tell[0])}],
+        },
     )
     path = tmp_path / "pipeline.yaml"
     path.write_text(yaml.safe_dump(pipeline))
@@ -263,7 +268,6 @@ def runner(tmp_path, tell):
         [sys.executable, "-c", RUNNER, str(path), str(tmp_path / "run")],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TELL": str(tell[0])},
     )
     pids = tell[1](4)
     yield process, pids

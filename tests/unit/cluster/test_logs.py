@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 from netanomaly.cluster.errors import NotFound
 from netanomaly.cluster.logs import Logs, parse
+from netanomaly.cluster.server import Server
 
 RUN = "17451949-ddc4-49e9-8a86-ac72071e88c8"
 RECORDED = json.loads((Path(__file__).parents[2] / "cluster/recorded/kfp-2.17.0-http.json").read_text("utf-8"))
@@ -50,6 +52,6 @@ def test_an_archived_log_that_is_no_base64_cannot_be_read_and_is_no_defect():
         def text(self, path):
             raise NotFound("no such route")
 
-    logs = Logs(Serving(), RUN)
+    logs = Logs(cast(Server, Serving()), RUN)
     assert logs.read("node-1") is None
     assert not logs.tell_absence

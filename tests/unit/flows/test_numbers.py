@@ -86,6 +86,8 @@ def test_what_may_be_either_is_told_by_the_other_columns_and_then_by_the_delimit
 def test_among_decimal_commas_dots_part_thousands(tmp_path):
     text = "bytes;rate\n" + "1.234;0,5\n12.000;1,5\n950;2,5\n"
     assert Read(write(tmp_path / "a.csv", text)).column("bytes") == [1234.0, 12000.0, 950.0]
+    by_commas = 'bytes,rate\n1.234,"0,5"\n12.000,"1,5"\n'
+    assert Read(write(tmp_path / "c.csv", by_commas)).column("bytes") == [1.234, 12.0]
     plain = "bytes;rate\n" + "1.234;0.5\n12.000;1.5\n950;2.5\n"
     assert Read(write(tmp_path / "b.csv", plain)).column("bytes") == [1.234, 12.0, 950.0]
 

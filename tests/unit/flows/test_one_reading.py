@@ -1,6 +1,7 @@
 """The law of one reading: whatever door a file's rows come in by, a model sees the same numbers and categories.
 
-`READING_FILES=10000 pytest tests/unit/flows/test_one_reading.py -k "not real"` looks at so many generated files.
+`READING_FILES=10000 pytest tests/unit/flows/test_one_reading.py -k generated -o faulthandler_timeout=0` looks at so many
+generated files, which takes some minutes.
 """
 
 import csv

@@ -62,6 +62,12 @@ def test_a_column_that_tells_the_answer_is_an_error_whatever_its_name(tmp_path, 
     assert f"ROC-AUC of {finding['value']:.3f}" in finding["message"]
 
 
+def test_a_sensors_columns_are_measured_whatever_they_tell(tmp_path, shared_data):
+    judged = Judged(tmp_path, shared_data / "zeek/ctu50/008.conn.log.labeled.xz")
+    assert "measurement_tells_alone" in judged.rules
+    assert not {"column_tells_alone", "answer_in_a_column"} & judged.rules
+
+
 def test_the_answer_is_left_out_where_it_is_made_a_warning_and_learnt_from_where_it_is_called_measured(tmp_path):
     flows = traffic(x17=ANSWERS["a score"])
     judged = Judged(tmp_path, flows, validation={"answer_in_a_column": "warning"})
@@ -118,6 +124,24 @@ def test_what_is_measured_stays_a_feature(tmp_path, kind):
     judged = Judged(tmp_path, traffic(x=MEASUREMENTS[kind]))
     assert judged.roles["x"] in ("number", "category"), judged.columns["x"]
     assert judged.document["verdict"] == "pass"
+
+
+@pytest.mark.parametrize("hosts", [60, 300, 3_000, 2**16])
+def test_addresses_of_which_each_has_few_rows_have_not_shifted(tmp_path, hosts):
+    judged = Judged(
+        tmp_path,
+        traffic(ip=lambda r, a, x, row: [f"10.0.{n // 256}.{n % 256}" for n in r.integers(0, hosts, len(row))]),
+    )
+    assert judged.roles["ip"] == "category"
+    assert ("shift", "ip") not in judged.findings
+
+
+def test_addresses_of_another_net_have_shifted(tmp_path):
+    nets = [
+        traffic(ip=lambda r, a, x, row, n=n: [f"10.{n}.0.{each}" for each in r.integers(0, 40, len(row))])
+        for n in (0, 1)
+    ]
+    assert ("shift", "ip") in Judged(tmp_path, *nets).findings
 
 
 IDENTIFIERS = {
@@ -209,7 +233,9 @@ TIMES = {
     "time": lambda r, a, x, row: row * 0.25,
     "frame.time_relative": lambda r, a, x, row: row * 0.25,
     "syslog": lambda r, a, x, row: pd.to_datetime(START + row // 9 * 60, unit="s").strftime("%b %e %H:%M:%S"),
-    "oracle": lambda r, a, x, row: pd.to_datetime(START + row // 99 * 60, unit="s").strftime("%d-%b-%y %I.%M.%S.000000 %p"),
+    "oracle": lambda r, a, x, row: pd.to_datetime(START + row // 99 * 60, unit="s").strftime(
+        "%d-%b-%y %I.%M.%S.000000 %p"
+    ),
     "day of the year": lambda r, a, x, row: pd.to_datetime(START + row // 9 * 60, unit="s").strftime("%Y-%j %H:%M:%S"),
     "date": lambda r, a, x, row: pd.to_datetime(START + row * 60, unit="s").strftime("%y%m%d"),
     "timestamp": lambda r, a, x, row: (START + row // 9) / 86_400 + 25_569,

@@ -14,8 +14,8 @@ NOT_USABLE, REFUSED, NOT_TRUSTED = "not_usable", "refused", "not_trusted"
 SUSPECT, UNKNOWN, UNTOLD = "suspected_leak", "unknown", "cannot_be_told"
 RESERVED, PASSED = "reservations", "passed"
 # What no model becomes champion with by itself, and what none replaces a champion with.
-NEVER_CHAMPION = (NOT_USABLE, REFUSED, NOT_TRUSTED)
-ONLY_FIRST_CHAMPION = (SUSPECT, UNKNOWN, UNTOLD)
+NEVER_CHAMPION = (NOT_USABLE, REFUSED, NOT_TRUSTED, SUSPECT)
+ONLY_FIRST_CHAMPION = (UNKNOWN, UNTOLD)
 
 _BLIND_SPOT_ROWS = 50
 _BLIND_SPOT_RECALL = 0.5
@@ -161,7 +161,7 @@ def _leak(validation: Document) -> Check | None:
     sentence = (
         f"It may: {columns} {named} alone tells attacks from normal flows. If that was made with the labels, the model "
         "catches nothing where they are not known yet: list it in ignore_columns and train again. If it is measured, say "
-        "so in columns of the configuration: until then the model replaces no champion by itself."
+        "so in columns of the configuration: until then the model becomes no champion by itself."
     )
     return Check("warning", _LEAK, sentence, f"{columns} {named} may give the answer away")
 

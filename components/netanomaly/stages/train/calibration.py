@@ -128,9 +128,9 @@ def _calibrating(rows: int, budget: float, minimum_rows: int) -> int:
     too_few = f"{rows} rows to train on (of labelled data the normal ones) are too few"
     if calibrating < needed:
         raise DataError(
-            f"{too_few}: an alert budget of {budget:g} needs {2 * needed} of them, half to fit "
-            f"and half to calibrate (of more than {SAMPLED_ROWS} that many are drawn); give more rows, or allow "
-            "more alerts"
+            f"{too_few}: an alert budget of {budget:g} needs {2 * needed} of them, half to fit and half to calibrate"
+            f"{f', and of more than {SAMPLED_ROWS} only so many are drawn' if 2 * needed > SAMPLED_ROWS else ''}; give more "
+            f"rows, or allow more alerts{_affordable(rows, minimum_rows)}"
         )
     if rows - calibrating < minimum_rows:
         raise DataError(
@@ -138,6 +138,14 @@ def _calibrating(rows: int, budget: float, minimum_rows: int) -> int:
             f"{minimum_rows}; give at least {2 * max(minimum_rows, needed)} rows"
         )
     return calibrating
+
+
+def _affordable(rows: int, minimum_rows: int) -> str:
+    """The budget that so many rows are enough for, rounded up; in words."""
+    for budget in (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1):
+        if 2 * max(rows_needed(budget), minimum_rows) <= rows:
+            return f": {rows} are enough for an alert_budget of {budget:g}"
+    return ""
 
 
 def _written(seconds: float) -> str:

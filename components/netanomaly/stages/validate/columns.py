@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from netanomaly.flows.column_names import QUANTITIES, words
-from netanomaly.stages.validate.distance import kolmogorov_smirnov, total_variation
+from netanomaly.stages.validate.distance import chance_variation, kolmogorov_smirnov, total_variation
 from netanomaly.stages.validate.evidence import BOTH, EVALUATION, TRAINING, Evidence, Observation, Report, listed
 from netanomaly.stages.validate.roles import CONSTANT, is_constant, value_of
 
@@ -142,9 +142,12 @@ def shift(data: Evidence, limit: float) -> Iterator[Observation]:
         if training["kind"] == "number":
             before, after = training["quantiles" + suffix], evaluation["quantiles" + suffix]
             distance = kolmogorov_smirnov(before, after) if before and after else 0.0
+            bound = limit + chance
         else:
-            distance = total_variation(training["categories" + suffix] or {}, evaluation["categories" + suffix] or {})
-        if distance > limit + chance:
+            counts = [side["categories" + suffix] or {} for side in (training, evaluation)]
+            distance = total_variation(*counts, listed=not training["other"], others_listed=not evaluation["other"])
+            bound = limit + chance + chance_variation(*counts)
+        if distance > bound:
             name = training["name"]
             yield (
                 name,

@@ -129,7 +129,9 @@ class _Decision:
             against = None if evidence is None else f"{evidence[0]}: {evidence[1]}"
             return Column(name, kind, kind, "the configuration says so", True, against, separates, measured=True)
         if evidence is None:
-            return Column(name, kind, kind, _values(known[0]), separates=separates, measured=_is_measured(name, known))
+            return Column(
+                name, kind, kind, _values(known[0]), separates=separates, measured=self._measured(name, known)
+            )
         role, why = evidence
         listed = name in self.settings.feature_columns or name in self.settings.categorical_columns
         if role == IDENTIFIER and listed:
@@ -178,7 +180,7 @@ class _Decision:
                 limit = min(limit, CODES_LIMIT)
             # Of no more values than the label and without a mistake: a copy of it, whatever it is called.
             copy = measured["by"] == "value" and measured["values"] <= self._classes and auc >= self.answer_limit
-            if auc >= limit and (copy or not _is_measured(name, known)):
+            if auc >= limit and (copy or not self._measured(name, known)):
                 yield ANSWER, f"alone it tells attacks from normal rows with a ROC-AUC of {auc:.3f}"
         if labelled and len(classes & told) > 1:
             yield ANSWER, f"it holds the classes of the label ({', '.join(sorted(classes & told)[:3])}, ...)"
@@ -188,6 +190,9 @@ class _Decision:
             yield LABEL, "it looks like a label, and is not the one that was asked for"
         if labelled and self._nearly_the_label(name):
             yield ANSWER, f"its name is nearly that of the label, {self.settings.label_column!r}"
+
+    def _measured(self, name: str, known: Sequence[Report]) -> bool:
+        return any(report.get("sensor") for report in self._sides) or _is_measured(name, known)
 
     @property
     def _classes(self) -> int:

@@ -1,0 +1,201 @@
+"""Who writes what a sensor is said to have written: one line, bounded memory and time, no time that no calendar has."""
+
+import io
+import json
+import struct
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from netanomaly.config import CsvFormat
+from netanomaly.errors import DataError
+from netanomaly.flows import layout, sources
+from netanomaly.traffic import json_records
+from netanomaly.traffic.any_source import open_source
+from netanomaly.traffic.table import Counts
+
+from tests.attacks.measuring import MOST_BYTES, measured
+
+_READ = """
+import sys
+from netanomaly.errors import NetanomalyError
+from netanomaly.config import CsvFormat
+from netanomaly.flows import layout, sources
+from netanomaly.traffic.any_source import open_source
+code = rows = 0
+try:
+    if sys.argv[1:]:
+        reader = open_source(sources.resolve(sys.argv[1:]), CsvFormat(), layout.Selection(label_column=""), "auto")
+        for batch in reader.batches():
+            rows += batch.rows
+        print(rows, reader.tally.dropped, reader.tally.repaired)
+except NetanomalyError as error:
+    print(str(error).replace("\\n", "\\\\n"))
+    code = error.exit_code
+print(peak())
+sys.exit(code)
+"""
+FIELDS = (
+    "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "conn_state", "orig_pkts", "orig_ip_bytes",
+)  # fmt: skip
+HEAD = b"#separator \\x09\n#path\tconn\n"
+NAMES = b"#fields\t" + "\t".join(FIELDS).encode() + b"\n"
+RECORD = "{}\tC1\t10.0.0.1\t1234\t10.0.0.2\t80\ttcp\tSF\t3\t30\n"
+ROW = RECORD.format("1700000000.5").encode()
+LOG = HEAD + NAMES + ROW * 10
+
+
+@pytest.fixture(scope="module")
+def idle():
+    return measured(_READ).peak_bytes
+
+
+def looked_at(path, content, idle, code=2):
+    path.write_bytes(content)
+    found = measured(_READ, path)
+    assert found.code == code, (found.said[-500:], found.stderr[-2000:])
+    assert len(found.said.splitlines()) == 1
+    assert len(found.said) < 2000
+    assert found.peak_bytes - idle < MOST_BYTES
+    assert found.seconds < 20
+    return found.said
+
+
+def archive(*files, how=zipfile.ZIP_DEFLATED):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", how) as into:
+        for name, content in files:
+            into.writestr(name, content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(HEAD + NAMES[:-1] + b"".join(b"\tx%d" % number for number in range(200_000)) + b"\n", id="zeek"),
+        pytest.param(
+            b"StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,TotPkts,TotBytes,SrcBytes"
+            + b"".join(b",x%d" % number for number in range(200_000))
+            + b"\n",
+            id="argus",
+        ),
+    ],
+)
+def test_a_header_of_names_without_end(tmp_path, idle, head):
+    assert "columns, and read are 10,000" in looked_at(tmp_path / "conn.log", head + ROW, idle)
+
+
+def test_nothing_but_line_ends_between_header_lines(tmp_path, idle):
+    assert looked_at(tmp_path / "conn.log", HEAD + b"\n" * (1 << 20) + NAMES + ROW, idle, 0).startswith("1 ")
+
+
+def test_a_header_line_before_each_record(tmp_path, idle):
+    said = looked_at(tmp_path / "conn.log", HEAD + NAMES + (b"#close\t\n" + ROW) * 40_000, idle, 0)
+    assert said.startswith("40000 ")
+
+
+def test_another_header_before_each_record(tmp_path, idle):
+    other = NAMES.replace(b"uid", b"name")
+    content = HEAD + NAMES + (ROW + other + ROW + NAMES) * 20_000
+    assert "header changes" in looked_at(tmp_path / "conn.log", content, idle)
+
+
+def test_lines_are_counted_over_header_lines(tmp_path):
+    path = tmp_path / "conn.log"
+    path.write_bytes(HEAD + NAMES + ROW + b"#close\t\n#open\t\n" + ROW * 2 + b"\n#x\n" + ROW)
+    reader = open_source(sources.resolve([str(path)]), CsvFormat(), layout.Selection(label_column=""), "auto")
+    numbers = [number for batch in reader.batches() if batch.records is not None for number in batch.records.tolist()]
+    assert sorted(number for part in numbers for number in part) == [4, 7, 8, 11]
+
+
+@pytest.mark.parametrize(
+    "time", ["1e308", "-1e308", "inf", "nan", "-1e14", "-62135596801", "-9e15", "99999999999999999999"]
+)
+def test_a_time_that_no_calendar_has_is_none(tmp_path, time):
+    path = tmp_path / "conn.log"
+    path.write_bytes(LOG + RECORD.format(time).encode())
+    reader = open_source(sources.resolve([str(path)]), CsvFormat(), layout.Selection(label_column=""), "auto")
+    assert sum(batch.rows for batch in reader.batches()) == 10
+    assert reader.tally.dropped["record without a time"] == 1
+    times = reader.times
+    assert times is not None
+    assert times["first"] == times["last"] == 1700000000.5
+
+
+def azure(inside: bytes) -> bytes:
+    return b'{"records":[{"category":"FlowLogFlowEvent","flowRecords":{"flows":[' + inside + b"]}}]}"
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        pytest.param(b'{"a":{}},' * (4 << 20) + b"{}", "objects, lists and texts", id="millions of objects"),
+        pytest.param(b"1," * (40 << 20) + b"1", "is over 32 MiB", id="a list without an end"),
+        pytest.param(b"[" * 100_000, "nested too deep", id="depth"),
+    ],
+)
+def test_one_json_value_that_is_a_whole_file(tmp_path, idle, inside, words):
+    assert words in looked_at(tmp_path / "PT1H.json", azure(inside), idle)
+
+
+def test_records_in_one_object_are_read_one_by_one(monkeypatch):
+    monkeypatch.setattr(json_records, "LARGEST_VALUE", 1000)
+    counts = Counts()
+    whole = json.dumps({"records": [{"number": number, "text": "x" * 100} for number in range(100)]}, indent=1).encode()
+    chunks = (whole[at : at + 700] for at in range(0, len(whole), 700))
+    found = list(json_records.values(chunks, "log.json", counts))
+    assert [value["number"] for _, value in found] == list(range(100))
+    assert [line for line, _ in found[:3]] == [3, 7, 11]
+    assert counts == Counts()
+
+
+def test_a_page_of_a_sensors_parquet_that_decodes_to_gibibytes(tmp_path, idle):
+    """A table of Amazon's is bounded as every other Parquet file is."""
+    names = ("srcaddr", "dstaddr", "protocol", "packets", "bytes", "start", "end")
+    columns = {name: pa.array([1] * 4, pa.int64()) for name in names}
+    columns["srcaddr"] = pa.array(["1" * (300 << 20), "a", "b", "c"])
+    made = io.BytesIO()
+    pq.write_table(pa.table(columns), made, compression="zstd", use_dictionary=False)
+    looked_at(tmp_path / "vpc.parquet", made.getvalue(), idle)
+
+
+def test_a_sensors_parquet_with_other_types_than_its_own(tmp_path, idle):
+    names = ("srcaddr", "dstaddr", "protocol", "packets", "bytes", "start", "end")
+    made = io.BytesIO()
+    pq.write_table(pa.table({name: pa.array(["x"] * 4) for name in names}), made)
+    assert "is not as Amazon writes it" in looked_at(tmp_path / "vpc.parquet", made.getvalue(), idle)
+
+
+def test_zip_archives(tmp_path, idle):
+    path = tmp_path / "conn.zip"
+    assert looked_at(path, archive(("../../conn.log", LOG)), idle, 0).startswith("10 ")
+    assert "another way" in looked_at(path, archive(("conn.log", LOG), how=zipfile.ZIP_LZMA), idle)
+    assert "a zip archive" in looked_at(path, archive(("a", b""), ("b", b"")), idle)
+    spoilt = bytearray(archive(("conn.log", LOG), how=zipfile.ZIP_STORED))
+    spoilt[spoilt.index(b"10.0.0.1")] ^= 1
+    assert "damaged" in looked_at(path, bytes(spoilt), idle)
+
+
+def test_a_zip_archive_that_lists_millions_of_files_is_not_listed(tmp_path, idle):
+    one = archive(("a", b""))
+    at = one.index(b"PK\x01\x02")
+    entry, end = one[at : one.index(b"PK\x05\x06")], bytearray(one[one.index(b"PK\x05\x06") :])
+    many = 1_000_000
+    struct.pack_into("<I", end, 12, len(entry) * many)
+    assert "list of files" in looked_at(tmp_path / "conn.zip", one[:at] + entry * many + bytes(end), idle)
+
+
+def test_nothing_of_a_damaged_log_is_a_traceback(tmp_path):
+    """Values of every JSON kind in each field of a sensor's record."""
+    odd = [None, True, 7, -1, 1e308, 10**30, "x", "²", "\ud800", [], [1], {}, {"a": 1}]
+    record = {"ts": 1700000000.5, "id.orig_h": "a", "id.orig_p": 1, "id.resp_h": "b", "id.resp_p": 2, "proto": "tcp",
+              "service": "http", "duration": 1.5, "orig_pkts": 3, "orig_ip_bytes": 5, "conn_state": "SF", "uid": "C"}  # fmt: skip
+    lines = [json.dumps(record)] + [json.dumps({**record, name: value}) for name in record for value in odd]
+    path = tmp_path / "conn.log"
+    path.write_text("\n".join(lines) + "\n")
+    reader = open_source(sources.resolve([str(path)]), CsvFormat(), layout.Selection(label_column=""), "auto")
+    try:
+        assert sum(batch.rows for batch in reader.batches()) > len(record)
+    except DataError as error:
+        raise AssertionError(error) from None
