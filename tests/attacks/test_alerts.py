@@ -70,7 +70,7 @@ alerts, count = Alerts(), 10_000
 rows = Rows(np.zeros((count, 1), dtype=np.float32), np.zeros((count, 0), dtype=np.int32))
 texts = {part: pa.array(["10.0.0.1"] * (count - 1) + ["x" * 100_000]) for part in PARTS}
 for batch in range(int(sys.argv[1])):
-    alerts.add(["/data/conn.log"] * count, np.arange(count), np.arange(count) * 1.0, texts, rows, np.ones(count, dtype=np.float32))
+    alerts.add(["/data/conn.log"] * count, np.arange(count), np.arange(count, dtype=np.float64), texts, rows, np.ones(count, dtype=np.float32))
 if sys.argv[1] != "0":
     kept = alerts.all()
     print(len(group(kept.times, kept.identity["src_ip"], kept.identity["dst_ip"])))
