@@ -154,6 +154,9 @@ class Reader:
         """What was found of the column of times; None where there is none."""
         return None if self._clock is None else self._clock.report()
 
+    def report(self) -> None:
+        """What was understood of a sensor's source: of a table there is nothing more to tell."""
+
     @property
     def ignored(self) -> tuple[str, ...]:
         """Columns of the source that are left out."""

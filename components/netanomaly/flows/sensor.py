@@ -2,6 +2,9 @@
 
 from netanomaly.errors import DataError
 
+AUTO, TABLE = "auto", "table"
+"""Of a source's format: told by its content, and no sensor's."""
+
 
 def refuse_other(learnt: str, found: str, *, allowed: bool) -> None:
     """Refuse to judge flows of one kind of sensor by what those of another taught.

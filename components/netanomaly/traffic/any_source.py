@@ -1,17 +1,24 @@
 """Any source as batches of rows: a sensor's flows, or a table."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
 from netanomaly.config import CsvFormat
 from netanomaly.errors import ConfigError
 from netanomaly.flows import layout, sources
 from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.reader import Reader
-from netanomaly.traffic.opening import AUTO, format_of
-from netanomaly.traffic.reader import TrafficReader, Wish
-from netanomaly.traffic.recognition import Format
+from netanomaly.flows.sensor import AUTO, TABLE
+from netanomaly.traffic import feature_list
 
-AnyReader = Reader | TrafficReader
+if TYPE_CHECKING:
+    from netanomaly.traffic.reader import TrafficReader
+    from netanomaly.traffic.recognition import Format
+
+AnyReader = Union[Reader, "TrafficReader"]
+
+# Of flows, beside their features: what else a configuration may name without meaning a table's own columns.
+_BESIDE = ("label", "start_time", "src_ip", "src_port", "dst_ip", "dst_port", "uid", "state", "allowed")
 
 
 def open_source(
@@ -50,6 +57,8 @@ def open_source(
                 "into context; leave context out, or see format in docs/traffic.md"
             )
         return Reader(files, csv, selection, times_only=times_only, decisions=decisions, lenient=lenient)
+    from netanomaly.traffic.reader import TrafficReader, Wish
+
     wish = Wish(
         selection.feature_columns, selection.ignore_columns, selection.categorical_columns, context is not False
     )
@@ -58,12 +67,27 @@ def open_source(
 
 def sensor_format(
     files: sources.Files, csv: CsvFormat, selection: layout.Selection, wanted_format: str
-) -> Format | None:
+) -> "Format | None":
     """The sensor's format that a source is read in; None where it is read as a table.
 
     Who says how its text is laid out, or names columns of its own, wants those.
     """
-    as_table = csv != CsvFormat() or not Wish.names_only_flows(selection)
-    if wanted_format == AUTO and as_table:
+    as_table = csv != CsvFormat() or not _names_only_flows(selection)
+    if wanted_format == TABLE or (wanted_format == AUTO and as_table):
         return None
+    # A dozen formats take a tenth of a second to import, which most tables need not pay.
+    from netanomaly.traffic.opening import format_of
+
     return format_of(files, wanted_format)
+
+
+def _names_only_flows(selection: layout.Selection) -> bool:
+    """Whether no columns are named but those of flows: who names a file's own wants them as they are."""
+    named = {
+        *selection.feature_columns,
+        *selection.categorical_columns,
+        *selection.ignore_columns,
+        *([selection.time_column] if selection.time_column else []),
+        *([selection.label_column] if selection.label_column else []),
+    }
+    return named <= {*feature_list.EVERY, *_BESIDE}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from netanomaly.errors import DataError
 from netanomaly.flows import formats
+from netanomaly.flows.sensor import AUTO, TABLE
 from netanomaly.flows.sources import Files, SourceFile
 from netanomaly.flows.streams import TextStream
 from netanomaly.traffic.recognition import FORMATS, Format, NoFlows, of_columns, recognise
 from netanomaly.traffic.source import Opened, OpenedParquet
 
-AUTO, TABLE = "auto", "table"
 SENSORS = tuple(dict.fromkeys(each.sensor for each in FORMATS.values()))
 CHOICES = (AUTO, TABLE, *SENSORS)
 """What a configuration may say of a source's format."""

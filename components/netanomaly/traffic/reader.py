@@ -64,16 +64,6 @@ class Wish:
             raise ConfigError("ignore_columns leaves no feature of flows; take some out of it")
         return found
 
-    @classmethod
-    def names_only_flows(cls, selection: layout.Selection) -> bool:
-        """Whether a configuration names no columns but those of flows: one that names a file's own wants them as they are."""
-        named = {
-            *selection.feature_columns, *selection.categorical_columns, *selection.ignore_columns,
-            *([selection.time_column] if selection.time_column else []),
-            *([selection.label_column] if selection.label_column else []),
-        }  # fmt: skip
-        return named <= {*feature_list.EVERY, LABEL, TIME, *ENDS, "uid", "state", "allowed"}
-
 
 def _all_different(files: sources.Files) -> bool:
     return len({file.name for file in files.files}) == len(files.files)

@@ -22,7 +22,6 @@ from netanomaly.flows.reader import NO_LABEL, Reader
 from netanomaly.stages.ingest import splitting
 from netanomaly.stages.ingest.settings import TRAINING_PART, Settings
 from netanomaly.traffic.any_source import AnyReader, open_source
-from netanomaly.traffic.reader import TrafficReader
 
 FORMAT = 1
 
@@ -264,7 +263,7 @@ def _report(
         "format": FORMAT,
         "source": settings.source,
         "sensor": contract.sensor,
-        "traffic": reader.report() if isinstance(reader, TrafficReader) else None,
+        "traffic": reader.report(),
         "identity": identity,
         "files": _files(reader.tally.files),
         "part": settings.part,
