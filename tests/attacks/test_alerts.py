@@ -54,7 +54,7 @@ def test_a_name_without_end_is_cut_in_alerts():
 def test_forged_hosts_are_counted_and_the_strongest_are_listed(monkeypatch):
     monkeypatch.setattr(said, "_LISTED", 100)
     sources = [f"198.51.{number // 250}.{number % 250}" for number in range(1000)]
-    found, left_out = documents(collected(src_ip=sources, dst_ip=sources[::-1]))
+    found, left_out = documents(collected(src_ip=[*sources], dst_ip=sources[::-1]))
     assert (len(found), left_out) == (100, 900)
 
 
