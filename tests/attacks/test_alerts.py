@@ -1,5 +1,7 @@
 """Who writes what is scored: forged hosts, ports that are no numbers, texts without end, and what alerts say of them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -18,13 +20,13 @@ class Untold:
     typical = None
 
 
-def collected(**parts: list[str | None]) -> Alerts:
+def collected(**parts: Sequence[str | None]) -> Alerts:
     alerts = Alerts()
     count = len(next(iter(parts.values())))
     alerts.add(
         ["conn.log"] * count,
         np.arange(count),
-        np.arange(count) * 1.0,
+        np.arange(count, dtype=np.float64),
         {part: pa.array(values, pa.string()) for part, values in parts.items()},
         Rows(np.zeros((count, 1), dtype=np.float32), np.zeros((count, 0), dtype=np.int32)),
         np.ones(count, dtype=np.float32),
@@ -54,7 +56,7 @@ def test_a_name_without_end_is_cut_in_alerts():
 def test_forged_hosts_are_counted_and_the_strongest_are_listed(monkeypatch):
     monkeypatch.setattr(said, "_LISTED", 100)
     sources = [f"198.51.{number // 250}.{number % 250}" for number in range(1000)]
-    found, left_out = documents(collected(src_ip=[*sources], dst_ip=sources[::-1]))
+    found, left_out = documents(collected(src_ip=sources, dst_ip=sources[::-1]))
     assert (len(found), left_out) == (100, 900)
 
 
@@ -68,7 +70,7 @@ alerts, count = Alerts(), 10_000
 rows = Rows(np.zeros((count, 1), dtype=np.float32), np.zeros((count, 0), dtype=np.int32))
 texts = {part: pa.array(["10.0.0.1"] * (count - 1) + ["x" * 100_000]) for part in PARTS}
 for batch in range(int(sys.argv[1])):
-    alerts.add(["/data/conn.log"] * count, np.arange(count), np.arange(count) * 1.0, texts, rows, np.ones(count, dtype=np.float32))
+    alerts.add(["/data/conn.log"] * count, np.arange(count), np.arange(count, dtype=np.float64), texts, rows, np.ones(count, dtype=np.float32))
 if sys.argv[1] != "0":
     kept = alerts.all()
     print(len(group(kept.times, kept.identity["src_ip"], kept.identity["dst_ip"])))
