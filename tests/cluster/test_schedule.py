@@ -282,6 +282,26 @@ def test_who_may_not_cancel_a_run_is_told_at_once(standin, configuration, here):
     assert "may not do that" in ended.last_line
 
 
+def test_a_paused_schedule_that_is_replaced_is_said_to_fire_again(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *")
+    (paused,) = standin.recurring
+    standin.switch_recurring({}, {}, paused, "disable")
+    assert "was switched off" not in here("schedule", configuration, "--cron", "0 3 * * *").stderr
+    assert (
+        "what would take its place is on" in here("schedule", configuration, "--cron", "0 4 * * *", "--dry-run").stderr
+    )
+    ended = here("schedule", configuration, "--cron", "0 4 * * *")
+    assert "note: office was switched off on the server; what took its place is on" in ended.stderr
+    assert "was switched off" not in here("schedule", configuration, "--cron", "0 5 * * *").stderr
+
+
+def test_what_is_printed_fits_a_terminal_of_80_columns(standin, configuration, here):
+    ended = here("schedule", configuration, "--cron", "0 3 * * mon-fri", "--timezone", "Europe/Berlin")
+    *lines, page = ended.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert page.startswith("page ")
+
+
 def test_the_page_is_the_same_at_each_call(standin, configuration, here):
     """The server lists what belongs to one name in no order."""
     words = ("schedule", configuration, "--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--json")

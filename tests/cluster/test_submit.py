@@ -202,9 +202,15 @@ def test_of_stages_side_by_side_each_has_its_own_error(standin, configuration, h
 @pytest.mark.parametrize(
     ("fate", "words"),
     [
-        (Fate(None, ("fitting",)), "killed: out of memory"),
-        (Fate(None, ("fitting", f"{FATAL} failed to execute component: signal: killed")), "killed: out of memory"),
-        (Fate(None, (f"{FATAL} failed to execute component: no store",)), "error: KFP's launcher failed: no store"),
+        (Fate(None, ("fitting",)), "stage train: killed: out of memory"),
+        (
+            Fate(None, ("fitting", f"{FATAL} failed to execute component: signal: killed")),
+            "stage train: killed: out of memory",
+        ),
+        (
+            Fate(None, (f"{FATAL} failed to execute component: no store",)),
+            "error: stage train: KFP's launcher failed: no store",
+        ),
         (
             Fate(None, (f"{FATAL} failed to create component launcher v2: x",)),
             "KFP's launcher failed: failed to create",

@@ -10,6 +10,7 @@ import typer
 
 from netanomaly import images, output
 from netanomaly.cli import cluster_words as words
+from netanomaly.cli import summary as terminal
 from netanomaly.errors import InputError
 
 if TYPE_CHECKING:
@@ -117,6 +118,10 @@ def schedule(
         words.show_json(summary)
     else:
         _print(summary, len(times.entries))
+    if plan.wakes:
+        output.tell(
+            f"note: {wanted_name} was switched off on the server; what {'would take' if dry_run else 'took'} its place is on"
+        )
     for each in outcome.left:
         output.tell(
             f"note: run {each.runs[0]} of the old schedule goes on to its end; the old schedule is switched off, and the "
@@ -260,14 +265,16 @@ def _document(recurring: "Recurring") -> dict[str, Any]:
 
 def _print(summary: dict[str, Any], entries: int) -> None:
     would = "would be " if summary["dry_run"] and summary["state"] != "unchanged" else ""
-    shown = {
-        "schedule": f"{summary['name']} {would}{summary['state']}",
-        "times": f"{summary['cron']} in {summary['timezone']}"
-        + (f", {entries} entries on the server: clocks are changed there" if entries > 1 else ""),
-        "next": ", ".join(moment.replace("T", " ") for moment in summary["next"]),
-        "pipeline": f"{summary['pipeline']} {summary['pipeline_version']}",
-        "page": summary["url"],
-    }
-    for label, value in shown.items():
-        if value is not None:
-            output.say(f"{label:<30}{value}")
+    shown = [
+        *terminal.row("schedule", f"{summary['name']} {would}{summary['state']}"),
+        *terminal.row(
+            "times",
+            f"{summary['cron']} in {summary['timezone']}"
+            + (f", {entries} entries on the server: clocks are changed there" if entries > 1 else ""),
+        ),
+        *(f"{'' if number else 'next':<12}{moment.replace('T', ' ')}" for number, moment in enumerate(summary["next"])),
+        *terminal.row("pipeline", f"{summary['pipeline']} {summary['pipeline_version']}"),
+        # In one piece: a terminal opens it.
+        *([f"{'page':<12}{summary['url']}"] if summary["url"] is not None else []),
+    ]
+    output.say_each(shown)

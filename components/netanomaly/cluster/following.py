@@ -170,7 +170,9 @@ class _Watch:
             return End(FAILED, tuple(self._stages), OutsideError.exit_code, error, results)
         log = self._last_logs.get(first.name)
         if log is not None:
-            return End(FAILED, tuple(self._stages), log.run_exit_code, first.error, results)
+            # A stage's own last line says where; what is said of it from outside does not.
+            said = first.error if log.exit_code is not None else f"stage {first.name}: {first.error}"
+            return End(FAILED, tuple(self._stages), log.run_exit_code, said, results)
         error = self._without_log(view, first.name)
         stages = tuple(replace(stage, error=error) if stage.name == first.name else stage for stage in self._stages)
         return End(FAILED, stages, OutsideError.exit_code, error, results)

@@ -125,6 +125,11 @@ class Plan:
         return tuple(recurring for recurring in self.kept if not recurring.enabled)
 
     @property
+    def wakes(self) -> bool:
+        """Whether what was there stood still, and what is made in its place fires."""
+        return bool(self.made and self.removed) and not any(each.enabled for each in (*self.kept, *self.removed))
+
+    @property
     def word(self) -> str:
         """`created`, `replaced` or `unchanged`."""
         if not self.made and not any(recurring.enabled for recurring in self.removed):

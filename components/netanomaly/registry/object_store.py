@@ -31,6 +31,7 @@ _PART_BYTES = 8 << 20
 _SMALLEST_PART_BYTES = 5 << 20
 _MOST_PARTS = 10_000
 _JSON = "application/json"
+_MOST_OBJECTS = 1_000_000
 
 
 class ObjectStore:
@@ -78,7 +79,12 @@ class ObjectStore:
 
     def list(self, prefix: str) -> Iterator[Listed]:
         with self._in_words(prefix, "list"):
-            for item in self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True):
+            listed = self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True)
+            for count, item in enumerate(listed):
+                if count >= _MOST_OBJECTS:
+                    raise StoreRefused(
+                        f"{self.uri}/{prefix} lists more than {_MOST_OBJECTS:,} objects; that is no registry"
+                    )
                 name = item.object_name or ""
                 if not name.startswith(self._prefix + prefix):
                     raise answers.not_s3(self.endpoint)

@@ -25,6 +25,8 @@ def in_words(error: Exception, uri: str, endpoint: str, key: str, action: str) -
         key: The object.
         action: `read`, `write`, `list` or `delete`.
     """
+    if isinstance(error, _STUMBLES) and not isinstance(error, UnicodeError):
+        return _stumble(error, uri, endpoint, action)
     match error:
         case S3Error():
             return _answer(error, uri, endpoint, key, action)
@@ -49,7 +51,27 @@ def in_words(error: Exception, uri: str, endpoint: str, key: str, action: str) -
     return _transport(error, endpoint, action)
 
 
-CAUGHT = (MinioException, transport.HTTPError, ParseError, ValueError, OSError)
+CAUGHT = (
+    MinioException, transport.HTTPError, ParseError, ValueError, OSError,
+    # What the client stumbles over in an answer: a listing without a name, an error without a code, a header missing.
+    AttributeError, TypeError, LookupError,
+)  # fmt: skip
+_STUMBLES = (AttributeError, TypeError, LookupError)
+_CLIENTS = frozenset({"minio", "xml", "urllib3", "datetime", "_strptime"})
+
+
+def _stumble(error: Exception, uri: str, endpoint: str, action: str) -> Exception:
+    """The error itself where it is one of this program: that is a defect, and to be seen as one."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
+    if module.partition(".")[0] not in _CLIENTS:
+        return error
+    return StoreRefused(
+        f"{endpoint} answers a {action} of {uri} not as an S3 server does ({type(error).__name__}); correct "
+        "S3_ENDPOINT_URL, or look at what answers there"
+    )
 
 
 def _answer(error: S3Error, uri: str, endpoint: str, key: str, action: str) -> Exception:

@@ -17,6 +17,8 @@ _MOST_ANSWER_BYTES = 4 << 20
 # `aws-chunked` says how an upload was sent; some servers repeat it.
 _PLAIN = {"", "identity", "aws-chunked"}
 _DATA = {200, 206}
+MOST_PAGES = 10_000
+"""Of one listing: a million objects, where a server gives a hundred a page."""
 
 
 def read_up_to(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
@@ -35,14 +37,20 @@ def read_up_to(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
 
 
 class BoundedPool(urllib3.PoolManager):
-    """Connections of an S3 client."""
+    """Connections of an S3 client, which lists one thing at a time."""
+
+    _pages = 0
 
     def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]
         """As of any pool.
 
         Raises:
-            StoreRefused: The answer is encoded, or longer than one that is no object may be.
+            StoreRefused: The answer is encoded, or longer than one that is no object may be; or a listing goes on and on.
         """
+        # The client itself goes on for as long as the server says that there is more, if with nothing in it.
+        self._pages = self._pages + 1 if "continuation-token=" in url else 0
+        if self._pages > MOST_PAGES:
+            raise StoreRefused(f"{_server(url)} lists without an end, page after page; is this an S3 server?")
         whole = options.pop("preload_content", True)
         response = super().urlopen(method, url, redirect, **options, preload_content=False, decode_content=False)
         encoding = response.headers.get("Content-Encoding")

@@ -18,6 +18,8 @@ Key = npt.NDArray[np.generic]
 RUN_ROWS = 1 << 18
 _PIECE_ROWS = 1 << 13
 _LOADED_ROWS = 1 << 17
+# Of records of usual size a run is full long before.
+_RUN_BYTES = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Sorter:
         self._schema = schema
         self._room = room
         self._waiting: list[tuple[pa.RecordBatch, Key, Key]] = []
-        self._rows = 0
+        self._rows = self._bytes = 0
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._runs: list[Path] = []
 
@@ -48,7 +50,8 @@ class Sorter:
         """Records, and for each its keys: numbers without NaN. Equal first keys are ordered by the second."""
         self._waiting.append((batch, first, second))
         self._rows += batch.num_rows
-        if self._rows >= self._room.rows:
+        self._bytes += batch.nbytes
+        if self._rows >= self._room.rows or self._bytes >= _RUN_BYTES:
             self._write(*self._sorted())
 
     def tables(self, rows: int) -> Iterator[pa.Table]:
@@ -76,7 +79,7 @@ class Sorter:
         table = _joined([pa.Table.from_batches([batch]) for batch, _, _ in self._waiting])
         first = np.concatenate([key for _, key, _ in self._waiting])
         second = np.concatenate([key for _, _, key in self._waiting])
-        self._waiting, self._rows = [], 0
+        self._waiting, self._rows, self._bytes = [], 0, 0
         if not (first[1:] > first[:-1]).all():
             order = np.lexsort((second, first))
             table, first, second = table.take(pa.array(order)), first[order], second[order]

@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netanomaly.flows import bounds
+
 WORD = pa.dictionary(pa.int32(), pa.string())
 """Texts of which there are few."""
 
@@ -111,7 +113,7 @@ def make(columns: Mapping[str, Any], lines: npt.NDArray[np.int64], file: int, co
         given[name] = _refused(given.get(name), 0, None, f"negative {name} set to missing", counts)
     for name in ("src_port", "dst_port"):
         given[name] = _refused(given.get(name), 0, 65535, f"{name} over 65535 or negative set to missing", counts)
-    arrays = [_typed(given.get(item.name), item.type, len(lines)) for item in schema]
+    arrays = [_short(_typed(given.get(item.name), item.type, len(lines)), item.name, counts) for item in schema]
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
     timed = batch.column("start_time").is_valid()
     if batch.column("start_time").null_count:
@@ -185,6 +187,23 @@ def _refused(column: Any, low: int, high: int | None, reason: str, counts: Count
         return column
     counts.repair(reason, number)
     return pc.if_else(wrong, pa.scalar(None, column.type), column)
+
+
+def _short(column: pa.Array, name: str, counts: Counts) -> pa.Array:
+    """The column without texts that no sensor writes: hundreds of thousands of rows are held in memory at a time."""
+    if pa.types.is_dictionary(column.type):
+        texts = column.dictionary
+    elif pa.types.is_string(column.type):
+        texts = column
+    else:
+        return column
+    if (pc.max(pc.binary_length(texts)).as_py() or 0) <= bounds.LONGEST_NAME:
+        return column
+    spelt_out = column.cast(pa.string())
+    long = pc.fill_null(pc.greater(pc.binary_length(spelt_out), bounds.LONGEST_NAME), False)
+    counts.repair(f"{name} of over {bounds.LONGEST_NAME:,} bytes set to missing", pc.sum(long).as_py() or 0)
+    short = pc.if_else(long, pa.scalar(None, pa.string()), spelt_out)
+    return short.dictionary_encode() if pa.types.is_dictionary(column.type) else short
 
 
 def _typed(column: Any, kind: pa.DataType, rows: int) -> pa.Array:
