@@ -183,7 +183,7 @@ def test_real_data_is_the_same_through_every_door(shared_data, tmp_path, name):
     packed = (shared_data / name).read_bytes()
     path.write_bytes(lzma.decompress(packed) if name.endswith(".xz") else packed)
     wishes = dict(REAL[name])
-    done = Ingested(tmp_path, path, format="table", **wishes)
+    done = Ingested(tmp_path, path, **{"format": "table", **wishes})
     width = len(path.read_bytes().splitlines()[0].split(b","))
     names = [f"column_{each}" for each in range(1, width + 1)] if "csv" in wishes else None
     mark = {"vpc.log": " ", "test5-mixed.binetflow": "\t"}.get(path.name, ",")
