@@ -19,8 +19,6 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from netanomaly import json_input, output
 from netanomaly.errors import InputError, NetanomalyError, OutsideError
 
@@ -73,6 +71,8 @@ class Stage:
             InputError: A field is missing, unknown, or of another type: pipeline and image are of two versions.
         """
         import dataclasses
+
+        import msgspec
 
         values = self.parameter("settings")
         known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
