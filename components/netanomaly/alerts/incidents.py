@@ -134,7 +134,7 @@ def _document(
             "usual_low": reason.normal_low,
             "usual_high": reason.normal_high,
             "share": round(reason.contribution, 4),
-            "words": in_words(reason.name, reason.value) or _plain_words(reason),
+            "words": _in_words(reason, in_words),
         }
         for reason in reasons
     ]
@@ -235,16 +235,16 @@ def _span(first: str | None, last: str | None) -> str:
     return f" in {seconds:.1f} seconds"
 
 
-def _plain_words(reason: Contribution) -> str:
-    value = _shown(reason.value)
-    if isinstance(reason.value, str) or isinstance(reason.normal_low, str):
-        return f"{reason.name} is {value}, usually {_shown(reason.normal_low)}"
+def _in_words(reason: Contribution, in_words: Callable[[str, Any], str | None]) -> str:
+    """What a feature is, and what it usually is."""
+    said = in_words(reason.name, reason.value) or f"{reason.name} is {_shown(reason.value)}"
     if reason.normal_low is None:
-        return f"{reason.name} is {value}"
-    return f"{reason.name} is {value}, usually {_shown(reason.normal_low)} to {_shown(reason.normal_high)}"
+        return said
+    low, high = _shown(reason.normal_low), _shown(reason.normal_high)
+    return f"{said}; usually {low}" if low == high else f"{said}; usually {low} to {high}"
 
 
 def _shown(value: float | str | None) -> str:
     if value is None:
         return "missing"
-    return value if isinstance(value, str) else f"{value:,.6g}"
+    return value if isinstance(value, str) else f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"

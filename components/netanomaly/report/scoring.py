@@ -12,6 +12,8 @@ from netanomaly.report.status import Status
 from netanomaly.report.verdict import Verdict
 
 _MOST_INCIDENTS, _MOST_HOSTS = 200, 20
+# Times the most that is to be expected of normal traffic: no chance, and no slow change.
+_FAR_MORE = 3
 _STATUS: dict[str, Status] = {"critical": "bad", "high": "bad", "medium": "warning", "low": "note"}
 _WIDTH, _HEIGHT, _BARS = 900, 150, 168
 
@@ -77,6 +79,8 @@ def _verdict(summary: Document, incidents: Sequence[Document]) -> Verdict:
     if not incidents:
         return Verdict("good", "Nothing stands out", briefs=briefs)
     found = words.plural(len(incidents), "incident")
+    if alerts > _FAR_MORE * max(high, 1.0):
+        return Verdict("bad", f"{found}, and far more alerts than normal traffic raises", briefs=briefs)
     if not grave:
         return Verdict("note", f"{found}, none of them grave", briefs=briefs)
     return Verdict("bad", f"{found}, {words.integer(grave)} of them grave", briefs=briefs)
