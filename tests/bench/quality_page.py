@@ -39,7 +39,7 @@ def heading(given: argparse.Namespace) -> list[str]:
         if given.seeds > 1
         else "By default settings, nothing tuned for a data set, one seed: differences of a point or two of recall say nothing.",
         f"Where a set has no part to judge on, half of its normal rows is fitted on; {rows}.",
-        "How the default was chosen: [detectors.md](detectors.md). Written by",
+        "How the default was chosen: [detectors.md](detectors.md). Made by",
         "",
         "```console",
         f"$ {command}",
@@ -100,7 +100,9 @@ def compared(given: argparse.Namespace, results: Results, knowledge: str) -> lis
     if knowledge == KNOWN:
         lines += [
             "Rank: mean rank by recall at 1%; worst: the greatest number of points of recall at 1% by which it is behind the",
-            "best on a set. Names in capitals are PyOD's; they and scikit-learn's forest see the rows scaled as ours do.",
+            "best on a set. Names in capitals are PyOD's; they and scikit-learn's forest see the rows scaled as ours do. PyOD's",
+            "ECOD and COPOD rank the rows judged among each other too, so that many attacks hide each other. The ensemble of",
+            "generation 1 is that of its members, with nothing left out.",
         ]
     lines += [
         "",
