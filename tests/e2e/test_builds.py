@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 from netanomaly import images
+from packaging.utils import canonicalize_name
 
 from images import build as image_build
 from images import wheelhouse
@@ -96,9 +97,10 @@ def test_another_builder_makes_the_same_of_the_context_alone(client, again):
 def private_index(address: str, folder: Path) -> Iterator[str]:
     """An index of this machine's wheels behind a certificate that nobody knows; `folder` gets `ca.pem`."""
     root = folder / "simple"
-    for wheel in WHEELS.glob("msgspec-*.whl"):
-        (root / "msgspec").mkdir(parents=True, exist_ok=True)
-        shutil.copy(wheel, root / "msgspec")
+    for wheel in WHEELS.glob("*.whl"):
+        project = root / canonicalize_name(wheel.name.partition("-")[0])
+        project.mkdir(parents=True, exist_ok=True)
+        (project / wheel.name).symlink_to(wheel)
     certificate, key = folder / "ca.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=tests"]
     command += ["-addext", f"subjectAltName=IP:{address}", "-keyout", str(key), "-out", str(certificate)]

@@ -51,7 +51,10 @@ def left(client, tmp_path: Path) -> list:
 
 def test_a_stage_ends_with_its_code_its_clear_line_and_its_log(launcher, client, call, tmp_path):
     rows: list[int] = []
-    program = "import sys; print('progress: 7 rows'); print('error: no such column', file=sys.stderr); sys.exit(2)"
+    # Each line in one piece: those of the two streams may come between each other's.
+    program = (
+        "import os, sys; os.write(1, b'progress: 7 rows\\n'); os.write(2, b'error: no such column\\n'); sys.exit(2)"
+    )
     end = launcher.run(call(program), rows.append)
     assert (end.code, end.error, rows) == (2, "no such column", [7])
     # Standard output and error are two streams in a container; their order is not told.
