@@ -38,6 +38,7 @@ DEFAULT = [
     "action",
     "log-status",
 ]
+_HEADER = re.compile(rb"^[^\n]*\bsrcaddr\b[^\n]*(?:\n|$)", re.MULTILINE)
 _DEFAULT_RECORD = re.compile(
     rb"[2-9] ([0-9]{12}|unknown) eni-\S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ (OK|NODATA|SKIPDATA)\s*$"
 )
@@ -70,7 +71,7 @@ def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """One-way flows of a text; each header holds from its line on."""
     names: Sequence[str] = DEFAULT
     for block in opened.blocks():
-        for part, header in _parts(block):
+        for part, header in delimited.headed_parts(block, _HEADER, fields):
             if header is not None:
                 bounds.refuse_many_columns(len(header), f"{opened.uri}, line {part.first}")
                 if twice := first_duplicate(header):
@@ -108,23 +109,6 @@ def _cast(column: Any, name: str, kind: pa.DataType, uri: str) -> Any:
         raise DataError(
             f"{uri}: column {name!r} is not as Amazon writes it: {' '.join(str(error).split())[:100]}; deliver the log again"
         ) from None
-
-
-def _parts(block: Lines) -> Iterator[tuple[Lines, list[str] | None]]:
-    place, first = 0, block.first
-    for found in re.finditer(rb"^[^\n]*\bsrcaddr\b[^\n]*(?:\n|$)", block.text, re.MULTILINE):
-        header = fields(found.group())
-        if header is None:
-            continue
-        before = block.text[place : found.start()]
-        if before.strip():
-            yield Lines(before, first, before.count(b"\n")), None
-        first += before.count(b"\n")
-        yield Lines(found.group(), first, 1), header
-        first, place = first + 1, found.end()
-    rest = block.text[place:]
-    if rest.strip():
-        yield Lines(rest, first, rest.count(b"\n") + (not rest.endswith(b"\n"))), None
 
 
 def _kept(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Counts) -> Iterator[pa.RecordBatch]:

@@ -1,7 +1,8 @@
 """Lines of fields with a separator between them, as typed columns: Arrow reads them, and a careful reader takes over
 a block that Arrow refuses, which finds the lines that are none."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -212,3 +213,29 @@ def _is_text(line: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def headed_parts(
+    block: Lines, header: re.Pattern[bytes], names: Callable[[bytes], list[str] | None]
+) -> Iterator[tuple[Lines, list[str] | None]]:
+    """Runs of records of a block, and each header between them with its names.
+
+    Args:
+        block: Whole lines.
+        header: Finds lines, with their ends, that may be headers.
+        names: Of such a line; None where it is a record after all.
+    """
+    place, first = 0, block.first
+    for found in header.finditer(block.text):
+        named = names(found.group())
+        if named is None:
+            continue
+        before = block.text[place : found.start()]
+        if before.strip():
+            yield Lines(before, first, before.count(b"\n")), None
+        first += before.count(b"\n")
+        yield Lines(found.group(), first, 1), named
+        first, place = first + 1, found.end()
+    rest = block.text[place:]
+    if rest.strip():
+        yield Lines(rest, first, rest.count(b"\n") + (not rest.endswith(b"\n"))), None

@@ -43,6 +43,8 @@ _JSON = pa.schema({
     "label": pa.string(),
 })  # fmt: skip
 _SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+# Headers begin with a letter where records begin with a digit or an address.
+_HEADER = re.compile(rb"^[A-Za-z][^\n]*(?:\n|$)", re.MULTILINE)
 _SUMMARY = re.compile(rb"^(Summary\s*$|No match(ed|ing) flows|Time window:|Total flows processed|Sys:)", re.MULTILINE)
 
 
@@ -58,7 +60,7 @@ def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """One-way flows of nfdump's CSV; the header may come again, and a summary may follow."""
     layout, ended = None, False
     for block in opened.blocks():
-        for part, header in _parts(block):
+        for part, header in delimited.headed_parts(block, _HEADER, names):
             if header is not None:
                 layout, ended = delimited.Layout(header, _TYPES, ",", ("-",)), False
                 continue
@@ -99,25 +101,6 @@ def _listed(records: list[object], numbers: list[int], opened: Opened, counts: C
         read, right = json_records.columns(records, _JSON, counts)
         if read.num_rows:
             yield _of_json(read, np.array(numbers, dtype=np.int64)[right], opened, counts)
-
-
-def _parts(block: Lines) -> Iterator[tuple[Lines, list[str] | None]]:
-    """Records between headers, which begin with a letter where records begin with a digit or an address."""
-    place, first = 0, block.first
-    for found in re.finditer(rb"^[A-Za-z][^\n]*(?:\n|$)", block.text, re.MULTILINE):
-        header = names(found.group())
-        if header is None:
-            continue
-        before = block.text[place : found.start()]
-        if before.strip():
-            yield Lines(before, first, before.count(b"\n")), None
-        first += before.count(b"\n")
-        yield Lines(found.group(), first, 1), header
-        first += 1
-        place = found.end()
-    rest = block.text[place:]
-    if rest.strip():
-        yield Lines(rest, first, rest.count(b"\n") + (not rest.endswith(b"\n"))), None
 
 
 def _of_text(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Counts) -> pa.RecordBatch:
