@@ -50,6 +50,9 @@ def ecs(incident: Document, scored_at: str) -> dict[str, Any]:
         "related": {"ip": sorted({*incident["sources"]["examples"], *incident["targets"]["examples"]})},
         "netanomaly": {name: value for name, value in incident.items() if name not in ("id", "title")},
     }
+    if incident.get("suppressed_by"):
+        # Elastic's rules leave out what carries a tag; the incident itself stays an alert.
+        found["tags"] = ["suppressed"]
     if technique := incident["technique"]:
         found["threat"] = {
             "framework": "MITRE ATT&CK",
@@ -113,6 +116,8 @@ def ocsf(incident: Document, scored_at: str) -> dict[str, Any]:
         ],
         "unmapped": {"netanomaly": dict(incident)},
     }
+    if suppressed := incident.get("suppressed_by"):
+        found |= {"status_id": 3, "status": "Suppressed", "comment": f"{suppressed['by']}: {suppressed['why']}"}
     if technique := incident["technique"]:
         found["finding_info"]["attacks"] = [{"technique": {"uid": technique["id"], "name": technique["name"]}}]
     return dict(_without_nothing(found))

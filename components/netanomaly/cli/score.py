@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netanomaly import output
+from netanomaly.cli.feedback import FeedbackOption, precision_in_words
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
 from netanomaly.cli.summary import row
 from netanomaly.errors import ConfigError, InputError
@@ -47,6 +48,7 @@ def score(
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Score flows of another kind of sensor than was learnt from.")
     ] = False,
+    feedback: FeedbackOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Score traffic with a registered model: scores.parquet, alerts.ndjson, summary.json and report.html.
@@ -54,6 +56,8 @@ def score(
     Example: netanomaly score office conn.log --out scored
     """
     from netanomaly.config import CsvFormat
+    from netanomaly.feedback.book import open_book, place
+    from netanomaly.feedback.suppression import heard
     from netanomaly.registry import open_registry
     from netanomaly.report import scoring_page
     from netanomaly.scoring.scoring import FILES, REPORT
@@ -73,11 +77,14 @@ def score(
         alert_format=alert_format,
     )
     named = {"name": version.model, "version": version.number, "digest": f"sha256:{version.record.artifact.sha256}"}
+    said = heard(open_book(place(feedback, registry)), version.model)
+    for key, problem in said.unreadable.items():
+        output.tell(f"warning: {said.uri}/{key} cannot be read ({problem}); it suppresses nothing")
     out.parent.mkdir(parents=True, exist_ok=True)
     # Nothing is seen before it is whole.
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
         made = Path(folder)
-        summary = score_source(loaded, named, settings, made, _Progress())
+        summary = score_source(loaded, named, settings, made, _Progress(), said)
         page = scoring_page(summary, summary["listed"])
         (made / REPORT).write_text(page, encoding="utf-8")
         out.mkdir(exist_ok=True)
@@ -137,10 +144,14 @@ def _print(summary: Mapping[str, Any], out: Path) -> None:
         *row("alerts", f"{summary['alerts']:,} flows ({low:,} to {high:,} expected of normal traffic)"),
         *row("incidents", f"{summary['incidents']:,}" + _by_severity(summary)),
     ]
-    for incident in summary["listed"][:_SHOWN]:
+    for incident in _open(summary)[:_SHOWN]:
         lines += row("", f"- {incident['severity']}: {incident['title']}", hang=2, most=2)
     if summary["incidents"] > _SHOWN:
         lines += row("", f"and {summary['incidents'] - _SHOWN:,} more in the report")
+    if suppressed := summary["suppressed"]:
+        lines += row("suppressed", f"{suppressed:,} more by feedback, see netanomaly feedback list and the report")
+    if (found := (summary["feedback"] or {}).get("precision")) is not None:
+        lines += row("precision", precision_in_words(found))
     lines += [f"{'report':<12}{out / 'report.html'}"]
     for line in lines:
         output.say(line)
@@ -157,10 +168,13 @@ def _scored(summary: Mapping[str, Any]) -> str:
     return said
 
 
+def _open(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [incident for incident in summary["listed"] if not incident["suppressed_by"]]
+
+
 def _by_severity(summary: Mapping[str, Any]) -> str:
     counts = {
-        word: sum(each["severity"] == word for each in summary["listed"])
-        for word in ("critical", "high", "medium", "low")
+        word: sum(each["severity"] == word for each in _open(summary)) for word in ("critical", "high", "medium", "low")
     }
     said = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
     return f" ({said})" if said else ""

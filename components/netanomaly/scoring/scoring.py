@@ -21,6 +21,7 @@ from netanomaly.alerts.collecting import PARTS, Alerts
 from netanomaly.alerts.forms import FORMS
 from netanomaly.alerts.incidents import incidents, moment
 from netanomaly.errors import ConfigError
+from netanomaly.feedback.suppression import NOTHING, Heard, is_open
 from netanomaly.flows import layout, sources
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
@@ -104,6 +105,7 @@ def score(
     settings: Settings,
     folder: Path,
     progress: Callable[[int], Any] = int,
+    heard: Heard = NOTHING,
 ) -> dict[str, Any]:
     """Write `scores.parquet`, `alerts.ndjson` and `summary.json` into a folder; returns the summary.
 
@@ -115,6 +117,7 @@ def score(
         settings: What to score.
         folder: Exists, and is empty.
         progress: Told how many rows are done.
+        heard: What people said of this model's alerts.
 
     Raises:
         ConfigError: The model has no such operating point, or there is no such form of alerts.
@@ -143,6 +146,7 @@ def score(
             _collect(alerts, batch, identity, rows, scores, alerting)
             progress(counts.rows)
     found, not_listed = incidents(alerts.all(), model, named, tail, feature_list.explained)
+    heard.mark(found)
     last = moment(counts.last) if counts.last > -np.inf else "1970-01-01T00:00:00.000Z"
     form = FORMS[settings.alert_format]
     with (folder / ALERTS).open("w", encoding="utf-8") as lines:
@@ -167,8 +171,10 @@ def score(
         "threshold": threshold,
         "alerts": counts.alerts,
         "alerts_expected": expected(model.operating_point(budget), counts.rows),
-        "incidents": len(found),
+        "incidents": sum(map(is_open, found)),
+        "suppressed": sum(not is_open(incident) for incident in found),
         "not_listed": not_listed,
+        "feedback": heard.document(found) if heard.uri else None,
         "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
     }
     (folder / SUMMARY).write_text(output.json_text(summary) + "\n", encoding="utf-8")
