@@ -1,6 +1,7 @@
 """`netanomaly feedback add | list | withdraw | queue`: what people say of alerts."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -116,10 +117,14 @@ def add(
         scope=wanted,
         expires_at=until if suppresses else "",
     )
+    tried = _rehearsed(registry, incident, wanted) if suppresses and wanted is not None else None
     book = open_book(place(feedback, registry))
     added = book.add(made)
+    for line in tried.warnings if tried else []:
+        output.tell(f"warning: {line}")
     if as_json:
-        show_json({"verdict": added.id, **_document(added), "feedback": book.uri})
+        hides = None if tried is None or tried.hides is None else tried.hides
+        show_json({"verdict": added.id, **_document(added), "would_hide": hides, "feedback": book.uri})
         return
     for line in _added(added, book.uri):
         output.say(line)
@@ -276,6 +281,53 @@ def _print_queue(shown: "list[Proposed]", incidents: int) -> None:
     output.say(
         f"{counted(len(shown), 'alert')} of {incidents:,}: judge every one that was drawn ({drawn}), the dull ones too, or "
         "precision is not that of all alerts"
+    )
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What a verdict would hide of attacks that are injected; None where that was not tried."""
+
+    hides: list[dict[str, Any]] | None
+    warnings: list[str]
+
+
+def _rehearsed(registry: str, incident: Mapping[str, Any], scope: "Scope") -> _Tried:
+    """Attacks by the same host, scored by the version that raised the alert."""
+    from netanomaly.registry import open_registry
+    from netanomaly.scoring.rehearsal import can_rehearse, hidden_attacks
+
+    model = incident["model"]
+    reference = f"{model['name']}:{model.get('version')}"
+    try:
+        loaded = open_registry(registry).load(reference)
+    except InputError as error:
+        return _Tried(None, [f"whether it would hide attacks was not tried, as {reference} cannot be loaded: {error}"])
+    if not can_rehearse(loaded):
+        return _Tried(
+            None,
+            [
+                f"whether it would hide attacks is not known: {reference} learnt from a table, whose attacks nobody can make"
+            ],
+        )
+    found = hidden_attacks(loaded, model, scope, str(incident["entity"]["ip"]))
+    hides = [
+        {
+            "attack": each.pattern.name,
+            "technique": each.pattern.technique,
+            "hidden": each.hidden,
+            "alerted": each.alerted,
+        }
+        for each in found
+    ]
+    return _Tried(
+        hides,
+        [
+            f"this verdict would also hide an attack ({each.pattern.technique}, {each.pattern.name.replace('_', ' ')}: "
+            f"{each.pattern.words}): injected, it was hidden in {each.hidden} of {each.alerted} tries that alerted; "
+            "narrow it by --scope targets=... or ports=..., or withdraw it"
+            for each in found
+        ],
     )
 
 
