@@ -34,6 +34,8 @@ def main(argv: list[str]) -> None:
         for uri in config.as_list(wanted.data_source):
             stage_io.in_a_bucket(uri, "data source")
         stage_io.in_a_bucket(wanted.registry or "", "registry")
+        if wanted.feedback:
+            stage_io.in_a_bucket(wanted.feedback, "feedback")
         with tempfile.TemporaryDirectory() as folder:
             summary = score(wanted, Path(folder), stage.progress)
             for name, file in {"scores": SCORES, "alerts": ALERTS, "summary": SUMMARY, "report": REPORT}.items():
@@ -49,7 +51,7 @@ def main(argv: list[str]) -> None:
 # What the terminal shows of a run: a line of the log is bounded, and has no rows.
 _SAID = (
     *("model", "budget", "rows", "unscored", "dropped", "first_seen", "last_seen"),
-    *("alerts", "alerts_expected", "incidents", "by_severity", "gravest"),
+    *("alerts", "alerts_expected", "incidents", "by_severity", "gravest", "suppressed", "feedback"),
 )
 
 if __name__ == "__main__":
