@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from netanomaly.config.checking import SCHEMA_FIELD
-from netanomaly.config.fields import PARAMETERS_SUFFIX, Config, CsvFormat
+from netanomaly.config.fields import PARAMETERS_SUFFIX, Config, CsvFormat, Tracking
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -28,7 +28,7 @@ def schema(parameters: Mapping[str, Any], further: Mapping[str, Mapping[str, Any
         field.update(further.get(name, {}))
         if name not in root["required"]:
             value = getattr(defaults, name)
-            field["default"] = dataclasses.asdict(value) if isinstance(value, CsvFormat) else value
+            field["default"] = dataclasses.asdict(value) if isinstance(value, CsvFormat | Tracking) else value
     fields["model_type"]["enum"] = list(parameters)
     for detector, known in parameters.items():
         fields[f"{detector}{PARAMETERS_SUFFIX}"] = {**known, "description": f"Parameters of {detector}."}
