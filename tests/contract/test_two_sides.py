@@ -9,7 +9,7 @@ import pytest
 
 FOLDER = Path(netanomaly.__file__).parent / "stages"
 STAGES = sorted(path.parent.name for path in FOLDER.glob("*/component.py"))
-LIGHT = ["prepare", "validate", "register"]
+LIGHT = ["prepare", "validate", "register", "track"]
 HEAVY_LIBRARIES = {"numpy", "pandas", "pyarrow", "scipy", "sklearn"}
 
 
@@ -22,7 +22,7 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_each_stage_has_its_three_modules():
-    assert STAGES == ["evaluate", "ingest", "prepare", "register", "score", "train", "validate"]
+    assert STAGES == ["evaluate", "ingest", "prepare", "register", "score", "track", "train", "validate"]
     for stage in STAGES:
         assert {"component.py", "program.py", "__main__.py"} <= {path.name for path in (FOLDER / stage).iterdir()}
 

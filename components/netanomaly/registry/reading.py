@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from netanomaly.registry import heads, names, sealing
+from netanomaly.registry import documents, heads, names, sealing
 from netanomaly.registry.changes import CHAMPION
 from netanomaly.registry.documents import DELETED, READY, Entry, Event, Head, Record
 from netanomaly.registry.download import fetch_all, load_verified, record_of
@@ -112,6 +112,13 @@ class Reader:
         wanted = names.reference(reference)
         head = heads.need(self._read, wanted.model, self._belief)
         return self._version(head, self._entry(head, wanted))
+
+    def registered(self, model_name: str, run_id: str, task_name: str) -> Version | None:
+        """The version that a task of a run registered, None where there is none (yet)."""
+        key = documents.registration_key(names.model_name(model_name), run_id, task_name)
+        head = heads.find(self._read, model_name, self._belief).head
+        entry = next((found for found in sealing.newest_entries(self._read, head) if found.key == key), None)
+        return None if entry is None else self._version(head, entry)
 
     def champion(self, model_name: str) -> int | None:
         """Number of the version that the alias `champion` points to; None without one, or without the model."""
