@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from netanomaly import __version__, images
+from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError
 from netanomaly.runners import compiled
 
@@ -115,7 +116,9 @@ def test_the_command_lists_what_the_compiled_pipeline_holds(tmp_path):
     assert list(listed) == list(images.STAGES)
     netanomaly("compile", "--out", tmp_path, "--image-prefix", "registry.example.org/team")
     text = (tmp_path / "training.yaml").read_text()
-    assert {line.partition("image: ")[2] for line in text.splitlines() if " image: " in line} == set(listed.values())
+    named = {line.partition("image: ")[2] for line in text.splitlines() if " image: " in line}
+    assert named == {listed[stage] for stage in images.named(compiled_file().read_text())}
+    assert "train" in images.named(compiled_file().read_text())
     compiled.read(tmp_path / "training.yaml")
 
 

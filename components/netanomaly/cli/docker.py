@@ -1,7 +1,7 @@
 """Where `netanomaly run --runner docker` runs stages: images checked, leftovers removed, paths and credentials given."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,15 +26,15 @@ _FILES = (
 )
 
 
-def connect(prefix: str, *, keep: bool) -> "DockerClient":
-    """A client of a daemon that has every stage's image; what crashed runs left there is removed unless `keep`.
+def connect(prefix: str, pipeline: str, *, keep: bool) -> "DockerClient":
+    """A client of a daemon that has the images of a pipeline, as the package carries it; what crashed runs left there is removed unless `keep`.
 
     Raises:
         InputError: An image is missing.
         OutsideError: The daemon cannot be used.
     """
     client = docker_daemon.connect()
-    docker_daemon.require(client, (images.reference(stage, prefix) for stage in images.STAGES))
+    docker_daemon.require(client, (images.reference(stage, prefix) for stage in images.named(pipeline)))
     if not keep:
         removed = docker_leftovers.remove(client)
         if removed:
@@ -51,7 +51,7 @@ def launcher(
     Raises:
         OutsideError: The registry's folder cannot be made.
     """
-    remote = any("://" in uri and not uri.startswith("file://") for uri in _uris(document))
+    remote = _remote(_uris(document))
     environment = _environment() if remote else {}
     registry = _local(document["registry"])
     if registry is not None:
@@ -71,6 +71,25 @@ def launcher(
             network="host" if remote else "none",
             keep=keep,
         )
+
+
+def reading(client: "DockerClient", source: list[str]) -> tuple[DockerLauncher, frozenset[str]]:
+    """A launcher for one stage that reads a source, and what it takes from outside."""
+    document = {"data_source": source}
+    remote = _remote(_uris(document))
+    environment = _environment() if remote else {}
+    launcher = DockerLauncher(
+        client,
+        environment=environment,
+        files=[Path(environment[name]) for name in _FILES if name in environment],
+        readable=list(_readable(document)),
+        network="host" if remote else "none",
+    )
+    return launcher, frozenset(environment)
+
+
+def _remote(uris: Iterable[str]) -> bool:
+    return any("://" in uri and not uri.startswith("file://") for uri in uris)
 
 
 def _beliefs(registry: str) -> dict[str, str]:

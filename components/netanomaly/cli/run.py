@@ -84,7 +84,7 @@ def run(
         if runner is Runner.docker:
             from netanomaly.cli import docker
 
-            client = docker.connect(image_prefix, keep=keep)
+            client = docker.connect(image_prefix, compiled_file().read_text("utf-8"), keep=keep)
             run_dir = _new_run_dir(folder / wanted.model_name, wanted.model_version)
             pipeline = run_dir / "pipeline.yaml"
             pipeline.write_text(images.resolved(compiled_file().read_text("utf-8"), image_prefix), encoding="utf-8")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import output
+from netanomaly import images, output
+from netanomaly.cli import captures
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
+from netanomaly.cli.run import Runner
 from netanomaly.cli.summary import row
 from netanomaly.errors import ConfigError, InputError
 
@@ -47,6 +49,12 @@ def score(
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Score flows of another kind of sensor than was learnt from.")
     ] = False,
+    runner: Annotated[
+        Runner, typer.Option(help="Where flows are made of captures: host, by this machine's suricata; docker.")
+    ] = Runner.host,
+    image_prefix: Annotated[
+        str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
+    ] = images.DEFAULT_PREFIX,
     as_json: JsonOption = False,
 ) -> None:
     """Score traffic with a registered model: scores.parquet, alerts.ndjson, summary.json and report.html.
@@ -75,9 +83,12 @@ def score(
     named = {"name": version.model, "version": version.number, "digest": f"sha256:{version.record.artifact.sha256}"}
     out.parent.mkdir(parents=True, exist_ok=True)
     # Nothing is seen before it is whole.
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+    with (
+        captures.captured(source, runner, image_prefix) as captured,
+        tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder,
+    ):
         made = Path(folder)
-        summary = score_source(loaded, named, settings, made, _Progress())
+        summary = score_source(loaded, named, settings, made, _Progress(), captured)
         page = scoring_page(summary, summary["listed"])
         (made / REPORT).write_text(page, encoding="utf-8")
         out.mkdir(exist_ok=True)
