@@ -24,6 +24,7 @@ from netanomaly.errors import ConfigError
 from netanomaly.feedback.suppression import NOTHING, Heard, is_open
 from netanomaly.flows import layout, sources
 from netanomaly.flows.batch import Batch
+from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Decisions
 from netanomaly.metrics.thresholds import Threshold
@@ -107,6 +108,7 @@ def score(
     folder: Path,
     progress: Callable[[int], Any] = int,
     heard: Heard = NOTHING,
+    captured: Captured | None = None,
 ) -> dict[str, Any]:
     """Write `scores.parquet`, `alerts.ndjson` and `summary.json` into a folder; returns the summary.
 
@@ -119,6 +121,7 @@ def score(
         folder: Exists, and is empty.
         progress: Told how many rows are done.
         heard: What people said of this model's alerts.
+        captured: Of a source of captures, the flows that were made of it.
 
     Raises:
         ConfigError: The model has no such operating point, or there is no such form of alerts.
@@ -129,7 +132,7 @@ def score(
     budget = model.alert_budget if settings.budget is None else settings.budget
     threshold = model.operating_point(budget).threshold
     tail = Tail.of(model.thresholds)
-    files = sources.resolve(settings.source)
+    files = sources.resolve(settings.source) if captured is None else captured.files(settings.source)
     reader = open_as_learnt(model, files, settings)
     counts, alerts = _Counts(), Alerts()
     with pq.ParquetWriter(folder / SCORES, _SCHEMA, compression="zstd") as writer:
@@ -159,14 +162,14 @@ def score(
         "model": dict(named),
         "model_type": model.model_type,
         "source": settings.source,
-        "identity": reader.identity(),
+        "identity": reader.identity() if captured is None else captured.identity,
         "sensor": model.sensor,
         "files": [{"uri": read.uri, "bytes": read.bytes, "rows": read.rows} for read in reader.tally.files],
         "rows_read": reader.rows,
         "rows": counts.rows,
         "unscored": counts.unscored,
         "dropped": reader.tally.dropped,
-        "repaired": reader.tally.repaired,
+        "repaired": reader.tally.repaired | ({} if captured is None else captured.noted),
         "first_seen": moment(counts.first) if counts.first < np.inf else None,
         "last_seen": moment(counts.last) if counts.last > -np.inf else None,
         "budget": budget,
