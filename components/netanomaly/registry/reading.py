@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from netanomaly.registry import documents, heads, names, sealing
+from netanomaly.registry import documents, heads, names, sealing, smoke
 from netanomaly.registry.changes import CHAMPION
 from netanomaly.registry.documents import DELETED, READY, Entry, Event, Head, Record
-from netanomaly.registry.download import fetch_all, load_verified, record_of
+from netanomaly.registry.download import fetch, fetch_all, load_verified, record_of
 from netanomaly.registry.errors import NotInRegistry
 from netanomaly.registry.location import Location
+from netanomaly.registry.smoke import SmokeRows
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,16 @@ class Reader:
             LibraryVersionsMissing, UnsupportedLibraryVersions: It cannot be loaded by the libraries here.
         """
         return load_verified(self._read, self.version(reference).record)
+
+    def smoke_rows(self, version: Version) -> SmokeRows | None:
+        """Rows with their scores that were kept with a version; None where it has none, as those made before they were.
+
+        Raises:
+            WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered.
+            DamagedRegistry, NewerFormat: It is, and cannot be read.
+        """
+        file = version.record.files.get(smoke.FILE)
+        return None if file is None else smoke.parse(fetch(self._read, file))
 
     def _entry(self, head: Head, wanted: names.Reference) -> Entry:
         number = wanted.version
