@@ -6,6 +6,7 @@ from typing import Any
 
 from netanomaly import config
 from netanomaly.config.scoring import ScoringConfig
+from netanomaly.flows.captured import Captured
 from netanomaly.registry import open_registry
 from netanomaly.report import scoring_page
 from netanomaly.scoring.choosing import choose
@@ -14,13 +15,16 @@ from netanomaly.scoring.scoring import score as score_source
 from netanomaly.scoring.settings import Settings
 
 
-def score(wanted: ScoringConfig, folder: Path, progress: Callable[[int], Any] = int) -> dict[str, Any]:
+def score(
+    wanted: ScoringConfig, folder: Path, progress: Callable[[int], Any] = int, captured: Captured | None = None
+) -> dict[str, Any]:
     """Write scores, incidents, summary and report into a folder; returns the summary.
 
     Args:
         wanted: What to score, and with what; its registry is named.
         folder: Exists, and is empty. The files' names are `netanomaly.scoring.scoring.FILES`.
         progress: Told how many rows are done.
+        captured: Of a source of captures, the flows that were made of it.
 
     Raises:
         InputError: The model is not there or not to be used, the source cannot be read or is of another kind.
@@ -36,6 +40,6 @@ def score(wanted: ScoringConfig, folder: Path, progress: Callable[[int], Any] = 
         allow_other_sensor=wanted.allow_other_sensor,
         alert_format=wanted.alert_format,
     )
-    summary = score_source(chosen.model, chosen.named, settings, folder, progress)
+    summary = score_source(chosen.model, chosen.named, settings, folder, progress, captured)
     (folder / REPORT).write_text(scoring_page(summary, summary["listed"]), encoding="utf-8")
     return summary
