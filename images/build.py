@@ -38,7 +38,7 @@ _LAYERS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m images.build", description=__doc__)
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(images.STAGES))
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(images.IMAGES))
     parser.add_argument("--prefix", default=images.DEFAULT_PREFIX, help="registry and repository of the images")
     parser.add_argument("--network", action="store_true", help="pip fetches inside the build instead of before it")
     parser.add_argument("--context-only", action="store_true", help="lay out build/images/ for another builder")
@@ -48,12 +48,12 @@ def main() -> None:
     parser.add_argument("--wheelhouse", type=Path, default=ROOT / ".cache" / "wheelhouse", help="where wheels are kept")
     parser.add_argument("--bills", type=Path, default=ROOT / "build" / "sbom", help="where bills of materials are kept")
     options = parser.parse_args()
-    unknown = set(options.stages) - set(images.STAGES)
+    unknown = set(options.stages) - set(images.IMAGES)
     if unknown:
-        parser.error(f"no stage is called {', '.join(sorted(unknown))}; there are {', '.join(images.STAGES)}")
+        parser.error(f"no stage is called {', '.join(sorted(unknown))}; there are {', '.join(images.IMAGES)}")
     if not options.context_only:
         _check_daemon()
-    stages = options.stages or list(images.STAGES)
+    stages = options.stages or list(images.IMAGES)
     if not options.network:
         locks = [ROOT / "images" / "pip.txt", *(ROOT / "requirements" / f"{stage}.txt" for stage in stages)]
         wheelhouse.download(locks, options.wheelhouse, wheelhouse.machine())

@@ -74,6 +74,29 @@ class CsvFormat:
 
 
 @dataclass(frozen=True)
+class Tracking:
+    """Where runs are shown beside the registry."""
+
+    mlflow: Annotated[
+        str | None,
+        meta(
+            "Address of an MLflow server; null: MLFLOW_TRACKING_URI where the run is started; empty: none.",
+            "an address such as https://mlflow.example.org, or null",
+        ),
+    ] = None
+    experiment: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")] | None,
+        meta(
+            "The experiment there; null: MLFLOW_EXPERIMENT_NAME, or netanomaly.",
+            "1 to 500 characters without control characters, or null",
+        ),
+    ] = None
+    register: Annotated[
+        bool, meta("Whether each registered version also becomes a model version in MLflow, which points to it.")
+    ] = False
+
+
+@dataclass(frozen=True)
 class Config:
     """What a training run is to do. Fields without a default are required."""
 
@@ -181,6 +204,7 @@ class Config:
     gates: Annotated[dict[str, Any], meta("What the model must reach to be registered.")] = field(default_factory=dict)
     registry: Annotated[Path | None, meta("Where models are registered: a folder, or s3://bucket/prefix.")] = None
     aliases: Annotated[Names, meta("Further names for the new version, e.g. staging.")] = field(default_factory=list)
+    tracking: Annotated[Tracking, meta("Where runs are shown in MLflow.")] = field(default_factory=Tracking)
     output_base_dir: Annotated[Path | None, meta("The workdir of netanomaly run, where --workdir is not given.")] = None
     description: Annotated[str, meta("Kept with the version.")] = ""
     random_state: Annotated[

@@ -21,6 +21,7 @@ from netanomaly.alerts.collecting import PARTS, Alerts
 from netanomaly.alerts.forms import FORMS
 from netanomaly.alerts.incidents import SEVERITIES, incidents, moment
 from netanomaly.errors import ConfigError
+from netanomaly.feedback.suppression import NOTHING, Heard, is_open
 from netanomaly.flows import layout, sources
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.captured import Captured
@@ -106,6 +107,7 @@ def score(
     settings: Settings,
     folder: Path,
     progress: Callable[[int], Any] = int,
+    heard: Heard = NOTHING,
     captured: Captured | None = None,
 ) -> dict[str, Any]:
     """Write `scores.parquet`, `alerts.ndjson` and `summary.json` into a folder; returns the summary.
@@ -118,6 +120,7 @@ def score(
         settings: What to score.
         folder: Exists, and is empty.
         progress: Told how many rows are done.
+        heard: What people said of this model's alerts.
         captured: Of a source of captures, the flows that were made of it.
 
     Raises:
@@ -147,6 +150,8 @@ def score(
             _collect(alerts, batch, identity, rows, scores, alerting)
             progress(counts.rows)
     found, not_listed = incidents(alerts.all(), model, named, tail, feature_list.explained)
+    heard.mark(found)
+    still_open = [incident for incident in found if is_open(incident)]
     last = moment(counts.last) if counts.last > -np.inf else "1970-01-01T00:00:00.000Z"
     form = FORMS[settings.alert_format]
     with (folder / ALERTS).open("w", encoding="utf-8") as lines:
@@ -171,10 +176,12 @@ def score(
         "threshold": threshold,
         "alerts": counts.alerts,
         "alerts_expected": expected(model.operating_point(budget), counts.rows),
-        "incidents": len(found),
-        "by_severity": {word: sum(each["severity"] == word for each in found) for _, word in SEVERITIES},
-        "gravest": [{name: each[name] for name in ("severity", "title")} for each in found[:_GRAVEST]],
+        "incidents": len(still_open),
+        "suppressed": len(found) - len(still_open),
+        "by_severity": {word: sum(each["severity"] == word for each in still_open) for _, word in SEVERITIES},
+        "gravest": [{name: each[name] for name in ("severity", "title")} for each in still_open[:_GRAVEST]],
         "not_listed": not_listed,
+        "feedback": heard.document(found) if heard.uri else None,
         "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
     }
     (folder / SUMMARY).write_text(output.json_text(summary) + "\n", encoding="utf-8")

@@ -35,6 +35,8 @@ def main(argv: list[str]) -> None:
         for uri in config.as_list(wanted.data_source):
             stage_io.in_a_bucket(uri, "data source")
         stage_io.in_a_bucket(wanted.registry or "", "registry")
+        if wanted.feedback:
+            stage_io.in_a_bucket(wanted.feedback, "feedback")
         with tempfile.TemporaryDirectory() as folder:
             summary = score(wanted, Path(folder), stage.progress, Captured.of_stage(stage))
             for name, file in {"scores": SCORES, "alerts": ALERTS, "summary": SUMMARY, "report": REPORT}.items():
@@ -50,7 +52,7 @@ def main(argv: list[str]) -> None:
 # What the terminal shows of a run: a line of the log is bounded, and has no rows.
 _SAID = (
     *("model", "budget", "rows", "unscored", "dropped", "first_seen", "last_seen"),
-    *("alerts", "alerts_expected", "incidents", "by_severity", "gravest"),
+    *("alerts", "alerts_expected", "incidents", "by_severity", "gravest", "suppressed", "feedback"),
 )
 
 if __name__ == "__main__":

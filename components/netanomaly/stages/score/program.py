@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from netanomaly import config
+from netanomaly import config, output
 from netanomaly.config.scoring import ScoringConfig
+from netanomaly.feedback.book import open_book, place
+from netanomaly.feedback.suppression import heard
 from netanomaly.flows.captured import Captured
 from netanomaly.registry import open_registry
 from netanomaly.report import scoring_page
@@ -30,7 +32,10 @@ def score(
         InputError: The model is not there or not to be used, the source cannot be read or is of another kind.
         OutsideError: The registry or the store cannot be reached.
     """
-    chosen = choose(open_registry(wanted.registry or ""), wanted.model)
+    registry = wanted.registry or ""
+    chosen = choose(open_registry(registry), wanted.model)
+    said = heard(open_book(place(wanted.feedback or "", registry)), chosen.version.model)
+    output.tell_each(said.warnings())
     settings = Settings(
         source=config.as_list(wanted.data_source),
         budget=wanted.budget,
@@ -40,6 +45,6 @@ def score(
         allow_other_sensor=wanted.allow_other_sensor,
         alert_format=wanted.alert_format,
     )
-    summary = score_source(chosen.model, chosen.named, settings, folder, progress, captured)
+    summary = score_source(chosen.model, chosen.named, settings, folder, progress, said, captured)
     (folder / REPORT).write_text(scoring_page(summary, summary["listed"]), encoding="utf-8")
     return summary
