@@ -8,6 +8,8 @@ from netanomaly.images import image
 @dsl.container_component
 def prepare(
     resolved_configuration: dsl.Output[dsl.Artifact],
+    capture_training: dsl.OutputPath(dict),
+    capture_evaluation: dsl.OutputPath(dict),
     ingest_training: dsl.OutputPath(dict),
     ingest_evaluation: dsl.OutputPath(dict),
     validate: dsl.OutputPath(dict),
@@ -38,6 +40,8 @@ def prepare(
 
     Returns:
         resolved_configuration: The configuration with every default, digest and id filled in, JSON.
+        capture_training: Settings for making flows of the training data, where that is captures of packets.
+        capture_evaluation: Settings for making flows of the evaluation data.
         ingest_training: Settings for reading the training data.
         ingest_evaluation: Settings for reading the evaluation data.
         validate: Settings of validate.

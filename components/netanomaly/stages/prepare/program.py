@@ -14,6 +14,7 @@ from netanomaly.flows import rules
 from netanomaly.metrics import gates
 from netanomaly.models import catalogue
 from netanomaly.registry.names import alias_name
+from netanomaly.stages.capture import settings as capture
 from netanomaly.stages.evaluate import settings as evaluate
 from netanomaly.stages.ingest import settings as ingest
 from netanomaly.stages.register import settings as register
@@ -58,6 +59,8 @@ class Prepared:
     """
 
     configuration: dict[str, Any]
+    capture_training: capture.Settings
+    capture_evaluation: capture.Settings
     ingest_training: ingest.Settings
     ingest_evaluation: ingest.Settings
     validate: validate.Settings
@@ -126,6 +129,9 @@ def prepare(
         "configuration": {name: _in_short(value) for name, value in configuration.items()},
     }
 
+    def captured(dataset: str) -> capture.Settings:
+        return capture.Settings(sources[dataset], configuration[f"{dataset}_identity"])
+
     def ingested(dataset: str) -> ingest.Settings:
         return _settings(
             ingest.Settings,
@@ -147,6 +153,8 @@ def prepare(
             **configuration,
             "champion": resolved["champion"],
         },
+        capture_training=captured("training"),
+        capture_evaluation=captured("evaluation"),
         ingest_training=ingested(ingest.TRAINING_PART),
         ingest_evaluation=ingested(ingest.EVALUATION_PART),
         # What it is not to look for is no reason to look again: another champion alone leaves the cache as it is.
