@@ -58,7 +58,9 @@ class RunRecord:
             for inner, each in _tasks(task.component.body, f"{inside}{number}/")
         ]
         fresh = {
-            inner: StageResult(name=inner, display_name=f"{each.display_name} {inner.removeprefix(inside).split('/')[0]}")
+            inner: StageResult(
+                name=inner, display_name=f"{each.display_name} {inner.removeprefix(inside).split('/')[0]}"
+            )
             for inner, each in tasks
             if not isinstance(each.component.body, Dag)
         }

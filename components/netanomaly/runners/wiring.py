@@ -72,7 +72,9 @@ def _check_loop(task: Task) -> None:
             raise InputError(f"output {name!r} of task {task.name!r} is {kind.value}; that of a loop is a list")
     if interface.output_artifacts:
         names = ", ".join(interface.output_artifacts)
-        raise InputError(f"task {task.name!r} collects artefacts ({names}), which the local runner does not: parameters")
+        raise InputError(
+            f"task {task.name!r} collects artefacts ({names}), which the local runner does not: parameters"
+        )
 
 
 def _check_inputs_given(task: Task) -> None:
