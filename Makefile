@@ -43,7 +43,7 @@ run: setup ## Train, evaluate and register a detector on the bundled NSL-KDD dat
 	$(BIN)/netanomaly run configs/nsl-kdd.json
 
 .PHONY: compile
-compile: setup ## Compile the pipelines: what the package carries, and build/training.yaml for upload
+compile: setup ## Compile the pipelines: what the package carries, and build/*.yaml for upload
 	$(BIN)/python -m pipelines.compile
 	$(BIN)/netanomaly compile --out build $(if $(IMAGE_PREFIX),--image-prefix '$(IMAGE_PREFIX)')
 
@@ -115,6 +115,12 @@ test-servers: setup ## Build the S3 servers and the container registry that test
 test-seaweedfs: setup ## Test the registry on SeaweedFS, the store that Kubeflow Pipelines brings (needs Go)
 	weed=$$($(BIN)/python -m tests.store.seaweedfs) && \
 	  PATH="$$weed:$$PATH" $(BIN)/pytest --numprocesses auto --dist loadgroup tests/store -k weed
+
+# An MLflow server of PyPI, in an environment of its own in the user's cache: 700 MB, once.
+.PHONY: test-mlflow
+test-mlflow: setup ## Test tracking on an MLflow server
+	$(BIN)/python -m tests.tracking.mlflow_server
+	NETANOMALY_TEST_MLFLOW=1 $(BIN)/pytest tests/tracking
 
 # And what checks workflows and manifests, where kubectl is not there.
 .PHONY: test-tools
