@@ -13,6 +13,7 @@ def prepare(
     ingest_training: dsl.OutputPath(dict),
     ingest_evaluation: dsl.OutputPath(dict),
     validate: dsl.OutputPath(dict),
+    tune: dsl.OutputPath(dict),
     train: dsl.OutputPath(dict),
     evaluate: dsl.OutputPath(dict),
     register: dsl.OutputPath(dict),
@@ -45,6 +46,7 @@ def prepare(
         ingest_training: Settings for reading the training data.
         ingest_evaluation: Settings for reading the evaluation data.
         validate: Settings of validate.
+        tune: Settings of tune.
         train: Settings of train.
         evaluate: Settings of evaluate.
         register: Settings of register.
