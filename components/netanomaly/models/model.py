@@ -27,7 +27,7 @@ GENERATION = 2
 """Of what detectors do by default. It rises where the same data, configuration and seed give other scores, and
 docs/detectors.md says what changed; models of every generation are read, scored and compared."""
 
-# Half the memory of doubles; and what the number of rows in a batch may change in the last bits is rounded away.
+# Half the memory of doubles.
 Scores = npt.NDArray[np.float32]
 
 
