@@ -1,7 +1,7 @@
 """Build stage images: `python -m images.build [--context-only] [STAGE...]`, all stages by default.
 
 Downloads the locked wheels, lays out one build context for each stage below build/images/ and gives it to
-`docker build` without a network. An image whose tag is there already is not built again: the tag is a digest of what
+`docker build` without a network, but for stages that need Debian packages. An image whose tag is there already is not built again: the tag is a digest of what
 goes in.
 """
 
@@ -123,8 +123,11 @@ def _link_all(files: Iterable[Path], folder: Path) -> None:
 
 def _build(stage: str, reference: str, context: Path, *, network: bool, again: bool) -> None:
     command = [DOCKER, "build", "--quiet", "--file", str(context / "stage.Dockerfile"), "--tag", reference]
-    command += ["--network", "default" if network else "none"]
-    arguments = {"STAGE": stage, "VERSION": reference.rpartition(":")[2], "REVISION": _revision(stage)}
+    packages = images.debian_packages(stage)
+    # The host's network, so that the mirror is reached as this machine reaches it.
+    command += ["--network", "host" if packages else "default" if network else "none"]
+    arguments = {"DEBIAN_PACKAGES": " ".join(packages)} if packages else {}
+    arguments |= {"STAGE": stage, "VERSION": reference.rpartition(":")[2], "REVISION": _revision(stage)}
     arguments["BASE_IMAGE"] = images.base_image()
     for name, value in arguments.items():
         command += ["--build-arg", f"{name}={value}"]

@@ -21,9 +21,12 @@ from netanomaly import __version__
 from netanomaly.errors import InputError
 
 DEFAULT_PREFIX = "netanomaly"
-STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "register", "score")
+STAGES = ("prepare", "capture", "ingest", "validate", "train", "evaluate", "register", "track", "score")
 IMAGES = (*STAGES, "serve")
 """What has an image: every stage, and the server, which no pipeline runs."""
+
+# Programs that a stage starts, from the base's own Debian mirror.
+_DEBIAN_PACKAGES = {"capture": ("nfdump", "suricata")}
 
 # https://github.com/distribution/reference: a host with an optional port, and names in small letters.
 _NAME = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -100,7 +103,7 @@ def tag(stage: str) -> str:
     if root is None:
         return __version__
     files = inputs(stage)
-    digest = hashlib.sha256(f"{stage}\n{base_image()}\n".encode())
+    digest = hashlib.sha256(f"{stage}\n{base_image()}\n{' '.join(debian_packages(stage))}\n".encode())
     for name, path in sorted(files.items()):
         digest.update(f"{name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     dirty = "-dirty" if _changed(root) & set(files.values()) else ""
@@ -130,6 +133,11 @@ def inputs(stage: str) -> dict[str, Path]:
         if path.is_file() and not left_out:
             files["/".join(("lib", "netanomaly", *parts))] = path
     return files
+
+
+def debian_packages(stage: str) -> tuple[str, ...]:
+    """The Debian packages in a stage's image beside those of its base."""
+    return _DEBIAN_PACKAGES.get(stage, ())
 
 
 def base_image() -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from netanomaly.registry import heads, names, sealing
+from netanomaly.registry import documents, heads, names, sealing, smoke
 from netanomaly.registry.changes import CHAMPION
 from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Entry, Event, Head, Record
-from netanomaly.registry.download import fetch_all, load_verified, record_of
+from netanomaly.registry.download import fetch, fetch_all, load_verified, record_of
 from netanomaly.registry.errors import NotInRegistry, NotReady
 from netanomaly.registry.location import Location
+from netanomaly.registry.smoke import SmokeRows
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,13 @@ class Reader:
         head = heads.need(self._read, wanted.model, self._belief)
         return self._version(head, self._entry(head, wanted))
 
+    def registered(self, model_name: str, run_id: str, task_name: str) -> Version | None:
+        """The version that a task of a run registered, None where there is none (yet)."""
+        key = documents.registration_key(names.model_name(model_name), run_id, task_name)
+        head = heads.find(self._read, model_name, self._belief).head
+        entry = next((found for found in sealing.newest_entries(self._read, head) if found.key == key), None)
+        return None if entry is None else self._version(head, entry)
+
     def chosen(self, reference: str) -> Version:
         """The version to score with: as `version`, but of a model named alone its champion, where it has one.
 
@@ -169,6 +177,16 @@ class Reader:
                 f"{version.model}:{version.number} is deprecated; name another version, or netanomaly registry restore it"
             )
         return version
+
+    def smoke_rows(self, version: Version) -> SmokeRows | None:
+        """Rows with their scores that were kept with a version; None where it has none, as those made before they were.
+
+        Raises:
+            WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered.
+            DamagedRegistry, NewerFormat: It is, and cannot be read.
+        """
+        file = version.record.files.get(smoke.FILE)
+        return None if file is None else smoke.parse(fetch(self._read, file))
 
     def _entry(self, head: Head, wanted: names.Reference) -> Entry:
         number = wanted.version
