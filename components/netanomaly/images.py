@@ -21,7 +21,7 @@ from netanomaly import __version__
 from netanomaly.errors import InputError
 
 DEFAULT_PREFIX = "netanomaly"
-STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "register", "score")
+STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "register", "track", "score")
 
 # https://github.com/distribution/reference: a host with an optional port, and names in small letters.
 _NAME = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -34,7 +34,9 @@ _RECIPE = ("images/stage.Dockerfile", "images/install.py", "images/sbom.py", "im
 # Of the package: for people's machines, not for images.
 # Of another stage's folder, in the image of prepare: what it is told.
 _TOLD = frozenset({"__init__.py", "settings.py"})
-_NOT_IN_IMAGES = frozenset({"cli", "cluster", "command.py", "runners", "compiled", "images.py", "__pycache__"})
+_NOT_IN_IMAGES = frozenset(
+    {"cli", "cluster", "command.py", "runners", "compiled", "images.py", "mlflow_flavor.py", "__pycache__"}
+)
 
 
 def image(stage: str) -> str:
