@@ -147,7 +147,13 @@ def _followed(
     try:
         with interruptions(_stop), console.view(sys.stderr) as show:
             run = Followed(
-                connection.server, summary["run_id"], compiled.name, compiled.tasks, summary["url"], connection.pods
+                connection.server,
+                summary["run_id"],
+                compiled.name,
+                compiled.tasks,
+                summary["url"],
+                connection.pods,
+                compiled.ends,
             )
             end = follow(run, seconds_between_looks=interval, seconds_to_start=seconds_to_start, on_event=show)
     except _Stopped as stopped:
