@@ -74,6 +74,35 @@ class CsvFormat:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """How long hyper-parameters are searched for, and where."""
+
+    trials: Annotated[
+        int,
+        meta(
+            "Candidates to try, in four rounds of at most 16.",
+            "a whole number from 1 to 64: there are four rounds of at most 16 trials",
+            ge=1,
+            le=64,
+        ),
+    ] = 32
+    minutes: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        meta(
+            "No trial begins after so many; null: as long as it takes. The result then depends on the machine.",
+            "minutes over 0, or null",
+        ),
+    ] = None
+    parallelism: Annotated[
+        int,
+        meta("Trials at a time, each in a task of its own.", "a whole number from 1 to 16", ge=1, le=16),
+    ] = 4
+    space: Annotated[
+        dict[str, Any], meta("Where to look: detectors, and parameters of each; docs/tuning.md describes it.")
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Tracking:
     """Where runs are shown beside the registry."""
 
@@ -202,6 +231,10 @@ class Config:
     ] = None
     validation: Annotated[dict[str, Any], meta("Severities and limits of the data gate.")] = field(default_factory=dict)
     gates: Annotated[dict[str, Any], meta("What the model must reach to be registered.")] = field(default_factory=dict)
+    tuning: Annotated[
+        Tuning | None,
+        meta("Search for hyper-parameters before training; null: those of the configuration are trained with."),
+    ] = None
     registry: Annotated[Path | None, meta("Where models are registered: a folder, or s3://bucket/prefix.")] = None
     aliases: Annotated[Names, meta("Further names for the new version, e.g. staging.")] = field(default_factory=list)
     tracking: Annotated[Tracking, meta("Where runs are shown in MLflow.")] = field(default_factory=Tracking)

@@ -39,7 +39,9 @@ def main(argv: list[str]) -> None:
         flows = open_flows(stage.input("flows"))
         evaluation = evaluate(model, flows, settings, stage.progress, champion, dossier)
         document, decision = evaluation.document, evaluation.decision
-        stage.write_json("dossier", {**dossier, "evaluation": document, "decision": decision})
+        stage.write_json(
+            "dossier", {**dossier, "evaluation": document, "decision": decision, "smoke": evaluation.smoke}
+        )
         in_short = {"verdict": document["verdict"], "decision": decision["decision"], "reason": decision["reason"]}
         stage.describe("dossier", in_short)
         note = decision_note(decision, document, settings.model_name)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from netanomaly.errors import DataError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.flow_file import identities
-from netanomaly.flows.labels import spoken
+from netanomaly.flows.labels import is_normal, spoken
 from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics import gates as quality_gates
 from netanomaly.metrics.comparison import CLASS_LOSS, KEEP, PROMOTE, compare
@@ -21,6 +21,8 @@ from netanomaly.metrics.stability import stability
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
+from netanomaly.models.smoke import document as smoke_rows
+from netanomaly.scoring import replay
 from netanomaly.stages.evaluate.champion import Champion
 from netanomaly.stages.evaluate.scoring import Scored, score_file
 from netanomaly.stages.evaluate.settings import Settings
@@ -37,11 +39,12 @@ _MUCH_APART = 0.03
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The evaluation metrics document, and what Kubeflow shows of it."""
+    """The evaluation metrics document, what Kubeflow shows of it, and rows with their scores to keep with the model."""
 
     document: dict[str, Any]
     decision: dict[str, Any]
     confidence_metrics: list[dict[str, float]]
+    smoke: dict[str, Any]
 
     @property
     def headline(self) -> dict[str, float]:
@@ -122,6 +125,7 @@ def evaluate(
     if model.seen is not None:
         document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
     document["stability"] = stability(document)
+    document["replay"] = _replayed(model, file, settings)
     document["false_alarms"] = false_alarms(model, document["normal"])
     document["top_alerts"] = top_alerts(model, scored.strongest, file)
     for alert in document["top_alerts"]:
@@ -147,7 +151,20 @@ def evaluate(
     decision = decide(comparison, reasons, document["assessment"])
     if comparison is not None:
         document["comparison"] = decision
-    return Evaluation(document, decision, points)
+    assert scored.sample.rows is not None  # noqa: S101 - there are rows
+    smoke = smoke_rows(model.schema, scored.sample.rows, scored.sample.scores)
+    return Evaluation(document, decision, points, smoke)
+
+
+def _replayed(model: AnomalyModel, file: pq.ParquetFile, settings: Settings) -> dict[str, Any] | None:
+    """What the model catches of attacks injected among the normal flows; None where the data is no flows of a sensor."""
+
+    def normal(name: str) -> bool:
+        return is_normal(name, settings.normal_labels)
+
+    known = all(name in feature_list.EVERY for name in model.schema.features)
+    injected = replay.inject_into(file, settings.random_state, model.schema.features, normal) if known else None
+    return None if injected is None else replay.caught(model, injected)
 
 
 def _compared(model: AnomalyModel, scored: Scored, settings: Settings) -> dict[str, Any]:

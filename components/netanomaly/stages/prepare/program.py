@@ -15,13 +15,16 @@ from netanomaly.flows import rules
 from netanomaly.metrics import gates
 from netanomaly.models import catalogue
 from netanomaly.registry.names import alias_name
+from netanomaly.stages.capture import settings as capture
 from netanomaly.stages.evaluate import settings as evaluate
 from netanomaly.stages.ingest import settings as ingest
 from netanomaly.stages.register import settings as register
 from netanomaly.stages.track import settings as track
 from netanomaly.stages.train import settings as train
+from netanomaly.stages.tune import settings as tune
 from netanomaly.stages.validate import settings as validate
 from netanomaly.tracking import access
+from netanomaly.tuning import space
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -61,9 +64,12 @@ class Prepared:
     """
 
     configuration: dict[str, Any]
+    capture_training: capture.Settings
+    capture_evaluation: capture.Settings
     ingest_training: ingest.Settings
     ingest_evaluation: ingest.Settings
     validate: validate.Settings
+    tune: tune.Settings
     train: train.Settings
     evaluate: evaluate.Settings
     register: register.Settings
@@ -135,6 +141,9 @@ def prepare(
         "configuration": {name: _in_short(value) for name, value in configuration.items() if name != "tracking"},
     }
 
+    def captured(dataset: str) -> capture.Settings:
+        return capture.Settings(sources[dataset], configuration[f"{dataset}_identity"])
+
     def ingested(dataset: str) -> ingest.Settings:
         return _settings(
             ingest.Settings,
@@ -156,10 +165,13 @@ def prepare(
             **configuration,
             "champion": resolved["champion"],
         },
+        capture_training=captured("training"),
+        capture_evaluation=captured("evaluation"),
         ingest_training=ingested(ingest.TRAINING_PART),
         ingest_evaluation=ingested(ingest.EVALUATION_PART),
         # What it is not to look for is no reason to look again: another champion alone leaves the cache as it is.
         validate=_settings(validate.Settings, resolved, champion=apart.version if apart else None),
+        tune=_settings(tune.Settings, resolved, **_searched(wanted, now)),
         train=_settings(train.Settings, resolved),
         evaluate=_settings(evaluate.Settings, resolved),
         register=_settings(register.Settings, resolved),
@@ -173,6 +185,18 @@ def prepare(
     )
 
 
+def _searched(wanted: config.Config, now: datetime) -> dict[str, Any]:
+    """What of the search is no field of the configuration itself."""
+    search = wanted.tuning or config.Tuning()
+    return {
+        "trials": search.trials,
+        "parallelism": search.parallelism,
+        "space": search.space,
+        # A moment, so that whoever repeats a step keeps to it. It makes each run another one to Kubeflow's cache.
+        "deadline": None if search.minutes is None else now.timestamp() + 60 * search.minutes,
+    }
+
+
 def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
     """The configuration in a JSON object, and its detector's parameters with their defaults; nothing is looked at.
 
@@ -181,6 +205,8 @@ def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
     """
     wanted = config.parse(document)
     parameters = catalogue.check(wanted.model_type, wanted.model_parameters)
+    if wanted.tuning is not None:
+        space.resolve(wanted.tuning.space, wanted.model_type)
     rules.check(wanted.validation)
     gates.check(wanted.gates)
     for alias in wanted.aliases:
