@@ -14,7 +14,7 @@ def main(argv: list[str]) -> None:
         from netanomaly.registry import open_registry
         from netanomaly.registry.changes import CHAMPION
         from netanomaly.stages.register.metadata import describe
-        from netanomaly.stages.register.program import admit, promotion
+        from netanomaly.stages.register.program import REFERENCE, admit, promotion, written
         from netanomaly.stages.register.settings import Settings
 
         settings = stage.settings(Settings)
@@ -28,6 +28,11 @@ def main(argv: list[str]) -> None:
             stage.tell({"model_name": settings.model_name, "metrics": metadata["metrics"], **outcome(dossier)})
             raise
         decision = dossier["decision"]
+        files = {"model_metadata.json": stage.output("model_metadata"), "report.html": stage.input("report")}
+        if dossier.get("reference") is not None:
+            # What monitoring compares with; beside another output, as the pod's own folders may be read only.
+            files[REFERENCE] = stage.output("registration").with_name(REFERENCE)
+            files[REFERENCE].write_text(written(dossier["reference"]), encoding="utf-8")
         registration = open_registry(stage_io.in_a_bucket(settings.registry, "registry")).register(
             settings.model_name,
             stage.input("model"),
@@ -42,7 +47,7 @@ def main(argv: list[str]) -> None:
             sha256=metadata["model"]["digest"].removeprefix("sha256:"),
             promotion=promotion(decision, settings.aliases),
             why=decision["reason"],
-            files={"model_metadata.json": stage.output("model_metadata"), "report.html": stage.input("report")},
+            files=files,
         )
         if registration.reason:
             output.tell(f"warning: challenger, not champion: {registration.reason}")
