@@ -43,7 +43,7 @@ run: setup ## Train, evaluate and register a detector on the bundled NSL-KDD dat
 	$(BIN)/netanomaly run configs/nsl-kdd.json
 
 .PHONY: compile
-compile: setup ## Compile the pipelines: what the package carries, and build/training.yaml for upload
+compile: setup ## Compile the pipelines: what the package carries, and build/*.yaml for upload
 	$(BIN)/python -m pipelines.compile
 	$(BIN)/netanomaly compile --out build $(if $(IMAGE_PREFIX),--image-prefix '$(IMAGE_PREFIX)')
 

@@ -60,6 +60,7 @@ NEEDS = {
     # Reads the champion.
     "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     "register": Needs(_SMALL, _ONE, hours=1, store=True, signs=True),
+    "score": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     # Of the pipeline that checks an installation.
     "check": Needs(_SMALL, _ONE, hours=0.25, store=True),
 }

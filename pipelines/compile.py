@@ -8,14 +8,16 @@ from pathlib import Path
 from kfp import compiler
 
 from pipelines.doctor import doctor
+from pipelines.scoring import scoring
 from pipelines.training import training
 
+PIPELINES = {"training": training, "scoring": scoring, "doctor": doctor}
 COMPILED = Path(__file__).resolve().parents[1] / "components" / "netanomaly" / "compiled"
 
 
 def compile_all(folder: Path) -> None:
     """Write every pipeline's YAML into a folder."""
-    for name, pipeline in {"training": training, "doctor": doctor}.items():
+    for name, pipeline in PIPELINES.items():
         path = folder / f"{name}.yaml"
         compiler.Compiler().compile(pipeline, str(path))
         path.write_text(_in_order(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -21,7 +21,7 @@ from netanomaly import __version__
 from netanomaly.errors import InputError
 
 DEFAULT_PREFIX = "netanomaly"
-STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "register")
+STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "register", "score")
 
 # https://github.com/distribution/reference: a host with an optional port, and names in small letters.
 _NAME = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -78,12 +78,16 @@ def unpushed(prefix: str) -> str:
 
 def resolved(pipeline: str, prefix: str = DEFAULT_PREFIX) -> str:
     """The text of a compiled pipeline with every stage's image replaced by its full reference."""
-    for stage in STAGES:
-        named = re.compile(rf"(?m)^(\s*image: ){re.escape(image(stage))}$")
-        if named.search(pipeline):
-            full = reference(stage, prefix)
-            pipeline = named.sub(lambda match, full=full: match[1] + full, pipeline)  # type: ignore[misc]
+    for stage in named(pipeline):
+        full = reference(stage, prefix)
+        line = re.compile(rf"(?m)^(\s*image: ){re.escape(image(stage))}$")
+        pipeline = line.sub(lambda match, full=full: match[1] + full, pipeline)  # type: ignore[misc]
     return pipeline
+
+
+def named(pipeline: str) -> tuple[str, ...]:
+    """The stages whose images the text of a compiled pipeline names."""
+    return tuple(stage for stage in STAGES if re.search(rf"(?m)^\s*image: {re.escape(image(stage))}$", pipeline))
 
 
 def tag(stage: str) -> str:

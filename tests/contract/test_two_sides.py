@@ -21,8 +21,8 @@ def loaded_after(code: str) -> set[str]:
     return set(finished.stdout.split())
 
 
-def test_there_are_six_stages_of_three_modules_each():
-    assert STAGES == ["evaluate", "ingest", "prepare", "register", "train", "validate"]
+def test_each_stage_has_its_three_modules():
+    assert STAGES == ["evaluate", "ingest", "prepare", "register", "score", "train", "validate"]
     for stage in STAGES:
         assert {"component.py", "program.py", "__main__.py"} <= {path.name for path in (FOLDER / stage).iterdir()}
 

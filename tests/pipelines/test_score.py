@@ -96,6 +96,47 @@ def test_scores_are_those_of_the_evaluation_and_of_the_model_bit_for_bit(work, o
     assert np.array_equal(table.column("alert").to_numpy(), scores > model.threshold)
 
 
+def test_the_pipeline_gives_the_same_bytes_as_the_command(work, once, tmp_path):
+    """`netanomaly run --pipeline scoring`: the compiled pipeline, with the champion fixed by its stage."""
+    config = {
+        "model": "office@champion",
+        "data_source": str(work / "later.csv"),
+        "registry": str(work / "work/registry"),
+    }
+    (tmp_path / "daily.json").write_text(json.dumps(config))
+    run = netanomaly("run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs", "--json")
+    assert run.code == 0, run.stderr
+    folder = Path(run.json["run_dir"])
+    assert folder.parent.name == "office"
+    for name in ("scores.parquet", "alerts.ndjson", "summary.json", "report.html"):
+        assert (folder / name).read_bytes() == (work / "scored" / name).read_bytes(), name
+    assert (run.json["version"], run.json["scored"]["incidents"]) == (1, once.json["incidents"])
+    again = netanomaly("run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs")
+    assert "incidents" in again.stdout
+    assert str(tmp_path / "runs/office") in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("model=nobody", "has no model 'nobody'"),
+        ("model=office:9", "has no version 9"),
+        ("model=../office", "is no model name"),
+        ("budget=0.5", "no threshold for an alert budget of 0.5"),
+        ("modle=office", "did you mean 'model'?"),
+        ("data_source=absent.csv", "absent.csv"),
+    ],
+)
+def test_what_the_pipeline_cannot_do_is_one_line(work, tmp_path, change, said):
+    config = {"model": "office", "data_source": str(work / "later.csv"), "registry": str(work / "work/registry")}
+    (tmp_path / "daily.json").write_text(json.dumps(config))
+    run = netanomaly(
+        *("run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs", "--set", change)
+    )
+    assert run.code == 2
+    assert said in run.stderr.splitlines()[-1]
+
+
 def test_each_row_says_where_it_is_from_when_and_between_whom(work, once):
     rows = pd.read_csv(work / "later.csv", dtype=str)
     table = pq.read_table(work / "scored/scores.parquet").to_pandas()

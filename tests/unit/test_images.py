@@ -114,9 +114,11 @@ def test_the_command_lists_what_the_compiled_pipeline_holds(tmp_path):
     listed = netanomaly("images", "--json", "--image-prefix", "registry.example.org/team").json
     assert list(listed) == list(images.STAGES)
     netanomaly("compile", "--out", tmp_path, "--image-prefix", "registry.example.org/team")
-    text = (tmp_path / "training.yaml").read_text()
-    assert {line.partition("image: ")[2] for line in text.splitlines() if " image: " in line} == set(listed.values())
-    compiled.read(tmp_path / "training.yaml")
+    written = sorted(tmp_path.glob("*.yaml"))
+    lines = [line for path in written for line in path.read_text().splitlines()]
+    assert {line.partition("image: ")[2] for line in lines if " image: " in line} == set(listed.values())
+    for path in written:
+        compiled.read(path)
 
 
 def test_pushed_images_are_named_by_digest(checkout):

@@ -3,21 +3,15 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from netanomaly import output
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
-from netanomaly.cli.summary import row
-from netanomaly.errors import ConfigError, InputError
-
-if TYPE_CHECKING:
-    from netanomaly.registry.reading import Version
-
-_SHOWN = 5
+from netanomaly.cli.scored import scored
+from netanomaly.errors import ConfigError
 
 
 def score(
@@ -56,13 +50,12 @@ def score(
     from netanomaly.config import CsvFormat
     from netanomaly.registry import open_registry
     from netanomaly.report import scoring_page
+    from netanomaly.scoring.choosing import choose
     from netanomaly.scoring.scoring import FILES, REPORT
     from netanomaly.scoring.scoring import score as score_source
     from netanomaly.scoring.settings import Settings
 
-    opened = open_registry(registry)
-    version = _version(opened, model)
-    loaded = opened.load(f"{version.model}:{version.number}")
+    chosen = choose(open_registry(registry), model)
     _refuse_strangers(out, FILES)
     settings = Settings(
         source=source,
@@ -72,12 +65,11 @@ def score(
         allow_other_sensor=allow_other_sensor,
         alert_format=alert_format,
     )
-    named = {"name": version.model, "version": version.number, "digest": f"sha256:{version.record.artifact.sha256}"}
     out.parent.mkdir(parents=True, exist_ok=True)
     # Nothing is seen before it is whole.
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
         made = Path(folder)
-        summary = score_source(loaded, named, settings, made, _Progress())
+        summary = score_source(chosen.model, chosen.named, settings, made, _Progress())
         page = scoring_page(summary, summary["listed"])
         (made / REPORT).write_text(page, encoding="utf-8")
         out.mkdir(exist_ok=True)
@@ -86,26 +78,7 @@ def score(
     if as_json:
         output.say_json({**{name: value for name, value in summary.items() if name != "listed"}, "out": str(out)})
     else:
-        _print(summary, out)
-
-
-def _version(opened: Any, reference: str) -> "Version":
-    """The version to score with: of a model named alone its champion, where it has one.
-
-    Raises:
-        InputError: It is deprecated.
-    """
-    from netanomaly.registry.documents import DEPRECATED
-
-    wanted = reference
-    if ":" not in reference and "@" not in reference and opened.champion(reference) is not None:
-        wanted = f"{reference}@champion"
-    version: Version = opened.version(wanted)
-    if version.status == DEPRECATED:
-        raise InputError(
-            f"{version.model}:{version.number} is deprecated; score with another version, or netanomaly registry restore it"
-        )
-    return version
+        output.say_each([*scored(summary), f"{'report':<12}{out / 'report.html'}"])
 
 
 def _refuse_strangers(out: Path, files: tuple[str, ...]) -> None:
@@ -126,41 +99,3 @@ class _Progress:
         if sys.stderr.isatty() and rows - self._shown >= 500_000:
             self._shown = rows
             output.tell(f"{rows:,} rows scored")
-
-
-def _print(summary: Mapping[str, Any], out: Path) -> None:
-    model = summary["model"]
-    low, high = summary["alerts_expected"]
-    lines = [
-        *row("model", f"{model['name']}:{model['version']}, alert budget {summary['budget']:g}"),
-        *row("scored", _scored(summary)),
-        *row("alerts", f"{summary['alerts']:,} flows ({low:,} to {high:,} expected of normal traffic)"),
-        *row("incidents", f"{summary['incidents']:,}" + _by_severity(summary)),
-    ]
-    for incident in summary["listed"][:_SHOWN]:
-        lines += row("", f"- {incident['severity']}: {incident['title']}", hang=2, most=2)
-    if summary["incidents"] > _SHOWN:
-        lines += row("", f"and {summary['incidents'] - _SHOWN:,} more in the report")
-    lines += [f"{'report':<12}{out / 'report.html'}"]
-    for line in lines:
-        output.say(line)
-
-
-def _scored(summary: Mapping[str, Any]) -> str:
-    said = f"{summary['rows'] - summary['unscored']:,} flows"
-    if summary["first_seen"]:
-        said += f", {summary['first_seen'][:19]} to {summary['last_seen'][:19]} UTC"
-    if summary["unscored"]:
-        said += f"; {summary['unscored']:,} could not be scored, see scores.parquet"
-    if dropped := sum(summary["dropped"].values()):
-        said += f"; {dropped:,} records are no flows, see the report"
-    return said
-
-
-def _by_severity(summary: Mapping[str, Any]) -> str:
-    counts = {
-        word: sum(each["severity"] == word for each in summary["listed"])
-        for word in ("critical", "high", "medium", "low")
-    }
-    said = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
-    return f" ({said})" if said else ""

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from netanomaly import output
 from netanomaly.alerts.collecting import PARTS, Alerts
 from netanomaly.alerts.forms import FORMS
-from netanomaly.alerts.incidents import incidents, moment
+from netanomaly.alerts.incidents import SEVERITIES, incidents, moment
 from netanomaly.errors import ConfigError
 from netanomaly.flows import layout, sources
 from netanomaly.flows.batch import Batch
@@ -36,6 +36,7 @@ from netanomaly.traffic.any_source import AnyReader, open_source
 FORMAT = 1
 SCORES, ALERTS, SUMMARY, REPORT = FILES = ("scores.parquet", "alerts.ndjson", "summary.json", "report.html")
 _BATCHES_WAITING = 4
+_GRAVEST = 5
 _ROW_GROUP_ROWS = 131_072
 
 _SCHEMA = pa.schema(
@@ -168,6 +169,8 @@ def score(
         "alerts": counts.alerts,
         "alerts_expected": expected(model.operating_point(budget), counts.rows),
         "incidents": len(found),
+        "by_severity": {word: sum(each["severity"] == word for each in found) for _, word in SEVERITIES},
+        "gravest": [{name: each[name] for name in ("severity", "title")} for each in found[:_GRAVEST]],
         "not_listed": not_listed,
         "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
     }

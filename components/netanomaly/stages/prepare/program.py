@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from netanomaly import __version__, config, json_input
+from netanomaly import __version__, config
 from netanomaly.errors import ConfigError
 from netanomaly.flows import rules
 from netanomaly.metrics import gates
@@ -91,8 +91,8 @@ def prepare(
     """
     merged = {**document, **{name: value for name, value in dataclasses.asdict(overrides).items() if value}}
     wanted, parameters = check(merged)
-    sources = {"training": _as_list(wanted.data_source)}
-    sources["evaluation"] = _as_list(wanted.evaluation_data_source or wanted.data_source)
+    sources = {"training": config.as_list(wanted.data_source)}
+    sources["evaluation"] = config.as_list(wanted.evaluation_data_source or wanted.data_source)
     with ThreadPoolExecutor(2) as threads:  # hashing lets go of the interpreter lock
         different = [sources["training"]] if sources["evaluation"] == sources["training"] else [*sources.values()]
         identities = list(threads.map(identity_of, different))
@@ -212,17 +212,3 @@ def _in_short(value: Any) -> Any:
     if isinstance(value, list) and len(value) > _LISTED:
         return [*value[:_LISTED], f"and {len(value) - _LISTED} more"]
     return value
-
-
-def _as_list(source: str | list[str]) -> list[str]:
-    """A source as a list; a text that is a JSON list is one, since a KFP run form has only text fields."""
-    if isinstance(source, list):
-        return source
-    if source.lstrip().startswith("["):
-        try:
-            items = json_input.parse(source)
-        except ValueError:
-            return [source]
-        if isinstance(items, list) and items and all(isinstance(item, str) and item for item in items):
-            return items
-    return [source]
