@@ -108,7 +108,7 @@ def encode(
 
 def prefix_of(address: str) -> str:
     """The network of an address: three numbers of IPv4, four groups of IPv6; of a name itself."""
-    if address.count(".") == 3 and ":" not in address:  # noqa: PLR2004 - four numbers
+    if address.count(".") == 3 and ":" not in address:
         return address.rpartition(".")[0] + ".0/24"
     if ":" in address:
         return ":".join(address.split(":")[:4]) + "::/64"

@@ -11,12 +11,11 @@ from netanomaly.monitoring import statistics
 from netanomaly.monitoring.encoded import Encoded
 from netanomaly.monitoring.profile import BUCKETS, Profile
 from netanomaly.monitoring.reference import Reference
-from netanomaly.monitoring.statistics import Named
 from netanomaly.monitoring.window import Window
 
 # So few hosts are a matter for people; with so much of the traffic they are the network.
 _FEW = (1, 3, 10)
-_MOST_OF_ROWS = 0.6
+_MOST_OF_ROWS = 0.5
 # Without them so much of what is over the limits is gone.
 _EXPLAINED = 0.8
 _FEATURES = 5
@@ -51,6 +50,13 @@ def few(window: Window, reference: Reference, far: npt.NDArray[np.float64]) -> t
     if not len(sample) or not sample.source.any():
         return None, 0.0
     weights = _weights(sample, window.profile, reference, far)
+    # The same limits with and without them: those of fewer rows are wider, which would explain anything.
+    limits = usual.for_rows(reference.limits, len(sample))
+    if limits is None:
+        return None, 0.0
+    before = _over(sample, reference, limits)
+    if not before:
+        return None, 0.0
     most = 0.0
     for kind, found in (("source", sample.source), ("network", sample.prefix), ("target", sample.target)):
         ranked = _ranked(found, weights, sample, reference, kind)
@@ -59,7 +65,7 @@ def few(window: Window, reference: Reference, far: npt.NDArray[np.float64]) -> t
             theirs = np.isin(found, chosen)
             if not theirs.any() or theirs.mean() > _MOST_OF_ROWS:
                 continue
-            explained = _explained(sample, ~theirs, reference, far)
+            explained = 1 - _over(sample.take(~theirs), reference, limits) / before
             most = max(most, explained)
             if explained >= _EXPLAINED:
                 shares = [float((found == key).mean()) for key in chosen]
@@ -79,23 +85,11 @@ def features(few_hosts: Few, window: Window, reference: Reference) -> list[str]:
     return [layout.names[place] for place in np.argsort(-measured, kind="stable")[:_FEATURES]]
 
 
-def _explained(
-    sample: Encoded, left: npt.NDArray[np.bool_], reference: Reference, far: npt.NDArray[np.float64]
-) -> float:
-    """How much of what is over the limits is gone with the rows left."""
-    rest = sample.take(left)
-    limits = usual.for_rows(reference.limits, len(rest))
-    if limits is None:
-        return 0.0
-    measured = statistics.measure(
-        Profile.of(rest, reference.layout), reference.profile, reference.layout, reference.known.newcomers(rest)
-    )
-    over = np.maximum(limits.distances(measured) - 1, 0)
-    before = np.maximum(far - 1, 0)
-    if not before.any():
-        return 0.0
-    # The farthest counts, and what was within its limit has to stay there.
-    return float(1 - over.max() / before.max())
+def _over(rows: Encoded, reference: Reference, limits: usual.Limits) -> float:
+    """How far the farthest statistic of these rows is over its limit."""
+    profile = Profile.of(rows, reference.layout)
+    measured = statistics.measure(profile, reference.profile, reference.layout, reference.known.newcomers(rows))
+    return max(0.0, float(limits.distances(measured).max()) - 1)
 
 
 def _weights(
@@ -135,6 +129,3 @@ def _ranked(
     brought = brought / max(float(np.abs(brought).max()), 1e-12) + excess / max(float(np.abs(excess).max()), 1e-12)
     brought[distinct == 0] = -np.inf
     return distinct[np.argsort(-brought, kind="stable")[: _FEW[-1]]]
-
-
-__all__ = ["Few", "Named", "features", "few"]

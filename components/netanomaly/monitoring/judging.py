@@ -1,6 +1,5 @@
 """The verdict on a window: what changed, and so what is to be done."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +10,11 @@ from netanomaly.alerts.incidents import moment
 from netanomaly.monitoring import hosts as concentration
 from netanomaly.monitoring import limits as usual
 from netanomaly.monitoring import sensor, statistics
+from netanomaly.monitoring.encoded import Encoded
+from netanomaly.monitoring.profile import Profile
 from netanomaly.monitoring.rates import RateLimits, rate_limits
 from netanomaly.monitoring.reference import LEAST_TRAINING_ROWS, Reference
-from netanomaly.monitoring.statistics import INVARIANT, Named
+from netanomaly.monitoring.statistics import Named
 from netanomaly.monitoring.window import Window
 
 QUIET, SENSOR, HOSTS, NETWORK, DECAY, TOO_LITTLE = VERDICTS = (
@@ -121,28 +122,38 @@ def _judged(
     else:
         few, explained = _alerting(window)
     document["explained_by_ten"] = round(explained, 3)
+    changes = _changes(window, reference, far, few) if out else []
+    if changes:
+        return _of_sensor(changes, window, document)
+    lacking = _lacking(window, reference) if out else ""
+    if lacking:
+        return _Judged(TOO_LITTLE, [lacking])
     if few is not None:
         return _of_hosts(few, window, reference, document)
     found = _Judged(NETWORK)
     if out:
-        distances = {
-            each.name: float(value) for each, value in zip(statistics.names(reference.layout), far, strict=True)
-        }
-        changes = sensor.changes(
-            window.profile, reference.profile, reference.layout, distances, window.unseen, window.sample
-        )
-        if changes:
-            return _of_sensor(changes, window, document)
-        lacking = _lacking(window, reference)
-        if lacking:
-            return _Judged(TOO_LITTLE, [lacking])
         worst = [each for each in document["shifts"] if each["over"] > 1]
-        said = ", ".join(each["name"] for each in worst[:3]) + (f" and {len(worst) - 3} more" if len(worst) > 3 else "")  # noqa: PLR2004
+        said = ", ".join(each["name"] for each in worst[:3]) + (f" and {len(worst) - 3} more" if len(worst) > 3 else "")
         found.reasons.append(f"{said} moved at many hosts (ten hosts explain {max(0.0, explained):.0%})")
     if too_many and rate is not None:
         share = window.profile.alerts / window.profile.rows
         found.reasons.append(f"{share:.2%} of rows alert, where up to {rate.high:.2%} is usual")
     return found
+
+
+def _changes(window: Window, reference: Reference, far: Any, few: concentration.Few | None) -> list[sensor.Change]:
+    """What the sensor does otherwise: marks that are there without the few hosts, too, where few there are."""
+    distances = {each.name: float(value) for each, value in zip(statistics.names(reference.layout), far, strict=True)}
+
+    def changes(profile: Profile, sample: Encoded) -> list[sensor.Change]:
+        return sensor.changes(profile, reference.profile, reference.layout, distances, window.unseen, sample)
+
+    found = changes(window.profile, window.sample)
+    if few is None or not found:
+        return found
+    rest = window.sample.take(~few.rows)
+    remaining = {each.what for each in changes(Profile.of(rest, reference.layout), rest)}
+    return [each for each in found if each.what in remaining]
 
 
 def _of_hosts(few: concentration.Few, window: Window, reference: Reference, document: dict[str, Any]) -> _Judged:
@@ -153,7 +164,7 @@ def _of_hosts(few: concentration.Few, window: Window, reference: Reference, docu
     ]
     document["host_features"] = what
     kind = few.kind if len(few.names) == 1 else f"{few.kind}s"
-    listed = ", ".join(few.names[:3]) + (f" and {len(few.names) - 3} more" if len(few.names) > 3 else "")  # noqa: PLR2004
+    listed = ", ".join(few.names[:3]) + (f" and {len(few.names) - 3} more" if len(few.names) > 3 else "")
     reason = (
         f"{kind} {listed} ({sum(few.shares):.1%} of flows) explain {min(1.0, few.explained):.0%} of what is unusual"
         + (f": {', '.join(what[:3])}" if what else "")
@@ -189,7 +200,7 @@ def _seen_at(change: sensor.Change, window: Window) -> float | None:
         return None
     _, places, counts = np.unique(sample.source, return_inverse=True, return_counts=True)
     marked = np.bincount(places, weights=change.rows)
-    large = counts >= 20  # noqa: PLR2004
+    large = counts >= 20
     return round(float((marked[large] > 0).mean()), 3) if large.any() else None
 
 
@@ -204,7 +215,7 @@ def _alerting(window: Window) -> tuple[concentration.Few | None, float]:
     part = counts[order] / sample.alerts.sum()
     share = float(part.sum())
     everybody = len(np.unique(sample.source))
-    if share < 0.8 or everybody <= 2 * len(order):  # noqa: PLR2004
+    if share < 0.8 or everybody <= 2 * len(order):
         return None, share
     chosen = keys[order]
     return concentration.Few(
@@ -312,6 +323,8 @@ def _shifts(
     found = []
     for place in np.argsort(-far, kind="stable")[:_SHOWN]:
         each = named[place]
+        if each.kind == statistics.COLUMN and not layout.is_judged(int(place)):
+            continue
         shift: dict[str, Any] = {
             "name": each.name,
             "kind": each.kind,
@@ -328,6 +341,3 @@ def _shifts(
             shift["reference"] = [round(float(value), 6) for value in theirs / max(theirs.sum(), 1)]
         found.append(shift)
     return found
-
-
-__all__ = ["INVARIANT", "RETRAIN_FOR", "VERDICTS", "Quality", "judge"]

@@ -1,5 +1,6 @@
 """How rows become bins: learnt once from training rows, kept with the version, the same for every window after."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,9 +88,13 @@ class Layout:
         shown = [f"{edge:.4g}" for edge in edges]
         between = [
             low if edges[at + 1] == np.nextafter(edges[at], np.inf) else f"{low} to {high}"
-            for at, (low, high) in enumerate(zip(shown[:-1], shown[1:], strict=True))
+            for at, (low, high) in enumerate(itertools.pairwise(shown))
         ]
         return [f"under {shown[0]}", *between, f"{shown[-1]} or more", "missing"] if shown else ["any", "missing"]
+
+    def is_judged(self, place: int) -> bool:
+        """Whether a column is compared at all."""
+        return self.names[place] not in _LOOK_FAR_BACK
 
     def document(self) -> dict[str, Any]:
         return {
@@ -107,7 +112,7 @@ class Layout:
                 for name, values in document["categorical"]
             ),
         )
-        if max(layout.widths) > 255:  # noqa: PLR2004 - a bin is a byte
+        if max(layout.widths) > 255:
             raise ValueError("a column has over 255 bins")
         return layout
 
@@ -123,6 +128,12 @@ def learn_layout(schema: Schema, rows: Rows) -> Layout:
     )
 
 
+# Features that look back for an hour or a day: the first flows of whatever is looked at have met nobody yet, so that they
+# differ with where a window begins.
+_LOOK_FAR_BACK = frozenset((
+    "src_destinations_100", "src_ports_100", "src_ports_to_dst_100", "src_failed_share_100",
+    "pair_gap_seconds", "pair_gap_change", "src_gap_seconds", "src_port_gap_seconds",
+))  # fmt: skip
 _ROLES = (
     "duration_seconds", "bytes_out", "bytes_in", "packets_out", "packets_in", "bytes_per_packet_out", "bytes_per_packet_in",
 )  # fmt: skip

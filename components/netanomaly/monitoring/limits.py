@@ -5,7 +5,7 @@ period is as dependent inside as a window is, so each block is compared with all
 are exchangeable, the window is the farthest of all with probability 1 / (B + 1), whatever rows depend on (conformal
 prediction: Vovk, Gammerman, Shafer, 'Algorithmic Learning in a Random World', 2005). Distances of all statistics are put on
 one scale and the largest is taken (Westfall, Young, 'Resampling-Based Multiple Testing', 1993), so that this is the
-probability of a false alarm over all of them together.
+probability of a false alarm over all of them together. Logarithms make statistics of light and of heavy tails alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,9 @@ MOST_BLOCKS = 40
 # Beyond the farthest block: blocks next to each other are more alike than next month's.
 _MARGIN = 1.15
 # No statistic of so many rows is known better than that, in units of 1 / sqrt(rows).
-_FLOOR = 0.1
+_FLOOR = 0.25
+# Of logarithms: what is always about the same may be a tenth more.
+_LEAST_SPREAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Limits:
     """For windows of `rows` rows or more.
 
     Attributes:
-        centre, scale: Of each statistic, over the blocks.
+        centre, scale: Of the logarithm of each statistic, over the blocks.
         most: How many scales from its centre a statistic may be, over all of them together.
         blocks: From how many blocks that is known.
     """
@@ -43,13 +45,13 @@ class Limits:
 
     def distances(self, measured: Floats) -> Floats:
         """How far over the centre each is, in parts of what is allowed: over 1 is out."""
-        found: Floats = (measured - self.centre) / (self.scale * self.most)
+        found: Floats = (_logarithms(measured, self.rows) - self.centre) / (self.scale * self.most)
         return found
 
     @property
     def limits(self) -> Floats:
         """The greatest usual value of each statistic."""
-        found: Floats = self.centre + self.most * self.scale
+        found: Floats = np.exp(self.centre + self.most * self.scale) - _FLOOR / np.sqrt(self.rows)
         return found
 
     def document(self) -> dict[str, Any]:
@@ -80,12 +82,12 @@ def learn(rows: int, measured: Floats) -> Limits:
         rows: Of each block.
         measured: Blocks by statistics, each block measured against the rest.
     """
+    logarithms = _logarithms(measured, rows)
     farthest = 0.0
-    floor = _FLOOR / np.sqrt(rows)
-    for block in range(len(measured)):
-        centre, scale = _usual(np.delete(measured, block, axis=0), floor)
-        farthest = max(farthest, float(np.max((measured[block] - centre) / scale)))
-    centre, scale = _usual(measured, floor)
+    for block in range(len(logarithms)):
+        centre, scale = _usual(np.delete(logarithms, block, axis=0))
+        farthest = max(farthest, float(np.max((logarithms[block] - centre) / scale)))
+    centre, scale = _usual(logarithms)
     return Limits(rows, centre, scale, _MARGIN * max(farthest, 1.0), len(measured))
 
 
@@ -95,9 +97,11 @@ def for_rows(limits: Sequence[Limits], rows: int) -> Limits | None:
     return max(fitting, key=lambda each: each.rows) if fitting else None
 
 
-def _usual(measured: Floats, floor: float) -> tuple[Floats, Floats]:
-    centre = np.median(measured, axis=0)
-    # The spread above the middle alone counts; the mean of it is moved by the far ones, which are what limits are about.
-    above = np.maximum(measured - centre, 0.0)
-    spread = np.sqrt((above**2).mean(axis=0) * 2)
-    return centre, np.maximum(spread, floor)
+def _logarithms(measured: Floats, rows: int) -> Floats:
+    """Statistics whose spread is much like that of any other, whether a few blocks are far away or all are about the same."""
+    found: Floats = np.log(np.maximum(measured, 0.0) + _FLOOR / np.sqrt(rows))
+    return found
+
+
+def _usual(logarithms: Floats) -> tuple[Floats, Floats]:
+    return logarithms.mean(axis=0), np.maximum(logarithms.std(axis=0), _LEAST_SPREAD)

@@ -62,13 +62,9 @@ class Profile:
     def of(cls, encoded: Encoded, layout: Layout) -> "Profile":
         """Of rows."""
         begins = layout.begins
-        bins = np.concatenate(
-            [
-                np.bincount(line, minlength=width)[:width]
-                for line, width in zip(encoded.bins, layout.widths, strict=True)
-            ]
-        )
-        assert len(bins) == begins[-1]  # noqa: S101 - a bin is of its column
+        bins = np.zeros(begins[-1], dtype=np.int64)
+        for line, begin, end in zip(encoded.bins, begins[:-1], begins[1:], strict=True):
+            bins[begin:end] = np.bincount(line, minlength=end - begin)
         known = ~np.isnan(encoded.times)
         times = encoded.times[known]
         hours = (times // 3600).astype(np.int64) + _THURSDAY
@@ -76,7 +72,7 @@ class Profile:
         single = int(encoded.single.sum())
         return cls(
             rows=len(encoded),
-            bins=bins.astype(np.int64),
+            bins=bins,
             seconds=np.bincount(encoded.seconds, minlength=MOST_SECONDS + 1),
             a_packet=np.stack([np.bincount(end, minlength=NOT_WHOLE + 1)[:SMALL_PACKET] for end in encoded.a_packet]),
             multiples=np.array([int(((encoded.multiples >> bit) & 1).sum()) for bit in range(len(MODULI))]),
@@ -100,8 +96,8 @@ class Profile:
             "bins": int(layout.begins[-1]), "seconds": MOST_SECONDS + 1, "multiples": len(MODULI), "buckets": BUCKETS,
             "week": WEEK_HOURS, "week_alerts": WEEK_HOURS,
         }  # fmt: skip
-        zeros = {name: np.zeros(length, dtype=np.int64) for name, length in nothing.items()}
-        counts = dict.fromkeys(("rows", "silent", "single", "several", "alerts"), 0)
+        zeros: dict[str, Any] = {name: np.zeros(length, dtype=np.int64) for name, length in nothing.items()}
+        counts: dict[str, Any] = dict.fromkeys(("rows", "silent", "single", "several", "alerts"), 0)
         return cls(
             **zeros, **counts, a_packet=np.zeros((2, SMALL_PACKET), dtype=np.int64), first=np.inf, last=-np.inf
         )  # fmt: skip
@@ -136,8 +132,10 @@ class Profile:
     def read(cls, document: Mapping[str, Any], layout: Layout) -> "Profile":
         """What `document` made. Raises ValueError, KeyError or TypeError where it is none of this layout."""
         like = cls.empty(layout)
-        arrays = {name: _unpacked(document[name], getattr(like, name).shape) for name in _ARRAYS}
-        counts = {name: int(document[name]) for name in ("rows", "silent", "single", "several", "alerts")}
+        arrays: dict[str, Any] = {name: _unpacked(document[name], getattr(like, name).shape) for name in _ARRAYS}
+        counts: dict[str, Any] = {
+            name: int(document[name]) for name in ("rows", "silent", "single", "several", "alerts")
+        }
         first, last = document["first"], document["last"]
         return cls(
             **arrays,

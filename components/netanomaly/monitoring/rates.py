@@ -32,7 +32,7 @@ class RateLimits:
 def rate_limits(rates: Rates, rows: int) -> RateLimits | None:
     """Between what the alert rate of so many rows lies; None where too few blocks tell."""
     sizes, alerts = np.array(rates.rows, dtype=np.float64), np.array(rates.alerts, dtype=np.float64)
-    if len(sizes) < LEAST_BLOCKS or not rows or sizes.min(initial=0) < 1:
+    if len(sizes) < LEAST_BLOCKS or not rows or sizes.min(initial=np.inf) < 1:
         return None
     usual = float(alerts.sum() / sizes.sum())
     shares = alerts / sizes

@@ -1,10 +1,11 @@
 """The reference of a version: what was usual in the training period, kept beside the model in at most 200 KB."""
 
 import base64
+import itertools
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,18 @@ class Reference:
 
     def has_weekdays(self) -> bool | None:
         return None if not self.profile.week.sum() else bool(self.profile.week[~_WEEKEND].any())
+
+    def of_alerts(self) -> "Reference":
+        """The same of rows whose features are not known: sources, networks and alert rates are compared."""
+        every = names(self.layout)
+        nothing = Layout((), ())
+        kept = [place for name in names(nothing) for place, each in enumerate(every) if each == name]
+        return replace(
+            self,
+            layout=nothing,
+            profile=replace(self.profile, bins=self.profile.bins[:0]),
+            limits=tuple(replace(each, centre=each.centre[kept], scale=each.scale[kept]) for each in self.limits),
+        )
 
     def document(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -205,7 +218,7 @@ def _blocks(starts: npt.NDArray[np.int64], rows: int) -> list[int]:
     """Where blocks of so many rows begin, none over the end of a stretch, spread evenly over all."""
     begins = [
         int(begin)
-        for first, end in zip(starts[:-1], starts[1:], strict=True)
+        for first, end in itertools.pairwise(starts)
         for begin in range(int(first), int(end) - rows + 1, rows)
     ]
     if len(begins) <= usual.MOST_BLOCKS:

@@ -17,8 +17,10 @@ Mask = npt.NDArray[np.bool_]
 
 # Headers differ by less: Ethernet's 14, a VLAN's 4, both, a checksum's 4.
 _MOST_SHIFT = 40
-# Modes fit so much better shifted than not, and well.
-_BETTER, _WELL = 0.2, 0.6
+# Modes fit so much better moved by this than by anything else, and well; there are so many of about equal size.
+_BETTER, _WELL, _MODES = 0.2, 0.6, 1.8
+# Of the flows in modes, so many at least moved.
+_MUCH_MOVED = 0.2
 _LEAST_FLOWS = 50
 _COUNTS = {
     **dict.fromkeys((14, 18), "frames in place of IP packets"),
@@ -27,6 +29,8 @@ _COUNTS = {
 _NOTICED = 0.5
 # Sampling leaves flows of one packet, without an answer, and no large ones.
 _MORE_SILENT, _FEWER_PACKETS = 0.05, 3
+# A mark's share of rows after the step, of that before; and how many standard errors make a step.
+_STEP, _SURE = 1.5, 6.0
 # A spike stands out from so many neighbours on each side.
 _NEIGHBOURS = 4
 # A time-out is a spike of at least so many flows, and what was one is half gone.
@@ -91,7 +95,8 @@ def since(change: Change, sample: Encoded) -> float | None:
     after = (seen[-1] - seen[cuts - 1]) / (len(marked) - cuts)
     gain = (after - before) ** 2 * cuts * (len(marked) - cuts)
     best = int(np.argmax(gain))
-    if after[best] < 3 * before[best] or not marked.any():
+    chance = np.sqrt(marked.mean() * (1 - marked.mean()) * (1 / cuts[best] + 1 / (len(marked) - cuts[best])))
+    if after[best] < _STEP * before[best] or after[best] - before[best] <= _SURE * chance:
         return None
     return float(times[cuts[best]])
 
@@ -100,11 +105,17 @@ def _headers(window: Profile, reference: Profile, sample: Encoded) -> list[Chang
     """Bytes a packet of bare headers moved by a constant."""
     for end in range(2):
         ours, theirs = _spikes(window.a_packet[end]), _spikes(reference.a_packet[end])
-        if min(ours.sum(), theirs.sum()) < _LEAST_FLOWS:
+        # One mode alone would fit whatever comes, somewhere.
+        if min(ours.sum(), theirs.sum()) < _LEAST_FLOWS or theirs.sum() ** 2 < _MODES * (theirs**2).sum():
             continue
-        fits = {shift: _overlap(ours, theirs, shift) for shift in range(-_MOST_SHIFT, _MOST_SHIFT + 1)}
+        # What there is too much of, where before and after are in one window, too.
+        excess = np.maximum(ours / ours.sum() - theirs / theirs.sum(), 0.0)
+        if excess.sum() < _MUCH_MOVED:
+            continue
+        fits = {shift: _overlap(excess, theirs, shift) for shift in range(-_MOST_SHIFT, _MOST_SHIFT + 1)}
         best = max(fits, key=lambda shift: (fits[shift], -abs(shift)))
-        if best and fits[best] >= _WELL and fits[best] - fits[0] >= _BETTER:
+        second = sorted(fits.values())[-2]
+        if best and fits[best] >= _WELL and fits[best] - second >= _BETTER:
             modes = np.argsort(-theirs, kind="stable")[:6]
             moved = [int(mode) + best for mode in modes if theirs[mode]]
             return [
@@ -148,7 +159,7 @@ def _sampling(window: Profile, reference: Profile, layout: Layout, moved: set[st
         times = max(
             (m for m, share, before in zip(MODULI, ours, theirs, strict=True) if share > 0.95 and before < 0.7),
             default=0,
-        )  # noqa: E501,PLR2004
+        )
         if times:
             return [Change("sampling", f"packets are multiples of {times}: sampled 1:{times} and scaled up", check)]
     if statistics.SILENT not in moved:
@@ -162,7 +173,7 @@ def _sampling(window: Profile, reference: Profile, layout: Layout, moved: set[st
             f"and {silent:.0%} no answer ({before:.0%} before)"
         )
         return [Change("sampling", words, check, sample.single & sample.silent)]
-    if silent - before > _MUCH_SILENT and silent > 0.9:  # noqa: PLR2004
+    if silent - before > _MUCH_SILENT and silent > 0.9:
         words = f"{silent:.0%} of flows have no answer, where {before:.0%} had none: one direction is not seen"
         return [Change("one_direction", words, "the sensor's tap or mirror port: both directions?", sample.silent)]
     return []

@@ -5,6 +5,7 @@ population stability index is. None of them is compared with a textbook's critic
 other, so what is usual is learnt from blocks of the training period (`limits`).
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,13 +39,16 @@ class Named:
 
 
 def names(layout: Layout) -> tuple[Named, ...]:
-    """All statistics of a layout, in order."""
+    """All statistics of a layout, in order; without columns those of hosts."""
+    hosts = tuple(Named(name, HOSTS) for name in (TOP_SOURCE, NEW_SOURCES, NEW_NETWORKS))
+    if not layout.names:
+        return hosts
     return (
         *(Named(name, COLUMN) for name in layout.names),
         *(Named(name, INVARIANT) for name in (A_PACKET_OUT, A_PACKET_IN, TIMEOUT, SILENT, MULTIPLES)),
         *(Named(MISSING + name, INVARIANT) for name in layout.names),
         *(Named(UNSEEN + name, INVARIANT) for name, _ in layout.categorical),
-        *(Named(name, HOSTS) for name in (TOP_SOURCE, NEW_SOURCES, NEW_NETWORKS)),
+        *hosts,
     )
 
 
@@ -58,7 +62,14 @@ class Newcomers:
 
 def measure(window: Profile, reference: Profile, layout: Layout, newcomers: Newcomers) -> Floats:
     """Every statistic of a window, in the order of `names`; larger is farther away. Both have rows."""
-    found = [_hellinger(*both) for both in columns(window, reference, layout)]
+    top = float(np.max(bucket_shares(window) - bucket_shares(reference)))
+    of_hosts = [top, newcomers.sources, newcomers.networks]
+    if not layout.names:
+        return np.array(of_hosts)
+    found = [
+        _hellinger(*both) if layout.is_judged(place) else 0.0
+        for place, both in enumerate(columns(window, reference, layout))
+    ]
     found += [_hellinger(ours, theirs) for ours, theirs in zip(window.a_packet, reference.a_packet, strict=True)]
     found.append(float(np.max(timeouts(window) - timeouts(reference))))
     found.append(abs(window.silent / window.rows - reference.silent / reference.rows))
@@ -66,9 +77,7 @@ def measure(window: Profile, reference: Profile, layout: Layout, newcomers: Newc
     for place in range(len(layout.names)):
         found.append(abs(missing_share(window, layout, place) - missing_share(reference, layout, place)))
     found += [unseen_share(window, layout, place) for place in range(len(layout.categorical))]
-    found.append(float(np.max(bucket_shares(window) - bucket_shares(reference))))
-    found += [newcomers.sources, newcomers.networks]
-    return np.array(found)
+    return np.array([*found, *of_hosts])
 
 
 def columns(window: Profile, reference: Profile, layout: Layout) -> list[tuple[Floats, Floats]]:
@@ -76,7 +85,7 @@ def columns(window: Profile, reference: Profile, layout: Layout) -> list[tuple[F
     begins = layout.begins
     return [
         (window.bins[begin:end].astype(float), reference.bins[begin:end].astype(float))
-        for begin, end in zip(begins[:-1], begins[1:], strict=True)
+        for begin, end in itertools.pairwise(begins)
     ]
 
 

@@ -34,7 +34,7 @@ class Window:
     """Addresses and networks of the sample by key."""
     _parts: list[Encoded] = field(default_factory=list)
     _hashes: list[npt.NDArray[np.uint64]] = field(default_factory=list)
-    _limit: np.uint64 = np.uint64(0xFFFFFFFFFFFFFFFF)
+    _limit: int = 0xFFFFFFFFFFFFFFFF
     _added: int = 0
 
     def __post_init__(self) -> None:
@@ -102,15 +102,15 @@ class Window:
     def _sample(self, encoded: Encoded, source: Any, target: Any) -> None:
         hashes = mixed(np.arange(self._added, self._added + len(encoded), dtype=np.uint64), 19)
         self._added += len(encoded)
-        kept = np.flatnonzero(hashes <= self._limit)
+        kept = np.flatnonzero(hashes <= np.uint64(self._limit))
         self._parts.append(encoded.take(kept))
         self._hashes.append(hashes[kept])
         self._name(source, encoded.source, kept, networks=True)
         self._name(target, encoded.target, kept)
         if sum(len(part) for part in self._parts) > 2 * MOST_SAMPLED:
             whole = self.sample
-            self._limit = np.partition(self._hashes[0], MOST_SAMPLED - 1)[MOST_SAMPLED - 1]
-            left = np.flatnonzero(self._hashes[0] <= self._limit)
+            self._limit = int(np.partition(self._hashes[0], MOST_SAMPLED - 1)[MOST_SAMPLED - 1])
+            left = np.flatnonzero(self._hashes[0] <= np.uint64(self._limit))
             self._parts, self._hashes = [whole.take(left)], [self._hashes[0][left]]
             held = set(
                 np.unique(

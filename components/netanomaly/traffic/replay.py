@@ -291,7 +291,7 @@ def _flood(network: _Network, parameters: dict[str, Any]) -> pa.Table:
 
 
 def _exfiltration(network: _Network, parameters: dict[str, Any]) -> pa.Table:
-    draw, count = network.draw, parameters["flows"]
+    count = parameters["flows"]
     out = np.exp(network.between(np.log(parameters["bytes_out"]), count))
     packets = np.ceil(out / 1448)
     answers = np.ceil(packets / 2)
