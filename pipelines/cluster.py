@@ -54,6 +54,8 @@ _ONE = ("0.1", "1")
 _TWO = ("0.5", "2")
 NEEDS = {
     "prepare": Needs(_SMALL, _ONE, hours=1, store=True),
+    # Suricata's own limits of memory, and what it takes beside.
+    "capture": Needs(("512Mi", "3Gi"), _TWO, hours=12, store=True),
     "ingest": Needs(("256Mi", "1Gi"), _TWO, hours=12, store=True),
     "validate": Needs(_SMALL, _ONE, hours=1),
     "train": Needs(("768Mi", "4Gi"), _TWO, hours=24),

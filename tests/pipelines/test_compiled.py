@@ -17,10 +17,21 @@ from tests.command import netanomaly
 # Of each pipeline: executors that ask the store, tasks that are never cached, and how many tasks a user waits for.
 ASK_THE_STORE = {
     Name.training: {"exec-prepare", "exec-ingest", "exec-ingest-2", "exec-evaluate", "exec-register"},
+    Name.training_from_captures: {
+        *("exec-prepare", "exec-capture", "exec-capture-2", "exec-ingest", "exec-ingest-2"),
+        *("exec-evaluate", "exec-register"),
+    },
     Name.scoring: {"exec-score"},
+    Name.scoring_from_captures: {"exec-capture", "exec-score"},
 }
-NEVER_CACHED = {Name.training: {"prepare", "register"}, Name.scoring: {"score"}}
-DEPTH = {Name.training: 6, Name.scoring: 1}
+NEVER_CACHED = {
+    Name.training: {"prepare", "register"},
+    Name.training_from_captures: {"prepare", "register"},
+    Name.scoring: {"score"},
+    Name.scoring_from_captures: {"capture", "score"},
+}
+# Captures alone pay a task for them.
+DEPTH = {Name.training: 6, Name.training_from_captures: 7, Name.scoring: 1, Name.scoring_from_captures: 2}
 
 
 @pytest.fixture(scope="module", params=list(Name))

@@ -26,7 +26,7 @@ GENERATION = 2
 """Of what detectors do by default. It rises where the same data, configuration and seed give other scores, and
 docs/detectors.md says what changed; models of every generation are read, scored and compared."""
 
-# Half the memory of doubles; and what the number of rows in a batch may change in the last bits is rounded away.
+# Half the memory of doubles.
 Scores = npt.NDArray[np.float32]
 
 
@@ -160,6 +160,15 @@ def load(file: Path | BinaryIO) -> AnomalyModel:
         TypeError,
     ) as error:
         raise ModelError(f"{named} cannot be read as a model file: {type(error).__name__}: {error}") from None
+    return checked(model, str(named))
+
+
+def checked(model: Any, named: str) -> AnomalyModel:
+    """What was unpickled, where it is a model that can be used here.
+
+    Raises:
+        ModelError: It is none, of a newer format, or made by a scikit-learn that cannot be used here.
+    """
     if not isinstance(model, AnomalyModel):
         raise ModelError(f"{named} holds a {type(model).__name__}, not a model of netanomaly")
     if model.format > FORMAT:

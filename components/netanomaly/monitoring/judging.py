@@ -323,6 +323,8 @@ def _shifts(
     found = []
     for place in np.argsort(-far, kind="stable")[:_SHOWN]:
         each = named[place]
+        if not measured[place] and far[place] <= 1:
+            continue
         if each.kind == statistics.COLUMN and not layout.is_judged(int(place)):
             continue
         shift: dict[str, Any] = {

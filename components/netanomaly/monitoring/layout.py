@@ -1,6 +1,5 @@
 """How rows become bins: learnt once from training rows, kept with the version, the same for every window after."""
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -85,12 +84,16 @@ class Layout:
             values = self.categorical[place - len(self.numeric)][1]
             return [*("missing" if value is None else value for value in values), "other", "never met"]
         edges = self.numeric[place][1]
-        shown = [f"{edge:.4g}" for edge in edges]
-        between = [
-            low if edges[at + 1] == np.nextafter(edges[at], np.inf) else f"{low} to {high}"
-            for at, (low, high) in enumerate(itertools.pairwise(shown))
+        # A value that is frequent has a bin of its own, which ends at the next number that there is.
+        alone = [at > 0 and edge == np.nextafter(edges[at - 1], np.inf) for at, edge in enumerate(edges)]
+        shown = [
+            f"{edges[at - 1] if after else edge:.4g}" for at, (edge, after) in enumerate(zip(edges, alone, strict=True))
         ]
-        return [f"under {shown[0]}", *between, f"{shown[-1]} or more", "missing"] if shown else ["any", "missing"]
+        named = [f"under {shown[0]}"]
+        for at in range(len(edges) - 1):
+            word = "over " if alone[at] else ""
+            named.append(shown[at] if alone[at + 1] else f"{word}{shown[at]} to {shown[at + 1]}")
+        return [*named, f"over {shown[-1]}" if alone[-1] else f"{shown[-1]} or more", "missing"]
 
     def is_judged(self, place: int) -> bool:
         """Whether a column is compared at all."""

@@ -90,7 +90,7 @@ def _files(record: Record) -> Iterator[tuple[str, File]]:
 
 
 def fetch(store: Store, file: File) -> bytes:
-    """The bytes of a stored file, verified; for files of known, moderate size."""
+    """The bytes of a small file of a version. Raises WrongDigest, WrongSize or MissingArtifact where it is not the one."""
     buffer = io.BytesIO()
     _read(store, file, buffer.write)
     return buffer.getvalue()

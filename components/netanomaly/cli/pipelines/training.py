@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 class Training:
     """Traffic in, a registered detector out."""
 
-    name = "training"
+    def __init__(self, name: str = "training") -> None:
+        """Args: name: Its own, or that of the form that makes flows of captures first."""
+        self.name = name
+
     sources = ("data_source", "evaluation_data_source")
     kept: Mapping[tuple[str, str], str] = {
         ("prepare", "resolved_configuration"): "training_run_config.json",
@@ -71,6 +74,3 @@ class Training:
 def _wanted(wanted: config.Config) -> Wanted:
     version = wanted.model_version
     return Wanted(wanted.model_name, version, wanted.registry or "", wanted.output_base_dir, version)
-
-
-TRAINING = Training()

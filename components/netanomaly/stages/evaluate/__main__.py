@@ -42,6 +42,7 @@ def main(argv: list[str]) -> None:
         made = {
             "evaluation": document,
             "decision": decision,
+            "smoke": evaluation.smoke,
             "reference": completed(dossier.get("reference"), document),
         }
         stage.write_json("dossier", {**dossier, **made})

@@ -21,6 +21,7 @@ from netanomaly.metrics.stability import stability
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
+from netanomaly.models.smoke import document as smoke_rows
 from netanomaly.scoring import replay
 from netanomaly.stages.evaluate.champion import Champion
 from netanomaly.stages.evaluate.scoring import Scored, score_file
@@ -38,11 +39,12 @@ _MUCH_APART = 0.03
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The evaluation metrics document, and what Kubeflow shows of it."""
+    """The evaluation metrics document, what Kubeflow shows of it, and rows with their scores to keep with the model."""
 
     document: dict[str, Any]
     decision: dict[str, Any]
     confidence_metrics: list[dict[str, float]]
+    smoke: dict[str, Any]
 
     @property
     def headline(self) -> dict[str, float]:
@@ -150,7 +152,9 @@ def evaluate(
     decision = decide(comparison, reasons, document["assessment"])
     if comparison is not None:
         document["comparison"] = decision
-    return Evaluation(document, decision, points)
+    assert scored.sample.rows is not None  # noqa: S101 - there are rows
+    smoke = smoke_rows(model.schema, scored.sample.rows, scored.sample.scores)
+    return Evaluation(document, decision, points, smoke)
 
 
 def completed(reference: Mapping[str, Any] | None, document: Mapping[str, Any]) -> dict[str, Any] | None:

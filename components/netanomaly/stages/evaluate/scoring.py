@@ -21,6 +21,7 @@ from netanomaly.models.blocks import block_threads
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
+from netanomaly.models.smoke import Sample
 from netanomaly.stages.evaluate.champion import ByChampion, Champion
 
 # Batches that stay in the cache, scored side by side. Those that wait are read meanwhile; of 40 numbers each, one takes
@@ -49,6 +50,7 @@ class Scored:
     counts: ScoreCounts
     champion: ScoreCounts
     pairs: Pairs
+    sample: Sample
     strongest: Strongest = field(default_factory=lambda: Strongest(_TOP_ALERTS))
     names: list[str] = field(default_factory=list)
     normal_names: set[str] = field(default_factory=set)
@@ -89,7 +91,12 @@ def score_file(
     Raises:
         DataError: Feature columns that the model needs are absent.
     """
-    scored = Scored(ScoreCounts([point.threshold for point in model.thresholds]), ScoreCounts(), Pairs(seed))
+    scored = Scored(
+        ScoreCounts([point.threshold for point in model.thresholds]),
+        ScoreCounts(),
+        Pairs(seed),
+        Sample(file.metadata.num_rows),
+    )
     if champion is not None and (error := champion.cannot_judge(file.schema_arrow.names, model.sensor)):
         scored.champion_error, champion = error, None
     needed = {
@@ -119,6 +126,7 @@ def score_file(
             scored.counts.add(scores, codes, batch.seen)
             alerting = scores > model.threshold
             scored.alert_blocks.add(alerting if codes is None else alerting[~_attacks(names, normal_labels)[codes]])
+            scored.sample.offer(done, batch.rows, scores)
             scored.strongest.offer(done, batch.rows, scores, lambda row: None if codes is None else names[codes[row]])
             if isinstance(batch.champion, str):
                 scored.champion_error = scored.champion_error or batch.champion

@@ -8,9 +8,12 @@ from netanomaly.images import image
 @dsl.container_component
 def prepare(
     resolved_configuration: dsl.Output[dsl.Artifact],
+    capture_training: dsl.OutputPath(dict),
+    capture_evaluation: dsl.OutputPath(dict),
     ingest_training: dsl.OutputPath(dict),
     ingest_evaluation: dsl.OutputPath(dict),
     validate: dsl.OutputPath(dict),
+    tune: dsl.OutputPath(dict),
     train: dsl.OutputPath(dict),
     evaluate: dsl.OutputPath(dict),
     register: dsl.OutputPath(dict),
@@ -38,9 +41,12 @@ def prepare(
 
     Returns:
         resolved_configuration: The configuration with every default, digest and id filled in, JSON.
+        capture_training: Settings for making flows of the training data, where that is captures of packets.
+        capture_evaluation: Settings for making flows of the evaluation data.
         ingest_training: Settings for reading the training data.
         ingest_evaluation: Settings for reading the evaluation data.
         validate: Settings of validate.
+        tune: Settings of tune.
         train: Settings of train.
         evaluate: Settings of evaluate.
         register: Settings of register.

@@ -14,11 +14,14 @@ from netanomaly.flows import rules
 from netanomaly.metrics import gates
 from netanomaly.models import catalogue
 from netanomaly.registry.names import alias_name
+from netanomaly.stages.capture import settings as capture
 from netanomaly.stages.evaluate import settings as evaluate
 from netanomaly.stages.ingest import settings as ingest
 from netanomaly.stages.register import settings as register
 from netanomaly.stages.train import settings as train
+from netanomaly.stages.tune import settings as tune
 from netanomaly.stages.validate import settings as validate
+from netanomaly.tuning import space
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -58,9 +61,12 @@ class Prepared:
     """
 
     configuration: dict[str, Any]
+    capture_training: capture.Settings
+    capture_evaluation: capture.Settings
     ingest_training: ingest.Settings
     ingest_evaluation: ingest.Settings
     validate: validate.Settings
+    tune: tune.Settings
     train: train.Settings
     evaluate: evaluate.Settings
     register: register.Settings
@@ -126,6 +132,9 @@ def prepare(
         "configuration": {name: _in_short(value) for name, value in configuration.items()},
     }
 
+    def captured(dataset: str) -> capture.Settings:
+        return capture.Settings(sources[dataset], configuration[f"{dataset}_identity"])
+
     def ingested(dataset: str) -> ingest.Settings:
         return _settings(
             ingest.Settings,
@@ -147,14 +156,29 @@ def prepare(
             **configuration,
             "champion": resolved["champion"],
         },
+        capture_training=captured("training"),
+        capture_evaluation=captured("evaluation"),
         ingest_training=ingested(ingest.TRAINING_PART),
         ingest_evaluation=ingested(ingest.EVALUATION_PART),
         # What it is not to look for is no reason to look again: another champion alone leaves the cache as it is.
         validate=_settings(validate.Settings, resolved, champion=apart.version if apart else None),
+        tune=_settings(tune.Settings, resolved, **_searched(wanted, now)),
         train=_settings(train.Settings, resolved),
         evaluate=_settings(evaluate.Settings, resolved),
         register=_settings(register.Settings, resolved),
     )
+
+
+def _searched(wanted: config.Config, now: datetime) -> dict[str, Any]:
+    """What of the search is no field of the configuration itself."""
+    search = wanted.tuning or config.Tuning()
+    return {
+        "trials": search.trials,
+        "parallelism": search.parallelism,
+        "space": search.space,
+        # A moment, so that whoever repeats a step keeps to it. It makes each run another one to Kubeflow's cache.
+        "deadline": None if search.minutes is None else now.timestamp() + 60 * search.minutes,
+    }
 
 
 def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
@@ -165,6 +189,8 @@ def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
     """
     wanted = config.parse(document)
     parameters = catalogue.check(wanted.model_type, wanted.model_parameters)
+    if wanted.tuning is not None:
+        space.resolve(wanted.tuning.space, wanted.model_type)
     rules.check(wanted.validation)
     gates.check(wanted.gates)
     for alias in wanted.aliases:

@@ -65,7 +65,8 @@ def train(
     began = time.monotonic()
     resolved = catalogue.check(settings.model_type, settings.model_parameters)
     contract = read_contract(file.schema_arrow)
-    features = [name for name in contract.features if columns is None or name in set(columns)]
+    wanted = set(contract.features if columns is None else columns) - set(settings.left_out)
+    features = [name for name in contract.features if name in wanted]
     import_detectors()
     eligible, training_rows = _eligible(file, contract.label_column, settings)
     rows_per_day = None
@@ -78,7 +79,7 @@ def train(
     times = table.column(timed[0]).to_numpy().astype(np.float64) if timed else None
     table = table.select(features)
     _refuse_constant(table)
-    detector = make(settings.model_type, _by_what_is_known(resolved, training_rows))
+    detector = make(settings.model_type, catalogue.by_what_is_known(resolved, training_rows))
     told_apart = parts(times, len(table), budget, detector.minimum_rows, settings.random_state)
     fitting, calibrating = told_apart.fitting, told_apart.calibrating
     categorical = [name for name in features if name in {*contract.categorical, *settings.categorical_columns}]
@@ -130,12 +131,6 @@ def train(
         "versions": model.versions,
     }
     return Trained(model, summary, reference_of(file, eligible, model, rows))
-
-
-def _by_what_is_known(parameters: Mapping[str, Any], training_rows: str) -> dict[str, Any]:
-    """The detector's parameters; of rows that are known to be normal none is doubted, unless that is asked for."""
-    known = training_rows == "normal" and parameters.get("contamination") == "auto"
-    return {**parameters, "contamination": 0.0} if known else dict(parameters)
 
 
 def _contamination(detector: Detector) -> dict[str, Any]:
