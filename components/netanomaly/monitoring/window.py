@@ -62,12 +62,16 @@ class Window:
         if not len(rows):
             return
         encoded = encode(self.layout, rows, alerts=alerts, times=times, source=source, target=target)
-        self.profile = self.profile.merged(Profile.of(encoded, self.layout))
-        self._count_hours(encoded)
         for place, (name, _) in enumerate(self.layout.categorical):
             new = np.flatnonzero(rows.codes[:, place] == UNSEEN)
             if len(new) and categories is not None and name in categories:
                 self._count_unseen(name, categories[name].take(pa.array(new)))
+        self.add_encoded(encoded, source, target)
+
+    def add_encoded(self, encoded: Encoded, source: Any = None, target: Any = None) -> None:
+        """More rows, as they are looked at; with the ends' addresses, where hosts are to be named."""
+        self.profile = self.profile.merged(Profile.of(encoded, self.layout))
+        self._count_hours(encoded)
         self._sample(encoded, source, target)
 
     @property
