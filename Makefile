@@ -116,6 +116,12 @@ test-seaweedfs: setup ## Test the registry on SeaweedFS, the store that Kubeflow
 	weed=$$($(BIN)/python -m tests.store.seaweedfs) && \
 	  PATH="$$weed:$$PATH" $(BIN)/pytest --numprocesses auto --dist loadgroup tests/store -k weed
 
+# An MLflow server of PyPI, in an environment of its own in the user's cache: 700 MB, once.
+.PHONY: test-mlflow
+test-mlflow: setup ## Test tracking on an MLflow server
+	$(BIN)/python -m tests.tracking.mlflow_server
+	NETANOMALY_TEST_MLFLOW=1 $(BIN)/pytest tests/tracking
+
 # And what checks workflows and manifests, where kubectl is not there.
 .PHONY: test-tools
 test-tools: setup ## Build the commands that tests of workflows and manifests use
@@ -153,6 +159,10 @@ bench-quality-quick: setup ## The same on 8,000 rows of each set, 10 minutes, re
 .PHONY: bench-traffic
 bench-traffic: setup ## Rows a second and memory of reading what sensors write
 	$(BIN)/python -m tests.bench.traffic
+
+.PHONY: bench-incidents
+bench-incidents: setup ## Whether days not seen bring the incidents that alerts_per_day promises, 400 days, 5 minutes
+	$(BIN)/python -m tests.bench.incident_budget
 
 .PHONY: bench-images
 bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows

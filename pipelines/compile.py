@@ -8,10 +8,16 @@ from pathlib import Path
 from kfp import compiler
 
 from pipelines.doctor import doctor
-from pipelines.scoring import scoring
-from pipelines.training import training
+from pipelines.scoring import scoring, scoring_from_captures
+from pipelines.training import training, training_from_captures
 
-PIPELINES = {"training": training, "scoring": scoring, "doctor": doctor}
+PIPELINES = {
+    "training": training,
+    "training-from-captures": training_from_captures,
+    "scoring": scoring,
+    "scoring-from-captures": scoring_from_captures,
+    "doctor": doctor,
+}
 COMPILED = Path(__file__).resolve().parents[1] / "components" / "netanomaly" / "compiled"
 
 

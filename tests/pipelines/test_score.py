@@ -163,6 +163,7 @@ def test_a_scan_is_one_incident_that_says_what_it_is(work, once):
     assert scan["features"]
     assert scan["samples"][0]["community_id"].startswith("1:")
     assert once.json["incidents"] == len(incidents)
+    assert once.json["suppressed"] == 0
     report = (work / "scored/report.html").read_text()
     assert scan["title"].replace(">", "&gt;") in report
 
@@ -239,3 +240,31 @@ def test_a_deprecated_version_does_not_score(work, tmp_path):
     )
     assert ended.code == 2
     assert "office:1 is deprecated" in ended.json["error"]
+
+
+def test_a_benign_verdict_suppresses_the_scan_visibly(work, once, tmp_path):
+    """Kept where it was, with who suppressed it; not among what is to be looked at; without the verdict as before."""
+    before = [json.loads(line) for line in (work / "scored/alerts.ndjson").read_text().splitlines()]
+    (scan,) = [each for each in before if each["entity"]["ip"] == SCANNER]
+    book = ("--feedback", str(tmp_path / "book"))
+    said = netanomaly(
+        "feedback", "add", scan["id"][:10], "--alerts", work / "scored", "--verdict", "benign", "--why", "the inventory",
+        "--expires", "30d", "--by", "jo", "--json", *book,
+    )  # fmt: skip
+    assert said.code == 0, said.stderr
+    ended = scored(work, work / "later.csv", out=tmp_path / "out", options=book)
+    assert ended.code == 0, ended.stderr
+    after = [json.loads(line) for line in (tmp_path / "out/alerts.ndjson").read_text().splitlines()]
+    assert [{**each, "suppressed_by": None} for each in after] == before
+    (suppressed,) = [each for each in after if each["suppressed_by"]]
+    assert suppressed["id"] == scan["id"]
+    assert suppressed["suppressed_by"]["verdict"] == said.json["verdict"]
+    assert (ended.json["incidents"], ended.json["suppressed"]) == (len(before) - 1, 1)
+    assert ended.json["feedback"]["verdicts"][0]["suppressed"] == 1
+    report = (tmp_path / "out/report.html").read_text()
+    assert "Suppressed by feedback" in report
+    assert "the inventory" in report
+    shown = netanomaly(
+        "score", "office", work / "later.csv", "--registry", work / "work/registry", "--out", tmp_path / "out", *book
+    )
+    assert "suppressed  1 more by feedback" in shown.stdout

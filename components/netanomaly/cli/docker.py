@@ -58,7 +58,7 @@ def launcher(
     Raises:
         OutsideError: The registry's folder cannot be made.
     """
-    remote = any("://" in uri and not uri.startswith("file://") for uri in _uris(document, (*sources, "registry")))
+    remote = _remote(_uris(document, (*sources, "registry")))
     environment = _environment() if remote else {}
     registry = _local(document["registry"])
     if registry is not None:
@@ -78,6 +78,24 @@ def launcher(
             network="host" if remote else "none",
             keep=keep,
         )
+
+
+def reading(client: "DockerClient", source: list[str]) -> tuple[DockerLauncher, frozenset[str]]:
+    """A launcher for one stage that reads a source, and what it takes from outside."""
+    remote = _remote(source)
+    environment = _environment() if remote else {}
+    launcher = DockerLauncher(
+        client,
+        environment=environment,
+        files=[Path(environment[name]) for name in _FILES if name in environment],
+        readable=list(_readable({"source": source}, ("source",))),
+        network="host" if remote else "none",
+    )
+    return launcher, frozenset(environment)
+
+
+def _remote(uris: Iterable[str]) -> bool:
+    return any("://" in uri and not uri.startswith("file://") for uri in uris)
 
 
 def _beliefs(registry: str) -> dict[str, str]:

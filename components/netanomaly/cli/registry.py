@@ -180,13 +180,14 @@ def download(
 ) -> None:
     """Copy a version's files into a folder, each verified against its registered digest.
 
+    registered.json beside them lets `netanomaly serve FOLDER` verify them again without the registry.
+
     Example: netanomaly registry download nsl_kdd_detector:1 --out model
     """
     from netanomaly.registry import open_registry
+    from netanomaly.registry.carried import carry
 
-    opened = open_registry(registry)
-    version = opened.version(model)
-    files = opened.download(f"{version.model}:{version.number}", out)
+    version, files = carry(open_registry(registry), model, out)
     if as_json:
         show_json({"model_name": version.model, "version": version.number, "files": [str(path) for path in files]})
         return

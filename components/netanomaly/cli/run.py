@@ -16,7 +16,7 @@ import typer
 from netanomaly import config, images, output
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.compile import compiled_file
-from netanomaly.cli.pipelines import Name, PipelineOption
+from netanomaly.cli.pipelines import Name, PipelineOption, for_sources
 from netanomaly.cli.pipelines import kind as kind_of
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.paths import expanded
@@ -71,6 +71,7 @@ def run(
     for name in kind.sources:
         if document.get(name) is not None:
             document[name] = _located(document[name], configuration.resolve().parent)
+    kind = kind_of(for_sources(pipeline, config.as_list(document.get("data_source") or [])))
 
     with ExitStack() as stack:
         launcher: Launcher

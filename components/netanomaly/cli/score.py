@@ -8,8 +8,11 @@ from typing import Annotated
 
 import typer
 
-from netanomaly import output
+from netanomaly import images, output
+from netanomaly.cli import captures
+from netanomaly.cli.feedback import FeedbackOption
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
+from netanomaly.cli.run import Runner
 from netanomaly.cli.scored import scored
 from netanomaly.errors import ConfigError
 
@@ -30,6 +33,12 @@ def score(
             help="Share of normal flows that may alert, one of the model's points; default: as it was trained."
         ),
     ] = None,
+    alerts_per_day: Annotated[
+        float | None,
+        typer.Option(
+            help="In place of --budget: the point with the most alerts for no more incidents a day than that."
+        ),
+    ] = None,
     alert_format: Annotated[
         str, typer.Option(help="How alerts.ndjson is written: netanomaly, ecs (Elastic) or ocsf.")
     ] = "netanomaly",
@@ -41,6 +50,13 @@ def score(
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Score flows of another kind of sensor than was learnt from.")
     ] = False,
+    feedback: FeedbackOption = "",
+    runner: Annotated[
+        Runner, typer.Option(help="Where flows are made of captures: host, by this machine's suricata; docker.")
+    ] = Runner.host,
+    image_prefix: Annotated[
+        str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
+    ] = images.DEFAULT_PREFIX,
     as_json: JsonOption = False,
 ) -> None:
     """Score traffic with a registered model: scores.parquet, alerts.ndjson, summary.json and report.html.
@@ -48,6 +64,8 @@ def score(
     Example: netanomaly score office conn.log --out scored
     """
     from netanomaly.config import CsvFormat
+    from netanomaly.feedback.book import open_book, place
+    from netanomaly.feedback.suppression import heard
     from netanomaly.registry import open_registry
     from netanomaly.report import scoring_page
     from netanomaly.scoring.choosing import choose
@@ -64,12 +82,18 @@ def score(
         time_column=time_column,
         allow_other_sensor=allow_other_sensor,
         alert_format=alert_format,
+        alerts_per_day=alerts_per_day,
     )
+    said = heard(open_book(place(feedback, registry)), chosen.version.model)
+    output.tell_each(said.warnings())
     out.parent.mkdir(parents=True, exist_ok=True)
     # Nothing is seen before it is whole.
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+    with (
+        captures.captured(source, runner, image_prefix) as captured,
+        tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder,
+    ):
         made = Path(folder)
-        summary = score_source(chosen.model, chosen.named, settings, made, _Progress())
+        summary = score_source(chosen.model, chosen.named, settings, made, _Progress(), said, captured)
         page = scoring_page(summary, summary["listed"])
         (made / REPORT).write_text(page, encoding="utf-8")
         out.mkdir(exist_ok=True)

@@ -20,6 +20,10 @@ def scored(summary: Mapping[str, Any]) -> list[str]:
         lines += row("", f"- {incident['severity']}: {incident['title']}", hang=2, most=2)
     if more := summary["incidents"] - len(summary["gravest"]):
         lines += row("", f"and {more:,} more in the report")
+    if suppressed := summary["suppressed"]:
+        lines += row("suppressed", f"{suppressed:,} more by feedback, see netanomaly feedback list and the report")
+    if (found := (summary["feedback"] or {}).get("precision")) is not None:
+        lines += row("precision", precision_in_words(found))
     return lines
 
 
@@ -37,3 +41,11 @@ def _flows(summary: Mapping[str, Any]) -> str:
 def _by_severity(summary: Mapping[str, Any]) -> str:
     said = ", ".join(f"{count:,} {word}" for word, count in summary["by_severity"].items() if count)
     return f" ({said})" if said else ""
+
+
+def precision_in_words(found: Mapping[str, Any]) -> str:
+    """Precision as a person reads it."""
+    return (
+        f"{found['attacks']} of {found['judged']} alerts drawn at random were attacks: {found['precision']:.0%} "
+        f"({found['low']:.0%} to {found['high']:.0%}); {found['drawn']} were drawn in {found['days']} days"
+    )

@@ -80,7 +80,7 @@ def _convert(values: Mapping[str, Any], kind: type[T], path: str) -> T:
     annotations = typing.get_type_hints(kind, include_extras=True)
     converted = {}
     for name, value in values.items():
-        plain = typing.get_type_hints(kind)[name]
+        plain = _not_none(typing.get_type_hints(kind)[name])
         if dataclasses.is_dataclass(plain) and isinstance(value, Mapping):
             _refuse_unknown(value, [each.name for each in dataclasses.fields(plain)], f"{path}{name}.")
             converted[name] = _convert(value, plain, f"{path}{name}.")  # type: ignore[arg-type]
@@ -90,6 +90,12 @@ def _convert(values: Mapping[str, Any], kind: type[T], path: str) -> T:
         except msgspec.ValidationError:
             raise ConfigError(_refusal(f"{path}{name}", value, annotations[name])) from None
     return kind(**converted)
+
+
+def _not_none(kind: Any) -> Any:
+    """What a field holds where it is not null."""
+    others = [each for each in typing.get_args(kind) if each is not type(None)]
+    return others[0] if len(others) == 1 and type(None) in typing.get_args(kind) else kind
 
 
 def _refusal(path: str, value: Any, annotation: Any) -> str:

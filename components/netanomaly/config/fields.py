@@ -74,6 +74,58 @@ class CsvFormat:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """How long hyper-parameters are searched for, and where."""
+
+    trials: Annotated[
+        int,
+        meta(
+            "Candidates to try, in four rounds of at most 16.",
+            "a whole number from 1 to 64: there are four rounds of at most 16 trials",
+            ge=1,
+            le=64,
+        ),
+    ] = 32
+    minutes: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        meta(
+            "No trial begins after so many; null: as long as it takes. The result then depends on the machine.",
+            "minutes over 0, or null",
+        ),
+    ] = None
+    parallelism: Annotated[
+        int,
+        meta("Trials at a time, each in a task of its own.", "a whole number from 1 to 16", ge=1, le=16),
+    ] = 4
+    space: Annotated[
+        dict[str, Any], meta("Where to look: detectors, and parameters of each; docs/tuning.md describes it.")
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where runs are shown beside the registry."""
+
+    mlflow: Annotated[
+        str | None,
+        meta(
+            "Address of an MLflow server; null: MLFLOW_TRACKING_URI where the run is started; empty: none.",
+            "an address such as https://mlflow.example.org, or null",
+        ),
+    ] = None
+    experiment: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")] | None,
+        meta(
+            "The experiment there; null: MLFLOW_EXPERIMENT_NAME, or netanomaly.",
+            "1 to 500 characters without control characters, or null",
+        ),
+    ] = None
+    register: Annotated[
+        bool, meta("Whether each registered version also becomes a model version in MLflow, which points to it.")
+    ] = False
+
+
+@dataclass(frozen=True)
 class Config:
     """What a training run is to do. Fields without a default are required."""
 
@@ -179,8 +231,13 @@ class Config:
     ] = None
     validation: Annotated[dict[str, Any], meta("Severities and limits of the data gate.")] = field(default_factory=dict)
     gates: Annotated[dict[str, Any], meta("What the model must reach to be registered.")] = field(default_factory=dict)
+    tuning: Annotated[
+        Tuning | None,
+        meta("Search for hyper-parameters before training; null: those of the configuration are trained with."),
+    ] = None
     registry: Annotated[Path | None, meta("Where models are registered: a folder, or s3://bucket/prefix.")] = None
     aliases: Annotated[Names, meta("Further names for the new version, e.g. staging.")] = field(default_factory=list)
+    tracking: Annotated[Tracking, meta("Where runs are shown in MLflow.")] = field(default_factory=Tracking)
     output_base_dir: Annotated[Path | None, meta("The workdir of netanomaly run, where --workdir is not given.")] = None
     description: Annotated[str, meta("Kept with the version.")] = ""
     random_state: Annotated[

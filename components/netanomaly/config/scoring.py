@@ -32,6 +32,9 @@ class ScoringConfig:
         ),
     ] = None
     alert_format: Annotated[Literal["netanomaly", "ecs", "ocsf"], meta("How incidents are written.")] = "netanomaly"
+    feedback: Annotated[
+        Path | None, meta("Where feedback on alerts is kept; null: in the registry's folder feedback.")
+    ] = None
     csv: Annotated[CsvFormat, meta("How CSV files are laid out.")] = field(default_factory=CsvFormat)
     format: Annotated[Format, meta("What wrote the data; auto: told by its content.")] = "auto"
     time_column: Annotated[
@@ -51,5 +54,5 @@ def parse(document: Mapping[str, Any]) -> ScoringConfig:
         InputError: An address holds a password.
     """
     config = converted(document, ScoringConfig)
-    refuse_passwords(config, "data_source", "registry")
+    refuse_passwords(config, "data_source", "registry", "feedback")
     return config

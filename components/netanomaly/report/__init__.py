@@ -8,5 +8,6 @@ from netanomaly.report.data import data_page
 from netanomaly.report.decision import decision_note
 from netanomaly.report.evaluation import evaluation_page
 from netanomaly.report.scoring import scoring_page
+from netanomaly.report.tuning import tuning_page
 
-__all__ = ["data_page", "decision_note", "evaluation_page", "scoring_page"]
+__all__ = ["data_page", "decision_note", "evaluation_page", "scoring_page", "tuning_page"]

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netanomaly.errors import InputError
 from netanomaly.models.model import AnomalyModel
 from netanomaly.registry import Registry
-from netanomaly.registry.documents import DEPRECATED
 from netanomaly.registry.reading import Version
 
 
@@ -36,12 +34,5 @@ def choose(registry: Registry, reference: str) -> Chosen:
     Raises:
         InputError: There is none, it is deprecated, or it cannot be verified.
     """
-    wanted = reference
-    if ":" not in reference and "@" not in reference and registry.champion(reference) is not None:
-        wanted = f"{reference}@champion"
-    version = registry.version(wanted)
-    if version.status == DEPRECATED:
-        raise InputError(
-            f"{version.model}:{version.number} is deprecated; score with another version, or netanomaly registry restore it"
-        )
-    return Chosen(version, registry.load(f"{version.model}:{version.number}"))
+    version = registry.chosen(reference)
+    return Chosen(version, registry.load_version(version))

@@ -21,8 +21,10 @@ from netanomaly.alerts.collecting import PARTS, Alerts
 from netanomaly.alerts.forms import FORMS
 from netanomaly.alerts.incidents import SEVERITIES, incidents, moment
 from netanomaly.errors import ConfigError
+from netanomaly.feedback.suppression import NOTHING, Heard, is_open
 from netanomaly.flows import layout, sources
 from netanomaly.flows.batch import Batch
+from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Decisions
 from netanomaly.metrics.thresholds import Threshold
@@ -105,6 +107,8 @@ def score(
     settings: Settings,
     folder: Path,
     progress: Callable[[int], Any] = int,
+    heard: Heard = NOTHING,
+    captured: Captured | None = None,
 ) -> dict[str, Any]:
     """Write `scores.parquet`, `alerts.ndjson` and `summary.json` into a folder; returns the summary.
 
@@ -116,17 +120,20 @@ def score(
         settings: What to score.
         folder: Exists, and is empty.
         progress: Told how many rows are done.
+        heard: What people said of this model's alerts.
+        captured: Of a source of captures, the flows that were made of it.
 
     Raises:
-        ConfigError: The model has no such operating point, or there is no such form of alerts.
+        ConfigError: There is no such form of alerts.
+        ModelError: The model has no such operating point.
         DataError: A source that cannot be read, of another kind of sensor, or without the model's columns.
     """
     if settings.alert_format not in FORMS:
         raise ConfigError(f"alert_format is {settings.alert_format!r}; choose one of {', '.join(FORMS)}")
-    budget = model.alert_budget if settings.budget is None else settings.budget
+    budget = _budget(model, settings)
     threshold = model.operating_point(budget).threshold
     tail = Tail.of(model.thresholds)
-    files = sources.resolve(settings.source)
+    files = sources.resolve(settings.source) if captured is None else captured.files(settings.source)
     reader = open_as_learnt(model, files, settings)
     counts, alerts = _Counts(), Alerts()
     with pq.ParquetWriter(folder / SCORES, _SCHEMA, compression="zstd") as writer:
@@ -144,6 +151,8 @@ def score(
             _collect(alerts, batch, identity, rows, scores, alerting)
             progress(counts.rows)
     found, not_listed = incidents(alerts.all(), model, named, tail, feature_list.explained)
+    heard.mark(found)
+    still_open = [incident for incident in found if is_open(incident)]
     last = moment(counts.last) if counts.last > -np.inf else "1970-01-01T00:00:00.000Z"
     form = FORMS[settings.alert_format]
     with (folder / ALERTS).open("w", encoding="utf-8") as lines:
@@ -154,33 +163,49 @@ def score(
         "model": dict(named),
         "model_type": model.model_type,
         "source": settings.source,
-        "identity": reader.identity(),
+        "identity": reader.identity() if captured is None else captured.identity,
         "sensor": model.sensor,
         "files": [{"uri": read.uri, "bytes": read.bytes, "rows": read.rows} for read in reader.tally.files],
         "rows_read": reader.rows,
         "rows": counts.rows,
         "unscored": counts.unscored,
         "dropped": reader.tally.dropped,
-        "repaired": reader.tally.repaired,
+        "repaired": reader.tally.repaired | ({} if captured is None else captured.noted),
         "first_seen": moment(counts.first) if counts.first < np.inf else None,
         "last_seen": moment(counts.last) if counts.last > -np.inf else None,
         "budget": budget,
         "threshold": threshold,
         "alerts": counts.alerts,
         "alerts_expected": expected(model.operating_point(budget), counts.rows),
-        "incidents": len(found),
-        "by_severity": {word: sum(each["severity"] == word for each in found) for _, word in SEVERITIES},
-        "gravest": [{name: each[name] for name in ("severity", "title")} for each in found[:_GRAVEST]],
+        "incidents": len(still_open),
+        "suppressed": len(found) - len(still_open),
+        "by_severity": {word: sum(each["severity"] == word for each in still_open) for _, word in SEVERITIES},
+        "gravest": [{name: each[name] for name in ("severity", "title")} for each in still_open[:_GRAVEST]],
         "not_listed": not_listed,
+        "feedback": heard.document(found) if heard.uri else None,
         "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
     }
     (folder / SUMMARY).write_text(output.json_text(summary) + "\n", encoding="utf-8")
     return {**summary, "listed": found}
 
 
+def _budget(model: AnomalyModel, settings: Settings) -> float:
+    if settings.alerts_per_day is not None:
+        return model.budget_for(settings.alerts_per_day)
+    return model.alert_budget if settings.budget is None else settings.budget
+
+
 def expected(point: Threshold, rows: int) -> list[int]:
     """Between how many and how many of so many normal rows alert, in 95 of 100 cases, if they are as in training."""
     return list(point.false_alarms(rows)) if rows else [0, 0]
+
+
+def _incidents_expected(model: AnomalyModel, budget: float, counts: _Counts) -> list[int] | None:
+    """The same of incidents, in so much time; None where the model does not know, or the rows have no times."""
+    rate = model.incident_rate(budget)
+    if rate is None or not counts.last > counts.first:
+        return None
+    return list(rate.expected(counts.last - counts.first))
 
 
 def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings) -> AnyReader:

@@ -1,5 +1,7 @@
 """What the commands know of each pipeline: its configuration, and what people look for after a run of it."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +15,9 @@ class Name(StrEnum):
     """The pipelines that people run."""
 
     training = "training"
+    training_from_captures = "training-from-captures"
     scoring = "scoring"
+    scoring_from_captures = "scoring-from-captures"
 
 
 PipelineOption = Annotated[Name, typer.Option("--pipeline", help="Which pipeline the configuration is of.")]
@@ -21,10 +25,29 @@ PipelineOption = Annotated[Name, typer.Option("--pipeline", help="Which pipeline
 
 def kind(name: Name) -> "Kind":
     """A pipeline by its name. Loads no more than that one needs."""
-    if name is Name.scoring:
-        from netanomaly.cli.pipelines.scoring import SCORING
+    if name in (Name.scoring, Name.scoring_from_captures):
+        from netanomaly.cli.pipelines.scoring import Scoring
 
-        return SCORING
-    from netanomaly.cli.pipelines.training import TRAINING
+        return Scoring(name)
+    from netanomaly.cli.pipelines.training import Training
 
-    return TRAINING
+    return Training(name)
+
+
+_FROM_CAPTURES = {Name.training: Name.training_from_captures, Name.scoring: Name.scoring_from_captures}
+
+
+def for_sources(name: Name, sources: Iterable[str]) -> Name:
+    """The pipeline to run here for a configuration with these sources: of captures, the one that makes flows of them.
+
+    Sources elsewhere are not looked at, and what is wrong with those here is for the pipeline to say.
+    """
+    from netanomaly.errors import NetanomalyError
+    from netanomaly.flows import captured
+    from netanomaly.flows import sources as data
+
+    with suppress(NetanomalyError, OSError):
+        here = [uri for uri in sources if "://" not in uri or uri.startswith("file://")]
+        if here and name in _FROM_CAPTURES and captured.kind_of_source(data.resolve(here[:1])) is not None:
+            return _FROM_CAPTURES[name]
+    return name

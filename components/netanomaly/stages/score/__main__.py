@@ -22,6 +22,7 @@ def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         # Heavy imports come after the arguments are parsed: --help stays fast.
         from netanomaly import config
+        from netanomaly.flows.captured import Captured
         from netanomaly.scoring.scoring import ALERTS, REPORT, SCORES, SUMMARY
         from netanomaly.stages.score.program import score
         from netanomaly.stages.score.settings import Overrides, resolved
@@ -34,8 +35,10 @@ def main(argv: list[str]) -> None:
         for uri in config.as_list(wanted.data_source):
             stage_io.in_a_bucket(uri, "data source")
         stage_io.in_a_bucket(wanted.registry or "", "registry")
+        if wanted.feedback:
+            stage_io.in_a_bucket(wanted.feedback, "feedback")
         with tempfile.TemporaryDirectory() as folder:
-            summary = score(wanted, Path(folder), stage.progress)
+            summary = score(wanted, Path(folder), stage.progress, Captured.of_stage(stage))
             for name, file in {"scores": SCORES, "alerts": ALERTS, "summary": SUMMARY, "report": REPORT}.items():
                 shutil.move(Path(folder, file), stage.output(name))
         model = summary["model"]
@@ -49,7 +52,7 @@ def main(argv: list[str]) -> None:
 # What the terminal shows of a run: a line of the log is bounded, and has no rows.
 _SAID = (
     *("model", "budget", "rows", "unscored", "dropped", "first_seen", "last_seen"),
-    *("alerts", "alerts_expected", "incidents", "by_severity", "gravest"),
+    *("alerts", "alerts_expected", "incidents", "by_severity", "gravest", "suppressed", "feedback"),
 )
 
 if __name__ == "__main__":
