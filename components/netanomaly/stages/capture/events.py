@@ -21,7 +21,7 @@ _SCHEMA = pa.schema([("line", pa.binary())])
 _ROWS = 8192
 
 
-class _Flow(msgspec.Struct, omit_defaults=True):
+class _Flow(msgspec.Struct, omit_defaults=True, gc=False):
     """Counts and times of a flow. Its reason, which is left out, differs from time to time."""
 
     pkts_toserver: int
@@ -34,7 +34,7 @@ class _Flow(msgspec.Struct, omit_defaults=True):
     state: str | None = None
 
 
-class _Tcp(msgspec.Struct, omit_defaults=True):
+class _Tcp(msgspec.Struct, omit_defaults=True, gc=False):
     tcp_flags: str | None = None
     tcp_flags_ts: str | None = None
     tcp_flags_tc: str | None = None
@@ -55,7 +55,7 @@ class _Statistics(msgspec.Struct):
     flow: _FlowCounts
 
 
-class _Event(msgspec.Struct, omit_defaults=True):
+class _Event(msgspec.Struct, omit_defaults=True, gc=False):
     """A flow event, with what is kept of it in the order of writing."""
 
     event_type: str
@@ -134,25 +134,21 @@ class Events:
         """All events in order, each a line. Once only."""
         for table in self._sorter.tables(_ROWS):
             for chunk in table.column("line").chunks:
-                out.write(b"".join(chunk.to_pylist()))
+                out.write(b"".join(line + b"\n" for line in chunk.to_pylist()))
 
     def _sort(self, events: list[_Event]) -> None:
-        lines, content = [], []
-        for event in events:
-            flow = event.flow
-            assert flow is not None  # noqa: S101 - it is a flow event
-            self.found.packets += flow.pkts_toserver + flow.pkts_toclient
+        flows = [event.flow for event in events if event.flow is not None]
+        self.found.flows += len(flows)
+        self.found.packets += sum(flow.pkts_toserver + flow.pkts_toclient for flow in flows)
+        for event, flow in zip(events, flows, strict=True):
             identity = f"{event.community_id} {flow.start} {event.vlan}"
             event.flow_id = int.from_bytes(blake2b(identity.encode(), digest_size=8).digest(), "big") >> 1
             event.timestamp, event.suricata_version = flow.end, self._version
-            line = self._encode(event) + b"\n"
-            lines.append(line)
-            # Flows of one identity, if ever there were two, go by what else is in them.
-            content.append((event.flow_id >> 31 << 32) | zlib.crc32(line))
-        self.found.flows += len(events)
-        starts = np.array([event.flow.start[:26] for event in events if event.flow], dtype="datetime64[us]")
+        lines = [self._encode(event) for event in events]
+        # Flows of one identity, if ever there were two, go by what else is in them.
+        content = np.array([event.flow_id for event in events], dtype=np.uint64) >> np.uint64(31) << np.uint64(32)
+        content |= np.fromiter(map(zlib.crc32, lines), dtype=np.uint64, count=len(lines))
+        starts = np.array([flow.start[:26] for flow in flows], dtype="datetime64[us]").astype(np.int64)
         self._sorter.add(
-            pa.RecordBatch.from_arrays([pa.array(lines, type=pa.binary())], schema=_SCHEMA),
-            starts.astype(np.int64),
-            np.array(content, dtype=np.uint64),
+            pa.RecordBatch.from_arrays([pa.array(lines, type=pa.binary())], schema=_SCHEMA), starts, content
         )
