@@ -9,9 +9,16 @@ from kfp import compiler
 
 from pipelines.doctor import doctor
 from pipelines.scoring import scoring
-from pipelines.training import training
+from pipelines.training import training, training_tuned
+from pipelines.tuning import tuning
 
-PIPELINES = {"training": training, "scoring": scoring, "doctor": doctor}
+PIPELINES = {
+    "training": training,
+    "training-tuned": training_tuned,
+    "tuning": tuning,
+    "scoring": scoring,
+    "doctor": doctor,
+}
 COMPILED = Path(__file__).resolve().parents[1] / "components" / "netanomaly" / "compiled"
 
 

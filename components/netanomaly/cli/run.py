@@ -55,7 +55,7 @@ def run(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the containers, those of crashed runs too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
 ) -> None:
-    """Run a pipeline on this machine: train and register a model, or score with one.
+    """Run a pipeline on this machine: train and register a model, score with one, tune one.
 
     Example: netanomaly run configs/nsl-kdd.json --set alert_budget=0.001
     """
@@ -64,7 +64,7 @@ def run(
     from netanomaly.runners.host import HostLauncher
 
     document = config.override(config.read(configuration), assignments or [])
-    kind = kind_of(pipeline)
+    kind = kind_of(pipeline, document)
     wanted = kind.read(document)
     folder = expanded(workdir or wanted.workdir or "runs").resolve()
     document["registry"] = registry = _absolute_uri(registry or wanted.registry or str(folder / "registry"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images, output
+from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.pipelines import Name, PipelineOption
@@ -74,7 +74,8 @@ def schedule(
     """
     from netanomaly.cluster import scheduling
 
-    kind = kind_of(pipeline)
+    given = None if configuration is None else config.override(config.read(configuration), assignments or [])
+    kind = kind_of(pipeline, given)
     compiled = words.package(image_prefix, cache=cache, pipeline=kind.name)
     access = (host, namespace, token_file, ca_file, timeout_seconds)
     if now and not remove:
@@ -186,8 +187,6 @@ def _existing(connection: "Connection", pipeline: str, name: str | None) -> list
 
 
 def _model_name(kind: "Kind", configuration: Path | None, *, required: bool) -> str | None:
-    from netanomaly import config
-
     if configuration is not None:
         return kind.read(config.read(configuration)).model_name
     if required:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images, output
+from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.pipelines import Name, PipelineOption
@@ -58,7 +58,7 @@ def submit(
     from netanomaly.runners.interruption import interruptions
 
     seconds_to_start = words.seconds(wait_start, "--wait-start")
-    kind = kind_of(pipeline)
+    kind = kind_of(pipeline, config.override(config.read(configuration), assignments or []))
     compiled = words.package(image_prefix, cache=cache, pipeline=kind.name)
     submitted = words.submission(kind, configuration, assignments, registry, parameters, compiled)
     wanted = submitted.wanted

@@ -12,7 +12,7 @@ def plan(
     rows: dsl.Output[dsl.Dataset],
     shared: dsl.Output[dsl.Artifact],
     search: dsl.Output[dsl.Artifact],
-    lanes: dsl.OutputPath(list),
+    lanes: dsl.OutputPath(list[dict]),
     settings: dict,
 ):
     """Lay the folds, judge the defaults on them, and ask for the first trials.
@@ -65,7 +65,7 @@ def trial(
 def suggest(
     search_before: dsl.Input[dsl.Artifact],
     search: dsl.Output[dsl.Artifact],
-    lanes: dsl.OutputPath(list),
+    lanes: dsl.OutputPath(list[dict]),
     results: list,
     settings: dict,
 ):
@@ -98,6 +98,7 @@ def select(
     tuning_metrics: dsl.Output[dsl.Metrics],
     dossier: dsl.Output[dsl.Artifact],
     train: dsl.OutputPath(dict),
+    outcome: dsl.OutputPath(str),
     results: list,
     settings: dict,
 ):
@@ -117,6 +118,7 @@ def select(
         tuning_metrics: Recall of the defaults and of the choice.
         dossier: With what the search was, how, and on what.
         train: The settings of train, with what was chosen.
+        outcome: tuned or defaults_kept.
     """
     return dsl.ContainerSpec(
         image=image("tune"),
