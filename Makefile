@@ -160,6 +160,10 @@ bench-quality-quick: setup ## The same on 8,000 rows of each set, 10 minutes, re
 bench-traffic: setup ## Rows a second and memory of reading what sensors write
 	$(BIN)/python -m tests.bench.traffic
 
+.PHONY: bench-incidents
+bench-incidents: setup ## Whether days not seen bring the incidents that alerts_per_day promises, 400 days, 5 minutes
+	$(BIN)/python -m tests.bench.incident_budget
+
 .PHONY: bench-images
 bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
 	$(BIN)/python -m tests.bench.stage_images

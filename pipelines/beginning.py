@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfp import dsl
+from netanomaly.stages.capture.component import capture
 from netanomaly.stages.ingest.component import ingest
 from netanomaly.stages.prepare.component import prepare
 from netanomaly.stages.validate.component import validate
@@ -37,8 +38,10 @@ def begin(
     model_version: Any,
     registry: Any,
     object_store: Any,
+    *,
+    captures: bool = False,
 ) -> Beginning:
-    """The tasks, with the pipeline's own parameters."""
+    """The tasks, with the pipeline's own parameters; `captures`: flows are made of both sources first."""
     prepared = prepare(
         configuration=configuration,
         data_source=data_source,
@@ -53,11 +56,13 @@ def begin(
     prepared.set_caching_options(enable_caching=False)
     settings = prepared.outputs
 
-    training_data = ingest(settings=settings["ingest_training"])
+    training_flows = _captured(settings["capture_training"], "training", object_store) if captures else {}
+    training_data = ingest(settings=settings["ingest_training"], **training_flows)
     training_data.set_display_name("Ingest training data")
     settle("ingest", training_data, object_store)
 
-    evaluation_data = ingest(settings=settings["ingest_evaluation"])
+    evaluation_flows = _captured(settings["capture_evaluation"], "evaluation", object_store) if captures else {}
+    evaluation_data = ingest(settings=settings["ingest_evaluation"], **evaluation_flows)
     evaluation_data.set_display_name("Ingest evaluation data")
     settle("ingest", evaluation_data, object_store)
 
@@ -76,3 +81,11 @@ def begin(
         evaluation=evaluation_data.outputs["flows"],
         dossier=validated.outputs["dossier"],
     )
+
+
+def _captured(settings: Any, part: str, object_store: str) -> dict[str, Any]:
+    """What ingest is given of a source of captures."""
+    made = capture(settings=settings, configuration={}, data_source="")
+    made.set_display_name(f"Make flows of {part} captures")
+    settle("capture", made, object_store)
+    return {"captured": made.outputs["flows"], "capture_report": made.outputs["capture_report"]}

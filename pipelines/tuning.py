@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfp import dsl
-from netanomaly.stages.tune.component import plan, select, suggest, trial
+from netanomaly.stages.tune.component import tune_plan, tune_select, tune_suggest, tune_trial
 from netanomaly.tuning.rounds import ROUNDS
 
 from pipelines.beginning import begin
@@ -18,7 +18,7 @@ EXAMPLE = {
     "model_name": "office",
     "data_source": "s3://netanomaly/data/flows.csv",
     "registry": "s3://netanomaly/registry",
-    "tuning": {"trials": 32, "parallelism": 4},
+    "tuning": {"minutes": 60},
 }
 _DESCRIPTION = """\
 Search for the hyper-parameters of a detector, judged on attack classes held out from the search; the defaults stay unless
@@ -51,22 +51,22 @@ def search(flows: Any, dossier: Any, settings: Any, train: Any, object_store: st
         train: Settings of train, from prepare.
         object_store: As the pipeline's parameter.
     """
-    planned = plan(flows=flows, dossier_before=dossier, settings=settings)
+    planned = tune_plan(flows=flows, dossier_before=dossier, settings=settings)
     planned.set_display_name("Plan the search")
     settle("tune", planned, object_store)
     shared = {name: planned.outputs[name] for name in ("rows", "shared")}
     asked = planned
     for number in range(1, ROUNDS + 1):
         with dsl.ParallelFor(asked.outputs["lanes"], name=f"round-{number}") as lane:
-            tried = trial(**shared, search=planned.outputs["search"], lane=lane)
+            tried = tune_trial(**shared, search=planned.outputs["search"], lane=lane)
             tried.set_display_name(f"Round {number}, lane")
             settle("tune", tried, object_store)
         results = dsl.Collected(tried.outputs["result"])
         if number < ROUNDS:
-            asked = suggest(search_before=asked.outputs["search"], results=results, settings=settings)
+            asked = tune_suggest(search_before=asked.outputs["search"], results=results, settings=settings)
             asked.set_display_name(f"Suggest candidates, round {number + 1}")
             settle("tune", asked, object_store)
-    selected = select(
+    selected = tune_select(
         **shared,
         search=asked.outputs["search"],
         dossier_before=dossier,

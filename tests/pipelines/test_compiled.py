@@ -16,11 +16,33 @@ from tests.command import netanomaly
 
 # Of each pipeline: executors that ask the store, tasks that are never cached, and how many tasks a user waits for.
 ASK_THE_STORE = {
-    Name.training: {"exec-prepare", "exec-ingest", "exec-ingest-2", "exec-evaluate", "exec-register"},
+    Name.training: {"exec-prepare", "exec-ingest", "exec-ingest-2", "exec-evaluate", "exec-register", "exec-track"},
+    Name.training_from_captures: {
+        *("exec-prepare", "exec-capture", "exec-capture-2", "exec-ingest", "exec-ingest-2"),
+        *("exec-evaluate", "exec-register", "exec-track"),
+    },
+    Name.tuning: {"exec-prepare", "exec-ingest", "exec-ingest-2"},
     Name.scoring: {"exec-score"},
+    Name.scoring_from_captures: {"exec-capture", "exec-score"},
 }
-NEVER_CACHED = {Name.training: {"prepare", "register"}, Name.scoring: {"score"}}
-DEPTH = {Name.training: 6, Name.scoring: 1}
+ASK_THE_STORE[Name.training_tuned] = ASK_THE_STORE[Name.training]
+NEVER_CACHED = {
+    Name.training_tuned: {"prepare", "register", "track"},
+    Name.tuning: {"prepare"},
+    Name.training: {"prepare", "register", "track"},
+    Name.training_from_captures: {"prepare", "register", "track"},
+    Name.scoring: {"score"},
+    Name.scoring_from_captures: {"capture", "score"},
+}
+# Captures alone pay a task for them. A search is plan, four rounds, suggest between them, and select.
+DEPTH = {
+    Name.training: 6,
+    Name.training_from_captures: 7,
+    Name.training_tuned: 15,
+    Name.tuning: 12,
+    Name.scoring: 1,
+    Name.scoring_from_captures: 2,
+}
 
 
 @pytest.fixture(scope="module", params=list(Name))
@@ -63,7 +85,7 @@ def test_every_input_of_the_run_form_is_described(carried):
 
 def test_every_task_has_a_display_name_and_every_component_a_description(carried):
     for task in carried["root"]["dag"]["tasks"].values():
-        assert task["taskInfo"]["name"][0].isupper()
+        assert task["taskInfo"]["name"][0].isupper() or "parameterIterator" in task
     documented = [executor["container"]["command"] for executor in carried["deploymentSpec"]["executors"].values()]
     assert all(command[:2] == ["python3", "-m"] for command in documented)
 
@@ -73,14 +95,15 @@ def test_every_output_of_every_component_is_described(carried):
         outputs = component.get("outputDefinitions", {})
         for kind in ("artifacts", "parameters"):
             for output, definition in outputs.get(kind, {}).items():
-                assert definition.get("description"), f"{name}: {output}"
+                # What a loop hands on is what its tasks do.
+                assert definition.get("description") or "dag" in component, f"{name}: {output}"
 
 
 def test_only_stages_that_look_outside_are_never_cached(carried, pipeline):
     uncached = {
         name
         for name, task in carried["root"]["dag"]["tasks"].items()
-        if not task.get("cachingOptions", {}).get("enableCache", False)
+        if not task.get("cachingOptions", {}).get("enableCache", False) and "parameterIterator" not in task
     }
     assert uncached == NEVER_CACHED[pipeline]
 
@@ -90,7 +113,8 @@ def test_every_parameter_of_every_task_is_passed(carried):
     for name, task in carried["root"]["dag"]["tasks"].items():
         component = carried["components"][task["componentRef"]["name"]]
         declared = set(component.get("inputDefinitions", {}).get("parameters", {}))
-        assert declared == set(task["inputs"].get("parameters", {})), name
+        item = {task["parameterIterator"]["itemInput"]} if "parameterIterator" in task else set()
+        assert declared - item == set(task["inputs"].get("parameters", {})), name
 
 
 def test_compile_writes_the_yaml_with_the_wanted_image_prefix(tmp_path: Path):
@@ -102,7 +126,7 @@ def test_compile_writes_the_yaml_with_the_wanted_image_prefix(tmp_path: Path):
     images = {executor["container"]["image"] for executor in written["deploymentSpec"]["executors"].values()}
     complete = re.compile(r"registry\.example\.org/team/[a-z]+:[0-9.]+-[0-9a-f]{12}(-dirty)?(@sha256:[0-9a-f]{64})?")
     assert all(complete.fullmatch(image) for image in images), images
-    assert len(images) == 6
+    assert len(images) == 7
     assert len(list(yaml.safe_load_all(text))) == 2
 
 
@@ -135,6 +159,8 @@ def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_sec
         sources = [*secrets, *(source for source in on_kubernetes[name]["configMapAsEnv"] if not is_trust(source))]
         for source in sources:
             assert source["optional"] is True
+            if is_mlflow(source):
+                continue
             (named,) = (value for key, value in source.items() if key.endswith("NameParameter"))
             assert named == {"componentInputParameter": "object_store"}
         (mounted,) = on_kubernetes[name]["configMapAsVolume"]
@@ -143,6 +169,22 @@ def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_sec
 
 def is_trust(source: dict[str, Any]) -> bool:
     return str(source.get("configMapName")) == "netanomaly-trust"
+
+
+def is_mlflow(source: dict[str, Any]) -> bool:
+    return "netanomaly-mlflow" in (source.get("configMapName"), source.get("secretName"))
+
+
+def test_who_may_write_to_mlflow_is_for_the_stage_that_does_alone_and_of_a_fixed_name(on_kubernetes):
+    given = {
+        name: [kind for kind in ("secretAsEnv", "configMapAsEnv") if any(map(is_mlflow, stage.get(kind, [])))]
+        for name, stage in on_kubernetes.items()
+    }
+    told = {name: kinds for name, kinds in given.items() if kinds}
+    if "exec-track" in on_kubernetes:
+        assert told == {"exec-prepare": ["configMapAsEnv"], "exec-track": ["secretAsEnv", "configMapAsEnv"]}
+    else:
+        assert told == ({"exec-prepare": ["configMapAsEnv"]} if "exec-prepare" in on_kubernetes else {})
 
 
 def test_what_stages_believe_is_not_for_the_starter_of_a_run_to_say(carried, on_kubernetes, pipeline):

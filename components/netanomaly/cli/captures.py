@@ -106,7 +106,7 @@ def _executor_input(source: list[str], flows: Path, report: Path) -> str:
 
     return json.dumps(
         {
-            "inputs": {"parameterValues": {"settings": {"source": source, "identity": ""}}},
+            "inputs": {"parameterValues": {"settings": {"source": source}, "configuration": {}, "data_source": ""}},
             "outputs": {
                 "artifacts": {"flows": artefact(flows), "capture_report": artefact(report)},
                 "outputFile": str(flows.parent / "executor_output.json"),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="Say what alerts turned out to be, and what to look at next.\n\n"
-    'Example: netanomaly feedback add 23eb216e --verdict benign --why "backup at night" --expires 30d',
+    "Example: netanomaly feedback add 23eb216e --verdict attack --why scan",
     no_args_is_help=True,
 )
 
@@ -83,7 +83,7 @@ def add(
 ) -> None:
     """Say what an alert is. A benign one suppresses its like, visibly, until it expires.
 
-    Example: netanomaly feedback add 23eb216e --verdict benign --why "backup" --expires 30d
+    Example: netanomaly feedback add 23eb216e --verdict attack --why scan
     """
     from netanomaly.feedback import alert_files, documents, scopes
     from netanomaly.feedback.book import now, open_book, place

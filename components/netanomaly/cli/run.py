@@ -16,7 +16,7 @@ import typer
 from netanomaly import config, images, output
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.compile import compiled_file
-from netanomaly.cli.pipelines import Name, PipelineOption
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, for_sources
 from netanomaly.cli.pipelines import kind as kind_of
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.paths import expanded
@@ -64,13 +64,15 @@ def run(
     from netanomaly.runners.host import HostLauncher
 
     document = config.override(config.read(configuration), assignments or [])
-    kind = kind_of(pipeline, document)
+    pipeline = as_wanted(pipeline, document)
+    kind = kind_of(pipeline)
     wanted = kind.read(document)
     folder = expanded(workdir or wanted.workdir or "runs").resolve()
     document["registry"] = registry = _absolute_uri(registry or wanted.registry or str(folder / "registry"))
     for name in kind.sources:
         if document.get(name) is not None:
             document[name] = _located(document[name], configuration.resolve().parent)
+    kind = kind_of(for_sources(pipeline, config.as_list(document.get("data_source") or [])))
 
     with ExitStack() as stack:
         launcher: Launcher

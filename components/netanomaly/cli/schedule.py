@@ -11,7 +11,7 @@ import typer
 from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
-from netanomaly.cli.pipelines import Name, PipelineOption
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted
 from netanomaly.cli.pipelines import kind as kind_of
 from netanomaly.errors import InputError
 
@@ -55,6 +55,7 @@ def schedule(
     assignments: words.SetOption = None,
     parameters: words.ParameterOption = None,
     image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
+    mlflow_experiment: words.MlflowExperimentOption = "",
     cache: words.CacheOption = True,
     server_timezone: Annotated[
         str,
@@ -74,8 +75,9 @@ def schedule(
     """
     from netanomaly.cluster import scheduling
 
-    given = None if configuration is None else config.override(config.read(configuration), assignments or [])
-    kind = kind_of(pipeline, given)
+    if configuration is not None:
+        pipeline = as_wanted(pipeline, config.override(config.read(configuration), assignments or []))
+    kind = kind_of(pipeline)
     compiled = words.package(image_prefix, cache=cache, pipeline=kind.name)
     access = (host, namespace, token_file, ca_file, timeout_seconds)
     if now and not remove:
@@ -98,7 +100,9 @@ def schedule(
     _check_name(wanted_name)
     connection = words.connect(*access)
     group, version = _place(connection, compiled, experiment, create_experiment=create_experiment, dry_run=dry_run)
-    scheduled = scheduling.Schedule(wanted_name, times.cron, timezone, times.entries, group, version, wanted.parameters)
+    scheduled = scheduling.Schedule(
+        wanted_name, times.cron, timezone, times.entries, group, version, wanted.parameters, mlflow_experiment
+    )
     plan = scheduling.plan(scheduled, scheduling.existing(connection.server, connection.namespace, version.pipeline_id))
     outcome = scheduling.Outcome(plan.kept)
     if not dry_run:

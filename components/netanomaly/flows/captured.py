@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from netanomaly.flows.sources import Files, LocalFile, SourceFile
+from netanomaly.stage_io import Stage
 
 CAPTURE, NETFLOW = "capture", "netflow"
 
@@ -48,6 +49,13 @@ class Captured:
 
     flows: Path
     report: Mapping[str, Any]
+
+    @classmethod
+    def of_stage(cls, stage: Stage) -> "Captured | None":
+        """What the capture stage made for a stage that reads a source; None where there was no such stage before it."""
+        if not stage.has_input("captured"):
+            return None
+        return cls(stage.input("captured"), stage.input_json("capture_report"))
 
     def files(self, source: Sequence[str]) -> Files:
         """The records as the only file of the source, named after the capture where it was one."""

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 class Scoring:
     """Traffic in, incidents out, by a registered model."""
 
-    name = "scoring"
+    def __init__(self, name: str = "scoring") -> None:
+        """Args: name: Its own, or that of the form that makes flows of captures first."""
+        self.name = name
+
     sources = ("data_source",)
     kept: Mapping[tuple[str, str], str] = {
         ("score", "scores"): "scores.parquet",
@@ -24,6 +27,7 @@ class Scoring:
     }
     pages: Mapping[str, str] = {"report": "report.html"}
     telling = ("score",)
+    beside = ()
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
         return _wanted(parse(document))
@@ -48,6 +52,3 @@ class Scoring:
 def _wanted(wanted: ScoringConfig) -> Wanted:
     name = wanted.model.partition("@")[0].partition(":")[0]
     return Wanted(name, "scoring", wanted.registry or "", wanted.output_base_dir)
-
-
-SCORING = Scoring()

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from netanomaly.runners import RunResult
 
 _KEPT = {
-    ("select", "tuning"): "tuning.json",
-    ("select", "tuning_report"): "tuning_report.html",
+    ("tune-select", "tuning"): "tuning.json",
+    ("tune-select", "tuning_report"): "tuning_report.html",
 }
 _NOTHING: dict[str, Any] = {"outcome": None, "reason": None, "counts": {}, "configuration": {}}
 
@@ -30,7 +30,8 @@ class Tuning:
     }
     pages: Mapping[str, str] = {"data_report": "data_report.html", "report": "tuning_report.html"}
     # Select, or plan where the data was refused.
-    telling = ("select", "plan")
+    telling = ("tune-select", "tune-plan")
+    beside: tuple[str, ...] = ()
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
         return _labelled(Training().read(document))
@@ -39,7 +40,7 @@ class Tuning:
         return _labelled(Training().check(document))
 
     def of_run(self, result: "RunResult") -> dict[str, Any]:
-        return {"tuning": in_short(document(result, "select", "tuning"))}
+        return {"tuning": in_short(document(result, "tune-select", "tuning"))}
 
     def of_log(self, said: Mapping[str, Any]) -> dict[str, Any]:
         return {"tuning": in_short(said)}
@@ -51,12 +52,11 @@ class Tuning:
 class TunedTraining(Training):
     """Training with what a search found."""
 
-    name = "training-tuned"
     kept: Mapping[tuple[str, str], str] = {**Training.kept, **_KEPT}
     pages: Mapping[str, str] = {**Training.pages, "tuning_report": "tuning_report.html"}
 
     def of_run(self, result: "RunResult") -> dict[str, Any]:
-        return {**super().of_run(result), "tuning": in_short(document(result, "select", "tuning"))}
+        return {**super().of_run(result), "tuning": in_short(document(result, "tune-select", "tuning"))}
 
     def of_log(self, said: Mapping[str, Any]) -> dict[str, Any]:
         return {**super().of_log(said), "tuning": in_short(said.get("tuning"))}
@@ -85,6 +85,3 @@ def lines(tuning: Mapping[str, Any]) -> list[str]:
 
 def _labelled(wanted: Wanted) -> Wanted:
     return Wanted(wanted.model_name, "tuning", wanted.registry, wanted.workdir)
-
-
-TUNING, TUNED_TRAINING = Tuning(), TunedTraining()

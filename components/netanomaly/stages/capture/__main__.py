@@ -17,9 +17,12 @@ def main(argv: list[str]) -> None:
         import pyarrow as pa
 
         from netanomaly.stages.capture.program import capture
-        from netanomaly.stages.capture.settings import Settings
+        from netanomaly.stages.capture.settings import Settings, of_configuration
 
-        settings = stage.settings(Settings)
+        if stage.parameter("settings"):
+            settings = stage.settings(Settings)
+        else:
+            settings = of_configuration(stage.parameter("configuration"), stage.parameter("data_source"))
         for uri in settings.source:
             stage_io.in_a_bucket(uri, "data source")
         path = stage.output("flows")

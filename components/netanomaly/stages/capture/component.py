@@ -10,11 +10,15 @@ def capture(
     flows: dsl.Output[dsl.Dataset],
     capture_report: dsl.Output[dsl.Artifact],
     settings: dict,
+    configuration: dict,
+    data_source: str,
 ):
     """Make flow records of captures of packets (pcap, pcapng) or of binary NetFlow files (nfcapd).
 
     Args:
-        settings: From prepare; netanomaly/stages/capture/settings.py.
+        settings: From prepare; netanomaly/stages/capture/settings.py. Empty in a pipeline without such a stage, which gives the next two.
+        configuration: The pipeline's, whose data_source names the captures.
+        data_source: Over the configuration's, where not empty.
 
     Returns:
         flows: The flow events of an eve.json, or nfdump's JSON; a record a line, compressed with Zstandard.

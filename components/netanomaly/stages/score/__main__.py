@@ -22,6 +22,7 @@ def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         # Heavy imports come after the arguments are parsed: --help stays fast.
         from netanomaly import config
+        from netanomaly.flows.captured import Captured
         from netanomaly.scoring.scoring import ALERTS, REPORT, SCORES, SUMMARY
         from netanomaly.stages.score.program import score
         from netanomaly.stages.score.settings import Overrides, resolved
@@ -37,7 +38,7 @@ def main(argv: list[str]) -> None:
         if wanted.feedback:
             stage_io.in_a_bucket(wanted.feedback, "feedback")
         with tempfile.TemporaryDirectory() as folder:
-            summary = score(wanted, Path(folder), stage.progress)
+            summary = score(wanted, Path(folder), stage.progress, Captured.of_stage(stage))
             for name, file in {"scores": SCORES, "alerts": ALERTS, "summary": SUMMARY, "report": REPORT}.items():
                 shutil.move(Path(folder, file), stage.output(name))
         model = summary["model"]

@@ -17,6 +17,8 @@ def score(
     data_source: str,
     model: str,
     registry: str,
+    captured: dsl.Input[dsl.Dataset] = None,
+    capture_report: dsl.Input[dsl.Artifact] = None,
 ):
     """Score traffic with a registered model; never cached, since an alias moves and traffic comes in.
 
@@ -25,6 +27,8 @@ def score(
         data_source: Over the configuration's field of the name; empty: as there.
         model: The same.
         registry: The same.
+        captured: Of a source of captures, the flows that the capture stage made of it.
+        capture_report: What they were made of.
 
     Returns:
         scores: Every row with its score, Parquet.

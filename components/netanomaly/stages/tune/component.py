@@ -6,7 +6,7 @@ from netanomaly.images import image
 
 
 @dsl.container_component
-def plan(
+def tune_plan(
     flows: dsl.Input[dsl.Dataset],
     dossier_before: dsl.Input[dsl.Artifact],
     rows: dsl.Output[dsl.Dataset],
@@ -36,7 +36,7 @@ def plan(
 
 
 @dsl.container_component
-def trial(
+def tune_trial(
     rows: dsl.Input[dsl.Dataset],
     shared: dsl.Input[dsl.Artifact],
     search: dsl.Input[dsl.Artifact],
@@ -62,7 +62,7 @@ def trial(
 
 
 @dsl.container_component
-def suggest(
+def tune_suggest(
     search_before: dsl.Input[dsl.Artifact],
     search: dsl.Output[dsl.Artifact],
     lanes: dsl.OutputPath(list[dict]),
@@ -88,7 +88,7 @@ def suggest(
 
 
 @dsl.container_component
-def select(
+def tune_select(
     rows: dsl.Input[dsl.Dataset],
     shared: dsl.Input[dsl.Artifact],
     search: dsl.Input[dsl.Artifact],
