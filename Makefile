@@ -166,6 +166,10 @@ bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 se
 bench-traffic: setup ## Rows a second and memory of reading what sensors write
 	$(BIN)/python -m tests.bench.traffic
 
+.PHONY: bench-incidents
+bench-incidents: setup ## Whether days not seen bring the incidents that alerts_per_day promises, 400 days, 5 minutes
+	$(BIN)/python -m tests.bench.incident_budget
+
 .PHONY: bench-images
 bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
 	$(BIN)/python -m tests.bench.stage_images

@@ -14,7 +14,7 @@ from netanomaly.registry import open_registry
 from pipelines.compile import COMPILED
 from tests.command import ROOT, Ended, netanomaly
 
-STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register"]
+STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register", "track"]
 
 
 @pytest.fixture(scope="module")

@@ -97,16 +97,19 @@ def stream(table: pa.Table, **options: Any) -> bytes:
 
 
 @contextmanager
-def server(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A server with these arguments, on a free port, from when it says that it serves."""
+def server(
+    *arguments: str | Path, environment: Mapping[str, str] | None = None, log: Path = Path(os.devnull)
+) -> Iterator[Server]:
+    """A server with these arguments, on a free port, from when it says that it serves; `log` gets its standard output."""
     command = [sys.executable, "-m", "netanomaly.serving", "--host", "127.0.0.1", "--http_port", "0"]
-    process = subprocess.Popen(
-        [*command, "--linger_seconds", "0", *map(str, arguments)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **(environment or {})},
-    )
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*command, "--linger_seconds", "0", *map(str, arguments)],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
     said: list[str] = []
     stderr = process.stderr
     assert stderr is not None

@@ -36,7 +36,7 @@ def read(body: bytes, most_rows: int) -> pa.Table:
             for batch in stream:
                 rows += batch.num_rows
                 if rows > most_rows:
-                    raise TooLarge(f"the stream has over {most_rows:,} rows; send at most so many at once")
+                    raise TooLarge(f"the stream has over {most_rows:,} rows; send at most {most_rows:,} at once")
                 batch.validate(full=True)
                 _refuse_large_dictionaries(batch, most_rows)
                 batches.append(batch)

@@ -1,4 +1,4 @@
-"""A connection of uvicorn's, with what it lacks against strangers: an end to headers that never end."""
+"""A connection of uvicorn's, with what it lacks: an end to headers that never end, an answer to who is done with sending."""
 
 import asyncio
 from typing import Any
@@ -10,10 +10,14 @@ _HEADER_SECONDS = 15.0
 
 
 class Connection(HttpToolsProtocol):
-    """Closes where a request's head is larger than 64 KiB, or is not there after 15 seconds."""
+    """Closes where a request's head is larger than 64 KiB, or is not there after 15 seconds.
+
+    Who sends a request and closes that direction (`nc -N`, some proxies) is answered before the other is closed.
+    """
 
     _head_bytes = 0
     _in_head = True
+    _no_more_comes = False
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -44,6 +48,21 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_head, self._head_bytes = True, 0
         super().on_message_complete()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        # What was asked for whole is answered; TLS has no such half.
+        self._no_more_comes = (
+            self.scheme == "http"
+            and self.cycle is not None
+            and not self.cycle.response_complete
+            and not self.cycle.more_body
+        )
+        return self._no_more_comes
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._no_more_comes and not self.pipeline and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
 
     def _give_up(self) -> None:
         if self._in_head and self.transport is not None and not self.transport.is_closing():

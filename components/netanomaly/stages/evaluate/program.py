@@ -13,6 +13,7 @@ from netanomaly.flows.flow_file import identities
 from netanomaly.flows.labels import is_normal, spoken
 from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics import gates as quality_gates
+from netanomaly.metrics import incident_rate
 from netanomaly.metrics.comparison import CLASS_LOSS, KEEP, PROMOTE, compare
 from netanomaly.metrics.comparison import UNTOLD as UNTOLD_APART
 from netanomaly.metrics.detection import confidence_metrics, kinds, measure
@@ -250,7 +251,8 @@ def decide(
 def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
     """How many false alarms to expect at the model's threshold: among the normal rows judged, and in a day of traffic.
 
-    Each with the range that holds it in 95 of 100 cases where traffic is as in training; None where not known.
+    Each with the range that holds it in 95 of 100 cases where traffic is as in training; None where not known. Of a day
+    incidents, too: false alarms grouped as scoring groups them.
     """
     point = model.operating_point(model.alert_budget)
 
@@ -260,7 +262,12 @@ def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
         low, high = point.false_alarms(round(rows))
         return {"rows": rows, "expected": rows * point.budget, "low": low, "high": high}
 
-    return {"evaluated": expected(normal), "per_day": expected(model.rows_per_day)}
+    rate = model.incident_rate(model.alert_budget)
+    return {
+        "evaluated": expected(normal),
+        "per_day": expected(model.rows_per_day),
+        "incidents_per_day": None if rate is None else incident_rate.document(rate),
+    }
 
 
 def top_alerts(model: AnomalyModel, strongest: Strongest, file: pq.ParquetFile) -> list[dict[str, Any]]:
