@@ -172,7 +172,7 @@ def prepare(
         # What it is not to look for is no reason to look again: another champion alone leaves the cache as it is.
         validate=_settings(validate.Settings, resolved, champion=apart.version if apart else None),
         tune=_settings(tune.Settings, resolved, **_searched(wanted, now)),
-        train=_settings(train.Settings, resolved),
+        train=_settings(train.Settings, resolved, tuned=wanted.tuning is not None),
         evaluate=_settings(evaluate.Settings, resolved),
         register=_settings(register.Settings, resolved),
         track=_settings(

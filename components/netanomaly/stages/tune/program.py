@@ -20,6 +20,7 @@ from netanomaly.tuning import apart, folds, rows, selecting, suggesting
 from netanomaly.tuning.importance import importance
 from netanomaly.tuning.judging import compared
 from netanomaly.tuning.measuring import Fitting, measure
+from netanomaly.tuning.rounds import in_rounds
 from netanomaly.tuning.space import Space, candidate, narrowed, resolve
 from netanomaly.tuning.state import SHARES, Shared
 from netanomaly.tuning.trial import fold
@@ -158,7 +159,7 @@ def ask(
     """
     trials = _joined(search["trials"], results)
     number = len(search["rounds"]) + 1
-    wanted = suggesting.in_rounds(settings.trials)[number - 1]
+    wanted = in_rounds(settings.trials)[number - 1]
     over = settings.deadline is not None and time.time() >= settings.deadline
     space, base = _space(search), search["defaults"]["candidate"]
     points = (
@@ -302,7 +303,9 @@ def _mean_recall(shared: Shared, share: float, budget: float) -> float:
 
 def _joined(trials: Sequence[Document], results: Sequence[Document]) -> list[dict[str, Any]]:
     fresh = [dict(trial) for lane in results for trial in lane["trials"]]
-    return [*map(dict, trials), *sorted(fresh, key=lambda trial: trial["number"])]
+    every = [*map(dict, trials), *sorted(fresh, key=lambda trial: trial["number"])]
+    # Kubeflow carries 1.0 as 1, which to some a share is and to others a count.
+    return [{**trial, "candidate": candidate(trial["candidate"])} for trial in every]
 
 
 def _space(search: Document) -> Space:
