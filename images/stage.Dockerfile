@@ -60,6 +60,8 @@ ARG STAGE
 ARG VERSION
 ARG REVISION
 ARG BASE_IMAGE
+# What track says of the code.
+ENV NETANOMALY_IMAGE="netanomaly/${STAGE}:${VERSION}" NETANOMALY_COMMIT="${REVISION}"
 LABEL org.opencontainers.image.title="netanomaly ${STAGE}" \
     org.opencontainers.image.description="The ${STAGE} stage of netanomaly's Kubeflow pipelines" \
     org.opencontainers.image.source="https://github.com/netanomaly/netanomaly" \

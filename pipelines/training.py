@@ -9,6 +9,7 @@ from netanomaly.stages.evaluate.component import evaluate
 from netanomaly.stages.ingest.component import ingest
 from netanomaly.stages.prepare.component import prepare
 from netanomaly.stages.register.component import register
+from netanomaly.stages.track.component import track
 from netanomaly.stages.train.component import train
 from netanomaly.stages.validate.component import validate
 
@@ -120,6 +121,18 @@ def _defined(*, captures: bool) -> Callable[..., int]:
         registered.set_display_name("Register")
         settle("register", registered, object_store)
         registered.set_caching_options(enable_caching=False)
+
+        # Beside register, not after it: what a gate refuses is shown, too, and nobody waits for it.
+        tracked = track(
+            report=evaluated.outputs["report"],
+            dossier=evaluated.outputs["dossier"],
+            configuration=prepared.outputs["resolved_configuration"],
+            settings=settings["track"],
+            register_task=registered.name,
+        )
+        tracked.set_display_name("Track in MLflow")
+        settle("track", tracked, object_store)
+        tracked.set_caching_options(enable_caching=False)
         return registered.outputs["version"]
 
     return training

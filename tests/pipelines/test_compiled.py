@@ -16,17 +16,17 @@ from tests.command import netanomaly
 
 # Of each pipeline: executors that ask the store, tasks that are never cached, and how many tasks a user waits for.
 ASK_THE_STORE = {
-    Name.training: {"exec-prepare", "exec-ingest", "exec-ingest-2", "exec-evaluate", "exec-register"},
+    Name.training: {"exec-prepare", "exec-ingest", "exec-ingest-2", "exec-evaluate", "exec-register", "exec-track"},
     Name.training_from_captures: {
         *("exec-prepare", "exec-capture", "exec-capture-2", "exec-ingest", "exec-ingest-2"),
-        *("exec-evaluate", "exec-register"),
+        *("exec-evaluate", "exec-register", "exec-track"),
     },
     Name.scoring: {"exec-score"},
     Name.scoring_from_captures: {"exec-capture", "exec-score"},
 }
 NEVER_CACHED = {
-    Name.training: {"prepare", "register"},
-    Name.training_from_captures: {"prepare", "register"},
+    Name.training: {"prepare", "register", "track"},
+    Name.training_from_captures: {"prepare", "register", "track"},
     Name.scoring: {"score"},
     Name.scoring_from_captures: {"capture", "score"},
 }
@@ -113,7 +113,7 @@ def test_compile_writes_the_yaml_with_the_wanted_image_prefix(tmp_path: Path):
     images = {executor["container"]["image"] for executor in written["deploymentSpec"]["executors"].values()}
     complete = re.compile(r"registry\.example\.org/team/[a-z]+:[0-9.]+-[0-9a-f]{12}(-dirty)?(@sha256:[0-9a-f]{64})?")
     assert all(complete.fullmatch(image) for image in images), images
-    assert len(images) == 6
+    assert len(images) == 7
     assert len(list(yaml.safe_load_all(text))) == 2
 
 
@@ -146,6 +146,8 @@ def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_sec
         sources = [*secrets, *(source for source in on_kubernetes[name]["configMapAsEnv"] if not is_trust(source))]
         for source in sources:
             assert source["optional"] is True
+            if is_mlflow(source):
+                continue
             (named,) = (value for key, value in source.items() if key.endswith("NameParameter"))
             assert named == {"componentInputParameter": "object_store"}
         (mounted,) = on_kubernetes[name]["configMapAsVolume"]
@@ -154,6 +156,22 @@ def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_sec
 
 def is_trust(source: dict[str, Any]) -> bool:
     return str(source.get("configMapName")) == "netanomaly-trust"
+
+
+def is_mlflow(source: dict[str, Any]) -> bool:
+    return "netanomaly-mlflow" in (source.get("configMapName"), source.get("secretName"))
+
+
+def test_who_may_write_to_mlflow_is_for_the_stage_that_does_alone_and_of_a_fixed_name(on_kubernetes):
+    given = {
+        name: [kind for kind in ("secretAsEnv", "configMapAsEnv") if any(map(is_mlflow, stage.get(kind, [])))]
+        for name, stage in on_kubernetes.items()
+    }
+    told = {name: kinds for name, kinds in given.items() if kinds}
+    if "exec-track" in on_kubernetes:
+        assert told == {"exec-prepare": ["configMapAsEnv"], "exec-track": ["secretAsEnv", "configMapAsEnv"]}
+    else:
+        assert told == {}
 
 
 def test_what_stages_believe_is_not_for_the_starter_of_a_run_to_say(carried, on_kubernetes, pipeline):

@@ -119,5 +119,6 @@ def test_another_registrys_version_of_the_same_number_is_another(mlflow: MLflow)
     told = recording.record(mlflow.ours(), "two", documents.run())
     first = dataclasses.replace(STANDING, model="two")
     versions.register(mlflow.ours(), told, first)
+    versions.register(mlflow.ours(), told, dataclasses.replace(first, registry="s3://other/registry"))
     versions.register(mlflow.ours(), told, dataclasses.replace(first, digest=f"sha256:{'cd' * 32}"))
-    assert len(mlflow.get("/model-versions/search", filter="name = 'two'")["model_versions"]) == 2
+    assert len(mlflow.get("/model-versions/search", filter="name = 'two'")["model_versions"]) == 3

@@ -32,6 +32,14 @@ ExperimentOption = Annotated[
 CreateExperimentOption = Annotated[
     bool, typer.Option("--create-experiment", help="Make the experiment where there is none of that name.")
 ]
+MlflowExperimentOption = Annotated[
+    str,
+    typer.Option(
+        "--mlflow-experiment",
+        metavar="NAME",
+        help="Experiment in which the server's own MLflow plug-in shows the run, where it has one.",
+    ),
+]
 TokenFileOption = Annotated[
     Path | None,
     typer.Option(

@@ -33,6 +33,12 @@ def score(
             help="Share of normal flows that may alert, one of the model's points; default: as it was trained."
         ),
     ] = None,
+    alerts_per_day: Annotated[
+        float | None,
+        typer.Option(
+            help="In place of --budget: the point with the most alerts for no more incidents a day than that."
+        ),
+    ] = None,
     alert_format: Annotated[
         str, typer.Option(help="How alerts.ndjson is written: netanomaly, ecs (Elastic) or ocsf.")
     ] = "netanomaly",
@@ -76,6 +82,7 @@ def score(
         time_column=time_column,
         allow_other_sensor=allow_other_sensor,
         alert_format=alert_format,
+        alerts_per_day=alerts_per_day,
     )
     said = heard(open_book(place(feedback, registry)), chosen.version.model)
     output.tell_each(said.warnings())

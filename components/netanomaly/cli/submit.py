@@ -39,6 +39,7 @@ def submit(
     assignments: words.SetOption = None,
     parameters: words.ParameterOption = None,
     image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
+    mlflow_experiment: words.MlflowExperimentOption = "",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
     wait_start: words.WaitStartOption = None,
     cache: words.CacheOption = True,
@@ -72,10 +73,20 @@ def submit(
         raise OutsideError(f"no run was made: {error}") from None
     try:
         with interruptions(_stop):
-            run = runs.create(server, name, group, version.of_run, submitted.parameters, seconds_between_looks=interval)
+            run = runs.create(
+                server,
+                name,
+                group,
+                version.of_run,
+                submitted.parameters,
+                mlflow_experiment=mlflow_experiment,
+                seconds_between_looks=interval,
+            )
     except _Stopped as stopped:
         output.tell(f"error: stopped while run {name!r} was being made: look for it by that name")
         raise typer.Exit(stopped.code) from None
+    if mlflow_experiment and (failure := runs.plugin_failure(run)):
+        output.tell(f"warning: the server's MLflow plug-in does not show this run: {failure}")
     summary = {
         "state": "waiting",
         "exit_code": 0,
@@ -136,7 +147,13 @@ def _followed(
     try:
         with interruptions(_stop), console.view(sys.stderr) as show:
             run = Followed(
-                connection.server, summary["run_id"], compiled.name, compiled.tasks, summary["url"], connection.pods
+                connection.server,
+                summary["run_id"],
+                compiled.name,
+                compiled.tasks,
+                summary["url"],
+                connection.pods,
+                compiled.ends,
             )
             end = follow(run, seconds_between_looks=interval, seconds_to_start=seconds_to_start, on_event=show)
     except _Stopped as stopped:
@@ -151,7 +168,9 @@ def _followed(
 
 
 def _ended(kind: "Kind", end: "End") -> dict[str, Any]:
-    result = next((end.results[stage] for stage in kind.telling if stage in end.results), {})
+    result = dict(next((end.results[stage] for stage in kind.telling if stage in end.results), {}))
+    for stage in kind.beside:
+        result |= end.results.get(stage, {})
     return {
         "state": end.state,
         "exit_code": end.exit_code,

@@ -125,7 +125,7 @@ def _tiles(summary: Document, incidents: Sequence[Document]) -> list[dict[str, s
         {
             "name": "Incidents",
             "figure": words.integer(len(incidents)),
-            "meaning": "What one host did in one stretch of time",
+            "meaning": _promised(summary),
         },
         {
             "name": "Alerting flows",
@@ -140,6 +140,14 @@ def _tiles(summary: Document, incidents: Sequence[Document]) -> list[dict[str, s
         *([_precision_tile(precision)] if precision else []),
         {"name": "Hosts concerned", "figure": words.integer(len(hosts)), "meaning": "Sources or targets of incidents"},
     ]
+
+
+def _promised(summary: Document) -> str:
+    """What incidents are, or how many of them were to be expected where that is known."""
+    expected = documents.numbers(summary, "incidents_expected")
+    if len(expected) != 2:
+        return "What one host did in one stretch of time"
+    return f"{words.integer(expected[0])} to {words.integer(expected[1])} expected of normal traffic in that time"
 
 
 def _precision_tile(found: Document) -> dict[str, str]:

@@ -124,12 +124,13 @@ def score(
         captured: Of a source of captures, the flows that were made of it.
 
     Raises:
-        ConfigError: The model has no such operating point, or there is no such form of alerts.
+        ConfigError: There is no such form of alerts.
+        ModelError: The model has no such operating point.
         DataError: A source that cannot be read, of another kind of sensor, or without the model's columns.
     """
     if settings.alert_format not in FORMS:
         raise ConfigError(f"alert_format is {settings.alert_format!r}; choose one of {', '.join(FORMS)}")
-    budget = model.alert_budget if settings.budget is None else settings.budget
+    budget = _budget(model, settings)
     threshold = model.operating_point(budget).threshold
     tail = Tail.of(model.thresholds)
     files = sources.resolve(settings.source) if captured is None else captured.files(settings.source)
@@ -188,20 +189,38 @@ def score(
     return {**summary, "listed": found}
 
 
+def _budget(model: AnomalyModel, settings: Settings) -> float:
+    if settings.alerts_per_day is not None:
+        return model.budget_for(settings.alerts_per_day)
+    return model.alert_budget if settings.budget is None else settings.budget
+
+
 def expected(point: Threshold, rows: int) -> list[int]:
     """Between how many and how many of so many normal rows alert, in 95 of 100 cases, if they are as in training."""
     return list(point.false_alarms(rows)) if rows else [0, 0]
 
 
-def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings) -> AnyReader:
+def _incidents_expected(model: AnomalyModel, budget: float, counts: _Counts) -> list[int] | None:
+    """The same of incidents, in so much time; None where the model does not know, or the rows have no times."""
+    rate = model.incident_rate(budget)
+    if rate is None or not counts.last > counts.first:
+        return None
+    return list(rate.expected(counts.last - counts.first))
+
+
+def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings, label_column: str = "") -> AnyReader:
     """A reader of a source that reads it as the model's training data was read.
 
+    Args:
+        label_column: The column of classes, for who judges alerts by them; scores do not depend on it.
+
     Raises:
+        MissingColumn: It lacks a column that the model needs.
         DataError: It is of another kind of sensor, or lacks a column that the model needs.
     """
     schema = model.schema
     selection = layout.Selection(
-        label_column="",
+        label_column=label_column,
         feature_columns=schema.features,
         categorical_columns=schema.categorical,
         time_column=settings.time_column,
@@ -214,7 +233,7 @@ def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings
         settings.csv,
         selection,
         settings.format if model.sensor else "table",
-        decisions=Decisions(notations, labelled=False, certain=True),
+        decisions=Decisions(notations, labelled=bool(label_column), certain=True),
         lenient=True,
     )
 

@@ -16,6 +16,8 @@ from netanomaly.tracking.server import Server
 
 _TRIES = 3
 _PAGE = 1000
+# Else MLflow 3 takes it for one of language models, and shows what those need.
+_KIND = {"key": "mlflow.experimentKind", "value": "custom_model_development"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def experiment_id(server: Server, name: str) -> str:
         if found is not None:
             return found
         try:
-            return _text(server.post("/experiments/create", {"name": name}), "experiment_id", server)
+            return _text(server.post("/experiments/create", {"name": name, "tags": [_KIND]}), "experiment_id", server)
         except Refusal as refusal:
             # Made by another meanwhile, or by ourselves, when the answer was lost.
             if refusal.code != "RESOURCE_ALREADY_EXISTS":

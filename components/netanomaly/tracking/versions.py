@@ -17,7 +17,7 @@ FOLDER = "model"
 POINTER = "registered_model.json"
 FORMAT = 1
 VERSION, ALIASES, STATUS = "netanomaly.version", "netanomaly.aliases", "netanomaly.status"
-_DIGEST = "netanomaly.digest"
+_DIGEST, _REGISTRY = "netanomaly.digest", "netanomaly.registry"
 
 
 @dataclass(frozen=True)
@@ -127,14 +127,15 @@ def find(server: Server, standing: Standing) -> str | None:
     if not isinstance(found, list):
         raise TrackingFailed(f"{server.uri} answers without 'model_versions'; it is no MLflow server")
     for version in found:
-        # Another registry may have a model of the name, and its versions the same numbers.
-        if isinstance(version, dict) and _tags(version).get(_DIGEST) == standing.digest:
+        # Another registry may have a model of the name, and its versions the same numbers and files.
+        tags = _tags(version) if isinstance(version, dict) else {}
+        if (tags.get(_REGISTRY), tags.get(_DIGEST)) == (standing.registry, standing.digest):
             return str(version.get("version"))
     return None
 
 
 def _all_tags(standing: Standing) -> dict[str, str]:
-    return {**standing.tags, _DIGEST: standing.digest, "netanomaly.registry": standing.registry}
+    return {**standing.tags, _DIGEST: standing.digest, _REGISTRY: standing.registry}
 
 
 def _set_tags(server: Server, standing: Standing, number: str) -> None:

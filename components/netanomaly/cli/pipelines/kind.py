@@ -41,6 +41,7 @@ class Kind(Protocol):
         kept: Artefacts that people look for, by task and name, and what they are called at the top of a run's folder.
         pages: Those of them that a person opens: field of the summary, and file.
         telling: The stages whose log says what came of a run; the first that says anything is believed.
+        beside: Stages whose words are added to that.
     """
 
     @property
@@ -57,6 +58,9 @@ class Kind(Protocol):
 
     @property
     def telling(self) -> tuple[str, ...]: ...
+
+    @property
+    def beside(self) -> tuple[str, ...]: ...
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
         """What a configuration says, each field checked by itself.

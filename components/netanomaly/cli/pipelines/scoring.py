@@ -27,6 +27,7 @@ class Scoring:
     }
     pages: Mapping[str, str] = {"report": "report.html"}
     telling = ("score",)
+    beside = ()
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
         return _wanted(parse(document))

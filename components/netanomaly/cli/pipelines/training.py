@@ -32,6 +32,7 @@ class Training:
     pages: Mapping[str, str] = {"data_report": "data_report.html", "report": "report.html"}
     # Register, or train where the data was refused.
     telling = ("register", "train")
+    beside = ("track",)
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
         return _wanted(config.parse(document))
@@ -54,6 +55,7 @@ class Training:
             "version": int(result.output("register", "version")) if registered else None,
             "metrics": metadata.get("metrics", {}),
             **outcome(dossier, document(result, "register", "registration")),
+            "tracking": _tracking(document(result, "track", "tracked")),
         }
 
     def of_log(self, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,14 +63,29 @@ class Training:
             "version": said.get("version"),
             "metrics": said.get("metrics", {}),
             **{name: said.get(name, nothing) for name, nothing in outcome().items()},
+            "tracking": _tracking(said.get("tracking")),
         }
 
     def lines(self, summary: Mapping[str, Any]) -> list[str]:
-        shown = terminal.lines(summary, summary["registry"])
+        shown = [*terminal.lines(summary, summary["registry"]), *_shown(summary["tracking"])]
         if summary["error"]:
             return shown
         version = f", version {summary['version']}" if summary["version"] is not None else ""
         return [*terminal.row("model", f"{summary['model_name']} {summary['model_version']}{version}"), *shown]
+
+
+def _tracking(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Where the run is in MLflow, and what went wrong; None where nobody asked for it."""
+    found = {name: (said or {}).get(name) for name in ("url", "version", "warning")}
+    return found if found["url"] or found["warning"] else None
+
+
+def _shown(tracking: Mapping[str, Any] | None) -> list[str]:
+    if not tracking:
+        return []
+    # In one piece: a terminal opens it.
+    page = [f"{'mlflow':<12}{tracking['url']}"] if tracking["url"] else []
+    return [*page, *(terminal.row("warning", tracking["warning"]) if tracking["warning"] else [])]
 
 
 def _wanted(wanted: config.Config) -> Wanted:

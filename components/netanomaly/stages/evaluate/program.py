@@ -13,6 +13,7 @@ from netanomaly.flows.flow_file import identities
 from netanomaly.flows.labels import is_normal, spoken
 from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics import gates as quality_gates
+from netanomaly.metrics import incident_rate
 from netanomaly.metrics.comparison import CLASS_LOSS, KEEP, PROMOTE, compare
 from netanomaly.metrics.comparison import UNTOLD as UNTOLD_APART
 from netanomaly.metrics.detection import confidence_metrics, kinds, measure
@@ -126,6 +127,7 @@ def evaluate(
         document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
     document["stability"] = stability(document)
     document["replay"] = _replayed(model, file, settings)
+    document["alert_rates"] = scored.alert_blocks.document()
     document["false_alarms"] = false_alarms(model, document["normal"])
     document["top_alerts"] = top_alerts(model, scored.strongest, file)
     for alert in document["top_alerts"]:
@@ -154,6 +156,16 @@ def evaluate(
     assert scored.sample.rows is not None  # noqa: S101 - there are rows
     smoke = smoke_rows(model.schema, scored.sample.rows, scored.sample.scores)
     return Evaluation(document, decision, points, smoke)
+
+
+def completed(reference: Mapping[str, Any] | None, document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What monitoring compares with later, from training, with what evaluation adds: alert rates, and how good it was."""
+    if reference is None:
+        return None
+    at = document["at_threshold"]
+    quality = {"recall": at.get("recall_interval"), "false_positive_rate": at.get("false_positive_rate")}
+    precision = at.get("precision")
+    return {**reference, "rates": document["alert_rates"], "quality": {**quality, "precision": precision}}
 
 
 def _replayed(model: AnomalyModel, file: pq.ParquetFile, settings: Settings) -> dict[str, Any] | None:
@@ -239,7 +251,8 @@ def decide(
 def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
     """How many false alarms to expect at the model's threshold: among the normal rows judged, and in a day of traffic.
 
-    Each with the range that holds it in 95 of 100 cases where traffic is as in training; None where not known.
+    Each with the range that holds it in 95 of 100 cases where traffic is as in training; None where not known. Of a day
+    incidents, too: false alarms grouped as scoring groups them.
     """
     point = model.operating_point(model.alert_budget)
 
@@ -249,7 +262,12 @@ def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
         low, high = point.false_alarms(round(rows))
         return {"rows": rows, "expected": rows * point.budget, "low": low, "high": high}
 
-    return {"evaluated": expected(normal), "per_day": expected(model.rows_per_day)}
+    rate = model.incident_rate(model.alert_budget)
+    return {
+        "evaluated": expected(normal),
+        "per_day": expected(model.rows_per_day),
+        "incidents_per_day": None if rate is None else incident_rate.document(rate),
+    }
 
 
 def top_alerts(model: AnomalyModel, strongest: Strongest, file: pq.ParquetFile) -> list[dict[str, Any]]:

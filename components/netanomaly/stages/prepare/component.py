@@ -17,6 +17,7 @@ def prepare(
     train: dsl.OutputPath(dict),
     evaluate: dsl.OutputPath(dict),
     register: dsl.OutputPath(dict),
+    track: dsl.OutputPath(dict),
     configuration: dict,
     data_source: str,
     evaluation_data_source: str,
@@ -50,6 +51,7 @@ def prepare(
         train: Settings of train.
         evaluate: Settings of evaluate.
         register: Settings of register.
+        track: Settings of track.
     """
     return dsl.ContainerSpec(
         image=image("prepare"),

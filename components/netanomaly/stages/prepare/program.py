@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from netanomaly import __version__, config
+from netanomaly import __version__, config, output
 from netanomaly.errors import ConfigError
 from netanomaly.flows import rules
 from netanomaly.metrics import gates
@@ -18,9 +19,11 @@ from netanomaly.stages.capture import settings as capture
 from netanomaly.stages.evaluate import settings as evaluate
 from netanomaly.stages.ingest import settings as ingest
 from netanomaly.stages.register import settings as register
+from netanomaly.stages.track import settings as track
 from netanomaly.stages.train import settings as train
 from netanomaly.stages.tune import settings as tune
 from netanomaly.stages.validate import settings as validate
+from netanomaly.tracking import access
 from netanomaly.tuning import space
 
 if TYPE_CHECKING:
@@ -70,6 +73,7 @@ class Prepared:
     train: train.Settings
     evaluate: evaluate.Settings
     register: register.Settings
+    track: track.Settings
 
 
 def prepare(
@@ -79,6 +83,7 @@ def prepare(
     identity_of: Callable[[list[str]], str],
     champion_of: Callable[[str, str], "Champion | None"],
     now: datetime,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Prepared:
     """Resolve a configuration.
 
@@ -89,6 +94,7 @@ def prepare(
         identity_of: Digest of what a list of source URIs holds now.
         champion_of: A model's champion in a registry (URI, model name), or None.
         now: The time that is kept with the run.
+        environment: Names the MLflow server and experiment, where the configuration names none.
 
     Raises:
         ConfigError: A field is wrong, by itself or against the others.
@@ -105,8 +111,10 @@ def prepare(
     # The same bytes under two names are one data set: a model is never judged on rows it was fitted on.
     held_out = identities[0] == identities[-1]
     champion = champion_of(wanted.registry or "", wanted.model_name)
+    tracking = _tracking(wanted.tracking, environment)
     configuration = {
         **dataclasses.asdict(wanted),
+        "tracking": dataclasses.asdict(tracking),
         "model_parameters": parameters,
         "training_source": sources["training"],
         "training_identity": identities[0],
@@ -129,7 +137,8 @@ def prepare(
         "run_id": run_id,
         "champion": champion.version if champion else None,
         "champion_columns": apart.columns if apart else [],
-        "configuration": {name: _in_short(value) for name, value in configuration.items()},
+        # For the report, which says nothing of tracking: where a run is shown changes nothing that evaluate does.
+        "configuration": {name: _in_short(value) for name, value in configuration.items() if name != "tracking"},
     }
 
     def captured(dataset: str) -> capture.Settings:
@@ -166,6 +175,13 @@ def prepare(
         train=_settings(train.Settings, resolved),
         evaluate=_settings(evaluate.Settings, resolved),
         register=_settings(register.Settings, resolved),
+        track=_settings(
+            track.Settings,
+            resolved,
+            mlflow=tracking.mlflow,
+            experiment=tracking.experiment,
+            register_in_mlflow=tracking.register,
+        ),
     )
 
 
@@ -200,6 +216,8 @@ def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
                 "aliases names champion, which the comparison with the present champion decides; leave it out, or "
                 "move it afterwards with netanomaly registry alias set"
             )
+    if wanted.tracking.mlflow:
+        access.address(wanted.tracking.mlflow, "tracking.mlflow")
     if not wanted.registry:
         raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
     return wanted, parameters
@@ -210,6 +228,25 @@ def _settings(kind: type[S], resolved: Mapping[str, Any], **own: Any) -> S:
     known = {**resolved, **own}
     names = [field.name for field in dataclasses.fields(kind)]
     return kind(**{name: known[name] for name in names if name in known})
+
+
+def _tracking(wanted: config.Tracking, environment: Mapping[str, str]) -> config.Tracking:
+    """The server, empty where there is none, and the experiment.
+
+    A wrong address in the environment may be meant for other programs (MLflow's own clients write to folders, too): it is
+    told, and nothing is tracked.
+    """
+    mlflow, named = wanted.mlflow, environment.get(access.URI, "")
+    if mlflow is None and named:
+        try:
+            mlflow = access.address(named, access.URI)
+        except ConfigError as error:
+            output.tell(f"warning: this run is not shown in MLflow: {error}")
+    experiment = wanted.experiment or environment.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
+    return config.Tracking((mlflow or "").rstrip("/"), experiment, wanted.register)
+
+
+_EXPERIMENT = "netanomaly"
 
 
 def _may_lack_columns(champion: Champion, configuration: Mapping[str, Any]) -> bool:
