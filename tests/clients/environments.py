@@ -1,7 +1,6 @@
 """Clients and servers of others, each in an environment of its own: their pins fight ours.
 
-`python -m tests.clients.environments` makes them from the lock files beside this one. `requirements/lock` does not cut them
-out of our resolution; `make lock-clients` resolves them anew.
+They are made from the lock files beside this one, which `make lock-clients` resolves anew, apart from our own.
 """
 
 import hashlib
@@ -14,7 +13,6 @@ from pathlib import Path
 from tests.command import ROOT
 
 HERE = Path(__file__).parent
-NAMES = ("kserve", "schemathesis", "tritonclient")
 CACHE = ROOT / ".cache" / "clients"
 
 
@@ -41,8 +39,3 @@ def make(name: str) -> Path:
     subprocess.run([*command, str(HERE / f"{name}.txt")], check=True)
     (place / ".ready").touch()
     return place / "bin" / "python"
-
-
-if __name__ == "__main__":
-    for each in sys.argv[1:] or NAMES:
-        print(make(each))
