@@ -5,6 +5,7 @@ from typing import Any
 
 from kfp import dsl
 from netanomaly.stages.capture.component import capture
+from netanomaly.stages.deploy.component import deploy
 from netanomaly.stages.evaluate.component import evaluate
 from netanomaly.stages.ingest.component import ingest
 from netanomaly.stages.prepare.component import prepare
@@ -121,6 +122,13 @@ def _defined(*, captures: bool) -> Callable[..., int]:
         registered.set_display_name("Register")
         settle("register", registered, object_store)
         registered.set_caching_options(enable_caching=False)
+
+        # A branch that is not taken costs those who deploy nothing no task.
+        with dsl.If(settings["deploys"] == "yes", name="deploys"):
+            deployed = deploy(registration=registered.outputs["registration"], settings=settings["deploy"])
+            deployed.set_display_name("Deploy")
+            settle("deploy", deployed, object_store)
+            deployed.set_caching_options(enable_caching=False)
 
         # Beside register, not after it: what a gate refuses is shown, too, and nobody waits for it.
         tracked = track(
