@@ -73,7 +73,7 @@ join-images: setup ## Join what `make push` pushed from two kinds of machine, be
 OVERLAY ?= standalone
 .PHONY: manifests
 manifests: setup ## Write build/manifests for kubectl apply -k: make manifests OVERLAY=cluster IMAGE_PREFIX=registry.example.org/netanomaly
-	manifests/with-image '$(OVERLAY)' "$$($(BIN)/netanomaly images $(if $(IMAGE_PREFIX),--image-prefix '$(IMAGE_PREFIX)') | awk '$$1 == "register" {print $$2}')" build/manifests
+	manifests/with-image '$(OVERLAY)' "$$($(BIN)/netanomaly images $(if $(IMAGE_PREFIX),--image-prefix '$(IMAGE_PREFIX)') | awk '$$1 == "$(if $(filter serving/%,$(OVERLAY)),serve,register)" {print $$2}')" build/manifests
 
 # A local Kubernetes with Kubeflow Pipelines: docker, kind, kubectl. docs/cluster.md.
 .PHONY: kind-up
@@ -131,6 +131,12 @@ test-clients: setup ## Test the server with Triton's and KServe's clients and sc
 lock-clients: | $(filter .tools/bin/uv,$(UV)) ## Resolve the clients of test-clients anew
 	cd tests/clients && for each in *.in; do "$(shell command -v $(UV) || echo $(CURDIR)/$(UV))" pip compile --quiet --universal --generate-hashes \
 	  --python-version 3.11 --no-emit-index-url --no-header --no-annotate "$$each" --output-file "$${each%.in}.txt"; done
+
+# Its API server with nothing behind it, built once into the user's cache: seven minutes of processor time.
+.PHONY: test-kubernetes
+test-kubernetes: setup ## Test deploying against a real Kubernetes API server (needs Go)
+	$(BIN)/python -m tests.kubernetes.api_server
+	$(BIN)/pytest tests/kubernetes
 
 # And what checks workflows and manifests, where kubectl is not there.
 .PHONY: test-tools
