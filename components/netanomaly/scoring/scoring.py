@@ -208,15 +208,19 @@ def _incidents_expected(model: AnomalyModel, budget: float, counts: _Counts) -> 
     return list(rate.expected(counts.last - counts.first))
 
 
-def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings) -> AnyReader:
+def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings, label_column: str = "") -> AnyReader:
     """A reader of a source that reads it as the model's training data was read.
 
+    Args:
+        label_column: The column of classes, for who judges alerts by them; scores do not depend on it.
+
     Raises:
+        MissingColumn: It lacks a column that the model needs.
         DataError: It is of another kind of sensor, or lacks a column that the model needs.
     """
     schema = model.schema
     selection = layout.Selection(
-        label_column="",
+        label_column=label_column,
         feature_columns=schema.features,
         categorical_columns=schema.categorical,
         time_column=settings.time_column,
@@ -229,7 +233,7 @@ def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings
         settings.csv,
         selection,
         settings.format if model.sensor else "table",
-        decisions=Decisions(notations, labelled=False, certain=True),
+        decisions=Decisions(notations, labelled=bool(label_column), certain=True),
         lenient=True,
     )
 

@@ -127,6 +127,7 @@ def evaluate(
         document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
     document["stability"] = stability(document)
     document["replay"] = _replayed(model, file, settings)
+    document["alert_rates"] = scored.alert_blocks.document()
     document["false_alarms"] = false_alarms(model, document["normal"])
     document["top_alerts"] = top_alerts(model, scored.strongest, file)
     for alert in document["top_alerts"]:
@@ -155,6 +156,16 @@ def evaluate(
     assert scored.sample.rows is not None  # noqa: S101 - there are rows
     smoke = smoke_rows(model.schema, scored.sample.rows, scored.sample.scores)
     return Evaluation(document, decision, points, smoke)
+
+
+def completed(reference: Mapping[str, Any] | None, document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What monitoring compares with later, from training, with what evaluation adds: alert rates, and how good it was."""
+    if reference is None:
+        return None
+    at = document["at_threshold"]
+    quality = {"recall": at.get("recall_interval"), "false_positive_rate": at.get("false_positive_rate")}
+    precision = at.get("precision")
+    return {**reference, "rates": document["alert_rates"], "quality": {**quality, "precision": precision}}
 
 
 def _replayed(model: AnomalyModel, file: pq.ParquetFile, settings: Settings) -> dict[str, Any] | None:

@@ -41,7 +41,8 @@ def main(argv: list[str]) -> None:
         model = stage.output("model")
         trained.model.save(model)
         summary = trained.summary
-        stage.write_json("dossier", {**dossier, "training": summary, "model": stage_io.content(model)})
+        made = {"training": summary, "model": stage_io.content(model), "reference": trained.reference}
+        stage.write_json("dossier", {**dossier, **made})
         rows = {name: summary[name] for name in ("rows_fitted", "rows_calibrated")}
         stage.describe("model", {"framework": "scikit-learn", "model_type": summary["model_type"], **rows})
         stage.describe("dossier", rows)
