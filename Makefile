@@ -199,7 +199,7 @@ bench-registry: setup ## Time the registry on a folder and on S3 servers, near a
 SOAK := $(BIN)/pytest -o faulthandler_timeout=7200
 
 .PHONY: soak
-soak: soak-registry soak-mutants soak-serve soak-images ## Every long test
+soak: soak-registry soak-mutants soak-traffic soak-serve soak-images ## Every long test
 
 # On each server two minutes of random faults and kills, and an outage of a minute; five hundred random histories.
 SOAK_SECONDS ?= 120
@@ -213,7 +213,6 @@ soak-registry: setup ## Long tests of the registry: faults, kills, an outage (SO
 soak-mutants: setup ## Ten thousand altered documents of each kind that a registry has
 	$(BIN)/python -m tests.attacks.mutants --count 10000
 
-# Some ten minutes: what `make test` does with forty quick containers and one light image, with two thousand and with all.
 .PHONY: soak-traffic
 soak-traffic: setup ## Ten thousand damaged logs of each format: rows, or one clear line
 	NETANOMALY_SOAK_MUTATIONS=10000 $(BIN)/pytest -q -k damaged tests/unit/traffic/test_laws.py
@@ -223,6 +222,7 @@ soak-serve: setup ## Ten thousand mutated requests of each form; a day's worth o
 	NETANOMALY_SOAK_MUTATIONS=10000 $(SOAK) -q -k strangers tests/serving/test_answers.py
 	NETANOMALY_SOAK_SECONDS=600 $(SOAK) -rP tests/serving/test_soak.py
 
+# Some ten minutes: what `make test` does with forty quick containers and one light image, with two thousand and with all.
 .PHONY: soak-images
 soak-images: images ## Long tests of images: two thousand short containers, every image built a second time
 	NETANOMALY_SOAK=1 $(SOAK) --durations 0 --durations-min 1 tests/e2e/test_docker_launcher.py tests/e2e/test_builds.py -k 'under_load or second_build'
