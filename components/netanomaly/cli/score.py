@@ -1,21 +1,19 @@
 """`netanomaly score`: traffic scored by a registered model, and what stands out as incidents."""
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netanomaly import output
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
+from netanomaly.cli.score_follow import follow_source
 from netanomaly.cli.summary import row
-from netanomaly.errors import ConfigError, InputError
+from netanomaly.errors import ConfigError
 
 if TYPE_CHECKING:
-    from netanomaly.registry.reading import Version
+    from netanomaly.scoring.settings import Settings
 
 _SHOWN = 5
 
@@ -27,7 +25,8 @@ def score(
     ],
     source: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Files, folders, globs or s3:// addresses.")],
     out: Annotated[
-        Path, typer.Option("--out", help="Folder for the results; made, or one that holds results already.")
+        str,
+        typer.Option("--out", help="Folder or s3:// address for the results; made, or one that holds results already."),
     ],
     registry: RegistryOption = DEFAULT,
     budget: Annotated[
@@ -47,23 +46,26 @@ def score(
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Score flows of another kind of sensor than was learnt from.")
     ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on: score files as they appear and grow, each record once.")
+    ] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="With --follow: score what is new, and end. For cron and scheduled runs.")
+    ] = False,
+    every: Annotated[float, typer.Option(help="With --follow: seconds from look to look.", min=0.1, max=3600)] = 4.0,
     as_json: JsonOption = False,
 ) -> None:
     """Score traffic with a registered model: scores.parquet, alerts.ndjson, summary.json and report.html.
 
+    With --follow, the same for each file that appears or grows, numbered.
+
     Example: netanomaly score office conn.log --out scored
+
+    Example: netanomaly score office /opt/zeek/logs --out /var/lib/alerts --follow
     """
     from netanomaly.config import CsvFormat
-    from netanomaly.registry import open_registry
-    from netanomaly.report import scoring_page
-    from netanomaly.scoring.scoring import FILES, REPORT
-    from netanomaly.scoring.scoring import score as score_source
     from netanomaly.scoring.settings import Settings
 
-    opened = open_registry(registry)
-    version = _version(opened, model)
-    loaded = opened.load(f"{version.model}:{version.number}")
-    _refuse_strangers(out, FILES)
     settings = Settings(
         source=source,
         budget=budget,
@@ -72,48 +74,32 @@ def score(
         allow_other_sensor=allow_other_sensor,
         alert_format=alert_format,
     )
-    named = {"name": version.model, "version": version.number, "digest": f"sha256:{version.record.artifact.sha256}"}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # Nothing is seen before it is whole.
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-        made = Path(folder)
-        summary = score_source(loaded, named, settings, made, _Progress())
+    if once and not follow:
+        raise ConfigError("--once ends a --follow after what is new: give both, or neither")
+    if follow:
+        follow_source(registry, model, settings, out, once=once, every_seconds=every, as_json=as_json)
+    else:
+        _score_all(registry, model, settings, out, as_json=as_json)
+
+
+def _score_all(registry: str, model: str, settings: "Settings", out: str, *, as_json: bool) -> None:
+    from netanomaly.registry import open_registry
+    from netanomaly.report import scoring_page
+    from netanomaly.scoring import champion
+    from netanomaly.scoring.results import results
+    from netanomaly.scoring.scoring import REPORT
+    from netanomaly.scoring.scoring import score as score_source
+
+    opened = open_registry(registry)
+    loaded = champion.load(opened, champion.version_of(opened, model))
+    with results(out) as made:
+        summary = score_source(loaded.model, loaded.named, settings, made, _Progress())
         page = scoring_page(summary, summary["listed"])
         (made / REPORT).write_text(page, encoding="utf-8")
-        out.mkdir(exist_ok=True)
-        for name in FILES:
-            shutil.move(made / name, out / name)
     if as_json:
-        output.say_json({**{name: value for name, value in summary.items() if name != "listed"}, "out": str(out)})
+        output.say_json({**{name: value for name, value in summary.items() if name != "listed"}, "out": out})
     else:
         _print(summary, out)
-
-
-def _version(opened: Any, reference: str) -> "Version":
-    """The version to score with: of a model named alone its champion, where it has one.
-
-    Raises:
-        InputError: It is deprecated.
-    """
-    from netanomaly.registry.documents import DEPRECATED
-
-    wanted = reference
-    if ":" not in reference and "@" not in reference and opened.champion(reference) is not None:
-        wanted = f"{reference}@champion"
-    version: Version = opened.version(wanted)
-    if version.status == DEPRECATED:
-        raise InputError(
-            f"{version.model}:{version.number} is deprecated; score with another version, or netanomaly registry restore it"
-        )
-    return version
-
-
-def _refuse_strangers(out: Path, files: tuple[str, ...]) -> None:
-    """Refuse a folder that holds anything but results."""
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out} is a file; name a folder for the results")
-    if out.is_dir() and (others := sorted(path.name for path in out.iterdir() if path.name not in files)):
-        raise ConfigError(f"{out} holds {others[0]!r}, which is no result of scoring; name another folder")
 
 
 class _Progress:
@@ -128,7 +114,7 @@ class _Progress:
             output.tell(f"{rows:,} rows scored")
 
 
-def _print(summary: Mapping[str, Any], out: Path) -> None:
+def _print(summary: Mapping[str, Any], out: str) -> None:
     model = summary["model"]
     low, high = summary["alerts_expected"]
     lines = [
@@ -141,7 +127,7 @@ def _print(summary: Mapping[str, Any], out: Path) -> None:
         lines += row("", f"- {incident['severity']}: {incident['title']}", hang=2, most=2)
     if summary["incidents"] > _SHOWN:
         lines += row("", f"and {summary['incidents'] - _SHOWN:,} more in the report")
-    lines += [f"{'report':<12}{out / 'report.html'}"]
+    lines += [f"{'report':<12}{out.rstrip('/')}/report.html"]
     for line in lines:
         output.say(line)
 
