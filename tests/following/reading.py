@@ -1,5 +1,6 @@
 """What a follower wrote, read without its code."""
 
+import hashlib
 import io
 import json
 from collections import Counter
@@ -56,6 +57,22 @@ class Outputs:
 
     def checkpoint(self) -> dict[str, Any]:
         return json.loads(self.objects.all()["checkpoint.json"])
+
+    def check_seen(self) -> None:
+        """At any moment: what is seen was committed, and those of the last commit are the bytes that were."""
+        found = self.objects.all()
+        if "checkpoint.json" not in found:
+            assert not [key for key in found if key.startswith(("scores/", "alerts/", "summaries/"))]
+            return
+        last = json.loads(found["checkpoint.json"])
+        committed = {each["key"]: each["sha256"] for each in last["outputs"]}
+        for key, data in found.items():
+            if key.startswith(("scores/", "alerts/", "summaries/")):
+                number = int(key.partition("/")[2].partition(".")[0])
+                assert number <= last["number"], f"{key} is seen before it was committed"
+                # A commit of nothing but positions has none.
+                if number == last["number"] and committed:
+                    assert hashlib.sha256(data).hexdigest() == committed[key]
 
     def check(self, expected: list[str]) -> None:
         """Each of these uids was scored once and nothing else; outputs are numbered without holes; nothing is left over."""

@@ -57,11 +57,9 @@ def score(
 ) -> None:
     """Score traffic with a registered model: scores.parquet, alerts.ndjson, summary.json and report.html.
 
-    With --follow, the same for each file that appears or grows, numbered.
+    With --follow and a folder or prefix, the same of each file that appears or grows there, numbered.
 
     Example: netanomaly score office conn.log --out scored
-
-    Example: netanomaly score office /opt/zeek/logs --out /var/lib/alerts --follow
     """
     from netanomaly.config import CsvFormat
     from netanomaly.scoring.settings import Settings
