@@ -43,7 +43,7 @@ run: setup ## Train, evaluate and register a detector on the bundled NSL-KDD dat
 	$(BIN)/netanomaly run configs/nsl-kdd.json
 
 .PHONY: compile
-compile: setup ## Compile the pipelines: what the package carries, and build/training.yaml for upload
+compile: setup ## Compile the pipelines: what the package carries, and build/*.yaml for upload
 	$(BIN)/python -m pipelines.compile
 	$(BIN)/netanomaly compile --out build $(if $(IMAGE_PREFIX),--image-prefix '$(IMAGE_PREFIX)')
 
@@ -116,6 +116,12 @@ test-seaweedfs: setup ## Test the registry on SeaweedFS, the store that Kubeflow
 	weed=$$($(BIN)/python -m tests.store.seaweedfs) && \
 	  PATH="$$weed:$$PATH" $(BIN)/pytest --numprocesses auto --dist loadgroup tests/store -k weed
 
+# An MLflow server of PyPI, in an environment of its own in the user's cache: 700 MB, once.
+.PHONY: test-mlflow
+test-mlflow: setup ## Test tracking on an MLflow server
+	$(BIN)/python -m tests.tracking.mlflow_server
+	NETANOMALY_TEST_MLFLOW=1 $(BIN)/pytest tests/tracking
+
 # And what checks workflows and manifests, where kubectl is not there.
 .PHONY: test-tools
 test-tools: setup ## Build the commands that tests of workflows and manifests use
@@ -150,9 +156,19 @@ bench-quality: setup ## Judge every detector on every data set, 90 minutes, resu
 bench-quality-quick: setup ## The same on 8,000 rows of each set, 10 minutes, resumable
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --rows 8000 --seeds 1 --promise-seeds 5 --minutes 10
 
+# BENCH_LOGS are real logs of flows for the bootstrap; those that are not there are left out.
+BENCH_LOGS ?= $(BENCH_DATA)/zeek/ctu50/008.conn.log.labeled.xz $(BENCH_DATA)/kddcup99/kddcup99.csv.xz
+.PHONY: bench-drift
+bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 seeds, 10 minutes
+	$(BIN)/python -m tests.bench.drift --seeds 50 $(foreach log,$(BENCH_LOGS),--log $(log))
+
 .PHONY: bench-traffic
 bench-traffic: setup ## Rows a second and memory of reading what sensors write
 	$(BIN)/python -m tests.bench.traffic
+
+.PHONY: bench-incidents
+bench-incidents: setup ## Whether days not seen bring the incidents that alerts_per_day promises, 400 days, 5 minutes
+	$(BIN)/python -m tests.bench.incident_budget
 
 .PHONY: bench-images
 bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows

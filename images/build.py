@@ -1,7 +1,7 @@
 """Build stage images: `python -m images.build [--context-only] [STAGE...]`, all stages by default.
 
 Downloads the locked wheels, lays out one build context for each stage below build/images/ and gives it to
-`docker build` without a network. An image whose tag is there already is not built again: the tag is a digest of what
+`docker build` without a network, but for stages that need Debian packages. An image whose tag is there already is not built again: the tag is a digest of what
 goes in.
 """
 
@@ -38,7 +38,7 @@ _LAYERS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m images.build", description=__doc__)
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(images.STAGES))
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(images.IMAGES))
     parser.add_argument("--prefix", default=images.DEFAULT_PREFIX, help="registry and repository of the images")
     parser.add_argument("--network", action="store_true", help="pip fetches inside the build instead of before it")
     parser.add_argument("--context-only", action="store_true", help="lay out build/images/ for another builder")
@@ -48,12 +48,12 @@ def main() -> None:
     parser.add_argument("--wheelhouse", type=Path, default=ROOT / ".cache" / "wheelhouse", help="where wheels are kept")
     parser.add_argument("--bills", type=Path, default=ROOT / "build" / "sbom", help="where bills of materials are kept")
     options = parser.parse_args()
-    unknown = set(options.stages) - set(images.STAGES)
+    unknown = set(options.stages) - set(images.IMAGES)
     if unknown:
-        parser.error(f"no stage is called {', '.join(sorted(unknown))}; there are {', '.join(images.STAGES)}")
+        parser.error(f"no stage is called {', '.join(sorted(unknown))}; there are {', '.join(images.IMAGES)}")
     if not options.context_only:
         _check_daemon()
-    stages = options.stages or list(images.STAGES)
+    stages = options.stages or list(images.IMAGES)
     if not options.network:
         locks = [ROOT / "images" / "pip.txt", *(ROOT / "requirements" / f"{stage}.txt" for stage in stages)]
         wheelhouse.download(locks, options.wheelhouse, wheelhouse.machine())
@@ -123,8 +123,11 @@ def _link_all(files: Iterable[Path], folder: Path) -> None:
 
 def _build(stage: str, reference: str, context: Path, *, network: bool, again: bool) -> None:
     command = [DOCKER, "build", "--quiet", "--file", str(context / "stage.Dockerfile"), "--tag", reference]
-    command += ["--network", "default" if network else "none"]
-    arguments = {"STAGE": stage, "VERSION": reference.rpartition(":")[2], "REVISION": _revision(stage)}
+    packages = images.debian_packages(stage)
+    # The host's network, so that the mirror is reached as this machine reaches it.
+    command += ["--network", "host" if packages else "default" if network else "none"]
+    arguments = {"DEBIAN_PACKAGES": " ".join(packages)} if packages else {}
+    arguments |= {"STAGE": stage, "VERSION": reference.rpartition(":")[2], "REVISION": _revision(stage)}
     arguments["BASE_IMAGE"] = images.base_image()
     for name, value in arguments.items():
         command += ["--build-arg", f"{name}={value}"]

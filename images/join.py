@@ -26,7 +26,7 @@ def main() -> None:
     prefix = parser.parse_args().prefix.rstrip("/")
     pushed = {machine: _pushed(machine) for machine in MACHINES}
     notes, subjects = dict(images.pushed()), []
-    for stage in images.STAGES:
+    for stage in images.IMAGES:
         name = images.reference(stage, prefix).partition("@")[0]
         tag = name.rpartition(":")[2]
         try:

@@ -21,17 +21,17 @@ NOTES = Path(__file__).resolve().parents[1] / "build" / "pushed-images.json"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m images.push", description=__doc__)
     parser.add_argument("--prefix", help="registry and repository, such as registry.example.org/netanomaly")
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help="all by default: " + ", ".join(images.STAGES))
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help="all by default: " + ", ".join(images.IMAGES))
     options = parser.parse_args()
-    prefix, unknown = options.prefix, set(options.stages) - set(images.STAGES)
+    prefix, unknown = options.prefix, set(options.stages) - set(images.IMAGES)
     if unknown:
-        parser.error(f"no stage is called {', '.join(sorted(unknown))}; there are {', '.join(images.STAGES)}")
+        parser.error(f"no stage is called {', '.join(sorted(unknown))}; there are {', '.join(images.IMAGES)}")
     if not prefix:
         parser.error("say where to: make push IMAGE_PREFIX=registry.example.org/netanomaly")
     notes = dict(images.pushed())
     try:
         client = docker_daemon.connect()
-        for stage in options.stages or images.STAGES:
+        for stage in options.stages or images.IMAGES:
             name = images.reference(stage, prefix).partition("@")[0]
             digest = _digest_there(client, name)
             print(f"there is {name} already" if digest else f"pushing {name}", flush=True)

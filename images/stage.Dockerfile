@@ -3,7 +3,17 @@
 # what reads and writes Arrow, what scikit-learn needs, and the rest.
 ARG BASE_IMAGE=python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285
 
-FROM ${BASE_IMAGE} AS installer
+# With the Debian packages that the stage starts programs of, where there are any (netanomaly/images.py): from the mirror
+# that the base knows. Nothing of theirs runs with another user's rights, and their notices stay.
+FROM ${BASE_IMAGE} AS base
+ARG DEBIAN_PACKAGES=""
+RUN [ -z "${DEBIAN_PACKAGES}" ] || { export DEBIAN_FRONTEND=noninteractive; \
+    apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends ${DEBIAN_PACKAGES} > /dev/null \
+    && find / -xdev -perm /6000 -type f -exec chmod a-s {} + \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf /var/cache/ldconfig /var/log/* /etc/*- /tmp/*; }
+
+FROM base AS installer
 COPY installer/ /installer/
 
 FROM installer AS arrow
@@ -30,7 +40,7 @@ COPY --from=science /opt/netanomaly /all
 COPY --from=rest /opt/netanomaly /all
 RUN python3 /installer/sbom.py "netanomaly-${STAGE}" "${VERSION}" /all /opt/netanomaly-bill
 
-FROM ${BASE_IMAGE}
+FROM base
 # Nothing that installs, compiles or remembers stays; on the offline base there is nothing to remove.
 RUN rm -rf /usr/local/bin/pip* /usr/local/bin/idle* /usr/local/bin/python*-config \
     /usr/local/lib/python3.*/site-packages/* /usr/local/lib/python3.*/ensurepip /usr/local/lib/python3.*/idlelib \
@@ -50,6 +60,8 @@ ARG STAGE
 ARG VERSION
 ARG REVISION
 ARG BASE_IMAGE
+# What track says of the code.
+ENV NETANOMALY_IMAGE="netanomaly/${STAGE}:${VERSION}" NETANOMALY_COMMIT="${REVISION}"
 LABEL org.opencontainers.image.title="netanomaly ${STAGE}" \
     org.opencontainers.image.description="The ${STAGE} stage of netanomaly's Kubeflow pipelines" \
     org.opencontainers.image.source="https://github.com/netanomaly/netanomaly" \

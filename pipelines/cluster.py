@@ -29,6 +29,15 @@ _BELIEF = ("NETANOMALY_TRUSTED_KEYS", "NETANOMALY_WITHDRAWN_KEYS", "NETANOMALY_S
 SIGNING_KEY = "netanomaly-signing-key"
 """Secret whose NETANOMALY_SIGN_KEY signs what is registered; the stage that registers gets it, no other."""
 
+TRACKING = "netanomaly-mlflow"
+"""ConfigMap of the MLflow server that runs are shown in, and Secret of who may write there. Of a fixed name, as `TRUST`."""
+
+_TRACKING_SETTINGS = (
+    *("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_TRACKING_AUTH", "MLFLOW_WORKSPACE"),
+    *("MLFLOW_TRACKING_SERVER_CERT_PATH", "KF_PIPELINES_UI_ENDPOINT", "HTTPS_PROXY", "NO_PROXY"),
+)
+_TRACKING_CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+
 _HOUR = 3600
 
 
@@ -36,7 +45,8 @@ _HOUR = 3600
 class Needs:
     """What one stage needs. Memory and processors: request, then limit.
 
-    `hours` is what one attempt may take at the most, image pull included.
+    `hours` is what one attempt may take at the most, image pull included. `tracking`: what of MLflow it is told, the
+    `server`, or the `credentials` as well.
     """
 
     memory: tuple[str, str]
@@ -44,6 +54,7 @@ class Needs:
     hours: float
     store: bool = False
     signs: bool = False
+    tracking: str = ""
 
 
 # Memory: what it takes at peak with 1M + 1M rows of 42 columns and the default detector, measured, and the limit: at
@@ -53,13 +64,19 @@ _SMALL = ("32Mi", "512Mi")
 _ONE = ("0.1", "1")
 _TWO = ("0.5", "2")
 NEEDS = {
-    "prepare": Needs(_SMALL, _ONE, hours=1, store=True),
+    # Is told which MLflow server there is, and not how to get in.
+    "prepare": Needs(_SMALL, _ONE, hours=1, store=True, tracking="server"),
+    # Suricata's own limits of memory, and what it takes beside.
+    "capture": Needs(("512Mi", "3Gi"), _TWO, hours=12, store=True),
     "ingest": Needs(("256Mi", "1Gi"), _TWO, hours=12, store=True),
     "validate": Needs(_SMALL, _ONE, hours=1),
+    "tune": Needs(("768Mi", "4Gi"), _TWO, hours=24),
     "train": Needs(("768Mi", "4Gi"), _TWO, hours=24),
     # Reads the champion.
     "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     "register": Needs(_SMALL, _ONE, hours=1, store=True, signs=True),
+    "score": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
+    "track": Needs(_SMALL, _ONE, hours=1, store=True, tracking="credentials"),
     # Of the pipeline that checks an installation.
     "check": Needs(_SMALL, _ONE, hours=0.25, store=True),
 }
@@ -89,5 +106,9 @@ def settle(stage: str, task: dsl.PipelineTask, object_store: str) -> None:
         kubernetes.use_config_map_as_env(task, object_store, {name: name for name in _SETTINGS}, optional=True)
         kubernetes.use_config_map_as_env(task, TRUST, {name: name for name in _BELIEF}, optional=True)
         kubernetes.use_config_map_as_volume(task, CERTIFICATES, CERTIFICATES_FOLDER, optional=True)
+    if needs.tracking:
+        kubernetes.use_config_map_as_env(task, TRACKING, {name: name for name in _TRACKING_SETTINGS}, optional=True)
+    if needs.tracking == "credentials":
+        kubernetes.use_secret_as_env(task, TRACKING, {name: name for name in _TRACKING_CREDENTIALS}, optional=True)
     if needs.signs:
         kubernetes.use_secret_as_env(task, SIGNING_KEY, {"NETANOMALY_SIGN_KEY": "NETANOMALY_SIGN_KEY"}, optional=True)

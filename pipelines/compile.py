@@ -8,14 +8,25 @@ from pathlib import Path
 from kfp import compiler
 
 from pipelines.doctor import doctor
-from pipelines.training import training
+from pipelines.scoring import scoring, scoring_from_captures
+from pipelines.training import training, training_from_captures, training_tuned
+from pipelines.tuning import tuning
 
+PIPELINES = {
+    "training": training,
+    "training-from-captures": training_from_captures,
+    "training-tuned": training_tuned,
+    "tuning": tuning,
+    "scoring": scoring,
+    "scoring-from-captures": scoring_from_captures,
+    "doctor": doctor,
+}
 COMPILED = Path(__file__).resolve().parents[1] / "components" / "netanomaly" / "compiled"
 
 
 def compile_all(folder: Path) -> None:
     """Write every pipeline's YAML into a folder."""
-    for name, pipeline in {"training": training, "doctor": doctor}.items():
+    for name, pipeline in PIPELINES.items():
         path = folder / f"{name}.yaml"
         compiler.Compiler().compile(pipeline, str(path))
         path.write_text(_in_order(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,14 +1,16 @@
 """The training pipeline: traffic records in, a registered anomaly detector out."""
 
+from collections.abc import Callable
+
 from kfp import dsl
 from netanomaly.stages.evaluate.component import evaluate
-from netanomaly.stages.ingest.component import ingest
-from netanomaly.stages.prepare.component import prepare
 from netanomaly.stages.register.component import register
+from netanomaly.stages.track.component import track
 from netanomaly.stages.train.component import train
-from netanomaly.stages.validate.component import validate
 
+from pipelines.beginning import begin
 from pipelines.cluster import OBJECT_STORE, settle
+from pipelines.tuning import search
 
 # The run form shows names and defaults alone: the default is an example to write over, the description the rest.
 EXAMPLE = {
@@ -17,6 +19,7 @@ EXAMPLE = {
     "registry": "s3://netanomaly/registry",
     "alert_budget": 0.001,
 }
+TUNED_EXAMPLE = {**EXAMPLE, "tuning": {"minutes": 60}}
 _DESCRIPTION = """\
 Ingest traffic records, check them, train a detector, evaluate it and register it as a new version.
 
@@ -28,94 +31,108 @@ Parameters of a run:
 """
 
 
-@dsl.pipeline(
-    name="netanomaly-training",
-    display_name="Train a network anomaly detector",
-    description=_DESCRIPTION,
-)
-def training(
-    configuration: dict = EXAMPLE,
-    data_source: str = "",
-    evaluation_data_source: str = "",
-    model_name: str = "",
-    model_version: str = "",
-    registry: str = "",
-    object_store: str = OBJECT_STORE,
-) -> int:
-    """Train, evaluate and register an anomaly detector.
+def _defined(*, captures: bool = False, tuned: bool = False) -> Callable[..., int]:
+    def training(
+        configuration: dict = TUNED_EXAMPLE if tuned else EXAMPLE,
+        data_source: str = "",
+        evaluation_data_source: str = "",
+        model_name: str = "",
+        model_version: str = "",
+        registry: str = "",
+        object_store: str = OBJECT_STORE,
+    ) -> int:
+        """Train, evaluate and register an anomaly detector.
 
-    Args:
-        configuration: What to do, a JSON object. Smallest useful one: {"model_name": "office",
-            "data_source": "s3://bucket/flows.csv"}. Every other field has a default.
-        data_source: Training data: a URI of a file, a folder or a glob. Empty: as in the configuration.
-        evaluation_data_source: Evaluation data. Empty: as in the configuration; none there: part of the training data
-            is held out.
-        model_name: The model to register a version of. Empty: as in the configuration.
-        model_version: Your own name for this version, e.g. 1.2.0. Empty: as in the configuration.
-        registry: Where models are registered, e.g. s3://bucket/registry. Empty: as in the configuration.
-        object_store: Name of the Secret (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and of the ConfigMap
-            (S3_ENDPOINT_URL, AWS_REGION) of the object store, in the run's namespace. Either may be absent. Only a
-            cluster asks for them.
+        Args:
+            configuration: What to do, a JSON object. Smallest useful one: {"model_name": "office",
+                "data_source": "s3://bucket/flows.csv"}. Every other field has a default.
+            data_source: Training data: a URI of a file, a folder or a glob. Empty: as in the configuration.
+            evaluation_data_source: Evaluation data. Empty: as in the configuration; none there: part of the training data
+                is held out.
+            model_name: The model to register a version of. Empty: as in the configuration.
+            model_version: Your own name for this version, e.g. 1.2.0. Empty: as in the configuration.
+            registry: Where models are registered, e.g. s3://bucket/registry. Empty: as in the configuration.
+            object_store: Name of the Secret (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and of the ConfigMap
+                (S3_ENDPOINT_URL, AWS_REGION) of the object store, in the run's namespace. Either may be absent. Only a
+                cluster asks for them.
 
-    Returns:
-        The number of the registered version.
-    """
-    prepared = prepare(
-        configuration=configuration,
-        data_source=data_source,
-        evaluation_data_source=evaluation_data_source,
-        model_name=model_name,
-        model_version=model_version,
-        registry=registry,
-        job_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
-    )
-    prepared.set_display_name("Prepare")
-    settle("prepare", prepared, object_store)
-    prepared.set_caching_options(enable_caching=False)
-    settings = prepared.outputs
+        Returns:
+            The number of the registered version.
+        """
+        begun = begin(
+            configuration,
+            data_source,
+            evaluation_data_source,
+            model_name,
+            model_version,
+            registry,
+            object_store,
+            captures=captures,
+        )
+        dossier, train_settings = begun.dossier, begun.settings["train"]
+        if tuned:
+            found = search(begun.training, dossier, begun.settings["tune"], train_settings, object_store)
+            dossier, train_settings = found.dossier, found.train
 
-    training_data = ingest(settings=settings["ingest_training"])
-    training_data.set_display_name("Ingest training data")
-    settle("ingest", training_data, object_store)
+        trained = train(
+            flows=begun.training,
+            dossier_before=dossier,
+            settings=train_settings,
+        )
+        trained.set_display_name("Train")
+        settle("train", trained, object_store)
 
-    evaluation_data = ingest(settings=settings["ingest_evaluation"])
-    evaluation_data.set_display_name("Ingest evaluation data")
-    settle("ingest", evaluation_data, object_store)
+        evaluated = evaluate(
+            model=trained.outputs["model"],
+            flows=begun.evaluation,
+            dossier_before=trained.outputs["dossier"],
+            settings=begun.settings["evaluate"],
+        )
+        evaluated.set_display_name("Evaluate")
+        settle("evaluate", evaluated, object_store)
 
-    validated = validate(
-        training_report=training_data.outputs["ingest_report"],
-        evaluation_report=evaluation_data.outputs["ingest_report"],
-        settings=settings["validate"],
-    )
-    validated.set_display_name("Validate data")
-    settle("validate", validated, object_store)
+        registered = register(
+            model=trained.outputs["model"],
+            report=evaluated.outputs["report"],
+            dossier=evaluated.outputs["dossier"],
+            configuration=begun.configuration,
+            settings=begun.settings["register"],
+            task_name=dsl.PIPELINE_TASK_NAME_PLACEHOLDER,
+        )
+        registered.set_display_name("Register")
+        settle("register", registered, object_store)
+        registered.set_caching_options(enable_caching=False)
 
-    trained = train(
-        flows=training_data.outputs["flows"],
-        dossier_before=validated.outputs["dossier"],
-        settings=settings["train"],
-    )
-    trained.set_display_name("Train")
-    settle("train", trained, object_store)
+        # Beside register, not after it: what a gate refuses is shown, too, and nobody waits for it.
+        tracked = track(
+            report=evaluated.outputs["report"],
+            dossier=evaluated.outputs["dossier"],
+            configuration=begun.configuration,
+            settings=begun.settings["track"],
+            register_task=registered.name,
+        )
+        tracked.set_display_name("Track in MLflow")
+        settle("track", tracked, object_store)
+        tracked.set_caching_options(enable_caching=False)
+        return registered.outputs["version"]
 
-    evaluated = evaluate(
-        model=trained.outputs["model"],
-        flows=evaluation_data.outputs["flows"],
-        dossier_before=trained.outputs["dossier"],
-        settings=settings["evaluate"],
-    )
-    evaluated.set_display_name("Evaluate")
-    settle("evaluate", evaluated, object_store)
+    return training
 
-    registered = register(
-        model=trained.outputs["model"],
-        report=evaluated.outputs["report"],
-        dossier=evaluated.outputs["dossier"],
-        configuration=prepared.outputs["resolved_configuration"],
-        settings=settings["register"],
-        task_name=dsl.PIPELINE_TASK_NAME_PLACEHOLDER,
-    )
-    registered.set_display_name("Register")
-    settle("register", registered, object_store)
-    registered.set_caching_options(enable_caching=False)
-    return registered.outputs["version"]
+
+training = dsl.pipeline(
+    name="netanomaly-training", display_name="Train a network anomaly detector", description=_DESCRIPTION
+)(_defined())
+
+# A graph of its own, so that logs and tables pay no task for captures.
+training_from_captures = dsl.pipeline(
+    name="netanomaly-training-from-captures",
+    display_name="Train a network anomaly detector on captures",
+    description=_DESCRIPTION.replace("traffic records", "captures of packets, or files of NetFlow"),
+)(_defined(captures=True))
+
+# And one for those who search for hyper-parameters first: no task can wait for a branch for nothing.
+training_tuned = dsl.pipeline(
+    name="netanomaly-training-tuned",
+    display_name="Tune and train a network anomaly detector",
+    description=_DESCRIPTION.replace("train a detector", "search for its hyper-parameters, train a detector"),
+)(_defined(tuned=True))

@@ -21,7 +21,12 @@ from netanomaly import __version__
 from netanomaly.errors import InputError
 
 DEFAULT_PREFIX = "netanomaly"
-STAGES = ("prepare", "ingest", "validate", "train", "evaluate", "register")
+STAGES = ("prepare", "capture", "ingest", "validate", "tune", "train", "evaluate", "register", "track", "score")
+IMAGES = (*STAGES, "serve")
+"""What has an image: every stage, and the server, which no pipeline runs."""
+
+# Programs that a stage starts, from the base's own Debian mirror.
+_DEBIAN_PACKAGES = {"capture": ("nfdump", "suricata")}
 
 # https://github.com/distribution/reference: a host with an optional port, and names in small letters.
 _NAME = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -34,7 +39,9 @@ _RECIPE = ("images/stage.Dockerfile", "images/install.py", "images/sbom.py", "im
 # Of the package: for people's machines, not for images.
 # Of another stage's folder, in the image of prepare: what it is told.
 _TOLD = frozenset({"__init__.py", "settings.py"})
-_NOT_IN_IMAGES = frozenset({"cli", "cluster", "command.py", "runners", "compiled", "images.py", "__pycache__"})
+_NOT_IN_IMAGES = frozenset(
+    {"cli", "client.py", "cluster", "command.py", "runners", "compiled", "images.py", "mlflow_flavor.py", "__pycache__"}
+)
 
 
 def image(stage: str) -> str:
@@ -78,12 +85,16 @@ def unpushed(prefix: str) -> str:
 
 def resolved(pipeline: str, prefix: str = DEFAULT_PREFIX) -> str:
     """The text of a compiled pipeline with every stage's image replaced by its full reference."""
-    for stage in STAGES:
-        named = re.compile(rf"(?m)^(\s*image: ){re.escape(image(stage))}$")
-        if named.search(pipeline):
-            full = reference(stage, prefix)
-            pipeline = named.sub(lambda match, full=full: match[1] + full, pipeline)  # type: ignore[misc]
+    for stage in named(pipeline):
+        full = reference(stage, prefix)
+        line = re.compile(rf"(?m)^(\s*image: ){re.escape(image(stage))}$")
+        pipeline = line.sub(lambda match, full=full: match[1] + full, pipeline)  # type: ignore[misc]
     return pipeline
+
+
+def named(pipeline: str) -> tuple[str, ...]:
+    """The stages whose images the text of a compiled pipeline names."""
+    return tuple(stage for stage in STAGES if re.search(rf"(?m)^\s*image: {re.escape(image(stage))}$", pipeline))
 
 
 def tag(stage: str) -> str:
@@ -92,7 +103,7 @@ def tag(stage: str) -> str:
     if root is None:
         return __version__
     files = inputs(stage)
-    digest = hashlib.sha256(f"{stage}\n{base_image()}\n".encode())
+    digest = hashlib.sha256(f"{stage}\n{base_image()}\n{' '.join(debian_packages(stage))}\n".encode())
     for name, path in sorted(files.items()):
         digest.update(f"{name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     dirty = "-dirty" if _changed(root) & set(files.values()) else ""
@@ -103,7 +114,7 @@ def inputs(stage: str) -> dict[str, Path]:
     """The files of a checkout that decide what is in a stage's image: name in the build context, and file.
 
     Modules of the package are below `lib/`: what stages share and the stage's own folder, less its `component.py`;
-    of other stages, their settings, for prepare, which writes them.
+    of other stages, their settings, for prepare, which writes them. The server is in the image `serve` alone.
     """
     root = checkout()
     if root is None:
@@ -113,13 +124,20 @@ def inputs(stage: str) -> dict[str, Path]:
     others = {folder.parent.name for folder in _PACKAGE.glob("stages/*/component.py")} - {stage}
     for path in _PACKAGE.rglob("*"):
         parts = path.relative_to(_PACKAGE).parts
-        another_stage = parts[0] == "stages" and not others.isdisjoint(parts[1:2])
+        of_another = parts[0] == "stages" and not others.isdisjoint(parts[1:2])
         if stage == "prepare" and path.name in _TOLD:
-            another_stage = False
-        left_out = another_stage or path.name == "component.py" or not _NOT_IN_IMAGES.isdisjoint(parts)
+            of_another = False
+        if parts[0] == "serving":
+            of_another = stage != "serve"
+        left_out = of_another or path.name == "component.py" or not _NOT_IN_IMAGES.isdisjoint(parts)
         if path.is_file() and not left_out:
             files["/".join(("lib", "netanomaly", *parts))] = path
     return files
+
+
+def debian_packages(stage: str) -> tuple[str, ...]:
+    """The Debian packages in a stage's image beside those of its base."""
+    return _DEBIAN_PACKAGES.get(stage, ())
 
 
 def base_image() -> str:

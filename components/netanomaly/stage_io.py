@@ -84,6 +84,10 @@ class Stage:
         except msgspec.ValidationError as error:
             raise InputError(f"settings cannot be read: {error}{another}") from None
 
+    def has_input(self, name: str) -> bool:
+        """Whether an input artefact that is optional was given."""
+        return name in self._inputs
+
     def input(self, name: str) -> Path:
         """The file of an input artefact, whose bytes are those that the stage before wrote.
 

@@ -20,6 +20,8 @@ SECRETS = {
     "NETANOMALY_KFP_COOKIE": "kfp-cookie",
     "AWS_ACCESS_KEY_ID": "store-id",
     "AWS_SECRET_ACCESS_KEY": "store-secret",
+    "MLFLOW_TRACKING_TOKEN": "mlflow-token",
+    "MLFLOW_TRACKING_PASSWORD": "mlflow-password",
     "GITHUB_TOKEN": "some-token",
     "DATABASE_URL": "postgres://u:password@h",
     "SSH_AUTH_SOCK": "agent",
@@ -43,6 +45,7 @@ def outside_of(stage):
         ("train", set()),
         ("evaluate", STORE),
         ("register", STORE | {"NETANOMALY_SIGN_KEY"}),
+        ("track", STORE | {"MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD"}),
     ],
 )
 def test_a_stage_gets_what_the_pipeline_gives_it(stage, expected):

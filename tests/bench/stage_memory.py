@@ -46,7 +46,7 @@ def main() -> None:
     if not KDD99.exists():
         raise SystemExit(f"the benchmark needs {KDD99}")
     document = configuration(rows)
-    client = docker.connect(images.DEFAULT_PREFIX, keep=False)
+    client = docker.connect(images.STAGES, images.DEFAULT_PREFIX, keep=False)
     limits = memory_limits()
     whole = run(client, document, DockerLauncher)
     print(f"\n{rows:,} + {rows:,} rows of 42 columns, peak MiB\n")

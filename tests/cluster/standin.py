@@ -258,7 +258,8 @@ class StandIn:
             )
             raise error(400, 3, "Failed to create a recurring run due to conversion error: Invalid input error: ", text)
         made = {"recurring_run_id": str(uuid.uuid4()), "display_name": body["display_name"]}
-        made |= {key: body[key] for key in ("description", "pipeline_version_reference") if key in body}
+        kept = ("description", "pipeline_version_reference", "plugins_input")
+        made |= {key: body[key] for key in kept if key in body}
         if body.get("runtime_config", {}).get("parameters"):
             made["runtime_config"] = body["runtime_config"]
         made |= {"service_account": "pipeline-runner", "max_concurrency": body["max_concurrency"]}

@@ -43,6 +43,7 @@ def test_the_same_again_changes_nothing(standin, configuration, here):
         ["--cron", "0 3 * * *", "--experiment", "another", "--create-experiment"],
         ["--cron", "0 3 * * *", "--timezone", "Asia/Tokyo"],
         ["--cron", "0 3 * * *", "--no-cache"],
+        ["--cron", "0 3 * * *", "--mlflow-experiment", "traffic"],
     ],
 )
 def test_a_change_of_time_configuration_version_or_place_replaces_it(standin, configuration, here, change):
@@ -52,6 +53,12 @@ def test_a_change_of_time_configuration_version_or_place_replaces_it(standin, co
     assert ended.json["state"] == "replaced"
     (after,) = standin.recurring
     assert before != after
+
+
+def test_the_servers_own_mlflow_plug_in_is_told_its_experiment(standin, configuration, here):
+    here("schedule", configuration, "--cron", "0 3 * * *", "--mlflow-experiment", "traffic")
+    (recurring,) = standin.recurring.values()
+    assert recurring["plugins_input"] == {"mlflow": {"experiment_name": "traffic"}}
 
 
 def test_doubles_that_someone_else_made_are_reduced_to_one(standin, configuration, here):

@@ -24,7 +24,7 @@ TOLD = (
 FATAL = "F1122 22:43:54.842015      16 main.go:59]"
 # Both log routes.
 LOG = r"(/log|main-logs:read)$"
-STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register"]
+STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register", "track"]
 
 # The API's own address, and that of the UI's server.
 BOTH = pytest.mark.parametrize("through", ["api", "ui"], indirect=True)
@@ -297,6 +297,29 @@ def test_what_fails_before_the_run_is_said_to_have_made_none(standin, configurat
     ended = here("submit", configuration)
     assert ended.code == 3
     assert ended.last_line.startswith("error: no run was made: ")
+
+
+def test_the_servers_own_mlflow_plug_in_is_told_its_experiment_and_its_failure_repeated(standin, configuration, here):
+    here("submit", configuration, "--no-wait")
+    ended = here("submit", configuration, "--no-wait", "--mlflow-experiment", "traffic")
+    without, run = standin.runs.values()
+    assert "plugins_input" not in without.request
+    assert run.request["plugins_input"] == {"mlflow": {"experiment_name": "traffic"}}
+    assert (
+        "warning: the server's MLflow plug-in does not show this run: MLflow config resolution failed" in ended.stderr
+    )
+    assert ended.code == 0
+
+
+def test_where_mlflow_shows_the_run_is_printed_and_what_it_was_not_told(standin, configuration, here):
+    tracked = {"tracking": {"url": "http://mlflow/#/experiments/1/runs/2", "version": 3, "warning": ""}}
+    standin.fates = {
+        "register": Fate(lines=(TOLD,)),
+        "track": Fate(lines=(f"result: {json.dumps(tracked)}",)),
+    }
+    ended = here("submit", configuration)
+    assert "mlflow      http://mlflow/#/experiments/1/runs/2" in ended.stdout
+    assert "version 3" in ended.stdout
 
 
 @pytest.mark.parametrize(

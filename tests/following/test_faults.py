@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from netanomaly.errors import ConfigError, InputError, StoreUnavailable
-from netanomaly.registry import open_registry
+from netanomaly.registry import Registry, open_registry
 from netanomaly.registry.file_store import FileStore
-from netanomaly.scoring import champion, lease
 from netanomaly.scoring import checkpoint as checkpoints
+from netanomaly.scoring import lease
 from netanomaly.scoring.checkpoint import WrongCheckpoint
 from netanomaly.scoring.following import follow
 from netanomaly.scoring.lease import AnotherWorks
@@ -153,15 +153,15 @@ def test_a_registry_that_is_away_stops_nothing_while_a_model_is_at_hand(
     written(logs / "conn.0.log", flows(2, 50))
     written(logs / "conn.1.log", flows(3, 50, start=START + 1000))
     asked = []
-    plain = champion.version_of
+    plain = Registry.chosen
 
-    def away(opened, reference):
+    def away(self, reference):
         asked.append(reference)
         if len(asked) > 1:
             raise StoreUnavailable("no answer")
-        return plain(opened, reference)
+        return plain(self, reference)
 
-    monkeypatch.setattr(champion, "version_of", away)
+    monkeypatch.setattr(Registry, "chosen", away)
     assert followed(out)["rows"] == 100
     assert capsys.readouterr().err.count("the registry does not answer (no answer); office:1 goes on") == 1
 

@@ -8,17 +8,51 @@ from typing import Any
 import pytest
 import yaml
 from kfp import components
-from netanomaly.stages.prepare.program import check
+from netanomaly.cli.pipelines import Name
+from netanomaly.cli.pipelines import kind as kind_of
 
 from pipelines.compile import COMPILED, compile_all
 from tests.command import netanomaly
 
-ASK_THE_STORE = {"exec-prepare", "exec-ingest", "exec-ingest-2", "exec-evaluate", "exec-register"}
+# Of each pipeline: executors that ask the store, tasks that are never cached, and how many tasks a user waits for.
+ASK_THE_STORE = {
+    Name.training: {"exec-prepare", "exec-ingest", "exec-ingest-2", "exec-evaluate", "exec-register", "exec-track"},
+    Name.training_from_captures: {
+        *("exec-prepare", "exec-capture", "exec-capture-2", "exec-ingest", "exec-ingest-2"),
+        *("exec-evaluate", "exec-register", "exec-track"),
+    },
+    Name.tuning: {"exec-prepare", "exec-ingest", "exec-ingest-2"},
+    Name.scoring: {"exec-score"},
+    Name.scoring_from_captures: {"exec-capture", "exec-score"},
+}
+ASK_THE_STORE[Name.training_tuned] = ASK_THE_STORE[Name.training]
+NEVER_CACHED = {
+    Name.training_tuned: {"prepare", "register", "track"},
+    Name.tuning: {"prepare"},
+    Name.training: {"prepare", "register", "track"},
+    Name.training_from_captures: {"prepare", "register", "track"},
+    Name.scoring: {"score"},
+    Name.scoring_from_captures: {"capture", "score"},
+}
+# Captures alone pay a task for them. A search is plan, four rounds, suggest between them, and select.
+DEPTH = {
+    Name.training: 6,
+    Name.training_from_captures: 7,
+    Name.training_tuned: 15,
+    Name.tuning: 12,
+    Name.scoring: 1,
+    Name.scoring_from_captures: 2,
+}
+
+
+@pytest.fixture(scope="module", params=list(Name))
+def pipeline(request) -> Name:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def documents() -> list[dict]:
-    return list(yaml.safe_load_all((COMPILED / "training.yaml").read_text()))
+def documents(pipeline) -> list[dict]:
+    return list(yaml.safe_load_all((COMPILED / f"{pipeline}.yaml").read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +85,7 @@ def test_every_input_of_the_run_form_is_described(carried):
 
 def test_every_task_has_a_display_name_and_every_component_a_description(carried):
     for task in carried["root"]["dag"]["tasks"].values():
-        assert task["taskInfo"]["name"][0].isupper()
+        assert task["taskInfo"]["name"][0].isupper() or "parameterIterator" in task
     documented = [executor["container"]["command"] for executor in carried["deploymentSpec"]["executors"].values()]
     assert all(command[:2] == ["python3", "-m"] for command in documented)
 
@@ -61,16 +95,17 @@ def test_every_output_of_every_component_is_described(carried):
         outputs = component.get("outputDefinitions", {})
         for kind in ("artifacts", "parameters"):
             for output, definition in outputs.get(kind, {}).items():
-                assert definition.get("description"), f"{name}: {output}"
+                # What a loop hands on is what its tasks do.
+                assert definition.get("description") or "dag" in component, f"{name}: {output}"
 
 
-def test_only_stages_that_look_outside_are_never_cached(carried):
+def test_only_stages_that_look_outside_are_never_cached(carried, pipeline):
     uncached = {
         name
         for name, task in carried["root"]["dag"]["tasks"].items()
-        if not task.get("cachingOptions", {}).get("enableCache", False)
+        if not task.get("cachingOptions", {}).get("enableCache", False) and "parameterIterator" not in task
     }
-    assert uncached == {"prepare", "register"}
+    assert uncached == NEVER_CACHED[pipeline]
 
 
 def test_every_parameter_of_every_task_is_passed(carried):
@@ -78,18 +113,20 @@ def test_every_parameter_of_every_task_is_passed(carried):
     for name, task in carried["root"]["dag"]["tasks"].items():
         component = carried["components"][task["componentRef"]["name"]]
         declared = set(component.get("inputDefinitions", {}).get("parameters", {}))
-        assert declared == set(task["inputs"].get("parameters", {})), name
+        item = {task["parameterIterator"]["itemInput"]} if "parameterIterator" in task else set()
+        assert declared - item == set(task["inputs"].get("parameters", {})), name
 
 
 def test_compile_writes_the_yaml_with_the_wanted_image_prefix(tmp_path: Path):
     ended = netanomaly("compile", "--out", tmp_path / "new", "--image-prefix", "registry.example.org/team/")
     assert ended.code == 0
-    text = Path(ended.stdout.strip()).read_text()
+    assert ended.stdout.split() == [str(tmp_path / f"new/{name}.yaml") for name in Name]
+    text = (tmp_path / "new/training.yaml").read_text()
     written = next(yaml.safe_load_all(text))
     images = {executor["container"]["image"] for executor in written["deploymentSpec"]["executors"].values()}
     complete = re.compile(r"registry\.example\.org/team/[a-z]+:[0-9.]+-[0-9a-f]{12}(-dirty)?(@sha256:[0-9a-f]{64})?")
     assert all(complete.fullmatch(image) for image in images), images
-    assert len(images) == 6
+    assert len(images) == 7
     assert len(list(yaml.safe_load_all(text))) == 2
 
 
@@ -115,13 +152,15 @@ def test_every_stage_has_a_time_out_and_the_labels_that_network_policies_go_by(o
         assert name.startswith(f"exec-{labels['app.kubernetes.io/component']}")
 
 
-def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_secret(on_kubernetes):
-    assert {name for name, stage in on_kubernetes.items() if "secretAsEnv" in stage} == ASK_THE_STORE
-    for name in ASK_THE_STORE:
+def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_secret(on_kubernetes, pipeline):
+    assert {name for name, stage in on_kubernetes.items() if "secretAsEnv" in stage} == ASK_THE_STORE[pipeline]
+    for name in ASK_THE_STORE[pipeline]:
         secrets = [source for source in on_kubernetes[name]["secretAsEnv"] if not is_signing_key(source)]
         sources = [*secrets, *(source for source in on_kubernetes[name]["configMapAsEnv"] if not is_trust(source))]
         for source in sources:
             assert source["optional"] is True
+            if is_mlflow(source):
+                continue
             (named,) = (value for key, value in source.items() if key.endswith("NameParameter"))
             assert named == {"componentInputParameter": "object_store"}
         (mounted,) = on_kubernetes[name]["configMapAsVolume"]
@@ -132,7 +171,23 @@ def is_trust(source: dict[str, Any]) -> bool:
     return str(source.get("configMapName")) == "netanomaly-trust"
 
 
-def test_what_stages_believe_is_not_for_the_starter_of_a_run_to_say(carried, on_kubernetes):
+def is_mlflow(source: dict[str, Any]) -> bool:
+    return "netanomaly-mlflow" in (source.get("configMapName"), source.get("secretName"))
+
+
+def test_who_may_write_to_mlflow_is_for_the_stage_that_does_alone_and_of_a_fixed_name(on_kubernetes):
+    given = {
+        name: [kind for kind in ("secretAsEnv", "configMapAsEnv") if any(map(is_mlflow, stage.get(kind, [])))]
+        for name, stage in on_kubernetes.items()
+    }
+    told = {name: kinds for name, kinds in given.items() if kinds}
+    if "exec-track" in on_kubernetes:
+        assert told == {"exec-prepare": ["configMapAsEnv"], "exec-track": ["secretAsEnv", "configMapAsEnv"]}
+    else:
+        assert told == ({"exec-prepare": ["configMapAsEnv"]} if "exec-prepare" in on_kubernetes else {})
+
+
+def test_what_stages_believe_is_not_for_the_starter_of_a_run_to_say(carried, on_kubernetes, pipeline):
     """It is mounted from a name that is no parameter, and from nowhere else."""
     wanted = {
         "NETANOMALY_TRUSTED_KEYS",
@@ -140,7 +195,7 @@ def test_what_stages_believe_is_not_for_the_starter_of_a_run_to_say(carried, on_
         "NETANOMALY_SIGNED_HEADS",
         "NETANOMALY_REGISTRY_ID",
     }
-    for name in ASK_THE_STORE:
+    for name in ASK_THE_STORE[pipeline]:
         (trust,) = (source for source in on_kubernetes[name]["configMapAsEnv"] if is_trust(source))
         assert trust["optional"] is True
         assert {key["envVar"] for key in trust["keyToEnv"]} == wanted
@@ -170,7 +225,7 @@ def test_no_secret_of_the_environment_reaches_the_yaml(tmp_path):
     value = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
     variables: dict[str, Any] = {"AWS_ACCESS_KEY_ID": value, "AWS_SECRET_ACCESS_KEY": value, "AWS_SESSION_TOKEN": value}
     ended = netanomaly("compile", "--out", tmp_path, **variables)
-    text = Path(ended.stdout.strip()).read_text()
+    text = "".join(Path(line).read_text() for line in ended.stdout.splitlines())
     assert value not in text
     for found in re.finditer(r"envVar: (\w+)\n\s+secretKey: (\w+)", text):
         assert found[1] == found[2]
@@ -182,13 +237,13 @@ def test_no_stage_makes_a_user_wait_for_an_attempt_that_does_not_come(carried):
         assert "retryPolicy" not in task
 
 
-def test_the_form_shows_an_example_and_the_description_every_parameter(carried):
+def test_the_form_shows_an_example_and_the_description_every_parameter(carried, pipeline):
     """The form of a run shows names and defaults, and no parameter's description."""
     parameters = carried["root"]["inputDefinitions"]["parameters"]
     example = parameters["configuration"]["defaultValue"]
-    wanted, _ = check(example)
-    assert wanted.model_name == example["model_name"]
-    assert example["registry"] == "s3://netanomaly/registry"
+    wanted = kind_of(pipeline).check(example)
+    assert wanted.model_name == "office"
+    assert wanted.registry == "s3://netanomaly/registry"
     for name in parameters:
         assert re.search(rf"\b{name}\b", carried["pipelineInfo"]["description"]), name
 
@@ -200,10 +255,10 @@ def test_the_kfp_client_reads_pipeline_and_platform_settings_from_the_one_file()
     assert required == set()
 
 
-def test_the_pipeline_is_no_deeper_than_the_documentation_says(carried):
+def test_the_pipeline_is_no_deeper_than_the_documentation_says(carried, pipeline):
     tasks = carried["root"]["dag"]["tasks"]
 
     def depth(name: str) -> int:
         return 1 + max(map(depth, tasks[name].get("dependentTasks", ())), default=0)
 
-    assert max(map(depth, tasks)) == 6
+    assert max(map(depth, tasks)) == DEPTH[pipeline]

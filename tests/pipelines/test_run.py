@@ -4,14 +4,18 @@ import hashlib
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 from netanomaly.cluster.logs import parse
+from netanomaly.metrics.outcome import outcome
+from netanomaly.models import smoke
+from netanomaly.registry import open_registry
 
 from pipelines.compile import COMPILED
 from tests.command import ROOT, Ended, netanomaly
 
-STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register"]
+STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register", "track"]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +82,7 @@ def test_the_log_of_the_last_stage_says_what_a_cluster_is_asked_for(demo):
     """On a cluster nothing else of a stage can be read: `netanomaly submit` finds there what `run` ends with."""
     log = (Path(demo.json["run_dir"]) / "logs/register.log").read_text(encoding="utf-8")
     told = parse(log, demo.json["run_id"]).result
-    named = ("model_name", "version", "metrics", "verdict", "decision", "aliases", "findings")
+    named = ("model_name", "version", "metrics", *outcome())
     assert told == {name: demo.json[name] for name in named}
 
 
@@ -117,6 +121,15 @@ def test_what_is_registered_is_listed_shown_and_downloaded(again, workdir, tmp_p
     assert downloaded.code == 0, downloaded.stderr
     model = next(tmp_path.rglob("model.joblib"))
     assert model.read_bytes() == (Path(again.json["run_dir"]) / "model.joblib").read_bytes()
+
+
+def test_the_registered_model_gives_its_smoke_rows_their_scores_bit_for_bit(demo):
+    registry = open_registry(demo.json["registry"])
+    rows = registry.smoke_rows(registry.version("nsl_kdd_detector:1"))
+    assert rows is not None
+    assert rows.rows == 20
+    scores = registry.load("nsl_kdd_detector:1").score(smoke.table(msgspec.to_builtins(rows)))
+    assert scores.astype(float).tolist() == rows.scores
 
 
 def test_the_original_configuration_runs_unchanged(tmp_path):

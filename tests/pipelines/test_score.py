@@ -96,6 +96,47 @@ def test_scores_are_those_of_the_evaluation_and_of_the_model_bit_for_bit(work, o
     assert np.array_equal(table.column("alert").to_numpy(), scores > model.threshold)
 
 
+def test_the_pipeline_gives_the_same_bytes_as_the_command(work, once, tmp_path):
+    """`netanomaly run --pipeline scoring`: the compiled pipeline, with the champion fixed by its stage."""
+    config = {
+        "model": "office@champion",
+        "data_source": str(work / "later.csv"),
+        "registry": str(work / "work/registry"),
+    }
+    (tmp_path / "daily.json").write_text(json.dumps(config))
+    run = netanomaly("run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs", "--json")
+    assert run.code == 0, run.stderr
+    folder = Path(run.json["run_dir"])
+    assert folder.parent.name == "office"
+    for name in ("scores.parquet", "alerts.ndjson", "summary.json", "report.html"):
+        assert (folder / name).read_bytes() == (work / "scored" / name).read_bytes(), name
+    assert (run.json["version"], run.json["scored"]["incidents"]) == (1, once.json["incidents"])
+    again = netanomaly("run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs")
+    assert "incidents" in again.stdout
+    assert str(tmp_path / "runs/office") in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("model=nobody", "has no model 'nobody'"),
+        ("model=office:9", "has no version 9"),
+        ("model=../office", "is no model name"),
+        ("budget=0.5", "no threshold for an alert budget of 0.5"),
+        ("modle=office", "did you mean 'model'?"),
+        ("data_source=absent.csv", "absent.csv"),
+    ],
+)
+def test_what_the_pipeline_cannot_do_is_one_line(work, tmp_path, change, said):
+    config = {"model": "office", "data_source": str(work / "later.csv"), "registry": str(work / "work/registry")}
+    (tmp_path / "daily.json").write_text(json.dumps(config))
+    run = netanomaly(
+        *("run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs", "--set", change)
+    )
+    assert run.code == 2
+    assert said in run.stderr.splitlines()[-1]
+
+
 def test_each_row_says_where_it_is_from_when_and_between_whom(work, once):
     rows = pd.read_csv(work / "later.csv", dtype=str)
     table = pq.read_table(work / "scored/scores.parquet").to_pandas()
@@ -122,6 +163,7 @@ def test_a_scan_is_one_incident_that_says_what_it_is(work, once):
     assert scan["features"]
     assert scan["samples"][0]["community_id"].startswith("1:")
     assert once.json["incidents"] == len(incidents)
+    assert once.json["suppressed"] == 0
     report = (work / "scored/report.html").read_text()
     assert scan["title"].replace(">", "&gt;") in report
 
@@ -198,3 +240,31 @@ def test_a_deprecated_version_does_not_score(work, tmp_path):
     )
     assert ended.code == 2
     assert "office:1 is deprecated" in ended.json["error"]
+
+
+def test_a_benign_verdict_suppresses_the_scan_visibly(work, once, tmp_path):
+    """Kept where it was, with who suppressed it; not among what is to be looked at; without the verdict as before."""
+    before = [json.loads(line) for line in (work / "scored/alerts.ndjson").read_text().splitlines()]
+    (scan,) = [each for each in before if each["entity"]["ip"] == SCANNER]
+    book = ("--feedback", str(tmp_path / "book"))
+    said = netanomaly(
+        "feedback", "add", scan["id"][:10], "--alerts", work / "scored", "--verdict", "benign", "--why", "the inventory",
+        "--expires", "30d", "--by", "jo", "--json", *book,
+    )  # fmt: skip
+    assert said.code == 0, said.stderr
+    ended = scored(work, work / "later.csv", out=tmp_path / "out", options=book)
+    assert ended.code == 0, ended.stderr
+    after = [json.loads(line) for line in (tmp_path / "out/alerts.ndjson").read_text().splitlines()]
+    assert [{**each, "suppressed_by": None} for each in after] == before
+    (suppressed,) = [each for each in after if each["suppressed_by"]]
+    assert suppressed["id"] == scan["id"]
+    assert suppressed["suppressed_by"]["verdict"] == said.json["verdict"]
+    assert (ended.json["incidents"], ended.json["suppressed"]) == (len(before) - 1, 1)
+    assert ended.json["feedback"]["verdicts"][0]["suppressed"] == 1
+    report = (tmp_path / "out/report.html").read_text()
+    assert "Suppressed by feedback" in report
+    assert "the inventory" in report
+    shown = netanomaly(
+        "score", "office", work / "later.csv", "--registry", work / "work/registry", "--out", tmp_path / "out", *book
+    )
+    assert "suppressed  1 more by feedback" in shown.stdout

@@ -32,7 +32,11 @@ def test_a_log_and_a_name_are_enough(folder):
     metadata = json.loads((run_dir / "model_metadata.json").read_text())
     assert metadata["training"]["sensor"] == "zeek"
     assert not {"src_ip", "start_time", "uid"} & set(metadata["training"]["features"])
-    alerts = json.loads((run_dir / "evaluation_metrics.json").read_text())["top_alerts"]
+    evaluation = json.loads((run_dir / "evaluation_metrics.json").read_text())
+    patterns = {each["name"]: each for each in evaluation["replay"]["patterns"]}
+    assert patterns["exfiltration"]["recall"] > 0.9
+    assert "Attacks made by code" in (run_dir / "report.html").read_text()
+    alerts = evaluation["top_alerts"]
     scan = next(alert for alert in alerts if alert["label"] == "Malicious")
     assert scan["flow"]["src_ip"] == "10.9.9.9"
     assert any(alert["context"] for alert in alerts)

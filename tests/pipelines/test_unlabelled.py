@@ -36,11 +36,18 @@ def found(run: Ended, name: str) -> dict:
     return json.loads(next(path for path in paths if path.is_file()).read_text())
 
 
+def promise(run: Ended) -> dict:
+    """Incidents a day."""
+    return found(run, "evaluation_metrics.json")["false_alarms"]["incidents_per_day"]
+
+
 def test_a_model_is_registered_whose_threshold_allows_so_many_alerts_a_day(run):
     assert run.code == 0, run.stderr
     assert run.json["version"] == 1
     summary = found(run, "model_metadata.json")["training"]
-    assert summary["alert_budget"] == pytest.approx(30 / summary["rows_per_day"])
+    # Alerts of one host within half an hour are one: more rows may alert than there are to be incidents.
+    assert summary["alert_budget"] >= 30 / summary["rows_per_day"]
+    assert 25 <= promise(run)["per_day"] <= 30
     assert summary["rows_per_day"] == pytest.approx(2880, rel=0.01)
     assert "StartTime" not in summary["features"]
 
@@ -49,7 +56,9 @@ def test_it_is_judged_on_what_came_after_and_the_report_says_so(run):
     metrics = found(run, "evaluation_metrics.json")
     assert not metrics["labelled"]
     assert metrics["rows"] == pytest.approx(0.3 * ROWS, rel=0.1)
-    assert metrics["false_alarms"]["per_day"]["expected"] == pytest.approx(30)
+    assert metrics["false_alarms"]["per_day"]["expected"] >= 30
+    assert promise(run)["low"] < 30 < promise(run)["high"]
     report = (Path(run.json["run_dir"]) / "report.html").read_text()
     assert "trained on what came before 2024-05-02" in report
     assert "false alarms a day" in report
+    assert "Alerts of one host at one time are one incident: expect" in report

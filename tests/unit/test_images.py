@@ -40,7 +40,7 @@ def commit(folder: Path) -> None:
 
 def tags() -> dict[str, str]:
     images._changed.cache_clear()
-    return {stage: images.tag(stage) for stage in images.STAGES}
+    return {stage: images.tag(stage) for stage in images.IMAGES}
 
 
 def changed_by(path: Path) -> set[str]:
@@ -54,7 +54,7 @@ def changed_by(path: Path) -> set[str]:
 def test_a_tag_is_the_version_and_twelve_digits_and_comes_out_the_same_each_time(checkout):
     first = tags()
     assert all(tag.startswith(f"{__version__}-") and len(tag.partition("-")[2]) == 12 for tag in first.values())
-    assert len(set(first.values())) == len(images.STAGES)
+    assert len(set(first.values())) == len(images.IMAGES)
     assert tags() == first
 
 
@@ -70,12 +70,13 @@ def test_a_tag_is_the_version_and_twelve_digits_and_comes_out_the_same_each_time
     ],
 )
 def test_what_is_in_every_image_changes_every_tag(checkout, path):
-    assert changed_by(checkout / path) == set(images.STAGES)
+    assert changed_by(checkout / path) == set(images.IMAGES)
 
 
 def test_what_is_in_one_image_changes_its_tag_alone(checkout):
     assert changed_by(checkout / "components/netanomaly/stages/train/program.py") == {"train"}
     assert changed_by(checkout / "requirements/ingest.txt") == {"ingest"}
+    assert changed_by(checkout / "components/netanomaly/serving/app.py") == {"serve"}
 
 
 @pytest.mark.parametrize("path", ["cli/run.py", "runners/host.py", "stages/train/component.py", "images.py"])
@@ -112,11 +113,15 @@ def test_without_a_checkout_the_tag_is_the_version(tmp_path, monkeypatch):
 def test_the_command_lists_what_the_compiled_pipeline_holds(tmp_path):
     """One digest computed twice: by `netanomaly images` and by `netanomaly compile`."""
     listed = netanomaly("images", "--json", "--image-prefix", "registry.example.org/team").json
-    assert list(listed) == list(images.STAGES)
+    assert list(listed) == list(images.IMAGES)
     netanomaly("compile", "--out", tmp_path, "--image-prefix", "registry.example.org/team")
-    text = (tmp_path / "training.yaml").read_text()
-    assert {line.partition("image: ")[2] for line in text.splitlines() if " image: " in line} == set(listed.values())
-    compiled.read(tmp_path / "training.yaml")
+    written = sorted(tmp_path.glob("*.yaml"))
+    lines = [line for path in written for line in path.read_text().splitlines()]
+    assert {line.partition("image: ")[2] for line in lines if " image: " in line} == {
+        listed[stage] for stage in images.STAGES
+    }
+    for path in written:
+        compiled.read(path)
 
 
 def test_pushed_images_are_named_by_digest(checkout):

@@ -33,7 +33,7 @@ def build(tmp_path, monkeypatch):
     # A tag is a digest of files; what is changed and not committed does not matter here.
     monkeypatch.setattr(images, "tag", lambda stage: f"0.1.0-{stage}")
     for machine, digest in (("amd64", AMD64), ("arm64", ARM64)):
-        names = [f"{PREFIX}-{machine}/{stage}:0.1.0-{stage}" for stage in images.STAGES]
+        names = [f"{PREFIX}-{machine}/{stage}:0.1.0-{stage}" for stage in images.IMAGES]
         notes = tmp_path / "machines" / f"images-{machine}" / "pushed-images.json"
         notes.parent.mkdir(parents=True)
         notes.write_text(json.dumps({name: f"{name}@{digest}" for name in names}))
@@ -46,7 +46,7 @@ def test_an_index_of_both_is_made_for_each_stage_and_noted_with_its_digest(build
     assert notes[f"{PREFIX}/train:0.1.0-train"] == f"{PREFIX}/train:0.1.0-train@{INDEX}"
     calls = [json.loads(line) for line in (build / "calls").read_text().splitlines()]
     created = [call for call in calls if "create" in call]
-    assert len(created) == len(images.STAGES)
+    assert len(created) == len(images.IMAGES)
     assert created[0][-2:] == [
         f"{PREFIX}-amd64/prepare:0.1.0-prepare@{AMD64}",
         f"{PREFIX}-arm64/prepare:0.1.0-prepare@{ARM64}",

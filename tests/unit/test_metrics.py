@@ -127,6 +127,7 @@ METRICS = {
         "false_positive_rate": {"value": 0.02},
     },
     "classes": [{"name": "scan", "recall": 0.3}],
+    "replay": {"patterns": [{"name": "scan", "recall": 0.4}]},
 }
 
 
@@ -141,6 +142,12 @@ METRICS = {
         ({"min_average_precision": 0.1}, "cannot be judged"),
         ({"min_class_recall": {"scan": 0.3}}, None),
         ({"min_class_recall": {"sacn": 0.3}}, r"no attack class 'sacn' \(it has scan\)"),
+        ({"min_replay_recall": {"scan": 0.4}}, None),
+        ({"min_replay_recall": {"scan": 0.5}}, "min_replay_recall.scan is 0.5 and the model reached 0.4000"),
+        (
+            {"min_replay_recall": {"beacon": 0.5}},
+            "cannot be judged: attacks are injected among normal flows of a sensor",
+        ),
     ],
 )
 def test_a_gate_passes_or_says_why_not(gate, reason):
@@ -163,6 +170,9 @@ def test_a_gate_passes_or_says_why_not(gate, reason):
         ({"min_roc_auc": True}, "a number from 0 to 1"),
         ({"min_class_recall": 0.5}, "object of attack class"),
         ({"min_class_recall": {"scan": 2}}, "min_class_recall.scan is 2"),
+        ({"min_replay_recall": 0.5}, "object of pattern"),
+        ({"min_replay_recall": {"becon": 0.5}}, "did you mean 'beacon'"),
+        ({"min_replay_recall": {"beacon": 2}}, "min_replay_recall.beacon is 2"),
     ],
 )
 def test_a_gate_that_cannot_be_is_refused(gate, says):

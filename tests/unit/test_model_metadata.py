@@ -3,7 +3,8 @@
 import copy
 import json
 
-from netanomaly.stages.register.metadata import describe, headline
+from netanomaly.metrics.headline import headline
+from netanomaly.stages.register.metadata import describe
 
 METRICS = {
     "rows": 4,

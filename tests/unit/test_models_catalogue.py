@@ -87,7 +87,7 @@ def test_a_detector_is_one_module_and_one_line(tmp_path, monkeypatch):
         "class ZeroDetector(MatrixDetector):\n"
         "    def fit_matrix(self, matrix, seed):\n"
         "        self.power = self.parameters['power']\n"
-        "    def score_matrix(self, matrix):\n"
+        "    def score_tile(self, matrix):\n"
         "        return (abs(matrix) ** self.power).sum(axis=1)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)

@@ -22,6 +22,15 @@ def port_number(text: str | None) -> int | None:
 _PORT_DIGITS = 5
 
 
+def is_address(text: str | None) -> bool:
+    """Whether it is an IP address, and no name."""
+    try:
+        ipaddress.ip_address(text or "")
+    except ValueError:
+        return False
+    return True
+
+
 def community_id(src_ip: str, src_port: int, dst_ip: str, dst_port: int, protocol: str) -> str | None:
     """`1:` and a base64 digest of both ends and the protocol, whichever end began.
 

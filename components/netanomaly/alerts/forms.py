@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from netanomaly import __version__
-from netanomaly.alerts.community import port_number
+from netanomaly.alerts.community import is_address, port_number
 
 Document = Mapping[str, Any]
 
@@ -28,6 +28,7 @@ def ecs(incident: Document, scored_at: str) -> dict[str, Any]:
     """
     sample = incident["samples"][0]
     model = incident["model"]
+    hosts = sorted({*incident["sources"]["examples"], *incident["targets"]["examples"]})
     found: dict[str, Any] = {
         "@timestamp": incident["last_seen"] or scored_at,
         "ecs": {"version": _ECS},
@@ -44,12 +45,21 @@ def ecs(incident: Document, scored_at: str) -> dict[str, Any]:
             "end": incident["last_seen"],
         },
         "rule": {"name": model["name"], "version": str(model["version"]), "id": model["digest"]},
-        "source": {"ip": sample["src_ip"], "port": port_number(sample["src_port"])},
-        "destination": {"ip": sample["dst_ip"], "port": port_number(sample["dst_port"])},
+        "source": _end(sample, "src"),
+        "destination": _end(sample, "dst"),
         "network": {"transport": sample["protocol"], "community_id": sample["community_id"]},
-        "related": {"ip": sorted({*incident["sources"]["examples"], *incident["targets"]["examples"]})},
-        "netanomaly": {name: value for name, value in incident.items() if name not in ("id", "title")},
+        "related": {
+            "ip": [host for host in hosts if is_address(host)],
+            "hosts": [host for host in hosts if not is_address(host)],
+        },
+        "netanomaly": {
+            **{name: value for name, value in incident.items() if name not in ("id", "title")},
+            "features": [_of_one_type(feature) for feature in incident["features"]],
+        },
     }
+    if incident.get("suppressed_by"):
+        # Elastic's rules leave out what carries a tag; the incident itself stays an alert.
+        found["tags"] = ["suppressed"]
     if technique := incident["technique"]:
         found["threat"] = {
             "framework": "MITRE ATT&CK",
@@ -113,6 +123,8 @@ def ocsf(incident: Document, scored_at: str) -> dict[str, Any]:
         ],
         "unmapped": {"netanomaly": dict(incident)},
     }
+    if suppressed := incident.get("suppressed_by"):
+        found |= {"status_id": 3, "status": "Suppressed", "comment": f"{suppressed['by']}: {suppressed['why']}"}
     if technique := incident["technique"]:
         found["finding_info"]["attacks"] = [{"technique": {"uid": technique["id"], "name": technique["name"]}}]
     return dict(_without_nothing(found))
@@ -123,6 +135,22 @@ def _plain(incident: Document, scored_at: str) -> dict[str, Any]:  # noqa: ARG00
 
 
 FORMS: dict[str, Callable[[Document, str], dict[str, Any]]] = {"netanomaly": _plain, "ecs": ecs, "ocsf": ocsf}
+
+
+def _end(sample: Document, end: str) -> dict[str, Any]:
+    """One end of a flow: what ECS calls an address may be a name, what it calls an IP may not."""
+    host = sample[f"{end}_ip"]
+    return {
+        "address": host,
+        "ip": host if is_address(host) else None,
+        "port": port_number(sample[f"{end}_port"]),
+    }
+
+
+def _of_one_type(feature: Document) -> dict[str, Any]:
+    """A feature whose values are texts: an index refuses documents in which a field is now a number, now a text."""
+    values = {name: feature.get(name) for name in ("value", "usual_low", "usual_high")}
+    return {**feature, **{name: None if value is None else str(value) for name, value in values.items()}}
 
 
 def _milliseconds(moment: str) -> int:

@@ -1,6 +1,7 @@
 """What the commands that talk to a Kubeflow Pipelines server have in common: their options, and how they read them."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,9 +12,9 @@ from netanomaly.cli.compile import compiled_file
 from netanomaly.errors import InputError
 
 if TYPE_CHECKING:
+    from netanomaly.cli.pipelines.kind import Kind, Wanted
     from netanomaly.cluster.access import Connection
     from netanomaly.cluster.pipelines import Package
-    from netanomaly.cluster.submission import Submission
 
 HostOption = Annotated[
     str,
@@ -30,6 +31,14 @@ ExperimentOption = Annotated[
 ]
 CreateExperimentOption = Annotated[
     bool, typer.Option("--create-experiment", help="Make the experiment where there is none of that name.")
+]
+MlflowExperimentOption = Annotated[
+    str,
+    typer.Option(
+        "--mlflow-experiment",
+        metavar="NAME",
+        help="Experiment in which the server's own MLflow plug-in shows the run, where it has one.",
+    ),
 ]
 TokenFileOption = Annotated[
     Path | None,
@@ -106,8 +115,8 @@ def connect(
     return connection
 
 
-def package(image_prefix: str, *, cache: bool, pipeline: str = "training") -> "Package":
-    """A pipeline, the training one unless another is named, with the references of its images.
+def package(image_prefix: str, *, cache: bool, pipeline: str) -> "Package":
+    """A pipeline by its name, with the references of its images.
 
     What is worth knowing of these goes to standard error.
     """
@@ -119,20 +128,31 @@ def package(image_prefix: str, *, cache: bool, pipeline: str = "training") -> "P
     return Package.read(text, cache=cache)
 
 
+@dataclass(frozen=True)
+class Submission:
+    """A configuration that can be run, and the pipeline's parameters that say it."""
+
+    wanted: "Wanted"
+    parameters: dict[str, Any]
+
+
 def submission(
+    kind: "Kind",
     configuration: Path,
     assignments: list[str] | None,
     registry: str | None,
     parameters: list[str] | None,
     compiled: "Package",
-) -> "Submission":
+) -> Submission:
     """The configuration in a file with what the command line changes, checked for a cluster."""
-    from netanomaly.cluster.submission import submission as checked
+    from netanomaly.cluster import submission as submissions
 
     document = config.override(config.read(configuration), assignments or [])
     if registry:
         document["registry"] = registry
-    return checked(document, config.override({}, parameters or []), compiled)
+    wanted = kind.check(document)
+    further = config.override({}, parameters or [])
+    return Submission(wanted, submissions.parameters(document, further, compiled, (*kind.sources, "registry")))
 
 
 def show_json(document: Any) -> None:

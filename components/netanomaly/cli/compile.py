@@ -1,4 +1,4 @@
-"""`netanomaly compile`: the pipeline as the YAML that Kubeflow Pipelines takes."""
+"""`netanomaly compile`: the pipelines as the YAML that Kubeflow Pipelines takes."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from netanomaly import images, output
+from netanomaly.cli.pipelines import Name
 
 
 def compiled_file(pipeline: str = "training") -> Path:
@@ -20,14 +21,17 @@ def compile_pipeline(
         str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
     ] = images.DEFAULT_PREFIX,
 ) -> None:
-    """Write the pipeline as YAML: upload it in the Kubeflow UI, or submit it with kfp.
+    """Write the pipelines as YAML: upload them in the Kubeflow UI, or submit them with kfp.
 
     Example: netanomaly compile --out build
     """
-    text = images.resolved(compiled_file().read_text(encoding="utf-8"), image_prefix)
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "training.yaml"
-    path.write_text(text, encoding="utf-8")
+    written = []
+    for pipeline in Name:
+        text = images.resolved(compiled_file(pipeline).read_text(encoding="utf-8"), image_prefix)
+        path = out / f"{pipeline}.yaml"
+        path.write_text(text, encoding="utf-8")
+        written.append(str(path))
     if warning := images.unpushed(image_prefix):
         output.tell(f"warning: {warning}")
-    output.say(str(path))
+    output.say_each(written)

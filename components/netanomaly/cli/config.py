@@ -3,6 +3,7 @@
 import typer
 
 from netanomaly import output
+from netanomaly.cli.pipelines import Name, PipelineOption
 
 app = typer.Typer(
     help="What a pipeline configuration may hold.\n\nExample: netanomaly config schema > schema.json",
@@ -16,12 +17,18 @@ def _group() -> None:
 
 
 @app.command("schema")
-def show_schema() -> None:
+def show_schema(pipeline: PipelineOption = Name.training) -> None:
     """Print the JSON Schema of a configuration, by which editors complete and check one ("$schema" names it there).
 
     Example: netanomaly config schema > netanomaly.schema.json
     """
-    from netanomaly.config.schema import schema
+    from netanomaly.config.schema import plain_schema, schema
+
+    if pipeline is Name.scoring:
+        from netanomaly.config.scoring import ScoringConfig
+
+        output.say_json(plain_schema(ScoringConfig, "A scoring configuration of netanomaly"))
+        return
     from netanomaly.flows import rules
     from netanomaly.metrics import gates
     from netanomaly.models import catalogue

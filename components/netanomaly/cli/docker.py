@@ -1,7 +1,7 @@
 """Where `netanomaly run --runner docker` runs stages: images checked, leftovers removed, paths and credentials given."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,15 +26,15 @@ _FILES = (
 )
 
 
-def connect(prefix: str, *, keep: bool) -> "DockerClient":
-    """A client of a daemon that has every stage's image; what crashed runs left there is removed unless `keep`.
+def connect(stages: Iterable[str], prefix: str, *, keep: bool) -> "DockerClient":
+    """A client of a daemon that has the images of these stages; what crashed runs left there is removed unless `keep`.
 
     Raises:
         InputError: An image is missing.
         OutsideError: The daemon cannot be used.
     """
     client = docker_daemon.connect()
-    docker_daemon.require(client, (images.reference(stage, prefix) for stage in images.STAGES))
+    docker_daemon.require(client, (images.reference(stage, prefix) for stage in stages))
     if not keep:
         removed = docker_leftovers.remove(client)
         if removed:
@@ -44,14 +44,21 @@ def connect(prefix: str, *, keep: bool) -> "DockerClient":
 
 @contextmanager
 def launcher(
-    client: "DockerClient", document: Mapping[str, Any], run_dir: Path, keep: bool
+    client: "DockerClient", document: Mapping[str, Any], sources: tuple[str, ...], run_dir: Path, keep: bool
 ) -> Iterator[DockerLauncher]:
     """A launcher for one run of a configuration whose paths are absolute; its registry's folder is made.
+
+    Args:
+        client: Of the daemon.
+        document: The configuration.
+        sources: Its fields that name data to be read.
+        run_dir: The run's folder.
+        keep: Whether containers are left.
 
     Raises:
         OutsideError: The registry's folder cannot be made.
     """
-    remote = any("://" in uri and not uri.startswith("file://") for uri in _uris(document))
+    remote = _remote(_uris(document, (*sources, "registry")))
     environment = _environment() if remote else {}
     registry = _local(document["registry"])
     if registry is not None:
@@ -65,12 +72,30 @@ def launcher(
             environment=environment,
             files=[Path(environment[name]) for name in _FILES if name in environment],
             by_name=_beliefs(document["registry"]),
-            readable=list(_readable(document)),
+            readable=list(_readable(document, sources)),
             writable=[] if registry is None else [registry],
             # The host's own: a store on its loopback is reached under the address that the user gave.
             network="host" if remote else "none",
             keep=keep,
         )
+
+
+def reading(client: "DockerClient", source: list[str]) -> tuple[DockerLauncher, frozenset[str]]:
+    """A launcher for one stage that reads a source, and what it takes from outside."""
+    remote = _remote(source)
+    environment = _environment() if remote else {}
+    launcher = DockerLauncher(
+        client,
+        environment=environment,
+        files=[Path(environment[name]) for name in _FILES if name in environment],
+        readable=list(_readable({"source": source}, ("source",))),
+        network="host" if remote else "none",
+    )
+    return launcher, frozenset(environment)
+
+
+def _remote(uris: Iterable[str]) -> bool:
+    return any("://" in uri and not uri.startswith("file://") for uri in uris)
 
 
 def _beliefs(registry: str) -> dict[str, str]:
@@ -97,23 +122,22 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-def _uris(document: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("data_source", "evaluation_data_source", "registry"):
+def _uris(document: Mapping[str, Any], fields: Iterable[str]) -> Iterator[str]:
+    for name in fields:
         value = document.get(name)
         yield from value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _readable(document: Mapping[str, Any]) -> Iterator[Path]:
+def _readable(document: Mapping[str, Any], sources: Iterable[str]) -> Iterator[Path]:
     """The files and folders that the sources name; of a glob, the folder above its first wildcard."""
-    for name in ("data_source", "evaluation_data_source"):
-        for uri in _uris({name: document.get(name)}):
-            path = _local(uri)
-            if path is None:
-                continue
-            while not path.exists() and path != path.parent and _is_glob(path):
-                path = path.parent
-            if path.exists():
-                yield path
+    for uri in _uris(document, sources):
+        path = _local(uri)
+        if path is None:
+            continue
+        while not path.exists() and path != path.parent and _is_glob(path):
+            path = path.parent
+        if path.exists():
+            yield path
 
 
 def _is_glob(path: Path) -> bool:

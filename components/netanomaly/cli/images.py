@@ -17,7 +17,7 @@ def show(
 
     Example: netanomaly images --image-prefix registry.example.org/team
     """
-    references = {stage: images.reference(stage, image_prefix) for stage in images.STAGES}
+    references = {stage: images.reference(stage, image_prefix) for stage in images.IMAGES}
     if as_json:
         output.say_json(references)
         return

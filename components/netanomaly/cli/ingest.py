@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from netanomaly import output
+from netanomaly import images, output
+from netanomaly.cli import captures
 from netanomaly.cli import registry_words as words
+from netanomaly.cli.run import Runner
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.paths import expanded
 
@@ -32,6 +34,12 @@ def ingest(
     format: Annotated[str, typer.Option("--format", help="What wrote the data; auto: told by its content.")] = "auto",  # noqa: A002
     context: Annotated[bool, typer.Option("--context/--no-context", help="Features beside the flows before.")] = True,
     label_column: Annotated[str, typer.Option("--label-column", help="The column of classes.")] = "label",
+    runner: Annotated[
+        Runner, typer.Option(help="Where flows are made of captures: host, by this machine's suricata; docker.")
+    ] = Runner.host,
+    image_prefix: Annotated[
+        str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
+    ] = images.DEFAULT_PREFIX,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole ingest report as one JSON document.")
     ] = False,
@@ -53,6 +61,7 @@ def ingest(
         context=None if context else False,
     )  # fmt: skip
     with ExitStack() as stack:
+        captured = stack.enter_context(captures.captured(sources, runner, image_prefix))
         if out is None:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="netanomaly-")), "flows.parquet")
         else:
@@ -67,6 +76,7 @@ def ingest(
             lambda contract: program.ParquetSink(unfinished, contract),
             lambda _rows: None,
             path.absolute().parent,
+            captured,
         )
         unfinished.replace(path)
         if as_json:
@@ -88,6 +98,7 @@ def _understood(report: Mapping[str, Any]) -> None:
     files = [file for file in report["files"] if file["rows"]]
     lines = [
         ("format", f"{traffic['words']}, sensor {report['sensor']}" if traffic else "a table of features of its own"),
+        ("captures", _captures(report.get("capture"))),
         ("files", words.counted(len(report["files"]), "file") + (f", {len(files)} with records" * (len(files) < len(report["files"])))),
         ("rows", f"{report['rows']:,}" + (f" of {report['rows_read']:,} records" if report["rows"] != report["rows_read"] else "")),
         ("time", _span(time)),
@@ -102,6 +113,15 @@ def _understood(report: Mapping[str, Any]) -> None:
         for number, each in enumerate([value] if isinstance(value, str) else value):
             if each:
                 output.say(f"{'' if number else name:<12}{each}")
+
+
+def _captures(capture: Mapping[str, Any] | None) -> str:
+    if not capture:
+        return ""
+    said = f"{words.counted(len(capture['files']), 'file')}, by {capture['tool']} {capture['version']}"
+    if capture["kind"] == "capture":
+        said += f": {capture['packets']:,} packets, {capture['share_in_no_flow']:.2%} of them in no flow"
+    return said
 
 
 def _span(time: Mapping[str, Any] | None) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netanomaly import json_input, output
+from netanomaly.cli.registry_tracking import tell_mlflow
 from netanomaly.cli.registry_words import (
     DEFAULT,
     JsonOption,
@@ -91,7 +92,9 @@ def set_alias(
     """
     from netanomaly.registry import open_registry
 
-    version = open_registry(registry, sign_key=str(sign_key or "")).set_alias(model, alias, why=why)
+    opened = open_registry(registry, sign_key=str(sign_key or ""))
+    version = opened.set_alias(model, alias, why=why)
+    tell_mlflow(opened, version.model)
     if as_json:
         show_json({"model_name": version.model, "alias": alias, "version": version.number})
         return
@@ -113,7 +116,9 @@ def remove_alias(
     """
     from netanomaly.registry import open_registry
 
-    open_registry(registry, sign_key=str(sign_key or "")).remove_alias(model, alias, why=why)
+    opened = open_registry(registry, sign_key=str(sign_key or ""))
+    opened.remove_alias(model, alias, why=why)
+    tell_mlflow(opened, model)
     if as_json:
         show_json({"model_name": model, "alias": alias, "version": None})
         return
@@ -134,7 +139,9 @@ def rollback(
     """
     from netanomaly.registry import open_registry
 
-    before, now = open_registry(registry, sign_key=str(sign_key or "")).rollback(model, alias, why=why)
+    opened = open_registry(registry, sign_key=str(sign_key or ""))
+    before, now = opened.rollback(model, alias, why=why)
+    tell_mlflow(opened, model)
     if as_json:
         show_json({"model_name": model, "alias": alias, "previous": before, "version": now})
         return
@@ -226,7 +233,9 @@ def sign(
 def _set_status(model: str, status: "Status", why: str, sign_key: Path | None, registry: str, as_json: bool) -> None:
     from netanomaly.registry import open_registry
 
-    version = open_registry(registry, sign_key=str(sign_key or "")).set_status(model, status, why=why)
+    opened = open_registry(registry, sign_key=str(sign_key or ""))
+    version = opened.set_status(model, status, why=why)
+    tell_mlflow(opened, version.model)
     if as_json:
         show_json({"model_name": version.model, "version": version.number, "status": version.status})
         return

@@ -1,7 +1,6 @@
-"""`netanomaly run`: the training pipeline on this machine, from a configuration file to a registered version."""
+"""`netanomaly run`: a pipeline on this machine, from a configuration file to what comes of it."""
 
 import glob
-import json
 import shutil
 import sys
 import uuid
@@ -17,23 +16,15 @@ import typer
 from netanomaly import config, images, output
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.compile import compiled_file
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, for_sources
+from netanomaly.cli.pipelines import kind as kind_of
 from netanomaly.errors import InputError, OutsideError
-from netanomaly.metrics.outcome import outcome
 from netanomaly.paths import expanded
 from netanomaly.secrecy import refuse_credentials
 
 if TYPE_CHECKING:
+    from netanomaly.cli.pipelines.kind import Kind, Wanted
     from netanomaly.runners import Launcher, RunResult
-
-# What people look for after a run, by task and artefact, and the name it gets at the top of the run folder.
-_KEPT = {
-    ("prepare", "resolved_configuration"): "training_run_config.json",
-    ("validate", "data_report"): "data_report.html",
-    ("train", "model"): "model.joblib",
-    ("evaluate", "evaluation_metrics"): "evaluation_metrics.json",
-    ("evaluate", "report"): "report.html",
-    ("register", "model_metadata"): "model_metadata.json",
-}
 
 
 class Runner(StrEnum):
@@ -45,6 +36,7 @@ class Runner(StrEnum):
 
 def run(
     configuration: Annotated[Path, typer.Argument(metavar="CONFIG", help="The pipeline configuration, a JSON file.")],
+    pipeline: PipelineOption = Name.training,
     workdir: Annotated[
         Path | None, typer.Option(help="Folder for runs; default: output_base_dir of the configuration, else runs.")
     ] = None,
@@ -63,7 +55,7 @@ def run(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the containers, those of crashed runs too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
 ) -> None:
-    """Run the training pipeline on this machine and register the model.
+    """Run a pipeline on this machine: train and register a model, score with one, tune one.
 
     Example: netanomaly run configs/nsl-kdd.json --set alert_budget=0.001
     """
@@ -72,30 +64,34 @@ def run(
     from netanomaly.runners.host import HostLauncher
 
     document = config.override(config.read(configuration), assignments or [])
-    wanted = config.parse(document)
-    folder = expanded(workdir or wanted.output_base_dir or "runs").resolve()
+    pipeline = as_wanted(pipeline, document)
+    kind = kind_of(pipeline)
+    wanted = kind.read(document)
+    folder = expanded(workdir or wanted.workdir or "runs").resolve()
     document["registry"] = registry = _absolute_uri(registry or wanted.registry or str(folder / "registry"))
-    for name in ("data_source", "evaluation_data_source"):
+    for name in kind.sources:
         if document.get(name) is not None:
             document[name] = _located(document[name], configuration.resolve().parent)
+    kind = kind_of(for_sources(pipeline, config.as_list(document.get("data_source") or [])))
 
     with ExitStack() as stack:
         launcher: Launcher
         if runner is Runner.docker:
             from netanomaly.cli import docker
 
-            client = docker.connect(image_prefix, keep=keep)
-            run_dir = _new_run_dir(folder / wanted.model_name, wanted.model_version)
-            pipeline = run_dir / "pipeline.yaml"
-            pipeline.write_text(images.resolved(compiled_file().read_text("utf-8"), image_prefix), encoding="utf-8")
-            launcher = stack.enter_context(docker.launcher(client, document, run_dir, keep))
+            text = compiled_file(kind.name).read_text(encoding="utf-8")
+            client = docker.connect(images.named(text), image_prefix, keep=keep)
+            run_dir = _new_run_dir(folder / wanted.model_name, wanted.label)
+            compiled = run_dir / "pipeline.yaml"
+            compiled.write_text(images.resolved(text, image_prefix), encoding="utf-8")
+            launcher = stack.enter_context(docker.launcher(client, document, kind.sources, run_dir, keep))
         else:
-            run_dir = _new_run_dir(folder / wanted.model_name, wanted.model_version)
-            pipeline = compiled_file()
+            run_dir = _new_run_dir(folder / wanted.model_name, wanted.label)
+            compiled = compiled_file(kind.name)
             launcher = HostLauncher()
         show = stack.enter_context(console.view(sys.stderr))
         result = runners.run(
-            pipeline,
+            compiled,
             {"configuration": document},
             run_dir,
             run_id=str(uuid.uuid4()),
@@ -105,14 +101,14 @@ def run(
             # retried inside it.
             retries=False,
         )
-    _keep(run_dir)
-    summary = _summary(result, wanted, run_dir, registry)
+    _keep(kind, run_dir)
+    summary = _summary(kind, result, wanted, registry)
     if as_json:
         output.say_json(summary)
     if result.state != "succeeded":
-        _print_failure(summary)
+        _print_failure(kind, summary)
     elif not as_json:
-        _print(summary)
+        _print(kind, summary)
     raise typer.Exit(summary["exit_code"])
 
 
@@ -139,10 +135,10 @@ def _absolute_uri(uri: str) -> str:
     return uri if "://" in uri else str(expanded(uri).resolve())
 
 
-def _new_run_dir(parent: Path, model_version: str) -> Path:
+def _new_run_dir(parent: Path, label: str) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     for attempt in range(1000):
-        folder = parent / (f"{model_version}_{stamp}" + (f"_{attempt + 1}" if attempt else ""))
+        folder = parent / (f"{label}_{stamp}" + (f"_{attempt + 1}" if attempt else ""))
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
@@ -161,11 +157,11 @@ def _new_run_dir(parent: Path, model_version: str) -> Path:
     raise OutsideError(f"{parent} holds a thousand runs of this second; something is starting runs in a loop")
 
 
-def _keep(run_dir: Path) -> None:
+def _keep(kind: "Kind", run_dir: Path) -> None:
     """Give the artefacts that people look for their names at the top of the run folder; links where possible."""
     from netanomaly.runners.run_folder import RunFolder
 
-    for (task, artefact), name in _KEPT.items():
+    for (task, artefact), name in kind.kept.items():
         # Where a gate refused, the stage that says so has written what it refuses.
         source = RunFolder(run_dir).output(task, artefact)
         if source.is_file():
@@ -179,61 +175,37 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _summary(result: "RunResult", wanted: config.Config, run_dir: Path, registry: str) -> dict[str, Any]:
-    registered = result.state == "succeeded"
-    metadata_file = run_dir / _KEPT["register", "model_metadata"]
-    metadata = json.loads(metadata_file.read_text(encoding="utf-8")) if metadata_file.exists() else {}
+def _summary(kind: "Kind", result: "RunResult", wanted: "Wanted", registry: str) -> dict[str, Any]:
     return {
         "state": result.state,
         "exit_code": result.exit_code,
         "error": result.error,
         "run_id": result.run_id,
-        "run_dir": str(run_dir),
+        "run_dir": str(result.run_dir),
+        "pipeline": kind.name,
         "model_name": wanted.model_name,
         "model_version": wanted.model_version,
-        "version": int(result.output("register", "version")) if registered else None,
         "registry": registry,
-        "report": _if_there(run_dir / _KEPT["evaluate", "report"]),
-        "data_report": _if_there(run_dir / _KEPT["validate", "data_report"]),
-        "metrics": metadata.get("metrics", {}),
-        **outcome(_dossier(result), _document(result, "register", "registration")),
+        **{name: _if_there(result.run_dir / file) for name, file in kind.pages.items()},
+        **kind.of_run(result),
         "stages": [stage.document() for stage in result.stages],
     }
-
-
-def _dossier(result: "RunResult") -> dict[str, Any] | None:
-    """The dossier as the last stage that succeeded left it."""
-    found = (_document(result, task, "dossier") for task in ("evaluate", "train", "validate"))
-    return next((document for document in found if document is not None), None)
-
-
-def _document(result: "RunResult", task: str, artefact: str) -> dict[str, Any] | None:
-    """What a stage wrote; None where it did not get so far."""
-    with suppress(InputError):
-        document = json.loads(result.output(task, artefact).path.read_text(encoding="utf-8"))
-        return document if isinstance(document, dict) else None
-    return None
 
 
 def _if_there(path: Path) -> str | None:
     return str(path) if path.exists() else None
 
 
-def _print_failure(summary: Mapping[str, Any]) -> None:
+def _print_failure(kind: "Kind", summary: Mapping[str, Any]) -> None:
     """What it came to, what there is to look at, and last the one line that says what went wrong."""
-    shown = terminal.lines(summary)
-    for name in ("data_report", "report"):
-        if summary[name]:
-            shown.append(f"{name.replace('_', ' ')}: {summary[name]}")
+    shown = kind.lines(summary)
+    shown += [f"{name.replace('_', ' ')}: {summary[name]}" for name in kind.pages if summary[name]]
     shown += [f"run folder: {summary['run_dir']}", f"error: {summary['error']}"]
     output.tell_each(shown)
 
 
-def _print(summary: Mapping[str, Any]) -> None:
-    shown = [
-        *terminal.row("model", f"{summary['model_name']} {summary['model_version']}, version {summary['version']}"),
-        *terminal.lines(summary, summary["registry"]),
-    ]
+def _print(kind: "Kind", summary: Mapping[str, Any]) -> None:
+    shown = kind.lines(summary)
     for label in ("registry", "report"):
         if summary[label]:
             shown += terminal.row(label, summary[label])

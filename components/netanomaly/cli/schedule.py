@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images, output
+from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted
+from netanomaly.cli.pipelines import kind as kind_of
 from netanomaly.errors import InputError
 
 if TYPE_CHECKING:
+    from netanomaly.cli.pipelines.kind import Kind
     from netanomaly.cluster.access import Connection
     from netanomaly.cluster.pipelines import Package, Version
     from netanomaly.cluster.scheduling import Left, Recurring
@@ -27,6 +30,7 @@ def schedule(
         Path | None,
         typer.Argument(metavar="[CONFIG]", help="The pipeline configuration, a JSON file; not needed for --list."),
     ] = None,
+    pipeline: PipelineOption = Name.training,
     cron: Annotated[
         str | None,
         typer.Option(metavar="EXPR", help="Five fields as in crontab: minute, hour, day, month, day of the week."),
@@ -51,6 +55,7 @@ def schedule(
     assignments: words.SetOption = None,
     parameters: words.ParameterOption = None,
     image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
+    mlflow_experiment: words.MlflowExperimentOption = "",
     cache: words.CacheOption = True,
     server_timezone: Annotated[
         str,
@@ -64,18 +69,21 @@ def schedule(
     timeout_seconds: words.TimeoutOption = 60,
     as_json: words.JsonOption = False,
 ) -> None:
-    """Have the training pipeline run again and again; the same command again changes only what has changed.
+    """Have a pipeline run again and again; the same command again changes only what has changed.
 
     Example: netanomaly schedule day.json --cron @daily --host http://kfp:8080
     """
     from netanomaly.cluster import scheduling
 
-    compiled = words.package(image_prefix, cache=cache)
+    if configuration is not None:
+        pipeline = as_wanted(pipeline, config.override(config.read(configuration), assignments or []))
+    kind = kind_of(pipeline)
+    compiled = words.package(image_prefix, cache=cache, pipeline=kind.name)
     access = (host, namespace, token_file, ca_file, timeout_seconds)
     if now and not remove:
         raise InputError("--now goes with --remove: nothing else cancels a run")
     if show_list or remove:
-        wanted_name = name or _model_name(configuration, required=remove)
+        wanted_name = name or _model_name(kind, configuration, required=remove)
         connection = words.connect(*access)
         found = _existing(connection, compiled.name, wanted_name)
         if show_list:
@@ -87,12 +95,14 @@ def schedule(
     if configuration is None or cron is None:
         raise InputError("give a configuration and --cron, e.g. nightly.json --cron '0 3 * * *'; or --list")
     times = _times(cron, timezone, server_timezone)
-    wanted = words.submission(configuration, assignments, registry, parameters, compiled)
-    wanted_name = name or wanted.config.model_name
+    wanted = words.submission(kind, configuration, assignments, registry, parameters, compiled)
+    wanted_name = name or wanted.wanted.model_name
     _check_name(wanted_name)
     connection = words.connect(*access)
     group, version = _place(connection, compiled, experiment, create_experiment=create_experiment, dry_run=dry_run)
-    scheduled = scheduling.Schedule(wanted_name, times.cron, timezone, times.entries, group, version, wanted.parameters)
+    scheduled = scheduling.Schedule(
+        wanted_name, times.cron, timezone, times.entries, group, version, wanted.parameters, mlflow_experiment
+    )
     plan = scheduling.plan(scheduled, scheduling.existing(connection.server, connection.namespace, version.pipeline_id))
     outcome = scheduling.Outcome(plan.kept)
     if not dry_run:
@@ -180,11 +190,9 @@ def _existing(connection: "Connection", pipeline: str, name: str | None) -> list
     return [recurring for recurring in found if name in (None, recurring.name)]
 
 
-def _model_name(configuration: Path | None, *, required: bool) -> str | None:
-    from netanomaly import config
-
+def _model_name(kind: "Kind", configuration: Path | None, *, required: bool) -> str | None:
     if configuration is not None:
-        return config.parse(config.read(configuration)).model_name
+        return kind.read(config.read(configuration)).model_name
     if required:
         raise InputError("say which schedule: --name NAME, or the configuration that it was made with")
     return None

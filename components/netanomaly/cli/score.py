@@ -1,21 +1,21 @@
 """`netanomaly score`: traffic scored by a registered model, and what stands out as incidents."""
 
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netanomaly import output
+from netanomaly import images, output
+from netanomaly.cli import captures
+from netanomaly.cli.feedback import FeedbackOption
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
+from netanomaly.cli.run import Runner
 from netanomaly.cli.score_follow import follow_source
-from netanomaly.cli.summary import row
+from netanomaly.cli.scored import scored
 from netanomaly.errors import ConfigError
 
 if TYPE_CHECKING:
     from netanomaly.scoring.settings import Settings
-
-_SHOWN = 5
 
 
 def score(
@@ -35,6 +35,12 @@ def score(
             help="Share of normal flows that may alert, one of the model's points; default: as it was trained."
         ),
     ] = None,
+    alerts_per_day: Annotated[
+        float | None,
+        typer.Option(
+            help="In place of --budget: the point with the most alerts for no more incidents a day than that."
+        ),
+    ] = None,
     alert_format: Annotated[
         str, typer.Option(help="How alerts.ndjson is written: netanomaly, ecs (Elastic) or ocsf.")
     ] = "netanomaly",
@@ -46,6 +52,13 @@ def score(
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Score flows of another kind of sensor than was learnt from.")
     ] = False,
+    feedback: FeedbackOption = "",
+    runner: Annotated[
+        Runner, typer.Option(help="Where flows are made of captures: host, by this machine's suricata; docker.")
+    ] = Runner.host,
+    image_prefix: Annotated[
+        str, typer.Option(envvar="NETANOMALY_IMAGE_PREFIX", help="Registry and repository of the stage images.")
+    ] = images.DEFAULT_PREFIX,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on: score files as they appear and grow, each record once.")
     ] = False,
@@ -71,33 +84,50 @@ def score(
         time_column=time_column,
         allow_other_sensor=allow_other_sensor,
         alert_format=alert_format,
+        alerts_per_day=alerts_per_day,
     )
     if once and not follow:
         raise ConfigError("--once ends a --follow after what is new: give both, or neither")
     if follow:
-        follow_source(registry, model, settings, out, once=once, every_seconds=every, as_json=as_json)
+        follow_source(
+            registry, model, settings, out, feedback=feedback, once=once, every_seconds=every, as_json=as_json
+        )
     else:
-        _score_all(registry, model, settings, out, as_json=as_json)
+        _score_all(registry, model, settings, out, feedback, runner, image_prefix, as_json=as_json)
 
 
-def _score_all(registry: str, model: str, settings: "Settings", out: str, *, as_json: bool) -> None:
+def _score_all(
+    registry: str,
+    model: str,
+    settings: "Settings",
+    out: str,
+    feedback: str,
+    runner: Runner,
+    image_prefix: str,
+    *,
+    as_json: bool,
+) -> None:
+    from netanomaly.feedback.book import open_book, place
+    from netanomaly.feedback.suppression import heard
     from netanomaly.registry import open_registry
     from netanomaly.report import scoring_page
-    from netanomaly.scoring import champion
+    from netanomaly.scoring.choosing import choose
     from netanomaly.scoring.results import results
     from netanomaly.scoring.scoring import REPORT
     from netanomaly.scoring.scoring import score as score_source
 
-    opened = open_registry(registry)
-    loaded = champion.load(opened, champion.version_of(opened, model))
+    chosen = choose(open_registry(registry), model)
     with results(out) as made:
-        summary = score_source(loaded.model, loaded.named, settings, made, _Progress())
+        said = heard(open_book(place(feedback, registry)), chosen.version.model)
+        output.tell_each(said.warnings())
+        with captures.captured(settings.source, runner, image_prefix) as captured:
+            summary = score_source(chosen.model, chosen.named, settings, made, _Progress(), said, captured)
         page = scoring_page(summary, summary["listed"])
         (made / REPORT).write_text(page, encoding="utf-8")
     if as_json:
         output.say_json({**{name: value for name, value in summary.items() if name != "listed"}, "out": out})
     else:
-        _print(summary, out)
+        output.say_each([*scored(summary), f"{'report':<12}{out.rstrip('/')}/report.html"])
 
 
 class _Progress:
@@ -110,41 +140,3 @@ class _Progress:
         if sys.stderr.isatty() and rows - self._shown >= 500_000:
             self._shown = rows
             output.tell(f"{rows:,} rows scored")
-
-
-def _print(summary: Mapping[str, Any], out: str) -> None:
-    model = summary["model"]
-    low, high = summary["alerts_expected"]
-    lines = [
-        *row("model", f"{model['name']}:{model['version']}, alert budget {summary['budget']:g}"),
-        *row("scored", _scored(summary)),
-        *row("alerts", f"{summary['alerts']:,} flows ({low:,} to {high:,} expected of normal traffic)"),
-        *row("incidents", f"{summary['incidents']:,}" + _by_severity(summary)),
-    ]
-    for incident in summary["listed"][:_SHOWN]:
-        lines += row("", f"- {incident['severity']}: {incident['title']}", hang=2, most=2)
-    if summary["incidents"] > _SHOWN:
-        lines += row("", f"and {summary['incidents'] - _SHOWN:,} more in the report")
-    lines += [f"{'report':<12}{out.rstrip('/')}/report.html"]
-    for line in lines:
-        output.say(line)
-
-
-def _scored(summary: Mapping[str, Any]) -> str:
-    said = f"{summary['rows'] - summary['unscored']:,} flows"
-    if summary["first_seen"]:
-        said += f", {summary['first_seen'][:19]} to {summary['last_seen'][:19]} UTC"
-    if summary["unscored"]:
-        said += f"; {summary['unscored']:,} could not be scored, see scores.parquet"
-    if dropped := sum(summary["dropped"].values()):
-        said += f"; {dropped:,} records are no flows, see the report"
-    return said
-
-
-def _by_severity(summary: Mapping[str, Any]) -> str:
-    counts = {
-        word: sum(each["severity"] == word for each in summary["listed"])
-        for word in ("critical", "high", "medium", "low")
-    }
-    said = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
-    return f" ({said})" if said else ""

@@ -15,7 +15,15 @@ _SHOWN = 5
 
 
 def follow_source(
-    registry: str, model: str, settings: "Settings", out: str, *, once: bool, every_seconds: float, as_json: bool
+    registry: str,
+    model: str,
+    settings: "Settings",
+    out: str,
+    *,
+    feedback: str,
+    once: bool,
+    every_seconds: float,
+    as_json: bool,
 ) -> None:
     """Follow, and print what was done. A follower that another one is ahead of says so and ends well."""
     from netanomaly.scoring.following import follow
@@ -26,7 +34,9 @@ def follow_source(
         # The file at hand is finished first.
         signal.signal(number, lambda *_: stop.set())
     try:
-        report = follow(registry, model, settings, out, once=once, every_seconds=every_seconds, stop=stop)
+        report = follow(
+            registry, model, settings, out, feedback=feedback, once=once, every_seconds=every_seconds, stop=stop
+        )
     except AnotherWorks as another:
         if as_json:
             output.say_json({"state": "another follower works", "said": str(another)})

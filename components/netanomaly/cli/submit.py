@@ -1,4 +1,4 @@
-"""`netanomaly submit`: the training pipeline on a Kubeflow Pipelines server, followed to its end."""
+"""`netanomaly submit`: a pipeline on a Kubeflow Pipelines server, followed to its end."""
 
 import signal
 import sys
@@ -8,34 +8,38 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images, output
+from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted
+from netanomaly.cli.pipelines import kind as kind_of
 from netanomaly.errors import NetanomalyError, OutsideError
-from netanomaly.metrics.outcome import outcome
 
 if TYPE_CHECKING:
+    from netanomaly.cli.pipelines.kind import Kind
     from netanomaly.cluster.access import Connection
     from netanomaly.cluster.following import End
     from netanomaly.cluster.pipelines import Package
 
-# The stages that say what came of the run: register, or train where the data was refused.
-_TELLING = ("register", "train")
-
 
 def submit(
     configuration: Annotated[Path, typer.Argument(metavar="CONFIG", help="The pipeline configuration, a JSON file.")],
+    pipeline: PipelineOption = Name.training,
     host: words.HostOption = "",
     namespace: words.NamespaceOption = "",
     experiment: words.ExperimentOption = "netanomaly",
     create_experiment: words.CreateExperimentOption = False,
     run_name: Annotated[
-        str | None, typer.Option(help="What the run is called, before the time; default: the model and its version.")
+        str | None,
+        typer.Option(
+            help="What the run is called, before the time; default: the model and its version, or the pipeline."
+        ),
     ] = None,
     registry: words.RegistryOption = None,
     assignments: words.SetOption = None,
     parameters: words.ParameterOption = None,
     image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
+    mlflow_experiment: words.MlflowExperimentOption = "",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
     wait_start: words.WaitStartOption = None,
     cache: words.CacheOption = True,
@@ -45,7 +49,7 @@ def submit(
     timeout_seconds: words.TimeoutOption = 60,
     as_json: words.JsonOption = False,
 ) -> None:
-    """Run the training pipeline on a Kubeflow Pipelines server, and follow it.
+    """Run a pipeline on a Kubeflow Pipelines server, and follow it.
 
     Data and registry have to be where pods reach them: s3://bucket/... The exit code is the failed stage's own.
 
@@ -55,10 +59,11 @@ def submit(
     from netanomaly.runners.interruption import interruptions
 
     seconds_to_start = words.seconds(wait_start, "--wait-start")
-    compiled = words.package(image_prefix, cache=cache)
-    wanted = words.submission(configuration, assignments, registry, parameters, compiled)
-    model = wanted.config
-    name = runs.unique_name(run_name or f"{model.model_name} {model.model_version}"[: runs.LONGEST_NAME])
+    kind = kind_of(as_wanted(pipeline, config.override(config.read(configuration), assignments or [])))
+    compiled = words.package(image_prefix, cache=cache, pipeline=kind.name)
+    submitted = words.submission(kind, configuration, assignments, registry, parameters, compiled)
+    wanted = submitted.wanted
+    name = runs.unique_name(run_name or f"{wanted.model_name} {wanted.label}"[: runs.LONGEST_NAME])
     try:
         connection = words.connect(host, namespace, token_file, ca_file, timeout_seconds)
         server = connection.server
@@ -68,10 +73,20 @@ def submit(
         raise OutsideError(f"no run was made: {error}") from None
     try:
         with interruptions(_stop):
-            run = runs.create(server, name, group, version.of_run, wanted.parameters, seconds_between_looks=interval)
+            run = runs.create(
+                server,
+                name,
+                group,
+                version.of_run,
+                submitted.parameters,
+                mlflow_experiment=mlflow_experiment,
+                seconds_between_looks=interval,
+            )
     except _Stopped as stopped:
         output.tell(f"error: stopped while run {name!r} was being made: look for it by that name")
         raise typer.Exit(stopped.code) from None
+    if mlflow_experiment and (failure := runs.plugin_failure(run)):
+        output.tell(f"warning: the server's MLflow plug-in does not show this run: {failure}")
     summary = {
         "state": "waiting",
         "exit_code": 0,
@@ -85,23 +100,21 @@ def submit(
         "pipeline_id": version.pipeline_id,
         "pipeline_version": version.name,
         "pipeline_version_id": version.version_id,
-        "model_name": model.model_name,
-        "model_version": model.model_version,
-        "version": None,
+        "model_name": wanted.model_name,
+        "model_version": wanted.model_version,
         "registry": wanted.registry,
-        "metrics": {},
-        **outcome(),
+        **kind.of_log({}),
         "stages": [],
     }
     if wait:
-        summary |= _followed(connection, summary, compiled, interval, seconds_to_start)
+        summary |= _followed(connection, kind, summary, compiled, interval, seconds_to_start)
     if as_json:
         words.show_json(summary)
     if summary["error"]:
         last = [f"run: {summary['url']}", f"error: {summary['error']}"]
-        output.tell_each([*terminal.lines(summary), *last])
+        output.tell_each([*kind.lines(summary), *last])
     elif not as_json:
-        _print(summary)
+        _print(kind, summary)
     raise typer.Exit(summary["exit_code"])
 
 
@@ -119,6 +132,7 @@ def _stop(number: signal.Signals) -> None:
 
 def _followed(
     connection: "Connection",
+    kind: "Kind",
     summary: Mapping[str, Any],
     compiled: "Package",
     interval: float,
@@ -133,7 +147,13 @@ def _followed(
     try:
         with interruptions(_stop), console.view(sys.stderr) as show:
             run = Followed(
-                connection.server, summary["run_id"], compiled.name, compiled.tasks, summary["url"], connection.pods
+                connection.server,
+                summary["run_id"],
+                compiled.name,
+                compiled.tasks,
+                summary["url"],
+                connection.pods,
+                compiled.ends,
             )
             end = follow(run, seconds_between_looks=interval, seconds_to_start=seconds_to_start, on_event=show)
     except _Stopped as stopped:
@@ -144,18 +164,18 @@ def _followed(
         return {"state": "waiting", "exit_code": late.exit_code, "error": error}
     except NetanomalyError as error:
         return {"state": "unknown", "exit_code": error.exit_code, "error": str(error)}
-    return _ended(end)
+    return _ended(kind, end)
 
 
-def _ended(end: "End") -> dict[str, Any]:
-    result = next((end.results[stage] for stage in _TELLING if stage in end.results), {})
+def _ended(kind: "Kind", end: "End") -> dict[str, Any]:
+    result = dict(next((end.results[stage] for stage in kind.telling if stage in end.results), {}))
+    for stage in kind.beside:
+        result |= end.results.get(stage, {})
     return {
         "state": end.state,
         "exit_code": end.exit_code,
         "error": end.error,
-        "version": result.get("version"),
-        "metrics": result.get("metrics", {}),
-        **{name: result.get(name, nothing) for name, nothing in outcome().items()},
+        **kind.of_log(result),
         "stages": [
             {
                 "name": stage.name,
@@ -171,11 +191,9 @@ def _ended(end: "End") -> dict[str, Any]:
     }
 
 
-def _print(summary: Mapping[str, Any]) -> None:
-    version = f", version {summary['version']}" if summary["version"] is not None else ""
+def _print(kind: "Kind", summary: Mapping[str, Any]) -> None:
     shown = [
-        *terminal.row("model", f"{summary['model_name']} {summary['model_version']}{version}"),
-        *terminal.lines(summary, summary["registry"]),
+        *kind.lines(summary),
         *terminal.row("registry", summary["registry"]),
         # In one piece: a terminal opens it.
         f"{'run':<12}{summary['url']}",

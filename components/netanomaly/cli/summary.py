@@ -16,13 +16,14 @@ def lines(summary: Mapping[str, Any], registry: str = "") -> list[str]:
 
     Args:
         summary: The run's summary as `--json` prints it: `model_name`, `version`, `metrics`, and what
-            `metrics.outcome` gives, `verdict`, `decision`, `aliases`, `findings`. Whatever is absent is not shown.
+            `metrics.outcome` gives, `verdict`, `decision`, `aliases`, `incidents_per_day`, `findings`. Whatever is absent is not shown.
         registry: Where the model is; named in the command that promotes a challenger.
     """
     return [
         *_verdict(summary.get("verdict")),
         *_decision(summary, registry),
         *_quality(summary),
+        *_promise(summary.get("incidents_per_day")),
         *_findings(summary.get("findings") or []),
     ]
 
@@ -89,6 +90,13 @@ def _quality(summary: Mapping[str, Any]) -> list[str]:
     metrics = summary.get("metrics") or {}
     known = [words.format(metrics[name]) for name, words in figures.items() if metrics.get(name) is not None]
     return row("quality", "; ".join(known)) if known else []
+
+
+def _promise(incidents: Mapping[str, Any] | None) -> list[str]:
+    """What a day of normal traffic brings people to look at."""
+    if not incidents:
+        return []
+    return row("promised", f"{incidents['low']:,} to {incidents['high']:,} incidents a day of normal traffic")
 
 
 def _findings(findings: list[Mapping[str, Any]]) -> list[str]:

@@ -1,10 +1,12 @@
-"""`netanomaly upload`: the pipeline on a server, as a version that its content names."""
+"""`netanomaly upload`: a pipeline on a server, as a version that its content names."""
 
 from netanomaly import images, output
 from netanomaly.cli import cluster_words as words
+from netanomaly.cli.pipelines import Name, PipelineOption
 
 
 def upload(
+    pipeline: PipelineOption = Name.training,
     host: words.HostOption = "",
     namespace: words.NamespaceOption = "",
     image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
@@ -14,13 +16,13 @@ def upload(
     timeout_seconds: words.TimeoutOption = 60,
     as_json: words.JsonOption = False,
 ) -> None:
-    """Upload the pipeline to a Kubeflow Pipelines server, unless this very content is there.
+    """Upload a pipeline to a Kubeflow Pipelines server, unless this very content is there.
 
     Example: netanomaly upload --host http://localhost:8080
     """
     from netanomaly.cluster import pipelines
 
-    compiled = words.package(image_prefix, cache=cache)
+    compiled = words.package(image_prefix, cache=cache, pipeline=pipeline)
     connection = words.connect(host, namespace, token_file, ca_file, timeout_seconds)
     version = pipelines.upload(connection.server, compiled, connection.namespace)
     page = connection.version_page(version.pipeline_id, version.version_id)

@@ -82,7 +82,7 @@ def examine(
         return ill("run", failure)
     checks.append(Check("run", ok=True, said="one can be made"))
     page = connection.run_page(run_id)
-    run = Followed(connection.server, run_id, package.name, package.tasks, page, connection.pods)
+    run = Followed(connection.server, run_id, package.name, package.tasks, page, connection.pods, package.ends)
     try:
         end = follow(
             run,

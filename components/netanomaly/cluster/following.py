@@ -31,7 +31,7 @@ class Followed:
     """A run that is watched.
 
     `tasks` are the display names of the pipeline's tasks by their keys, in topological order; `page` is where a person
-    looks at it; `namespace` is where its pods are.
+    looks at it; `namespace` is where its pods are; `ends` are the keys of the tasks that say what came of it.
     """
 
     server: Server
@@ -40,6 +40,7 @@ class Followed:
     tasks: Mapping[str, str]
     page: str
     namespace: str
+    ends: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,9 @@ class _Watch:
         """How it ended."""
         if view.state == CANCELED:
             return End(CANCELED, tuple(self._stages), OutsideError.exit_code, "the run was canceled on the server")
-        # The last one of all says what came of the run.
-        wanted = [stage for stage in self._stages[:-1] if stage.state == FAILED]
-        wanted += [stage for stage in self._stages[-1:] if stage.state in (FAILED, SUCCEEDED)]
+        # Those after which nothing comes say what came of the run.
+        ends = self._run.ends
+        wanted = [s for s in self._stages if s.state == FAILED or (s.state == SUCCEEDED and s.name in ends)]
         missing = [stage for stage in wanted if stage.name not in self._last_logs]
         if missing:
             # It may have been away for a moment.

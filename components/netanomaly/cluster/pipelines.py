@@ -23,6 +23,8 @@ class Package:
     tasks: dict[str, str]
     """Display name of each task by its key, in topological order."""
     parameters: frozenset[str]
+    ends: frozenset[str] = frozenset()
+    """Keys of the tasks that no other waits for: they say what came of a run."""
 
     @classmethod
     def read(cls, text: str, *, cache: bool = True) -> "Package":
@@ -36,6 +38,7 @@ class Package:
             name=spec.name,
             tasks={task.name: task.display_name for task in spec.dag.tasks.values()},
             parameters=frozenset(spec.root.interface.input_parameters),
+            ends=frozenset(spec.dag.tasks).difference(*(task.after for task in spec.dag.tasks.values())),
         )
 
     @property

@@ -11,6 +11,7 @@ from netanomaly.cluster.server import API, Server, equals
 from netanomaly.errors import InputError, OutsideError
 
 LONGEST_NAME = 100
+_LONGEST_REASON = 300
 
 _ROUTE = f"{API}/runs"
 _ATTEMPTS = 2
@@ -36,11 +37,13 @@ def create(
     pipeline: Mapping[str, Any],
     parameters: Mapping[str, Any],
     *,
+    mlflow_experiment: str = "",
     seconds_between_looks: float,
 ) -> dict[str, Any]:
     """Make a run whose name is its own, and return what the server says of it.
 
-    `pipeline` says of what: a version, as `Version.of_run`, or the whole of it.
+    `pipeline` says of what: a version, as `Version.of_run`, or the whole of it. `mlflow_experiment`: what the server's own
+    MLflow plug-in is to show it in.
 
     Raises:
         InputError: The server refuses it; there is no run.
@@ -51,6 +54,7 @@ def create(
         "experiment_id": experiment_id,
         **pipeline,
         "runtime_config": {"parameters": dict(parameters)},
+        **plugins_input(mlflow_experiment),
     }
     for _ in range(_ATTEMPTS):
         try:
@@ -67,6 +71,20 @@ def create(
                 "submitting again"
             )
     raise OutsideError(f"{last}; there is no run {name!r}: submit again")
+
+
+def plugins_input(mlflow_experiment: str) -> dict[str, Any]:
+    """The part of a request that tells the server's own MLflow plug-in its experiment; nothing where none is named."""
+    return {"plugins_input": {"mlflow": {"experiment_name": mlflow_experiment}}} if mlflow_experiment else {}
+
+
+def plugin_failure(run: Mapping[str, Any]) -> str:
+    """Why the server's MLflow plug-in does not show a run, in its words; empty where it says nothing of a failure."""
+    output = run.get("plugins_output")
+    mlflow = output.get("mlflow") if isinstance(output, dict) else None
+    if not isinstance(mlflow, dict) or mlflow.get("state") != "PLUGIN_FAILED":
+        return ""
+    return " ".join(str(mlflow.get("state_message") or "no reason given").split())[:_LONGEST_REASON]
 
 
 def _look(

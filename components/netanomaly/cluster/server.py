@@ -8,14 +8,13 @@ from urllib.parse import urlencode
 
 from netanomaly.cluster import answers
 from netanomaly.cluster.errors import Exists, NotFound, Refused, SignInNeeded, Unavailable
-from netanomaly.wording import reason
+from netanomaly.wording import is_web_page, page_title, reason
 
 API = "/apis/v2beta1"
 
 _CONNECT_SECONDS = 10
 _PAGE_SIZE = 100
 _LONGEST_MESSAGE = 400
-_LONGEST_HEAD = 1 << 16
 # What a gateway in front of the server, or a server that cannot take it now, answers.
 _TRY_AGAIN = (408, 425, 429)
 
@@ -74,7 +73,7 @@ class Server:
         answer = _object(body)
         if status < 500 and answer is not None and "error_message" in answer:
             return None
-        if status == 200 and not _is_page(body):
+        if status == 200 and not is_web_page(body):
             return body.decode("utf-8", "replace")
         if status in (200, 404):
             raise NotFound(f"{self.host} has no {path}")
@@ -180,9 +179,9 @@ class Server:
                 f"{self.host} answered {what} with {status} and no JSON: the server behind the gateway is not there",
                 undecided=True,
             )
-        if not _is_page(body):
+        if not is_web_page(body):
             return Refused(f"{self.host} answered {what} with {status} and no JSON: it is no Kubeflow Pipelines API")
-        title = _title(body)
+        title = page_title(body)
         named = f", {title!r}," if title else ""
         return SignInNeeded(
             f"{self.host} answered {what} with a web page{named} instead of JSON. A page to sign in on: give a token "
@@ -199,22 +198,10 @@ def _object(body: bytes) -> answers.Answer | None:
     return answers.parse(body)
 
 
-def _title(page: bytes) -> str:
-    """The title of a web page; looked for step by step: an expression for it takes cubic time over blanks."""
-    start = page[:_LONGEST_HEAD].decode("utf-8", "replace")
-    _, found, rest = start.partition("<title")
-    _, _, rest = (rest if found else "").partition(">")
-    return " ".join(rest.partition("</")[0].split())[:80]
-
-
-def _is_page(body: bytes) -> bool:
-    return bool(re.match(rb"(?is)\s*(<!doctype html|<html|<head|<body)", body))
-
-
 def _message(document: Mapping[str, Any] | None, body: bytes) -> str:
     """The server's words, of either shape of error, without what wraps them or a stack trace."""
     if document is None:
-        return "" if _is_page(body) else " ".join(body.decode("utf-8", "replace").split())[:_LONGEST_MESSAGE]
+        return "" if is_web_page(body) else " ".join(body.decode("utf-8", "replace").split())[:_LONGEST_MESSAGE]
     details = [item.get("message", "") for item in document.get("details", []) if isinstance(item, dict)]
     inner = next((text for text in details if text and text != "Internal Server Error"), "")
     text = inner or document.get("message") or document.get("error_message") or "no reason given"

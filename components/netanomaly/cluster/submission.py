@@ -1,14 +1,12 @@
 """From a configuration to what a run on a server is given: checked here, so that no pod starts for nothing."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netanomaly import config
 from netanomaly.cluster.pipelines import Package
 from netanomaly.errors import ConfigError
-from netanomaly.stages.prepare.program import check
 
 # The pipeline's parameter that holds the configuration.
 _CONFIGURATION = "configuration"
@@ -16,26 +14,21 @@ _CONFIGURATION = "configuration"
 _LONGEST_CONFIGURATION_BYTES = 96 * 1024
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A configuration that can be run, and the pipeline's parameters that say it."""
+def parameters(
+    document: Mapping[str, Any], further: Mapping[str, Any], package: Package, addresses: Iterable[str]
+) -> dict[str, Any]:
+    """The pipeline's parameters that say a configuration.
 
-    config: config.Config
-    parameters: Mapping[str, Any]
-
-    @property
-    def registry(self) -> str:
-        return self.config.registry or ""
-
-
-def submission(document: Mapping[str, Any], parameters: Mapping[str, Any], package: Package) -> Submission:
-    """Of a configuration and further parameters of the pipeline.
+    Args:
+        document: The configuration, checked.
+        further: Other parameters of the pipeline.
+        package: The pipeline.
+        addresses: The configuration's fields that a pod has to reach.
 
     Raises:
-        ConfigError: A field or a parameter is wrong, or names what no pod can reach.
+        ConfigError: A field names what no pod can reach, the configuration is too long, a parameter is unknown.
     """
-    wanted, _ = check(document)
-    for name in ("data_source", "evaluation_data_source", "registry"):
+    for name in addresses:
         _refuse_local(name, document.get(name))
     size = len(json.dumps(document, ensure_ascii=False).encode())
     if size > _LONGEST_CONFIGURATION_BYTES:
@@ -43,11 +36,11 @@ def submission(document: Mapping[str, Any], parameters: Mapping[str, Any], packa
             f"the configuration has {size} bytes; a cluster takes {_LONGEST_CONFIGURATION_BYTES}: leave out what has "
             "a default, name folders or globs instead of files"
         )
-    for name in parameters:
+    for name in further:
         if name == _CONFIGURATION or name not in package.parameters:
             known = sorted(package.parameters - {_CONFIGURATION})
             raise ConfigError(f"the pipeline has no parameter {name!r}{config.suggestion(name, known)}")
-    return Submission(wanted, {_CONFIGURATION: dict(document), **parameters})
+    return {_CONFIGURATION: dict(document), **further}
 
 
 def _refuse_local(name: str, value: Any) -> None:

@@ -4,10 +4,21 @@ The fields of the original workflow are accepted unchanged; every other field ha
 used is refused here, before anything runs, with the field and the way out.
 """
 
-from netanomaly.config.checking import parse
+from netanomaly.config.checking import as_list, parse
 from netanomaly.config.document import override, read
-from netanomaly.config.fields import Config, CsvFormat
+from netanomaly.config.fields import Config, CsvFormat, Tracking, Tuning
 from netanomaly.config.names import suggestion
 from netanomaly.config.roles import wanted_columns
 
-__all__ = ["Config", "CsvFormat", "override", "parse", "read", "suggestion", "wanted_columns"]
+__all__ = [
+    "Config",
+    "CsvFormat",
+    "Tracking",
+    "Tuning",
+    "as_list",
+    "override",
+    "parse",
+    "read",
+    "suggestion",
+    "wanted_columns",
+]

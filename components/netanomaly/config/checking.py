@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from netanomaly import json_input
 from netanomaly.config.document import json_kind, refuse_unwritable
 from netanomaly.config.fields import FIELDS, PARAMETERS_SUFFIX, Config
 from netanomaly.config.names import suggestion
@@ -31,16 +32,13 @@ def parse(document: Mapping[str, Any]) -> Config:
         ConfigError: Unknown or missing field, wrong type, value out of range, label among the features.
         InputError: An address holds a password.
     """
-    refuse_unwritable(document)
-    values = {name: value for name, value in document.items() if name != SCHEMA_FIELD}
+    values = _writable(document)
     all_parameters = {name: values.pop(name) for name in list(values) if name.endswith(PARAMETERS_SUFFIX)}
     for name, parameters in all_parameters.items():
         if not isinstance(parameters, Mapping):
             raise ConfigError(f"field {name!r} is a JSON {json_kind(parameters)}; it must be an object")
     _refuse_unknown(values, FIELDS, "")
-    for name in ("model_name", "data_source"):
-        if name not in values:
-            raise ConfigError(f"field {name!r} is missing")
+    _refuse_missing(values, Config)
     if "model_type" not in values and all_parameters:
         if len(all_parameters) > 1:
             raise ConfigError(f"{', '.join(all_parameters)} are given and model_type is not; name one in model_type")
@@ -60,12 +58,29 @@ def parse(document: Mapping[str, Any]) -> Config:
 T = typing.TypeVar("T")
 
 
+def converted(document: Mapping[str, Any], kind: type[T]) -> T:
+    """The dataclass of a configuration, such as `ScoringConfig`, in a JSON object; each field checked by itself.
+
+    Raises:
+        ConfigError: Unknown or missing field, wrong type, value out of range.
+    """
+    values = _writable(document)
+    _refuse_unknown(values, [each.name for each in dataclasses.fields(kind)], "")  # type: ignore[arg-type]
+    _refuse_missing(values, kind)
+    return _convert(values, kind, "")
+
+
+def _writable(document: Mapping[str, Any]) -> dict[str, Any]:
+    refuse_unwritable(document)
+    return {name: value for name, value in document.items() if name != SCHEMA_FIELD}
+
+
 def _convert(values: Mapping[str, Any], kind: type[T], path: str) -> T:
     """A dataclass from a JSON object; of a value that does not fit, its field, itself and what would fit are said."""
     annotations = typing.get_type_hints(kind, include_extras=True)
     converted = {}
     for name, value in values.items():
-        plain = typing.get_type_hints(kind)[name]
+        plain = _not_none(typing.get_type_hints(kind)[name])
         if dataclasses.is_dataclass(plain) and isinstance(value, Mapping):
             _refuse_unknown(value, [each.name for each in dataclasses.fields(plain)], f"{path}{name}.")
             converted[name] = _convert(value, plain, f"{path}{name}.")  # type: ignore[arg-type]
@@ -75,6 +90,12 @@ def _convert(values: Mapping[str, Any], kind: type[T], path: str) -> T:
         except msgspec.ValidationError:
             raise ConfigError(_refusal(f"{path}{name}", value, annotations[name])) from None
     return kind(**converted)
+
+
+def _not_none(kind: Any) -> Any:
+    """What a field holds where it is not null."""
+    others = [each for each in typing.get_args(kind) if each is not type(None)]
+    return others[0] if len(others) == 1 and type(None) in typing.get_args(kind) else kind
 
 
 def _refusal(path: str, value: Any, annotation: Any) -> str:
@@ -106,11 +127,20 @@ _WORDS: dict[type[inspect.Type], str] = {
 }
 
 
-def _check(config: Config) -> None:
-    for field in ("data_source", "evaluation_data_source", "registry"):
+def refuse_passwords(config: Any, *fields: str) -> None:
+    """Refuse addresses that hold a password.
+
+    Raises:
+        InputError: One of these fields does.
+    """
+    for field in fields:
         given = getattr(config, field) or []
         for address in [given] if isinstance(given, str) else given:
             refuse_credentials(address, field)
+
+
+def _check(config: Config) -> None:
+    refuse_passwords(config, "data_source", "evaluation_data_source", "registry")
     label = wanted_columns(config).label
     if config.feature_columns is not None:
         if label in config.feature_columns:
@@ -134,8 +164,29 @@ def _refuse(names: list[str], others: list[str], what: str) -> None:
             raise ConfigError(f"column {name!r} {what}")
 
 
+def _refuse_missing(values: Mapping[str, Any], kind: type[Any]) -> None:
+    for each in dataclasses.fields(kind):
+        needed = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+        if needed and each.name not in values:
+            raise ConfigError(f"field {each.name!r} is missing")
+
+
 def _refuse_unknown(values: Mapping[str, Any], known: Iterable[str], prefix: str) -> None:
     known = list(known)
     for name in values:
         if name not in known:
             raise ConfigError(f"unknown field {prefix + name!r}{suggestion(name, known)}")
+
+
+def as_list(source: str | list[str]) -> list[str]:
+    """A source as a list; a text that is a JSON list is one, since a KFP run form has only text fields."""
+    if isinstance(source, list):
+        return source
+    if source.lstrip().startswith("["):
+        try:
+            items = json_input.parse(source)
+        except ValueError:
+            return [source]
+        if isinstance(items, list) and items and all(isinstance(item, str) and item for item in items):
+            return items
+    return [source]

@@ -1,13 +1,12 @@
 """The JSON Schema of a configuration, made of its fields."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from netanomaly.config.checking import SCHEMA_FIELD
-from netanomaly.config.fields import PARAMETERS_SUFFIX, Config, CsvFormat
+from netanomaly.config.fields import PARAMETERS_SUFFIX, Config
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -19,25 +18,32 @@ def schema(parameters: Mapping[str, Any], further: Mapping[str, Mapping[str, Any
         parameters: Of each detector, the schema of its parameters.
         further: For fields that hold an object whose names others know (rules, gates), its schema.
     """
-    _, definitions = msgspec.json.schema_components([Config], ref_template="#/$defs/{name}")
-    root = definitions.pop("Config")
-    fields: dict[str, Any] = root["properties"]
+    document = plain_schema(Config, "A training configuration of netanomaly")
+    fields: dict[str, Any] = document["properties"]
     del fields["model_parameters"]
-    defaults = Config(model_name="", data_source="")
     for name, field in fields.items():
         field.update(further.get(name, {}))
-        if name not in root["required"]:
-            value = getattr(defaults, name)
-            field["default"] = dataclasses.asdict(value) if isinstance(value, CsvFormat) else value
     fields["model_type"]["enum"] = list(parameters)
     for detector, known in parameters.items():
         fields[f"{detector}{PARAMETERS_SUFFIX}"] = {**known, "description": f"Parameters of {detector}."}
+    return document
+
+
+def plain_schema(kind: type[Any], title: str) -> dict[str, Any]:
+    """The schema of a configuration whose fields say all there is to know, such as `ScoringConfig`."""
+    _, definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    root = definitions.pop(kind.__name__)
+    # Of fields that are required nobody asks for the default.
+    defaults = kind(**dict.fromkeys(root["required"], ""))
+    for name, field in root["properties"].items():
+        if name not in root["required"]:
+            field["default"] = msgspec.to_builtins(getattr(defaults, name))
     for definition in (root, *definitions.values()):
         definition["additionalProperties"] = False
     return {
         "$schema": _DIALECT,
-        "title": "A training configuration of netanomaly",
+        "title": title,
         **{name: value for name, value in root.items() if name != "title"},
-        "properties": {SCHEMA_FIELD: {"type": "string"}, **fields},
+        "properties": {SCHEMA_FIELD: {"type": "string"}, **root["properties"]},
         "$defs": definitions,
     }

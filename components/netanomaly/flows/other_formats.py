@@ -7,7 +7,7 @@ from netanomaly.errors import DataError
 _AS_RECORDS = "write its records as CSV or Parquet, one row each"
 # What follows such a format's name, and no name of a column: a header may well begin with FEA1.
 _BINARY = rb"[\x00-\x08\x0e-\x1f]"
-_PACKETS = "a capture of packets; make flow records of it first, with a flow meter"
+_PACKETS = "a capture of packets; flows are made of it first, where a source has captures alone: see docs/traffic.md"
 _OTHERS = {
     rb"\xd4\xc3\xb2\xa1|\xa1\xb2\xc3\xd4|\x4d\x3c\xb2\xa1|\xa1\xb2\x3c\x4d|\x0a\x0d\x0d\x0a": _PACKETS,
     rb"PK\x03\x04": "a zip archive (or a spreadsheet); unpack it, or save it as CSV",

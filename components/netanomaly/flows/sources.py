@@ -26,6 +26,9 @@ COMPRESSED_SUFFIXES = (".gz", ".xz", ".zst", ".bz2", ".zip")
 SENSOR_SUFFIXES = (".log", ".json", ".ndjson", ".jsonl", ".labeled", ".binetflow")
 """What sensors call their files; rotated ones have a number or a date behind it, or in between."""
 
+CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap")
+"""What captures of packets are called; files of NetFlow are called nfcapd and the minute they began in."""
+
 _SHA256 = "sha256:"
 
 
@@ -223,12 +226,15 @@ def is_data_file(name: str) -> bool:
 
 
 def data_files(names: Sequence[str]) -> list[str]:
-    """Those of a folder's files that are read: tables; where there is no CSV or Parquet among them, what sensors write."""
+    """Those of a folder's files that are read: tables; where there is no CSV or Parquet among them, what sensors write;
+    where there is neither, captures."""
     tables = [name for name in names if is_data_file(name)]
-    sensors = [name for name in names if _SENSOR.search(name.rpartition("/")[2].lower())]
     # A text may be anything: notes beside logs.
     notes = all(any(suffix in _ANY_TEXT for suffix in Path(name.lower()).suffixes) for name in tables)
-    return sensors if sensors and notes else tables
+    for pattern in (_SENSOR, _CAPTURE) if notes else ():
+        if found := [name for name in names if pattern.search(name.rpartition("/")[2].lower())]:
+            return found
+    return tables
 
 
 def is_sensor_file(name: str) -> bool:
@@ -238,6 +244,7 @@ def is_sensor_file(name: str) -> bool:
 
 _ANY_TEXT = (".txt", ".data")
 _SENSOR = re.compile(rf"({'|'.join(map(re.escape, SENSOR_SUFFIXES))})(?![a-z])")
+_CAPTURE = re.compile(rf"({'|'.join(map(re.escape, CAPTURE_SUFFIXES))})(?![a-z])|^nfcapd\.[0-9]")
 
 
 def _list(item: str) -> Sequence[SourceFile]:
@@ -286,7 +293,8 @@ def _list_folder(item: str, folder: Path) -> list[LocalFile]:
         seen = ", ".join(repr(path.name) for path in inside[:3]) or "nothing"
         raise DataError(
             f"folder {item!r} holds no data file (it holds {seen}); "
-            f"read are {', '.join(TEXT_SUFFIXES + PARQUET_SUFFIXES + SENSOR_SUFFIXES)}, text also with {', '.join(COMPRESSED_SUFFIXES)}"
+            f"read are {', '.join(TEXT_SUFFIXES + PARQUET_SUFFIXES + SENSOR_SUFFIXES + CAPTURE_SUFFIXES)}, nfcapd.*, also with "
+            f"{', '.join(COMPRESSED_SUFFIXES)}"
         )
     return [_describe(path, path.relative_to(folder).as_posix()) for path in data]
 

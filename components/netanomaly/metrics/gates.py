@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netanomaly.errors import ConfigError
+from netanomaly.metrics import attack_patterns
 
 Metrics = Mapping[str, Any]
 
@@ -46,6 +47,8 @@ GATES: dict[str, Callable[[Metrics], float | None]] = {
 }
 # The one gate that is a limit for each named attack class: {"min_class_recall": {"neptune": 0.9}}.
 CLASS_GATE = "min_class_recall"
+# A limit for each pattern of attack that is injected into normal flows: {"min_replay_recall": {"scan": 0.5}}.
+REPLAY_GATE = "min_replay_recall"
 # Judged against the champion, where there is one: the gain that promotes a model. See comparison.py.
 IMPROVEMENT_GATE = "min_improvement"
 
@@ -138,7 +141,7 @@ def check(gates: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: An unknown gate (with the nearest name), or a limit that is no number from 0 to 1.
     """
-    known = [*GATES, *DEFAULT_GATES, CLASS_GATE, IMPROVEMENT_GATE]
+    known = [*GATES, *DEFAULT_GATES, CLASS_GATE, REPLAY_GATE, IMPROVEMENT_GATE]
     for name, limit in gates.items():
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -149,6 +152,8 @@ def check(gates: Mapping[str, Any]) -> None:
                 raise ConfigError(f"gates: {name} is {limit!r}; give an object of attack class to least recall")
             for attack, least in limit.items():
                 _check_limit(f"{name}.{attack}", least)
+        elif name == REPLAY_GATE:
+            _check_patterns(limit)
         elif name in DEFAULT_GATES:
             if limit is not False:
                 _check_limit(name, limit, DEFAULT_GATES[name].most, ", or false to do without this gate")
@@ -161,7 +166,15 @@ def schema() -> dict[str, Any]:
     limit = {"type": "number", "minimum": 0, "maximum": 1}
     named = dict.fromkeys((*GATES, IMPROVEMENT_GATE), limit)
     return {
-        "properties": {**named, CLASS_GATE: {"type": "object", "additionalProperties": limit}},
+        "properties": {
+            **named,
+            CLASS_GATE: {"type": "object", "additionalProperties": limit},
+            REPLAY_GATE: {
+                "type": "object",
+                "properties": dict.fromkeys(attack_patterns.NAMES, limit),
+                "additionalProperties": False,
+            },
+        },
         "additionalProperties": False,
     }
 
@@ -192,6 +205,10 @@ def judge(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[dict[str, An
             for attack, least in limit.items():
                 absent = f"the evaluation data has no attack class {attack!r} (it has {there})"
                 add(f"{CLASS_GATE}.{attack}", least, recalls.get(attack), absent)
+        elif name == REPLAY_GATE:
+            caught = {each["name"]: each["recall"] for each in (metrics.get("replay") or {}).get("patterns", [])}
+            for pattern, least in limit.items():
+                add(f"{REPLAY_GATE}.{pattern}", least, caught.get(pattern), _NOT_INJECTED)
         elif name in GATES:
             add(name, limit, GATES[name](metrics), _NOT_MEASURED)
     defaults, said = _judge_defaults(gates, metrics)
@@ -199,6 +216,7 @@ def judge(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[dict[str, An
 
 
 _NOT_MEASURED = "the evaluation data lacks the labelled rows for it"
+_NOT_INJECTED = "attacks are injected among normal flows of a sensor, and the evaluation data has none"
 
 
 def _judge_defaults(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[dict[str, Any]], list[str]]:
@@ -227,6 +245,18 @@ def _judge_defaults(gates: Mapping[str, Any], metrics: Metrics) -> tuple[list[di
             advice.append(gate.advice(metrics))
     # Where the ranking is no good, neither is another threshold.
     return results, reasons + advice[:1]
+
+
+def _check_patterns(limits: Any) -> None:
+    known = ", ".join(attack_patterns.NAMES)
+    if not isinstance(limits, Mapping):
+        raise ConfigError(f"gates: {REPLAY_GATE} is {limits!r}; give an object of pattern ({known}) to least recall")
+    for pattern, least in limits.items():
+        if pattern not in attack_patterns.BY_NAME:
+            nearest = difflib.get_close_matches(pattern, attack_patterns.NAMES, n=1, cutoff=0.5)
+            hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+            raise ConfigError(f"gates: {REPLAY_GATE} has {pattern!r}, which is no pattern; {hint}Known are {known}")
+        _check_limit(f"{REPLAY_GATE}.{pattern}", least)
 
 
 def _check_limit(name: str, limit: Any, most: float = 1, otherwise: str = "") -> None:

@@ -23,6 +23,7 @@ def outcome(dossier: Document | None = None, registration: Document | None = Non
         "decision": what was decided, why in a word and in a sentence, the champion's version it was compared with; None
         without a decision.
         "aliases": those that the new version got.
+        "incidents_per_day": what is promised of normal traffic; None where it is not known.
         "findings": errors and warnings as severity, rule (None of the evaluation's own) and message; what says most of
         the result comes first.
     """
@@ -38,6 +39,7 @@ def outcome(dossier: Document | None = None, registration: Document | None = Non
         "verdict": _part(evaluation.get("assessment"), ("word", "status", "headline", "reasons")),
         "decision": _decision(dossier.get("decision"), registration),
         "aliases": list((registration or {}).get("aliases") or ()),
+        "incidents_per_day": (evaluation.get("false_alarms") or {}).get("incidents_per_day"),
         "findings": _shortened(
             sorted(found, key=lambda each: (_GRAVE.index(each["severity"]), each["rule"] in _TELL_LITTLE))
         ),

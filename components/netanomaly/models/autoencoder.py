@@ -43,7 +43,7 @@ class AutoencoderDetector(MatrixDetector):
             for weights, biases in zip(network.coefs_, network.intercepts_, strict=True)
         ]
 
-    def score_matrix(self, matrix: Matrix) -> Floats:
+    def score_tile(self, matrix: Matrix) -> Floats:
         value = matrix
         for position, (weights, biases) in enumerate(self.layers):
             value = value @ weights

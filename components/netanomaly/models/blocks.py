@@ -40,9 +40,9 @@ def in_blocks(score: Callable[[slice], Floats], rows: int, rows_per_block: int) 
 
 
 @contextmanager
-def block_threads() -> Iterator[ThreadPoolExecutor]:
+def block_threads(count: int = _THREADS) -> Iterator[ThreadPoolExecutor]:
     """Threads of which each scores by itself; matrix products stay on the thread that asks for them."""
-    with one_thread_each(), ThreadPoolExecutor(_THREADS, initializer=_score_alone) as threads:
+    with one_thread_each(), ThreadPoolExecutor(count, initializer=_score_alone) as threads:
         yield threads
 
 

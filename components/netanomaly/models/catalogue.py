@@ -5,7 +5,7 @@ Adding a detector is one module with a `Detector` in it and one entry here.
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,11 +75,28 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Span:
+    """Where tuning looks for a number: from `low` to `high`, by their ratio where that is what matters, else evenly."""
+
+    low: float
+    high: float
+    by_ratio: bool = True
+
+
+Choices = tuple[Any, ...]
+"""What tuning chooses among."""
+
+
+@dataclass(frozen=True)
 class Entry:
-    """One detector: where its class is (`module:class`), and what it can be told."""
+    """One detector: where its class is (`module:class`), what it can be told, and where tuning looks for better.
+
+    `search` holds some of the parameters; the others stay as they are configured.
+    """
 
     path: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    search: Mapping[str, Span | Choices] = field(default_factory=dict)
 
 
 def whole(default: int | None, low: float, high: float = math.inf, *, words: tuple[str | None, ...] = ()) -> Parameter:
@@ -107,6 +124,9 @@ COMMON = {
     "n_jobs": whole(None, -1, 1024, words=(None,)),
 }
 
+# Of rows that are known to be normal none is doubted, and it is not searched.
+_DOUBT: Choices = ("auto", 0.0, 0.01, 0.05)
+
 _DETECTORS: dict[str, Entry] = {
     # 200 trees of 4096 rows: docs/detectors.md has the comparison with scikit-learn's 100 of 256.
     "isolation_forest": Entry(
@@ -120,6 +140,12 @@ _DETECTORS: dict[str, Entry] = {
             "warm_start": Parameter(False, (bool,)),
             **COMMON,
         },
+        {
+            "n_estimators": Span(50, 400),
+            "max_samples": Span(256, 8192),
+            "max_features": Span(0.25, 1.0, by_ratio=False),
+            "contamination": _DOUBT,
+        },
     ),
     "gaussian_mixture": Entry(
         "netanomaly.models.gaussian_mixture:GaussianMixtureDetector",
@@ -130,15 +156,27 @@ _DETECTORS: dict[str, Entry] = {
             "max_iter": whole(30, 1, 10_000),
             **COMMON,
         },
+        {
+            "n_components": Span(1, 32),
+            "covariance_type": ("full", "diag"),
+            "regularisation": Span(0.001, 0.1),
+            "contamination": _DOUBT,
+        },
     ),
-    "pca": Entry("netanomaly.models.pca:PcaDetector", {"variance": number(0.9, 0, 1, above=True), **COMMON}),
+    "pca": Entry(
+        "netanomaly.models.pca:PcaDetector",
+        {"variance": number(0.9, 0, 1, above=True), **COMMON},
+        {"variance": Span(0.5, 0.99, by_ratio=False), "contamination": _DOUBT},
+    ),
     "knn": Entry(
         "netanomaly.models.knn:KnnDetector",
         {"n_neighbors": whole(1, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **COMMON},
+        {"n_neighbors": Span(1, 16), "reference_rows": Span(1024, 16_384), "contamination": _DOUBT},
     ),
     "lof": Entry(
         "netanomaly.models.lof:LofDetector",
         {"n_neighbors": whole(20, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **COMMON},
+        {"n_neighbors": Span(5, 80), "reference_rows": Span(1024, 8192), "contamination": _DOUBT},
     ),
     "one_class_svm": Entry(
         "netanomaly.models.one_class_svm:OneClassSvmDetector",
@@ -148,6 +186,7 @@ _DETECTORS: dict[str, Entry] = {
             "n_components": whole(256, 1, 100_000),
             **COMMON,
         },
+        {"nu": Span(0.001, 0.1), "n_components": Span(128, 2048), "contamination": _DOUBT},
     ),
     "autoencoder": Entry(
         "netanomaly.models.autoencoder:AutoencoderDetector",
@@ -158,6 +197,13 @@ _DETECTORS: dict[str, Entry] = {
             "batch_size": whole(256, 1, 1_000_000),
             "learning_rate": number(0.002, 0, 1, above=True),
             **COMMON,
+        },
+        {
+            "width": Span(16, 128),
+            "bottleneck": Span(2, 32),
+            "epochs": Span(5, 40),
+            "learning_rate": Span(0.0005, 0.01),
+            "contamination": _DOUBT,
         },
     ),
 }
@@ -173,6 +219,18 @@ CATALOGUE: dict[str, Entry] = {
             ),
             **COMMON,
         },
+        {
+            "members": (
+                ["knn", "gaussian_mixture", "one_class_svm"],
+                ["knn", "gaussian_mixture"],
+                ["knn", "gaussian_mixture", "isolation_forest"],
+                ["knn", "gaussian_mixture", "autoencoder"],
+                ["knn", "gaussian_mixture", "one_class_svm", "isolation_forest"],
+                ["knn", "gaussian_mixture", "one_class_svm", "autoencoder"],
+                ["knn", "one_class_svm", "isolation_forest"],
+            ),
+            "contamination": _DOUBT,
+        },
     ),
     **_DETECTORS,
 }
@@ -185,12 +243,12 @@ def check(model_type: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: No such detector, no such parameter (with the nearest name), or a value it cannot take.
     """
     if model_type not in CATALOGUE:
-        raise ConfigError(f"model_type is {model_type!r}; {_instead(model_type, CATALOGUE)}")
+        raise ConfigError(f"model_type is {model_type!r}; {instead(model_type, CATALOGUE)}")
     known = CATALOGUE[model_type].parameters
     for name in parameters:
         if name not in known:
             raise ConfigError(
-                f"{model_type}_params has {name!r}, which {model_type} does not know; {_instead(name, known)}"
+                f"{model_type}_params has {name!r}, which {model_type} does not know; {instead(name, known)}"
             )
     resolved = {}
     for name, parameter in known.items():
@@ -200,6 +258,16 @@ def check(model_type: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as allowed:
             raise ConfigError(f"{model_type}_params: {name} is {value!r}; give {allowed}") from None
     return resolved
+
+
+def by_what_is_known(parameters: Mapping[str, Any], training_rows: str) -> dict[str, Any]:
+    """The detector's parameters; of rows that are known to be normal none is doubted, unless that is asked for.
+
+    Args:
+        training_rows: "normal" or "all".
+    """
+    known = training_rows == "normal" and parameters.get("contamination") == "auto"
+    return {**parameters, "contamination": 0.0} if known else dict(parameters)
 
 
 def schema() -> dict[str, Any]:
@@ -217,7 +285,9 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _instead(name: str, known: Mapping[str, Any]) -> str:
+def instead(name: str, known: Iterable[str]) -> str:
+    """What to write in place of a name that is not known; all that are."""
+    known = sorted(known)
     nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    listed = ", ".join(sorted(known))
+    listed = ", ".join(known)
     return f"did you mean {nearest[0]!r}? Known are {listed}" if nearest else f"known are {listed}"

@@ -50,11 +50,10 @@ class GaussianMixtureDetector(MatrixDetector):
         self.means = mixture.means_.astype(np.float32)
         self.offsets = np.log(mixture.weights_) + log_determinants - 0.5 * columns * np.log(2 * np.pi)
 
-    def score_matrix(self, matrix: Matrix) -> Floats:
-        logs = np.empty((len(matrix), len(self.means)))
-        for position, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
-            whitened = (matrix - mean) @ factor if factor.ndim == 2 else (matrix - mean) * factor
-            logs[:, position] = -0.5 * np.einsum("ij,ij->i", whitened, whitened, dtype=np.float64)
+    def score_tile(self, matrix: Matrix) -> Floats:
+        apart = matrix - self.means[:, np.newaxis]
+        whitened = apart @ self.factors if self.factors.ndim == 3 else apart * self.factors[:, np.newaxis]
+        logs = -0.5 * np.square(whitened.astype(np.float64)).sum(axis=2).T
         logs += self.offsets
         nearest = logs.max(axis=1)
         surprise = -(nearest + np.log(np.exp(logs - nearest[:, np.newaxis]).sum(axis=1))) / matrix.shape[1]

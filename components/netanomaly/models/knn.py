@@ -42,26 +42,16 @@ class KnnDetector(MatrixDetector):
         half_squares = np.einsum("ij,ij->i", reference, reference) / 2
         self.table = np.ascontiguousarray(np.column_stack([reference, -half_squares]).T)
 
-    def score_matrix(self, matrix: Matrix) -> Floats:
+    def score_tile(self, matrix: Matrix) -> Floats:
         count = min(self.parameters["n_neighbors"], len(self.reference))
-        total = np.zeros(len(matrix))
-        nearness = np.empty((_ROWS_AT_ONCE, len(self.reference)), dtype=np.float32)
-        for start in range(0, len(matrix), _ROWS_AT_ONCE):
-            part = matrix[start : start + _ROWS_AT_ONCE]
-            total[start : start + len(part)] = self._distances(part, nearness[: len(part)], count)
-        return np.asarray(np.log(total / count + 1e-3), dtype=np.float64)
-
-    def _distances(self, rows: Matrix, nearness: Matrix, count: int) -> Floats:
-        """Sum of the distances to the nearest references."""
         # A constant of the row less half the squared distance: one product of matrices finds the nearest ...
-        extended = np.column_stack([rows, np.ones(len(rows), dtype=np.float32)])
-        np.matmul(extended, self.table, out=nearness)
-        total = np.zeros(len(rows))
+        nearness = np.column_stack([matrix, np.ones(len(matrix), dtype=np.float32)]) @ self.table
+        total = np.zeros(len(matrix))
         for nearest in _nearest(nearness, count):
             # ... and differences give its distance, which the product would lose to cancellation.
-            difference = rows - self.reference[nearest]
-            total += np.sqrt(np.einsum("ij,ij->i", difference, difference, dtype=np.float64))
-        return total
+            difference = (matrix - self.reference[nearest]).astype(np.float64)
+            total += np.sqrt(np.square(difference).sum(axis=1))
+        return np.asarray(np.log(total / count + 1e-3), dtype=np.float64)
 
 
 def covering(candidates: Matrix, most: int, seed: int) -> Matrix:

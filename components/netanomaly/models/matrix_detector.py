@@ -23,6 +23,8 @@ class MatrixDetector(Detector):
     # Whether frequent categories have a column each, beside their rarity. Distances gain by it; what describes rows by a
     # few clouds or directions loses.
     sees_categories = False
+    # Few, since a single row costs as much; and enough for products of matrices to be worth their call.
+    rows_per_tile = 64
 
     def fit(self, rows: Rows, seed: int) -> None:
         """Leave out the rows most likely contaminated, learn scales from the rest, the detector from a sample of it."""
@@ -52,9 +54,25 @@ class MatrixDetector(Detector):
     def fit_matrix(self, matrix: Matrix, seed: int) -> None:
         """Learn from these rows (float32, rows x columns)."""
 
-    @abstractmethod
     def score_matrix(self, matrix: Matrix) -> Floats:
-        """Scores of these rows; may be called from several threads at once."""
+        """Scores of these rows; may be called from several threads at once.
+
+        BLAS makes other last bits of a row by how many there are beside it. So `score_tile` gets the same number of rows
+        each time, zeros for those that are missing, and a row's score is the same in whatever company it comes.
+        """
+        rows, tile = len(matrix), self.rows_per_tile
+        scores = np.empty(rows)
+        for start in range(0, rows - rows % tile, tile):
+            scores[start : start + tile] = self.score_tile(matrix[start : start + tile])
+        if left := rows % tile:
+            padded = np.zeros((tile, matrix.shape[1]), dtype=np.float32)
+            padded[:left] = matrix[rows - left :]
+            scores[rows - left :] = self.score_tile(padded)[:left]
+        return scores
+
+    @abstractmethod
+    def score_tile(self, matrix: Matrix) -> Floats:
+        """Scores of `rows_per_tile` rows."""
 
 
 def distinct_sample(matrix: Matrix, most: int, seed: int) -> Matrix:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 import netanomaly
 from netanomaly.errors import ModelError, NetanomalyError
+from netanomaly.metrics.incident_rate import IncidentRate
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.detector import Detector
 from netanomaly.models.explanation import Contribution, Typical, contributions
@@ -26,7 +27,7 @@ GENERATION = 2
 """Of what detectors do by default. It rises where the same data, configuration and seed give other scores, and
 docs/detectors.md says what changed; models of every generation are read, scored and compared."""
 
-# Half the memory of doubles; and what the number of rows in a batch may change in the last bits is rounded away.
+# Half the memory of doubles.
 Scores = npt.NDArray[np.float32]
 
 
@@ -62,6 +63,8 @@ class AnomalyModel:
     """`GENERATION` when it was made; models made before that was counted are of the first."""
     sensor: str = ""
     """The kind of sensor that recorded the flows it learnt from; empty where that is not known."""
+    incidents: tuple[IncidentRate, ...] = ()
+    """Incidents a day at operating points, on calibrating rows with times and ends; none in models made before."""
 
     @property
     def threshold(self) -> float:
@@ -79,6 +82,29 @@ class AnomalyModel:
                 return point
         carried = ", ".join(f"{point.budget:g}" for point in self.thresholds)
         raise ModelError(f"the model carries no threshold for an alert budget of {budget:g}; it carries {carried}")
+
+    def incident_rate(self, budget: float) -> IncidentRate | None:
+        """Incidents to expect at an operating point; None where that is not known."""
+        return next((rate for rate in self.incidents if rate.budget == budget), None)
+
+    def budget_for(self, incidents_a_day: float) -> float:
+        """Of the model's operating points the one with the most alerts for no more incidents a day than that.
+
+        Raises:
+            ModelError: It does not know incidents, or has no point with so few.
+        """
+        if not self.incidents:
+            raise ModelError(
+                "the model does not know how many incidents a day it raises, as its training data had no times and ends or it "
+                "was made before they were counted; choose an operating point by its share of rows, with --budget"
+            )
+        few = [rate for rate in self.incidents if rate.per_day <= incidents_a_day]
+        if not few:
+            least = min(rate.per_day for rate in self.incidents)
+            raise ModelError(
+                f"at its strictest operating point the model raises {least:.3g} incidents a day; ask for more"
+            )
+        return max(rate.budget for rate in few)
 
     def score(self, data: Any) -> Scores:
         """Anomaly scores of the rows of a pandas frame, Arrow table or record batch; higher is more anomalous.
@@ -160,6 +186,15 @@ def load(file: Path | BinaryIO) -> AnomalyModel:
         TypeError,
     ) as error:
         raise ModelError(f"{named} cannot be read as a model file: {type(error).__name__}: {error}") from None
+    return checked(model, str(named))
+
+
+def checked(model: Any, named: str) -> AnomalyModel:
+    """What was unpickled, where it is a model that can be used here.
+
+    Raises:
+        ModelError: It is none, of a newer format, or made by a scikit-learn that cannot be used here.
+    """
     if not isinstance(model, AnomalyModel):
         raise ModelError(f"{named} holds a {type(model).__name__}, not a model of netanomaly")
     if model.format > FORMAT:

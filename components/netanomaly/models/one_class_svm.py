@@ -30,7 +30,7 @@ class OneClassSvmDetector(MatrixDetector):
         self.normal = machine.coef_.astype(np.float32)
         self.offset = float(machine.offset_[0])
 
-    def score_matrix(self, matrix: Matrix) -> Floats:
+    def score_tile(self, matrix: Matrix) -> Floats:
         return np.asarray(self.offset - self._features(matrix) @ self.normal, dtype=np.float64)
 
     def _features(self, matrix: Matrix) -> Matrix:

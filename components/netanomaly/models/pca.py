@@ -25,7 +25,7 @@ class PcaDetector(MatrixDetector):
         self.centre = components.mean_.astype(np.float32)
         self.components = components.components_[:kept].astype(np.float32)
 
-    def score_matrix(self, matrix: Matrix) -> Floats:
+    def score_tile(self, matrix: Matrix) -> Floats:
         centred = matrix - self.centre
         residual = centred - (centred @ self.components.T) @ self.components
         return log_mean_square(residual)
@@ -33,5 +33,5 @@ class PcaDetector(MatrixDetector):
 
 def log_mean_square(residual: Matrix) -> Floats:
     """Logarithm of each row's mean square; an exact reconstruction is finite."""
-    squares = np.einsum("ij,ij->i", residual, residual, dtype=np.float64)
+    squares = np.square(residual.astype(np.float64)).sum(axis=1)
     return np.asarray(np.log(squares / residual.shape[1] + 1e-6), dtype=np.float64)

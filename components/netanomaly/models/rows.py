@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,11 +87,20 @@ class Schema:
             for twin in found[name][1:]:
                 _refuse_difference(numbers[:, position], self._numbers(twin, name, header), name)
         codes = np.empty((len(frame), len(self.categorical)), dtype=np.int32)
-        for position, (name, vocabulary) in enumerate(zip(self.categorical, self.vocabularies, strict=True)):
-            codes[:, position] = _codes(found[name][0], name, vocabulary)
+        for position, (name, places) in enumerate(zip(self.categorical, self._places, strict=True)):
+            codes[:, position] = _codes(found[name][0], name, places)
             for twin in found[name][1:]:
-                _refuse_difference(codes[:, position], _codes(twin, name, vocabulary), name)
+                _refuse_difference(codes[:, position], _codes(twin, name, places), name)
         return Rows(numbers, codes), header
+
+    @cached_property
+    def _places(self) -> "tuple[_Places, ...]":
+        """Made once: a server asks for one row at a time, and a vocabulary has tens of thousands of values."""
+        return tuple(_Places(vocabulary) for vocabulary in self.vocabularies)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: a model file is the same whatever was scored before."""
+        return {name: value for name, value in self.__dict__.items() if name != "_places"}
 
     def _numbers(self, column: Any, name: str, header: "Mask | None") -> Floats:
         notation = self.policy.notation(name)
@@ -134,16 +144,21 @@ def learn_schema(
     return Schema(tuple(features), numeric, tuple(names), tuple(vocabularies), policy.of(numeric))
 
 
-def _codes(column: Any, name: str, vocabulary: tuple[str | None, ...]) -> Codes:
-    place = {value: position for position, value in enumerate(vocabulary)}
-    # Models of before have values in another spelling than theirs is now.
-    respelt = {values.category(value): position for value, position in reversed(place.items())}
+class _Places:
+    """Where each value of a vocabulary is."""
 
-    def place_of(value: Any) -> int:
+    def __init__(self, vocabulary: tuple[str | None, ...]) -> None:
+        self._place = {value: position for position, value in enumerate(vocabulary)}
+        # Models of before have values in another spelling than theirs is now.
+        self._respelt = {values.category(value): position for value, position in reversed(self._place.items())}
+
+    def of(self, value: Any) -> int:
         # What is in the vocabulary is spelt as it should be, which spares most values the looking at.
-        found = place.get(value) if isinstance(value, str) else None
-        return respelt.get(values.category(value), UNSEEN) if found is None else found
+        found = self._place.get(value) if isinstance(value, str) else None
+        return self._respelt.get(values.category(value), UNSEEN) if found is None else found
 
+
+def _codes(column: Any, name: str, places: _Places) -> Codes:
     try:
         if pa.types.is_null(column.type) or pa.types.is_temporal(column.type):
             column = column.cast(pa.string())
@@ -152,8 +167,7 @@ def _codes(column: Any, name: str, vocabulary: tuple[str | None, ...]) -> Codes:
             encoded = pc.dictionary_encode(column.cast(pa.string()), null_encoding="encode")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise DataError(f"column {name!r} holds {column.type}, but the model was trained on categories there") from None
-    missing = respelt.get(None, UNSEEN)
-    table = np.array([place_of(value) for value in encoded.dictionary.to_pylist()] + [missing], dtype=np.int32)
+    table = np.array([places.of(value) for value in [*encoded.dictionary.to_pylist(), None]], dtype=np.int32)
     codes = encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False).astype(np.int64)
     found: Codes = table[codes]
     return found

@@ -105,7 +105,7 @@ class Registry(Reader):
             names.alias_name(alias)
         documented = registering.plain_json(metadata, "metadata")
         measured = registering.plain_json(metrics or {}, "metrics")
-        identity = documents.digest(documents.canonical([model_name, run_id, task_name, key]))
+        identity = documents.registration_key(model_name, run_id, task_name, key)
         registering.refuse_other_files(artifact, artifact_name, files or {})
         registering.plain_json({"texts": [model_version, description, run_id, task_name, key, why]}, "a text")
         store = self._location.write

@@ -159,6 +159,11 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def registration_key(model: str, run_id: str, task_name: str, key: str = "") -> str:
+    """What tells a registration from others: the same run, task and key register once."""
+    return digest(canonical([model, run_id, task_name, key]))
+
+
 def tree_digest(files: Mapping[str, str]) -> str:
     """Digest of a folder, from the SHA-256 of each file by its path in the folder."""
     return digest(canonical(dict(files)))

@@ -89,6 +89,13 @@ def _files(record: Record) -> Iterator[tuple[str, File]]:
     yield from record.files.items()
 
 
+def fetch(store: Store, file: File) -> bytes:
+    """The bytes of a small file of a version. Raises WrongDigest, WrongSize or MissingArtifact where it is not the one."""
+    buffer = io.BytesIO()
+    _read(store, file, buffer.write)
+    return buffer.getvalue()
+
+
 def check(store: Store, file: File) -> None:
     """Read a stored file to its end. Raises WrongDigest, WrongSize or MissingArtifact where it is not the one."""
     _read(store, file, len)

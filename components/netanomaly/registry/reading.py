@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
-from netanomaly.registry import heads, names, sealing
+from netanomaly.registry import documents, heads, names, sealing, smoke
 from netanomaly.registry.changes import CHAMPION
-from netanomaly.registry.documents import DELETED, READY, Entry, Event, Head, Record
-from netanomaly.registry.download import fetch_all, load_verified, record_of
-from netanomaly.registry.errors import NotInRegistry
+from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Entry, Event, Head, Record
+from netanomaly.registry.download import fetch, fetch_all, load_verified, record_of
+from netanomaly.registry.errors import NotInRegistry, NotReady
 from netanomaly.registry.location import Location
+from netanomaly.registry.monitored import Monitored
+from netanomaly.registry.smoke import SmokeRows
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,27 @@ class Reader:
         head = heads.need(self._read, wanted.model, self._belief)
         return self._version(head, self._entry(head, wanted))
 
+    def registered(self, model_name: str, run_id: str, task_name: str) -> Version | None:
+        """The version that a task of a run registered, None where there is none (yet)."""
+        key = documents.registration_key(names.model_name(model_name), run_id, task_name)
+        head = heads.find(self._read, model_name, self._belief).head
+        entry = next((found for found in sealing.newest_entries(self._read, head) if found.key == key), None)
+        return None if entry is None else self._version(head, entry)
+
+    def chosen(self, reference: str) -> Version:
+        """The version to score with: as `version`, but of a model named alone its champion, where it has one.
+
+        Raises:
+            NotInRegistry, DamagedRegistry: As `version`.
+            NotReady: It is deprecated.
+        """
+        wanted = names.reference(reference)
+        return self._chosen(heads.need(self._read, wanted.model, self._belief), wanted)
+
+    def follow(self, reference: str) -> "Follower":
+        """What tells, again and again, whether the version that a reference means has become another."""
+        return Follower(self, names.reference(reference))
+
     def champion(self, model_name: str) -> int | None:
         """Number of the version that the alias `champion` points to; None without one, or without the model."""
         head = heads.find(self._read, names.model_name(model_name), self._belief).head
@@ -133,6 +156,19 @@ class Reader:
         """
         return fetch_all(self._read, self.version(reference).record, destination)
 
+    def file(self, version: Version, name: str) -> bytes | None:
+        """A file that is kept beside a version's model, verified; None where it has none of that name.
+
+        Raises:
+            WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered.
+        """
+        kept = version.record.files.get(name)
+        return None if kept is None else fetch(self._read, kept)
+
+    def monitored(self, model_name: str) -> Monitored:
+        """What monitoring keeps of a model, beside its head."""
+        return Monitored(self._location, names.model_name(model_name))
+
     def load(self, reference: str) -> Any:
         """The model of a version. Its bytes are verified first, and those very bytes are loaded.
 
@@ -140,7 +176,31 @@ class Reader:
             WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered.
             LibraryVersionsMissing, UnsupportedLibraryVersions: It cannot be loaded by the libraries here.
         """
-        return load_verified(self._read, self.version(reference).record)
+        return self.load_version(self.version(reference))
+
+    def load_version(self, version: Version) -> Any:
+        """As `load`, of a version that was looked up before: neither its alias nor its head is read again."""
+        return load_verified(self._read, version.record)
+
+    def _chosen(self, head: Head, wanted: names.Reference) -> Version:
+        if wanted.version is None and wanted.alias is None and CHAMPION in head.aliases:
+            wanted = names.Reference(wanted.model, alias=CHAMPION)
+        version = self._version(head, self._entry(head, wanted))
+        if version.status == DEPRECATED:
+            raise NotReady(
+                f"{version.model}:{version.number} is deprecated; name another version, or netanomaly registry restore it"
+            )
+        return version
+
+    def smoke_rows(self, version: Version) -> SmokeRows | None:
+        """Rows with their scores that were kept with a version; None where it has none, as those made before they were.
+
+        Raises:
+            WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered.
+            DamagedRegistry, NewerFormat: It is, and cannot be read.
+        """
+        file = version.record.files.get(smoke.FILE)
+        return None if file is None else smoke.parse(fetch(self._read, file))
 
     def _entry(self, head: Head, wanted: names.Reference) -> Entry:
         number = wanted.version
@@ -162,3 +222,37 @@ class Reader:
         aliases = tuple(sorted(name for name, alias in head.aliases.items() if alias.version == entry.version))
         head_key = head.signature.key if head.signature else ""
         return Version(entry.version, aliases, record, entry.status, head_key)
+
+
+class Follower:
+    """Which version a reference means, looked at as often as one likes: a head that did not change is not sent again."""
+
+    def __init__(self, reader: Reader, reference: names.Reference) -> None:
+        self._reader, self._reference = reader, reference
+        self._found: heads.Found | None = None
+
+    def changed(self) -> Version | None:
+        """The version meant, as `Reader.chosen` has it; None where its model's head is the one that was seen last.
+
+        Raises:
+            NotInRegistry, NotReady, DamagedRegistry, ModelError, StoreUnavailable: It cannot be told. The next call looks
+                again, as after `forget`.
+        """
+        before, self._found = self._found, None
+        store, belief = self._reader._read, self._reader._belief
+        if before is not None:
+            found = heads.find_changed(store, before, belief)
+            if found is None:
+                self._found = before
+                return None
+        else:
+            found = heads.find(store, self._reference.model, belief)
+        if found.head.next == 1:
+            heads.need(store, self._reference.model, belief)
+        version = self._reader._chosen(found.head, self._reference)
+        self._found = found
+        return version
+
+    def forget(self) -> None:
+        """Have the next call tell the version again, also where nothing changed."""
+        self._found = None

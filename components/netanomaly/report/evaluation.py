@@ -52,6 +52,7 @@ def evaluation_page(
         confusion=figures.confusion(at),
         threshold=documents.number(evaluation, "threshold"),
         classes=tables.classes(evaluation),
+        replayed=tables.replayed(evaluation),
         more_classes=max(0, len(documents.objects(evaluation, "classes")) - tables.MOST_CLASSES),
         budgets=tables.budgets(evaluation),
         findings=sources.findings(evaluation, validation),

@@ -103,6 +103,8 @@ def false_alarms(evaluation: Document) -> list[str]:
     if of_day := _expected(documents.section(expected, "per_day")):
         rows, low, high = of_day
         said.append(_a_day(evaluation, rows, low, high))
+    if incidents := documents.section(expected, "incidents_per_day"):
+        said.append(incidents_a_day(incidents))
     if judged := _expected(documents.section(expected, "evaluated")):
         rows, low, high = judged
         found = documents.count(documents.section(evaluation, "at_threshold"), "false_positives")
@@ -112,6 +114,16 @@ def false_alarms(evaluation: Document) -> list[str]:
             f"raise an alert{there_were}."
         )
     return said
+
+
+def incidents_a_day(found: Document) -> str:
+    """How many incidents a day of normal traffic brings, and how that is known."""
+    low, high, mean, days = (documents.number(found, name) for name in ("low", "high", "per_day", "days"))
+    seen = "" if mean is None or days is None else f": {mean:,.1f} a day on the {days:,.1f} days replayed"
+    return (
+        f"Alerts of one host at one time are one incident: expect {words.integer(low)} to {words.integer(high)} incidents a day "
+        f"of traffic like that in training{seen}."
+    )
 
 
 def _a_day(evaluation: Document, rows: float, low: str, high: str) -> str:

@@ -37,16 +37,21 @@ def scoring_page(summary: Document, incidents: Sequence[Document]) -> str:
         incidents: Every incident, the gravest first.
     """
     model = documents.section(summary, "model")
+    suppressed = [each for each in incidents if _is_suppressed(each)]
+    incidents = [each for each in incidents if not _is_suppressed(each)]
     return render(
         "scoring.html.j2",
         model=f"{documents.text(model, 'name')}:{documents.text(model, 'version')}",
         period=_period(summary),
-        verdict=_verdict(summary, incidents),
+        verdict=_verdict(summary, incidents, len(suppressed)),
         lead=_lead(summary),
         tiles=_tiles(summary, incidents),
         timeline=_timeline(documents.numbers_rows(summary, "hours")),
         incidents=[_shown(each) for each in incidents[:_MOST_INCIDENTS]],
         more_incidents=max(0, len(incidents) - _MOST_INCIDENTS),
+        suppressed=[_suppressed(each) for each in suppressed[:_MOST_INCIDENTS]],
+        more_suppressed=max(0, len(suppressed) - _MOST_INCIDENTS),
+        precision=_precision(summary),
         hosts=_hosts(incidents),
         counted=_counted(summary),
     )
@@ -57,7 +62,11 @@ def _period(summary: Document) -> str:
     return f"{words.moment(first)} to {words.moment(last)}" if first else ""
 
 
-def _verdict(summary: Document, incidents: Sequence[Document]) -> Verdict:
+def _is_suppressed(incident: Document) -> bool:
+    return bool(documents.section(incident, "suppressed_by"))
+
+
+def _verdict(summary: Document, incidents: Sequence[Document], suppressed: int) -> Verdict:
     if not documents.count(summary, "rows"):
         return Verdict("note", "No flows were there to score")
     grave = sum(each["severity"] in ("critical", "high") for each in incidents)
@@ -76,8 +85,16 @@ def _verdict(summary: Document, incidents: Sequence[Document]) -> Verdict:
         )
     if unscored := documents.count(summary, "unscored"):
         briefs.append(f"{words.plural(unscored, 'row')} could not be scored; scores.parquet says why")
+    if suppressed:
+        briefs.append(
+            f"{words.plural(suppressed, 'incident')} more {'is' if suppressed == 1 else 'are'} suppressed by feedback"
+        )
+    if unreadable := len(documents.section(documents.section(summary, "feedback"), "unreadable")):
+        briefs.append(f"{words.plural(unreadable, 'object')} of feedback could not be read and suppressed nothing")
     if not incidents:
-        return Verdict("good", "Nothing stands out", briefs=briefs)
+        return Verdict(
+            "good", "Nothing stands out" + (" that feedback does not explain" if suppressed else ""), briefs=briefs
+        )
     found = words.plural(len(incidents), "incident")
     if alerts > _FAR_MORE * max(high, 1.0):
         return Verdict("bad", f"{found}, and far more alerts than normal traffic raises", briefs=briefs)
@@ -103,11 +120,12 @@ def _lead(summary: Document) -> str:
 def _tiles(summary: Document, incidents: Sequence[Document]) -> list[dict[str, str]]:
     low, high = _expected(summary)
     hosts = {entity for each in incidents if (entity := _entity(each))}
+    precision = documents.section(documents.section(summary, "feedback"), "precision")
     return [
         {
             "name": "Incidents",
             "figure": words.integer(len(incidents)),
-            "meaning": "What one host did in one stretch of time",
+            "meaning": _promised(summary),
         },
         {
             "name": "Alerting flows",
@@ -119,8 +137,57 @@ def _tiles(summary: Document, incidents: Sequence[Document]) -> list[dict[str, s
             "figure": words.integer(documents.number(summary, "rows")),
             "meaning": _period(summary),
         },
+        *([_precision_tile(precision)] if precision else []),
         {"name": "Hosts concerned", "figure": words.integer(len(hosts)), "meaning": "Sources or targets of incidents"},
     ]
+
+
+def _promised(summary: Document) -> str:
+    """What incidents are, or how many of them were to be expected where that is known."""
+    expected = documents.numbers(summary, "incidents_expected")
+    if len(expected) != 2:
+        return "What one host did in one stretch of time"
+    return f"{words.integer(expected[0])} to {words.integer(expected[1])} expected of normal traffic in that time"
+
+
+def _precision_tile(found: Document) -> dict[str, str]:
+    low, high = (words.percent(documents.number(found, end)) for end in ("low", "high"))
+    return {
+        "name": "Precision",
+        "figure": words.percent(documents.number(found, "precision")),
+        "meaning": f"{low} to {high}, by {words.plural(documents.count(found, 'judged') or 0, 'reviewed alert')}",
+    }
+
+
+def _precision(summary: Document) -> str:
+    """How precision is known, in a sentence."""
+    found = documents.section(documents.section(summary, "feedback"), "precision")
+    if not found:
+        return ""
+    low, high = (words.percent(documents.number(found, end)) for end in ("low", "high"))
+    unsure = documents.count(found, "unsure") or 0
+    return (
+        f"{words.integer(documents.number(found, 'attacks'))} of {words.integer(documents.number(found, 'judged'))} alerts "
+        f"that were drawn at random and judged in the last {words.integer(documents.number(found, 'days'))} days were "
+        f"attacks: {words.percent(documents.number(found, 'precision'))} (95% interval by Wilson's score: {low} to {high})."
+        f" {words.integer(documents.number(found, 'drawn'))} were drawn"
+        + (f", of {words.integer(unsure)} nobody was sure." if unsure else ".")
+    )
+
+
+def _suppressed(incident: Document) -> dict[str, str]:
+    by = documents.section(incident, "suppressed_by")
+    return {
+        "title": words.clip(documents.text(incident, "title"), 160),
+        "severity": documents.text(incident, "severity"),
+        "status": _STATUS.get(documents.text(incident, "severity"), "note"),
+        "first": words.moment(documents.text(incident, "first_seen")),
+        "id": documents.text(incident, "id"),
+        "verdict": documents.text(by, "verdict"),
+        "by": words.clip(documents.text(by, "by"), 60),
+        "why": words.clip(documents.text(by, "why"), 160),
+        "expires": words.moment(documents.text(by, "expires_at")),
+    }
 
 
 def _entity(incident: Document) -> str:

@@ -48,6 +48,7 @@ def findings(*sources: Document) -> list[Finding]:
 def source(role: str, report: Document) -> Source:
     facts = [
         ("Files", _files(report)),
+        ("Flows made by", _capture(documents.section(report, "capture"))),
         ("Part", _part(report)),
         ("Flows read", words.integer(documents.number(report, "rows_read"))),
         ("Flows kept", words.integer(documents.number(report, "rows"))),
@@ -82,6 +83,16 @@ def _uris(report: Document) -> list[str]:
 
 def _files(report: Document) -> str:
     return words.listed([words.clip(uri, 160) for uri in _uris(report)], most=4)
+
+
+def _capture(capture: Document) -> str:
+    """What made flows of captures, and how many packets are in none."""
+    tool = " ".join(filter(None, (documents.text(capture, "tool"), documents.text(capture, "version"))))
+    packets = documents.number(capture, "packets")
+    if packets is None:
+        return words.clip(tool, 60)
+    share = words.percent(documents.number(capture, "share_in_no_flow") or 0)
+    return f"{words.clip(tool, 60)} of {words.integer(packets)} packets, {share} of them in no flow"
 
 
 def _part(report: Document) -> str:

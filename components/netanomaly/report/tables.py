@@ -100,6 +100,27 @@ def classes(evaluation: Document) -> list[Row]:
     return rows
 
 
+def replayed(evaluation: Document) -> list[Row]:
+    """What was caught of attacks made by code and injected into normal flows; beside the real classes, never among them."""
+    rows: list[Row] = []
+    for found in documents.objects(documents.section(evaluation, "replay"), "patterns")[:MOST_CLASSES]:
+        recall = documents.number(found, "recall")
+        rows.append({
+            "name": words.clip(words.title(documents.text(found, "name")), 60),
+            "technique": words.clip(
+                f"{documents.text(found, 'technique')} {documents.text(found, 'technique_name')}".strip(), 80
+            ),
+            "words": words.clip(documents.text(found, "words"), 200),
+            "flows": documents.count(found, "flows"),
+            "alerts": documents.count(found, "alerts"),
+            "recall": recall,
+            "bar": "" if recall is None else charts.rate_bar(Estimate(recall)),
+            "episodes": documents.count(found, "episodes"),
+            "episodes_caught": documents.count(found, "episodes_caught"),
+        })  # fmt: skip
+    return rows
+
+
 def budgets(evaluation: Document) -> list[Row]:
     """The model's operating points. An achieved rate far from the promised one is marked."""
     normal, in_use = documents.number(evaluation, "normal"), documents.number(evaluation, "alert_budget")

@@ -16,6 +16,7 @@ from netanomaly.runners.events import (
     TaskProgress,
     TaskRetried,
     TaskStarted,
+    TasksUnrolled,
     TaskWaiting,
 )
 from netanomaly.runners.execution import run
@@ -39,5 +40,6 @@ __all__ = [
     "TaskRetried",
     "TaskStarted",
     "TaskWaiting",
+    "TasksUnrolled",
     "run",
 ]

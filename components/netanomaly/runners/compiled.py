@@ -136,9 +136,8 @@ class _Reader:
 
     def _task(self, name: str, fields: Fields) -> Task:
         fields = Fields(fields.all(), f"task {name!r}")
-        fields.refuse("parameterIterator", "dsl.ParallelFor")
-        fields.refuse("artifactIterator", "dsl.ParallelFor")
-        fields.refuse("iteratorPolicy", "dsl.ParallelFor")
+        fields.refuse("artifactIterator", "dsl.ParallelFor over artefacts")
+        loop = declarations.loop(fields.child("parameterIterator"), fields.child("iteratorPolicy"))
         # Every local run is its own: nothing is kept that a later run could take over.
         fields.ignore("cachingOptions")
         information = fields.child("taskInfo")
@@ -169,6 +168,7 @@ class _Reader:
             after=tuple(after),
             condition=condition,
             retry=retry,
+            loop=loop,
         )
 
 

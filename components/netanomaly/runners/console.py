@@ -22,6 +22,7 @@ from netanomaly.runners.events import (
     TaskProgress,
     TaskRetried,
     TaskStarted,
+    TasksUnrolled,
     TaskWaiting,
 )
 from netanomaly.runners.result import CACHED, CANCELED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, StageResult
@@ -114,6 +115,8 @@ class TableView:
             case RunStarted():
                 self._title = f"{event.pipeline}  {event.place}"
                 self._stages = {stage.name: stage for stage in event.stages}
+            case TasksUnrolled():
+                self._unroll(event)
             case TaskStarted():
                 self._started[event.stage.name] = time.monotonic()
                 self._stages[event.stage.name] = event.stage
@@ -134,6 +137,15 @@ class TableView:
                 self._note = f"{event.signal_name}: stopping; once more to kill"
             case RunFinished():
                 self._note = ""
+
+    def _unroll(self, event: TasksUnrolled) -> None:
+        stages: dict[str, StageResult] = {}
+        for name, stage in self._stages.items():
+            if not name.startswith(f"{event.name}/"):
+                stages[name] = stage
+            else:
+                stages.update((each.name, each) for each in event.stages)
+        self._stages = stages
 
     def table(self) -> "Table":
         """The table as it is now."""

@@ -5,7 +5,9 @@ Each function takes the fields of one object of the YAML, and raises InputError 
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
+from netanomaly import json_input
 from netanomaly.errors import InputError
 from netanomaly.runners import conditions, placeholders
 from netanomaly.runners.fields import Fields
@@ -18,6 +20,7 @@ from netanomaly.runners.spec import (
     InputArtifact,
     InputParameter,
     Interface,
+    Loop,
     ParameterSource,
     ParameterType,
     Resources,
@@ -232,6 +235,30 @@ def condition(fields: Fields) -> conditions.Condition | None:
         return conditions.parse(text) if text else None
     except InputError as error:
         raise InputError(f"{fields.where}: {error}") from None
+
+
+def loop(iterator: Fields, policy: Fields) -> Loop | None:
+    """Over what a task is executed again and again, None where it is executed once."""
+    at_a_time = policy.take("parallelismLimit", int, 0)
+    policy.done()
+    if not (iterator.has("itemInput") or iterator.has("items")):
+        iterator.done()
+        return None
+    item, source = iterator.take("itemInput", str), iterator.child("items")
+    iterator.done()
+    items: tuple[Any, ...] | str
+    if source.has("raw"):
+        try:
+            written = json_input.parse(source.take("raw", str))
+        except ValueError as error:
+            raise InputError(f"{source.where}.raw is not JSON: {error}") from None
+        if not isinstance(written, list):
+            raise InputError(f"{source.where}.raw is no list")
+        items = tuple(written)
+    else:
+        items = source.take("inputParameter", str)
+    source.done()
+    return Loop(item, items, at_a_time or None)
 
 
 def retry(fields: Fields) -> Retry:

@@ -55,6 +55,14 @@ class TaskFinished:
 
 
 @dataclass(frozen=True)
+class TasksUnrolled:
+    """A loop begins: `stages` stand in place of those whose names begin with `name`."""
+
+    name: str
+    stages: tuple[StageResult, ...]
+
+
+@dataclass(frozen=True)
 class RunStopping:
     """Ctrl-C or SIGTERM came; running stages are being ended."""
 
@@ -69,4 +77,14 @@ class RunFinished:
     seconds: float
 
 
-Event = RunStarted | TaskStarted | TaskProgress | TaskWaiting | TaskRetried | TaskFinished | RunStopping | RunFinished
+Event = (
+    RunStarted
+    | TasksUnrolled
+    | TaskStarted
+    | TaskProgress
+    | TaskWaiting
+    | TaskRetried
+    | TaskFinished
+    | RunStopping
+    | RunFinished
+)

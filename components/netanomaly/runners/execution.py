@@ -22,6 +22,7 @@ from netanomaly.runners.events import (
     TaskProgress,
     TaskRetried,
     TaskStarted,
+    TasksUnrolled,
 )
 from netanomaly.runners.interruption import interruptions
 from netanomaly.runners.launcher import Launcher
@@ -29,7 +30,7 @@ from netanomaly.runners.placeholders import RunNames
 from netanomaly.runners.record import RunRecord
 from netanomaly.runners.result import CANCELED, FAILED, RUNNING, SKIPPED, SUCCEEDED, RunResult
 from netanomaly.runners.run_folder import RunFolder
-from netanomaly.runners.scope import READY, Scope
+from netanomaly.runners.scope import READY, Scope, Turns
 from netanomaly.runners.spec import Container, Dag, Pipeline, Task
 from netanomaly.runners.values import pipeline_arguments
 
@@ -161,11 +162,27 @@ class _Execution:
         if scope.ended and scope.within is not None and not scope.closed:
             scope.closed = True
             around, task = scope.within
+            if scope.turn_of is not None:
+                self._turn(scope.turn_of)
+                return
             try:
                 around.settle(task, FAILED if scope.failed else SUCCEEDED, {} if scope.failed else scope.outputs())
             except InputError as error:
                 self._fail(around, task, str(error), error.exit_code)
             self._advance(around)
+
+    def _turn(self, turns: Turns) -> None:
+        """Begin the turns of a loop that may begin; when all have ended, go on in the DAG around it."""
+        for inner in turns.next():
+            self._advance(inner)
+        around, task = turns.around, turns.task
+        if not turns.ended or around.states[task.name] != RUNNING:
+            return
+        try:
+            around.settle(task, FAILED if turns.failed else SUCCEEDED, {} if turns.failed else turns.outputs())
+        except InputError as error:
+            self._fail(around, task, str(error), error.exit_code)
+        self._advance(around)
 
     def _begin(self, scope: Scope, task: Task) -> None:
         try:
@@ -175,6 +192,16 @@ class _Execution:
             return
         if task.condition is not None and not task.condition.holds(parameters):
             scope.settle(task, SKIPPED)
+        elif task.loop is not None:
+            try:
+                turns = Turns(scope, task, {**parameters, **artifacts})
+            except InputError as error:
+                self._fail(scope, task, str(error), error.exit_code)
+                return
+            scope.settle(task, RUNNING)
+            unrolled = self._record.unroll(scope.path(task), task, len(turns.scopes))
+            self._emit(TasksUnrolled(scope.path(task), unrolled))
+            self._turn(turns)
         elif isinstance(task.component.body, Dag):
             scope.settle(task, RUNNING)
             inner = Scope(

@@ -47,6 +47,38 @@ class RunRecord:
         """One stage as it is now."""
         return self._stages[path]
 
+    def unroll(self, path: str, task: Task, turns: int) -> tuple[StageResult, ...]:
+        """Put the stages of so many turns in place of those that a loop's DAG has; returns the new ones."""
+        if not isinstance(task.component.body, Dag):
+            raise TypeError(f"task {path} is no loop")
+        inside = f"{path}/"
+        tasks = [
+            (inner, each)
+            for number in range(1, turns + 1)
+            for inner, each in _tasks(task.component.body, f"{inside}{number}/")
+        ]
+        fresh = {
+            inner: StageResult(
+                name=inner, display_name=f"{each.display_name} {inner.removeprefix(inside).split('/')[0]}"
+            )
+            for inner, each in tasks
+            if not isinstance(each.component.body, Dag)
+        }
+        stages: dict[str, StageResult] = {}
+        placed = False
+        for name, stage in self._stages.items():
+            if not name.startswith(inside):
+                stages[name] = stage
+            elif not placed:
+                stages.update(fresh)
+                placed = True
+        self._stages = stages
+        order = [name for name in self._order if not name.startswith(inside)]
+        at = order.index(path) + 1
+        self._order = [*order[:at], *(inner for inner, _ in tasks), *order[at:]]
+        self._write(RUNNING)
+        return tuple(fresh.values())
+
     def begin(self) -> None:
         """Write the state from which the run starts."""
         self._write(RUNNING)

@@ -122,6 +122,19 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Loop:
+    """How often a nested DAG is executed (dsl.ParallelFor): once for each item, which is its input `item`.
+
+    `items` is a list, or the DAG's input that holds one. `at_a_time` is how many run side by side; None: as many as there
+    is room for.
+    """
+
+    item: str
+    items: "tuple[Any, ...] | str"
+    at_a_time: int | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """One node of a DAG. `after` holds every task it waits for, those whose outputs it takes included."""
 
@@ -133,6 +146,7 @@ class Task:
     after: tuple[str, ...]
     condition: Condition | None = None
     retry: Retry = Retry()
+    loop: Loop | None = None
 
 
 @dataclass(frozen=True)

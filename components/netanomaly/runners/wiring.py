@@ -20,6 +20,7 @@ def check(dag: Dag, interface: Interface, where: str) -> None:
         for name in task.after:
             if name not in dag.tasks:
                 raise InputError(f"task {task.name!r} waits for {name!r}, which {where} does not have")
+        _check_loop(task)
         _check_inputs_given(task)
         _check_texts(task)
     for outputs, kind in ((dag.output_parameters, "parameters"), (dag.output_artifacts, "artifacts")):
@@ -56,10 +57,30 @@ def _check_task_output(source: TaskOutput, kind: str, dag: Dag, where: str) -> N
         )
 
 
+def _check_loop(task: Task) -> None:
+    if task.loop is None:
+        return
+    interface = task.component.interface
+    if not isinstance(task.component.body, Dag):
+        raise InputError(f"task {task.name!r} loops over items and is no nested pipeline")
+    if task.loop.item not in interface.input_parameters:
+        raise InputError(f"the items of task {task.name!r} are its input {task.loop.item!r}, which it does not declare")
+    if isinstance(task.loop.items, str) and task.loop.items not in task.parameters:
+        raise InputError(f"task {task.name!r} loops over {task.loop.items!r}, which is not given to it")
+    for name, kind in interface.output_parameters.items():
+        if kind is not ParameterType.LIST:
+            raise InputError(f"output {name!r} of task {task.name!r} is {kind.value}; that of a loop is a list")
+    if interface.output_artifacts:
+        names = ", ".join(interface.output_artifacts)
+        raise InputError(
+            f"task {task.name!r} collects artefacts ({names}), which the local runner does not: parameters"
+        )
+
+
 def _check_inputs_given(task: Task) -> None:
     interface = task.component.interface
     for name, parameter in interface.input_parameters.items():
-        if name in task.parameters:
+        if name in task.parameters or (task.loop is not None and name == task.loop.item):
             continue
         if parameter.has_default and parameter.default is not None:
             raise InputError(

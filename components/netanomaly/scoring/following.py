@@ -15,6 +15,8 @@ import msgspec
 
 from netanomaly import output
 from netanomaly.errors import ConfigError, DataError, OutsideError
+from netanomaly.feedback.book import Book, open_book, place
+from netanomaly.feedback.suppression import heard
 from netanomaly.flows import sources
 from netanomaly.flows.formats import is_parquet
 from netanomaly.flows.sources import Present
@@ -62,6 +64,7 @@ def follow(
     settings: Settings,
     out: str,
     *,
+    feedback: str = "",
     once: bool = True,
     every_seconds: float = EVERY_SECONDS,
     committed: Callable[[int], Any] = int,
@@ -74,6 +77,7 @@ def follow(
         reference: The model: `office` (its champion, taken up anew when it moves), `office@alias` or `office:3`.
         settings: What to score; its source is files, folders, globs and prefixes.
         out: A folder or s3://bucket/prefix of this follower's own.
+        feedback: Where feedback is kept; empty: beside the registry.
         once: Whether to look once.
         every_seconds: How often to look, else.
         committed: Told the number of each commit that has outputs.
@@ -96,7 +100,8 @@ def follow(
     outputs.look()
     stop = stop or threading.Event()
     with lease.held(outputs.store):
-        follower = Follower(champion, settings, outputs, committed)
+        book = open_book(place(feedback, registry))
+        follower = Follower(champion, settings, outputs, book, committed)
         follower.begin()
         if once:
             follower.look(stop)
@@ -131,9 +136,15 @@ class Follower:
     """Scores what is new of a source, look after look."""
 
     def __init__(
-        self, champion: Champion, settings: Settings, outputs: Outputs, committed: Callable[[int], Any] = int
+        self,
+        champion: Champion,
+        settings: Settings,
+        outputs: Outputs,
+        book: Book,
+        committed: Callable[[int], Any] = int,
     ) -> None:
         self._champion, self._settings, self._outputs, self._committed = champion, settings, outputs, committed
+        self._book, self._heard = book, heard(book, champion.name)
         self._sensor = champion.now().model.sensor
         self._told: set[tuple[str, str]] = set()
         self.worked = Worked()
@@ -171,12 +182,24 @@ class Follower:
         there = sources.present(self._settings.source, wanted)
         self._names = {each.file.address for each in there}
         self._forget_absent()
+        self._hear()
         for each in there:
             if stop.is_set():
                 break
             self._file(each)
         if _but_for_marks(self._now) != _but_for_marks(self._outputs.checkpoint):
             self._commit(self._now)
+
+    def _hear(self) -> None:
+        """What people said of alerts by now; while it cannot be read, what they had said before."""
+        try:
+            said = heard(self._book, self._champion.name)
+        except OutsideError as error:
+            output.tell(f"warning: feedback cannot be read ({error}); what was said before holds")
+            return
+        if said.unreadable != self._heard.unreadable:
+            output.tell_each(said.warnings())
+        self._heard = said
 
     def report(self) -> dict[str, Any]:
         """What was done, and what is known."""
@@ -326,12 +349,14 @@ class Follower:
             late_before = self._past.late
             past = Beside(self._past)
             if known is None or self._holds_flows(file):
-                reader = open_as_learnt(loaded.model, sources.Files((each.file.uri,), (file,)), self._settings, past)
+                reader = open_as_learnt(
+                    loaded.model, sources.Files((each.file.uri,), (file,)), self._settings, past=past
+                )
                 sensor = isinstance(reader, TrafficReader)
                 before = 0 if known is None else (known.lines - header.count(b"\n") if sensor else known.records)
                 opened = self._open.copy()
                 summary = write_results(
-                    loaded.model, loaded.named, self._settings, reader, folder,
+                    loaded.model, loaded.named, self._settings, reader, folder, heard=self._heard,
                     origin=Origin(self._label(each), before), told=opened.continued,
                 )  # fmt: skip
                 summary["late_flows"] = past.late - (0 if past.is_apart else late_before)

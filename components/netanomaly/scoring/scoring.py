@@ -19,10 +19,12 @@ import pyarrow.parquet as pq
 from netanomaly import output
 from netanomaly.alerts.collecting import PARTS, Alerts
 from netanomaly.alerts.forms import FORMS
-from netanomaly.alerts.incidents import incidents, moment
+from netanomaly.alerts.incidents import SEVERITIES, incidents, moment
 from netanomaly.errors import ConfigError
+from netanomaly.feedback.suppression import NOTHING, Heard, is_open
 from netanomaly.flows import layout, sources
 from netanomaly.flows.batch import Batch
+from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.sensor import refuse_other
@@ -38,6 +40,7 @@ from netanomaly.traffic.context import Past
 FORMAT = 1
 SCORES, ALERTS, SUMMARY, REPORT = FILES = ("scores.parquet", "alerts.ndjson", "summary.json", "report.html")
 _BATCHES_WAITING = 4
+_GRAVEST = 5
 _ROW_GROUP_ROWS = 131_072
 
 _SCHEMA = pa.schema(
@@ -124,6 +127,8 @@ def score(
     settings: Settings,
     folder: Path,
     progress: Callable[[int], Any] = int,
+    heard: Heard = NOTHING,
+    captured: Captured | None = None,
 ) -> dict[str, Any]:
     """Write `scores.parquet`, `alerts.ndjson` and `summary.json` into a folder; returns the summary.
 
@@ -135,18 +140,22 @@ def score(
         settings: What to score.
         folder: Exists, and is empty.
         progress: Told how many rows are done.
+        heard: What people said of this model's alerts.
+        captured: Of a source of captures, the flows that were made of it.
 
     Raises:
-        ConfigError: The model has no such operating point, or there is no such form of alerts.
+        ConfigError: There is no such form of alerts.
+        ModelError: The model has no such operating point.
         DataError: A source that cannot be read, of another kind of sensor, or without the model's columns.
     """
     refuse_wrong(model, settings)
-    files = sources.resolve(settings.source)
-    return write_results(model, named, settings, open_as_learnt(model, files, settings), folder, progress)
+    files = sources.resolve(settings.source) if captured is None else captured.files(settings.source)
+    reader = open_as_learnt(model, files, settings)
+    return write_results(model, named, settings, reader, folder, progress, heard, captured)
 
 
 def refuse_wrong(model: AnomalyModel, settings: Settings) -> None:
-    """Raise ConfigError where the model has no such operating point, or there is no such form of alerts."""
+    """Raise ConfigError where there is no such form of alerts, and ModelError where the model has no such operating point."""
     if settings.alert_format not in FORMS:
         raise ConfigError(f"alert_format is {settings.alert_format!r}; choose one of {', '.join(FORMS)}")
     model.operating_point(_budget(model, settings))
@@ -159,6 +168,8 @@ def write_results(
     reader: AnyReader,
     folder: Path,
     progress: Callable[[int], Any] = int,
+    heard: Heard = NOTHING,
+    captured: Captured | None = None,
     origin: Origin | None = None,
     told: Callable[[list[dict[str, Any]]], Any] | None = None,
 ) -> dict[str, Any]:
@@ -188,6 +199,8 @@ def write_results(
             _collect(alerts, batch, identity, rows, scores, alerting)
             progress(counts.rows)
     found, not_listed = incidents(alerts.all(), model, named, tail, feature_list.explained)
+    heard.mark(found)
+    still_open = [incident for incident in found if is_open(incident)]
     if told is not None:
         told(found)
     last = moment(counts.last) if counts.last > -np.inf else "1970-01-01T00:00:00.000Z"
@@ -200,22 +213,26 @@ def write_results(
         "model": dict(named),
         "model_type": model.model_type,
         "source": settings.source,
-        "identity": reader.identity(),
+        "identity": reader.identity() if captured is None else captured.identity,
         "sensor": model.sensor,
         "files": [{"uri": read.uri, "bytes": read.bytes, "rows": read.rows} for read in reader.tally.files],
         "rows_read": reader.rows,
         "rows": counts.rows,
         "unscored": counts.unscored,
         "dropped": reader.tally.dropped,
-        "repaired": reader.tally.repaired,
+        "repaired": reader.tally.repaired | ({} if captured is None else captured.noted),
         "first_seen": moment(counts.first) if counts.first < np.inf else None,
         "last_seen": moment(counts.last) if counts.last > -np.inf else None,
         "budget": budget,
         "threshold": threshold,
         "alerts": counts.alerts,
         "alerts_expected": expected(model.operating_point(budget), counts.rows),
-        "incidents": len(found),
+        "incidents": len(still_open),
+        "suppressed": len(found) - len(still_open),
+        "by_severity": {word: sum(each["severity"] == word for each in still_open) for _, word in SEVERITIES},
+        "gravest": [{name: each[name] for name in ("severity", "title")} for each in still_open[:_GRAVEST]],
         "not_listed": not_listed,
+        "feedback": heard.document(found) if heard.uri else None,
         "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
     }
     (folder / SUMMARY).write_text(output.json_text(summary) + "\n", encoding="utf-8")
@@ -223,6 +240,8 @@ def write_results(
 
 
 def _budget(model: AnomalyModel, settings: Settings) -> float:
+    if settings.alerts_per_day is not None:
+        return model.budget_for(settings.alerts_per_day)
     return model.alert_budget if settings.budget is None else settings.budget
 
 
@@ -231,20 +250,34 @@ def expected(point: Threshold, rows: int) -> list[int]:
     return list(point.false_alarms(rows)) if rows else [0, 0]
 
 
+def _incidents_expected(model: AnomalyModel, budget: float, counts: _Counts) -> list[int] | None:
+    """The same of incidents, in so much time; None where the model does not know, or the rows have no times."""
+    rate = model.incident_rate(budget)
+    if rate is None or not counts.last > counts.first:
+        return None
+    return list(rate.expected(counts.last - counts.first))
+
+
 def open_as_learnt(
-    model: AnomalyModel, files: sources.Files, settings: Settings, past: Past | None = None
+    model: AnomalyModel,
+    files: sources.Files,
+    settings: Settings,
+    label_column: str = "",
+    past: Past | None = None,
 ) -> AnyReader:
     """A reader of a source that reads it as the model's training data was read.
 
     Args:
+        label_column: The column of classes, for who judges alerts by them; scores do not depend on it.
         past: What a sensor's flows are seen beside, of flows that were scored before.
 
     Raises:
+        MissingColumn: It lacks a column that the model needs.
         DataError: It is of another kind of sensor, or lacks a column that the model needs.
     """
     schema = model.schema
     selection = layout.Selection(
-        label_column="",
+        label_column=label_column,
         feature_columns=schema.features,
         categorical_columns=schema.categorical,
         time_column=settings.time_column,
@@ -257,7 +290,7 @@ def open_as_learnt(
         settings.csv,
         selection,
         settings.format if model.sensor else "table",
-        decisions=Decisions(notations, labelled=False, certain=True),
+        decisions=Decisions(notations, labelled=bool(label_column), certain=True),
         lenient=True,
         past=past,
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from netanomaly.config import CsvFormat
+from netanomaly.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,8 @@ class Settings:
         source: URIs of files, folders or globs.
         budget: The share of normal rows that may alert, one of the model's operating points; None: the one it was
             trained for.
+        alerts_per_day: In place of `budget`: the operating point with the most alerts for no more incidents a day than that,
+            by what the model saw on calibrating days.
         csv: How CSV files are laid out.
         format: The sensor that wrote the source, table, or auto: told by its content.
         time_column: The column of points in time of a table; empty: one known by its name.
@@ -27,3 +30,10 @@ class Settings:
     time_column: str = ""
     allow_other_sensor: bool = False
     alert_format: str = "netanomaly"
+    alerts_per_day: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and self.alerts_per_day is not None:
+            raise ConfigError(
+                "budget and alerts per day are both given; they choose the same threshold: keep one of them"
+            )

@@ -66,15 +66,15 @@ EVERY = {feature.name: feature for feature in (*OF_A_FLOW, *IN_CONTEXT)}
 
 
 # What a sensor never says would be a constant.
-_SAY_SERVICE = ("zeek", "suricata")
-_SAY_ALLOWED = ("aws-vpc", "azure-vnet", "azure-nsg")
+SAY_SERVICE = ("zeek", "suricata")
+SAY_ALLOWED = ("aws-vpc", "azure-vnet", "azure-nsg")
 
 
 def names(sensor: str, *, context: bool) -> tuple[str, ...]:
     """The features of a sensor's flows that are used by default."""
     unsaid = {
-        *([] if sensor in _SAY_SERVICE else ["service"]),
-        *([] if sensor in _SAY_ALLOWED else ["allowed"]),
+        *([] if sensor in SAY_SERVICE else ["service"]),
+        *([] if sensor in SAY_ALLOWED else ["allowed"]),
     }
     wanted = (*OF_A_FLOW, *(IN_CONTEXT if context else ()))
     return tuple(feature.name for feature in wanted if feature.name not in unsaid)

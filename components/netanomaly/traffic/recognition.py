@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from netanomaly.flows import captured
 from netanomaly.traffic import argus, aws_vpc, azure, gcp_vpc, nfdump, suricata, zeek
 from netanomaly.traffic.source import Opened
 from netanomaly.traffic.table import Counts
@@ -113,21 +114,15 @@ _SYSLOG = re.compile(
 _ZEEK_LACKS = "flows are in its conn log: give conn.log (bytes, packets and the end of each connection are there alone)"
 _CAPTURE = NoFlows(
     "a capture of packets",
-    "make flows of it first: suricata -r FILE -k none -l DIR writes DIR/eve.json, which is read, and so is conn.log of "
-    "zeek -C -r FILE",
+    "flows are made of it first, where a source has captures alone: netanomaly ingest and score do so, and so does the "
+    "pipeline training-from-captures; see Captures in docs/traffic.md",
 )
 _NFCAPD = NoFlows(
-    "a binary file of NetFlow (nfcapd)", "print it with nfdump first: nfdump -r FILE -o csv > flows.csv, which is read"
+    "a binary file of NetFlow (nfcapd)",
+    "flows are made of it first, where a source has such files alone: netanomaly ingest and score do so, and so does the "
+    "pipeline training-from-captures; see Captures in docs/traffic.md",
 )
-_MAGIC = {
-    b"\xd4\xc3\xb2\xa1": _CAPTURE,
-    b"\xa1\xb2\xc3\xd4": _CAPTURE,
-    b"\x4d\x3c\xb2\xa1": _CAPTURE,
-    b"\xa1\xb2\x3c\x4d": _CAPTURE,
-    b"\x0a\x0d\x0d\x0a": _CAPTURE,
-    b"\x0c\xa5": _NFCAPD,
-    b"\xa5\x0c": _NFCAPD,
-}
+_NO_TEXT = {captured.CAPTURE: _CAPTURE, captured.NETFLOW: _NFCAPD}
 
 
 def recognise(head: bytes) -> Format | NoFlows | None:
@@ -136,9 +131,8 @@ def recognise(head: bytes) -> Format | NoFlows | None:
     Args:
         head: The first bytes, decompressed: some records at least.
     """
-    for magic, what in _MAGIC.items():
-        if head.startswith(magic):
-            return what
+    if kind := captured.kind(head):
+        return _NO_TEXT[kind]
     text = head.removeprefix(b"\xef\xbb\xbf")
     if b"\0" in text[:4096]:
         return None

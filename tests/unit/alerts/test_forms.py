@@ -1,9 +1,13 @@
 """Alerts in the forms of others pass the schemas that these publish."""
 
 import copy
+import ipaddress
+from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from netanomaly.alerts.forms import FORMS
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
@@ -74,10 +78,102 @@ def test_ecs_documents_have_what_elastic_security_needs():
     assert document["event"]["kind"] == "alert"
     assert {"category", "type", "risk_score", "severity"} <= set(document["event"])
     assert document["ecs"]["version"]
-    assert (document["source"], document["destination"]["port"]) == ({"ip": "10.0.0.5", "port": 52575}, 445)
+    assert document["source"] == {"address": "10.0.0.5", "ip": "10.0.0.5", "port": 52575}
+    assert document["destination"]["port"] == 445
     assert document["network"]["community_id"] == INCIDENT["samples"][0]["community_id"]
     assert document["rule"] == {"name": "office", "version": "3", "id": "sha256:d5"}
-    assert document["netanomaly"]["features"] == INCIDENT["features"]
+    assert [each["words"] for each in document["netanomaly"]["features"]] == ["to 212 hosts", "smb"]
+
+
+# Of the field list that Elastic publishes for 8.17 (elastic/ecs, generated/csv/fields.csv), those that are used here: type,
+# and whether it holds a list.
+ECS_FIELDS = {
+    "@timestamp": ("date", False),
+    "destination.address": ("keyword", False),
+    "destination.ip": ("ip", False),
+    "destination.port": ("long", False),
+    "ecs.version": ("keyword", False),
+    "event.category": ("keyword", True),
+    "event.end": ("date", False),
+    "event.id": ("keyword", False),
+    "event.kind": ("keyword", False),
+    "event.module": ("keyword", False),
+    "event.risk_score": ("float", False),
+    "event.severity": ("long", False),
+    "event.start": ("date", False),
+    "event.type": ("keyword", True),
+    "message": ("match_only_text", False),
+    "network.community_id": ("keyword", False),
+    "network.transport": ("keyword", False),
+    "related.hosts": ("keyword", True),
+    "related.ip": ("ip", True),
+    "rule.id": ("keyword", False),
+    "rule.name": ("keyword", False),
+    "rule.version": ("keyword", False),
+    "source.address": ("keyword", False),
+    "source.ip": ("ip", False),
+    "source.port": ("long", False),
+    "tags": ("keyword", True),
+    "threat.framework": ("keyword", False),
+    "threat.technique.id": ("keyword", True),
+    "threat.technique.name": ("keyword", True),
+}
+_LIKE = {
+    "date": lambda value: datetime.fromisoformat(value),
+    "ip": lambda value: ipaddress.ip_address(value),
+    "long": lambda value: value if type(value) is int else 1 / 0,
+    "float": lambda value: value if type(value) in (int, float) else 1 / 0,
+    "keyword": lambda value: value if type(value) is str else 1 / 0,
+    "match_only_text": lambda value: value if type(value) is str else 1 / 0,
+}
+
+
+def leaves(document, path=""):
+    """Of each field that is no object its path and value, without ours."""
+    for name, value in document.items():
+        if isinstance(value, dict):
+            if path or name != "netanomaly":
+                yield from leaves(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
+def refuse_other_than_ecs(document):
+    for field, value in leaves(document):
+        kind, is_list = ECS_FIELDS[field]
+        assert isinstance(value, list) == is_list, field
+        for each in value if is_list else [value]:
+            _LIKE[kind](each)
+
+
+HOSTS = st.one_of(
+    st.none(), st.ip_addresses().map(str), st.sampled_from(["printer.example", "", "10.0.0.256", "10.0.0.0/8"])
+)
+
+
+@given(HOSTS, HOSTS, st.one_of(st.none(), st.integers(-1, 99_999).map(str), st.text(max_size=4)), st.booleans())
+def test_ecs_documents_hold_the_published_fields_alone_each_of_its_type(source, target, port, suppressed):
+    incident = copy.deepcopy(INCIDENT)
+    incident["samples"][0] |= {"src_ip": source, "dst_ip": target, "dst_port": port}
+    incident["sources"]["examples"] = [host for host in (source, target) if host is not None]
+    incident["suppressed_by"] = {"by": "jo", "why": "x"} if suppressed else None
+    refuse_other_than_ecs(FORMS["ecs"](incident, AT))
+    refuse_other_than_ecs(FORMS["ecs"](incident_without_ends(), AT))
+
+
+def test_no_field_of_ours_is_now_a_number_and_now_a_text():
+    """An index takes the type of a field from the first document, and refuses those of another."""
+    document = FORMS["ecs"](INCIDENT, AT)
+    assert {type(each["value"]) for each in document["netanomaly"]["features"]} == {str}
+
+
+@pytest.mark.parametrize("version", ["1.5.0", "1.8.0"])
+def test_a_suppressed_finding_says_so_in_ocsf(version):
+    document = FORMS["ocsf"]({**INCIDENT, "suppressed_by": {"by": "jo", "why": "the inventory"}}, AT)
+    schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(version)).get_class_schema("detection_finding")
+    document["metadata"]["version"] = version
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(document)] == []
+    assert (document["status_id"], document["status"]) == (3, "Suppressed")
 
 
 def test_no_form_holds_a_null():

@@ -82,7 +82,9 @@ def test_platform_settings_in_a_second_document_are_for_clusters_but_for_the_var
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"parameterIterator": {"items": {"raw": "[]"}}}, "dsl.ParallelFor"),
+        ({"parameterIterator": {"items": {"raw": "[]"}}}, "has no field 'itemInput'"),
+        ({"parameterIterator": {"itemInput": "i", "items": {"raw": "[]"}}}, "is no nested pipeline"),
+        ({"parameterIterator": {"itemInput": "i", "items": {"raw": "{}"}}}, "raw is no list"),
         ({"artifactIterator": {"items": {}}}, "dsl.ParallelFor"),
         ({"triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}}, "dsl.ExitHandler"),
         ({"inventedPolicy": {}}, "'inventedPolicy'"),

@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 from netanomaly.errors import DataError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.flow_file import identities
-from netanomaly.flows.labels import spoken
+from netanomaly.flows.labels import is_normal, spoken
 from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics import gates as quality_gates
+from netanomaly.metrics import incident_rate
 from netanomaly.metrics.comparison import CLASS_LOSS, KEEP, PROMOTE, compare
 from netanomaly.metrics.comparison import UNTOLD as UNTOLD_APART
 from netanomaly.metrics.detection import confidence_metrics, kinds, measure
@@ -21,6 +22,8 @@ from netanomaly.metrics.stability import stability
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
+from netanomaly.models.smoke import document as smoke_rows
+from netanomaly.scoring import replay
 from netanomaly.stages.evaluate.champion import Champion
 from netanomaly.stages.evaluate.scoring import Scored, score_file
 from netanomaly.stages.evaluate.settings import Settings
@@ -37,11 +40,12 @@ _MUCH_APART = 0.03
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The evaluation metrics document, and what Kubeflow shows of it."""
+    """The evaluation metrics document, what Kubeflow shows of it, and rows with their scores to keep with the model."""
 
     document: dict[str, Any]
     decision: dict[str, Any]
     confidence_metrics: list[dict[str, float]]
+    smoke: dict[str, Any]
 
     @property
     def headline(self) -> dict[str, float]:
@@ -122,6 +126,8 @@ def evaluate(
     if model.seen is not None:
         document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
     document["stability"] = stability(document)
+    document["replay"] = _replayed(model, file, settings)
+    document["alert_rates"] = scored.alert_blocks.document()
     document["false_alarms"] = false_alarms(model, document["normal"])
     document["top_alerts"] = top_alerts(model, scored.strongest, file)
     for alert in document["top_alerts"]:
@@ -147,7 +153,30 @@ def evaluate(
     decision = decide(comparison, reasons, document["assessment"])
     if comparison is not None:
         document["comparison"] = decision
-    return Evaluation(document, decision, points)
+    assert scored.sample.rows is not None  # noqa: S101 - there are rows
+    smoke = smoke_rows(model.schema, scored.sample.rows, scored.sample.scores)
+    return Evaluation(document, decision, points, smoke)
+
+
+def completed(reference: Mapping[str, Any] | None, document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What monitoring compares with later, from training, with what evaluation adds: alert rates, and how good it was."""
+    if reference is None:
+        return None
+    at = document["at_threshold"]
+    quality = {"recall": at.get("recall_interval"), "false_positive_rate": at.get("false_positive_rate")}
+    precision = at.get("precision")
+    return {**reference, "rates": document["alert_rates"], "quality": {**quality, "precision": precision}}
+
+
+def _replayed(model: AnomalyModel, file: pq.ParquetFile, settings: Settings) -> dict[str, Any] | None:
+    """What the model catches of attacks injected among the normal flows; None where the data is no flows of a sensor."""
+
+    def normal(name: str) -> bool:
+        return is_normal(name, settings.normal_labels)
+
+    known = all(name in feature_list.EVERY for name in model.schema.features)
+    injected = replay.inject_into(file, settings.random_state, model.schema.features, normal) if known else None
+    return None if injected is None else replay.caught(model, injected)
 
 
 def _compared(model: AnomalyModel, scored: Scored, settings: Settings) -> dict[str, Any]:
@@ -222,7 +251,8 @@ def decide(
 def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
     """How many false alarms to expect at the model's threshold: among the normal rows judged, and in a day of traffic.
 
-    Each with the range that holds it in 95 of 100 cases where traffic is as in training; None where not known.
+    Each with the range that holds it in 95 of 100 cases where traffic is as in training; None where not known. Of a day
+    incidents, too: false alarms grouped as scoring groups them.
     """
     point = model.operating_point(model.alert_budget)
 
@@ -232,7 +262,12 @@ def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
         low, high = point.false_alarms(round(rows))
         return {"rows": rows, "expected": rows * point.budget, "low": low, "high": high}
 
-    return {"evaluated": expected(normal), "per_day": expected(model.rows_per_day)}
+    rate = model.incident_rate(model.alert_budget)
+    return {
+        "evaluated": expected(normal),
+        "per_day": expected(model.rows_per_day),
+        "incidents_per_day": None if rate is None else incident_rate.document(rate),
+    }
 
 
 def top_alerts(model: AnomalyModel, strongest: Strongest, file: pq.ParquetFile) -> list[dict[str, Any]]:

@@ -14,12 +14,14 @@ import pyarrow.parquet as pq
 
 from netanomaly.flows.classes import Classes, Codes
 from netanomaly.flows.labels import is_normal
+from netanomaly.metrics.alert_rates import AlertBlocks
 from netanomaly.metrics.comparison import Pairs
 from netanomaly.metrics.distribution import ScoreCounts, Scores
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.explanation import Strongest
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
+from netanomaly.models.smoke import Sample
 from netanomaly.stages.evaluate.champion import ByChampion, Champion
 
 # Batches that stay in the cache, scored side by side. Those that wait are read meanwhile; of 40 numbers each, one takes
@@ -48,10 +50,13 @@ class Scored:
     counts: ScoreCounts
     champion: ScoreCounts
     pairs: Pairs
+    sample: Sample
     strongest: Strongest = field(default_factory=lambda: Strongest(_TOP_ALERTS))
     names: list[str] = field(default_factory=list)
     normal_names: set[str] = field(default_factory=set)
     digest: str = ""
+    alert_blocks: AlertBlocks = field(default_factory=AlertBlocks)
+    """Of the rows that are normal, or of all without labels."""
     champion_error: str = ""
     """Why the champion was not compared: nothing of what is kept of its scores counts then."""
 
@@ -86,7 +91,12 @@ def score_file(
     Raises:
         DataError: Feature columns that the model needs are absent.
     """
-    scored = Scored(ScoreCounts([point.threshold for point in model.thresholds]), ScoreCounts(), Pairs(seed))
+    scored = Scored(
+        ScoreCounts([point.threshold for point in model.thresholds]),
+        ScoreCounts(),
+        Pairs(seed),
+        Sample(file.metadata.num_rows),
+    )
     if champion is not None and (error := champion.cannot_judge(file.schema_arrow.names, model.sensor)):
         scored.champion_error, champion = error, None
     needed = {
@@ -114,6 +124,9 @@ def score_file(
             scores = batch.scores
             names = list(met.counts)
             scored.counts.add(scores, codes, batch.seen)
+            alerting = scores > model.threshold
+            scored.alert_blocks.add(alerting if codes is None else alerting[~_attacks(names, normal_labels)[codes]])
+            scored.sample.offer(done, batch.rows, scores)
             scored.strongest.offer(done, batch.rows, scores, lambda row: None if codes is None else names[codes[row]])
             if isinstance(batch.champion, str):
                 scored.champion_error = scored.champion_error or batch.champion

@@ -15,6 +15,7 @@ def ahead() -> None:
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
+        from netanomaly.flows.captured import Captured
         from netanomaly.flows.contract import Contract
         from netanomaly.stages.ingest.program import ParquetSink, ingest
         from netanomaly.stages.ingest.settings import Settings
@@ -25,7 +26,7 @@ def main(argv: list[str]) -> None:
         settings = stage.settings(Settings)
         for uri in settings.source:
             stage_io.in_a_bucket(uri, "data source")
-        report = ingest(settings, open_sink, stage.progress, stage.output("flows").parent)
+        report = ingest(settings, open_sink, stage.progress, stage.output("flows").parent, Captured.of_stage(stage))
         stage.write_json("ingest_report", report)
         stage.describe("flows", {"rows": report["rows"], "identity": report["identity"], "format": "parquet"})
         stage.describe("ingest_report", {"rows_read": report["rows_read"], "rows": report["rows"]})

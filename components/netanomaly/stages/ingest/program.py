@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from netanomaly.errors import DataError
 from netanomaly.flows import identifiers, layout, row_hash, sources
 from netanomaly.flows.batch import Batch, schema_of
+from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
 from netanomaly.flows.deciding import Contradiction, Decisions
 from netanomaly.flows.distinct import DistinctRows
@@ -42,6 +44,7 @@ def ingest(
     open_sink: Callable[[Contract], Sink],
     progress: Callable[[int], None],
     scratch: Path | None = None,
+    captured: Captured | None = None,
 ) -> dict[str, Any]:
     """Read a source into a sink and report on it. Memory is that of a few batches, whatever the source's size.
 
@@ -51,6 +54,7 @@ def ingest(
             them. A sink is closed before the next is opened, and in the end.
         progress: Called with the number of rows read so far.
         scratch: A folder on disk for what is sorted there; None: the system's for temporary files.
+        captured: Of a source of captures, the flows that were made of it.
 
     Returns:
         The ingest report: files, rows read, dropped and repaired by reason, classes, and a profile of each column.
@@ -59,17 +63,28 @@ def ingest(
         DataError: A file that cannot be read as records, or that changed since `identity` was taken.
     """
     try:
-        return _ingest(settings, open_sink, progress, scratch)
+        return _ingest(settings, open_sink, progress, scratch, captured)
     except DataError:
         # A file that is being replaced looks malformed for a while: then the change is what there is to tell.
-        if settings.identity:
+        if settings.identity and captured is None:
             _refuse_change(settings, sources.resolve(settings.source).identity())
         raise
 
 
 def _ingest(
-    settings: Settings, open_sink: Callable[[Contract], Sink], progress: Callable[[int], None], scratch: Path | None
+    settings: Settings,
+    open_sink: Callable[[Contract], Sink],
+    progress: Callable[[int], None],
+    scratch: Path | None,
+    captured: Captured | None,
 ) -> dict[str, Any]:
+    if captured is not None:
+        # Whoever made the flows read the captures' bytes, and told which.
+        _refuse_change(settings, captured.identity)
+        files = captured.files(settings.source)
+        made = _read(replace(settings, identity=""), files, _reader(settings, files, scratch), open_sink, progress)
+        noted = {**made["repaired"], **captured.noted}
+        return {**made, "identity": captured.identity, "repaired": noted, "capture": dict(captured.report)}
     files = sources.resolve(settings.source)
     if files.identity_is_known:
         _refuse_change(settings, files.identity())

@@ -1,6 +1,7 @@
 """Container entry point of the prepare stage."""
 
 import dataclasses
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> None:
             ).identity(),
             champion_of=champion_of,
             now=datetime.now(UTC),
+            environment=os.environ,
         )
         stage.write_json("resolved_configuration", prepared.configuration)
         champion = prepared.configuration["champion"]

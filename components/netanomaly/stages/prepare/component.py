@@ -8,12 +8,16 @@ from netanomaly.images import image
 @dsl.container_component
 def prepare(
     resolved_configuration: dsl.Output[dsl.Artifact],
+    capture_training: dsl.OutputPath(dict),
+    capture_evaluation: dsl.OutputPath(dict),
     ingest_training: dsl.OutputPath(dict),
     ingest_evaluation: dsl.OutputPath(dict),
     validate: dsl.OutputPath(dict),
+    tune: dsl.OutputPath(dict),
     train: dsl.OutputPath(dict),
     evaluate: dsl.OutputPath(dict),
     register: dsl.OutputPath(dict),
+    track: dsl.OutputPath(dict),
     configuration: dict,
     data_source: str,
     evaluation_data_source: str,
@@ -38,12 +42,16 @@ def prepare(
 
     Returns:
         resolved_configuration: The configuration with every default, digest and id filled in, JSON.
+        capture_training: Settings for making flows of the training data, where that is captures of packets.
+        capture_evaluation: Settings for making flows of the evaluation data.
         ingest_training: Settings for reading the training data.
         ingest_evaluation: Settings for reading the evaluation data.
         validate: Settings of validate.
+        tune: Settings of tune.
         train: Settings of train.
         evaluate: Settings of evaluate.
         register: Settings of register.
+        track: Settings of track.
     """
     return dsl.ContainerSpec(
         image=image("prepare"),

@@ -6,19 +6,25 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from netanomaly import __version__, config, json_input
+from netanomaly import __version__, config, output
 from netanomaly.errors import ConfigError
 from netanomaly.flows import rules
 from netanomaly.metrics import gates
 from netanomaly.models import catalogue
 from netanomaly.registry.names import alias_name
+from netanomaly.stages.capture import settings as capture
 from netanomaly.stages.evaluate import settings as evaluate
 from netanomaly.stages.ingest import settings as ingest
 from netanomaly.stages.register import settings as register
+from netanomaly.stages.track import settings as track
 from netanomaly.stages.train import settings as train
+from netanomaly.stages.tune import settings as tune
 from netanomaly.stages.validate import settings as validate
+from netanomaly.tracking import access
+from netanomaly.tuning import space
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -58,12 +64,16 @@ class Prepared:
     """
 
     configuration: dict[str, Any]
+    capture_training: capture.Settings
+    capture_evaluation: capture.Settings
     ingest_training: ingest.Settings
     ingest_evaluation: ingest.Settings
     validate: validate.Settings
+    tune: tune.Settings
     train: train.Settings
     evaluate: evaluate.Settings
     register: register.Settings
+    track: track.Settings
 
 
 def prepare(
@@ -73,6 +83,7 @@ def prepare(
     identity_of: Callable[[list[str]], str],
     champion_of: Callable[[str, str], "Champion | None"],
     now: datetime,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Prepared:
     """Resolve a configuration.
 
@@ -83,6 +94,7 @@ def prepare(
         identity_of: Digest of what a list of source URIs holds now.
         champion_of: A model's champion in a registry (URI, model name), or None.
         now: The time that is kept with the run.
+        environment: Names the MLflow server and experiment, where the configuration names none.
 
     Raises:
         ConfigError: A field is wrong, by itself or against the others.
@@ -91,16 +103,18 @@ def prepare(
     """
     merged = {**document, **{name: value for name, value in dataclasses.asdict(overrides).items() if value}}
     wanted, parameters = check(merged)
-    sources = {"training": _as_list(wanted.data_source)}
-    sources["evaluation"] = _as_list(wanted.evaluation_data_source or wanted.data_source)
+    sources = {"training": config.as_list(wanted.data_source)}
+    sources["evaluation"] = config.as_list(wanted.evaluation_data_source or wanted.data_source)
     with ThreadPoolExecutor(2) as threads:  # hashing lets go of the interpreter lock
         different = [sources["training"]] if sources["evaluation"] == sources["training"] else [*sources.values()]
         identities = list(threads.map(identity_of, different))
     # The same bytes under two names are one data set: a model is never judged on rows it was fitted on.
     held_out = identities[0] == identities[-1]
     champion = champion_of(wanted.registry or "", wanted.model_name)
+    tracking = _tracking(wanted.tracking, environment)
     configuration = {
         **dataclasses.asdict(wanted),
+        "tracking": dataclasses.asdict(tracking),
         "model_parameters": parameters,
         "training_source": sources["training"],
         "training_identity": identities[0],
@@ -123,8 +137,12 @@ def prepare(
         "run_id": run_id,
         "champion": champion.version if champion else None,
         "champion_columns": apart.columns if apart else [],
-        "configuration": {name: _in_short(value) for name, value in configuration.items()},
+        # For the report, which says nothing of tracking: where a run is shown changes nothing that evaluate does.
+        "configuration": {name: _in_short(value) for name, value in configuration.items() if name != "tracking"},
     }
+
+    def captured(dataset: str) -> capture.Settings:
+        return capture.Settings(sources[dataset], configuration[f"{dataset}_identity"])
 
     def ingested(dataset: str) -> ingest.Settings:
         return _settings(
@@ -147,14 +165,36 @@ def prepare(
             **configuration,
             "champion": resolved["champion"],
         },
+        capture_training=captured("training"),
+        capture_evaluation=captured("evaluation"),
         ingest_training=ingested(ingest.TRAINING_PART),
         ingest_evaluation=ingested(ingest.EVALUATION_PART),
         # What it is not to look for is no reason to look again: another champion alone leaves the cache as it is.
         validate=_settings(validate.Settings, resolved, champion=apart.version if apart else None),
-        train=_settings(train.Settings, resolved),
+        tune=_settings(tune.Settings, resolved, **_searched(wanted, now)),
+        train=_settings(train.Settings, resolved, tuned=wanted.tuning is not None),
         evaluate=_settings(evaluate.Settings, resolved),
         register=_settings(register.Settings, resolved),
+        track=_settings(
+            track.Settings,
+            resolved,
+            mlflow=tracking.mlflow,
+            experiment=tracking.experiment,
+            register_in_mlflow=tracking.register,
+        ),
     )
+
+
+def _searched(wanted: config.Config, now: datetime) -> dict[str, Any]:
+    """What of the search is no field of the configuration itself."""
+    search = wanted.tuning or config.Tuning()
+    return {
+        "trials": search.trials,
+        "parallelism": search.parallelism,
+        "space": search.space,
+        # A moment, so that whoever repeats a step keeps to it. It makes each run another one to Kubeflow's cache.
+        "deadline": None if search.minutes is None else now.timestamp() + 60 * search.minutes,
+    }
 
 
 def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
@@ -165,6 +205,8 @@ def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
     """
     wanted = config.parse(document)
     parameters = catalogue.check(wanted.model_type, wanted.model_parameters)
+    if wanted.tuning is not None:
+        space.resolve(wanted.tuning.space, wanted.model_type)
     rules.check(wanted.validation)
     gates.check(wanted.gates)
     for alias in wanted.aliases:
@@ -174,6 +216,8 @@ def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
                 "aliases names champion, which the comparison with the present champion decides; leave it out, or "
                 "move it afterwards with netanomaly registry alias set"
             )
+    if wanted.tracking.mlflow:
+        access.address(wanted.tracking.mlflow, "tracking.mlflow")
     if not wanted.registry:
         raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
     return wanted, parameters
@@ -184,6 +228,25 @@ def _settings(kind: type[S], resolved: Mapping[str, Any], **own: Any) -> S:
     known = {**resolved, **own}
     names = [field.name for field in dataclasses.fields(kind)]
     return kind(**{name: known[name] for name in names if name in known})
+
+
+def _tracking(wanted: config.Tracking, environment: Mapping[str, str]) -> config.Tracking:
+    """The server, empty where there is none, and the experiment.
+
+    A wrong address in the environment may be meant for other programs (MLflow's own clients write to folders, too): it is
+    told, and nothing is tracked.
+    """
+    mlflow, named = wanted.mlflow, environment.get(access.URI, "")
+    if mlflow is None and named:
+        try:
+            mlflow = access.address(named, access.URI)
+        except ConfigError as error:
+            output.tell(f"warning: this run is not shown in MLflow: {error}")
+    experiment = wanted.experiment or environment.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
+    return config.Tracking((mlflow or "").rstrip("/"), experiment, wanted.register)
+
+
+_EXPERIMENT = "netanomaly"
 
 
 def _may_lack_columns(champion: Champion, configuration: Mapping[str, Any]) -> bool:
@@ -212,17 +275,3 @@ def _in_short(value: Any) -> Any:
     if isinstance(value, list) and len(value) > _LISTED:
         return [*value[:_LISTED], f"and {len(value) - _LISTED} more"]
     return value
-
-
-def _as_list(source: str | list[str]) -> list[str]:
-    """A source as a list; a text that is a JSON list is one, since a KFP run form has only text fields."""
-    if isinstance(source, list):
-        return source
-    if source.lstrip().startswith("["):
-        try:
-            items = json_input.parse(source)
-        except ValueError:
-            return [source]
-        if isinstance(items, list) and items and all(isinstance(item, str) and item for item in items):
-            return items
-    return [source]

@@ -1,6 +1,8 @@
 """Container entry point of the register stage."""
 
 import sys
+import tempfile
+from pathlib import Path
 
 import msgspec
 
@@ -11,10 +13,10 @@ from netanomaly.errors import GateRefusal
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.metrics.outcome import outcome
-        from netanomaly.registry import open_registry
+        from netanomaly.registry import open_registry, smoke
         from netanomaly.registry.changes import CHAMPION
         from netanomaly.stages.register.metadata import describe
-        from netanomaly.stages.register.program import admit, promotion
+        from netanomaly.stages.register.program import REFERENCE, admit, promotion, written
         from netanomaly.stages.register.settings import Settings
 
         settings = stage.settings(Settings)
@@ -28,22 +30,34 @@ def main(argv: list[str]) -> None:
             stage.tell({"model_name": settings.model_name, "metrics": metadata["metrics"], **outcome(dossier)})
             raise
         decision = dossier["decision"]
-        registration = open_registry(stage_io.in_a_bucket(settings.registry, "registry")).register(
-            settings.model_name,
-            stage.input("model"),
-            metadata,
-            run_id=settings.run_id,
-            task_name=stage.parameter("task_name"),
-            model_version=metadata["model_version"],
-            description=metadata["description"],
-            metrics=metadata["metrics"],
-            artifact_name="model.joblib",
-            # That of the model that was evaluated: it is checked as the file is sent, which is read once.
-            sha256=metadata["model"]["digest"].removeprefix("sha256:"),
-            promotion=promotion(decision, settings.aliases),
-            why=decision["reason"],
-            files={"model_metadata.json": stage.output("model_metadata"), "report.html": stage.input("report")},
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            smoke_rows = Path(folder) / smoke.FILE
+            smoke_rows.write_text(output.json_text(dossier["smoke"]) + "\n", encoding="utf-8")
+            files = {
+                "model_metadata.json": stage.output("model_metadata"),
+                "report.html": stage.input("report"),
+                smoke.FILE: smoke_rows,
+            }
+            if dossier.get("reference") is not None:
+                # What monitoring compares with.
+                files[REFERENCE] = Path(folder) / REFERENCE
+                files[REFERENCE].write_text(written(dossier["reference"]), encoding="utf-8")
+            registration = open_registry(stage_io.in_a_bucket(settings.registry, "registry")).register(
+                settings.model_name,
+                stage.input("model"),
+                metadata,
+                run_id=settings.run_id,
+                task_name=stage.parameter("task_name"),
+                model_version=metadata["model_version"],
+                description=metadata["description"],
+                metrics=metadata["metrics"],
+                artifact_name="model.joblib",
+                # That of the model that was evaluated: it is checked as the file is sent, which is read once.
+                sha256=metadata["model"]["digest"].removeprefix("sha256:"),
+                promotion=promotion(decision, settings.aliases),
+                why=decision["reason"],
+                files=files,
+            )
         if registration.reason:
             output.tell(f"warning: challenger, not champion: {registration.reason}")
         stage.write_json(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netanomaly import __version__
+from netanomaly.metrics.headline import headline
 from netanomaly.metrics.outcome import outcome
 
 FORMAT = 1
@@ -45,6 +46,7 @@ def describe(configuration: Document, dossier: Document) -> dict[str, Any]:
         }
         | {"assessment": came_to["verdict"]},
         "decision": came_to["decision"],
+        **({"tuning": dossier["tuning"]} if "tuning" in dossier else {}),
         "configuration": configuration,
         "versions": {**training.get("versions", {}), "netanomaly": __version__},
         "parents": {
@@ -53,23 +55,6 @@ def describe(configuration: Document, dossier: Document) -> dict[str, Any]:
             "evaluation_data": reports["evaluation"]["identity"],
         },
     }
-
-
-def headline(metrics: Document) -> dict[str, float]:
-    """The few numbers that registries and run lists show; those that could not be measured are left out."""
-    found: dict[str, float | None] = {
-        "roc_auc": _value(metrics.get("roc_auc")),
-        "average_precision": _value(metrics.get("average_precision")),
-        "threshold": metrics.get("threshold"),
-    }
-    for point in metrics.get("recall_at") or ():
-        percent = f"{point['false_positive_rate'] * 100:g}".replace(".", "_")
-        found[f"recall_at_{percent}_percent_fpr"] = point["recall"]
-    at_threshold = metrics.get("at_threshold") or {}
-    for name in ("precision", "recall", "f1"):
-        found[name] = at_threshold.get(name)
-    found["false_positive_rate"] = _value(at_threshold.get("false_positive_rate"))
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _data(report: Document) -> dict[str, Any]:
@@ -86,7 +71,3 @@ def _data(report: Document) -> dict[str, Any]:
         "normal_rows",
     )
     return {name: report.get(name) for name in names}
-
-
-def _value(interval: Document | None) -> float | None:
-    return interval["value"] if interval else None

@@ -19,7 +19,7 @@ from netanomaly.metrics.thresholds import Threshold, rows_needed
 from netanomaly.stages.train.settings import SAMPLED_ROWS
 
 # Part of the rows that calibrates, unless the budget needs more; never more than half.
-_CALIBRATION_SHARE = 0.25
+CALIBRATION_SHARE = 0.25
 # Where half of the rows is still plenty to fit on, up to half calibrates until so many do: 20,000 know a rate of 1% to
 # within 0.0007 (one standard deviation).
 _PLENTY_TO_FIT = 5_000
@@ -50,7 +50,7 @@ class Parts:
             return {"by": "random", "rows": len(self.calibrating)}
         return {
             "by": "time",
-            "rows": len(self.calibrating),
+            "rows": len(self.times),
             "from": _written(self.times.min()),
             "to": _written(self.times.max()),
             "days": len(np.unique(self.times // 86_400)),
@@ -93,7 +93,7 @@ def parts(times: Times | None, rows: int, budget: float, minimum_rows: int, seed
     """
     calibrating = _calibrating(rows, budget, minimum_rows)
     # Of rows with times no more than the quarter: the longer ago, the less they say.
-    latest = max(int(rows * _CALIBRATION_SHARE), rows_needed(budget))
+    latest = max(int(rows * CALIBRATION_SHARE), rows_needed(budget))
     if times is not None and (found := _by_time(times, latest, budget, minimum_rows)):
         return found
     shuffled = np.random.default_rng([seed, 1]).permutation(rows)
@@ -123,7 +123,7 @@ def _calibrating(rows: int, budget: float, minimum_rows: int) -> int:
     Of 10,000 rows or more half, until 20,000 do.
     """
     needed = rows_needed(budget)
-    wanted = max(int(rows * _CALIBRATION_SHARE), needed, _PLENTY_TO_CALIBRATE if rows >= 2 * _PLENTY_TO_FIT else 0)
+    wanted = max(int(rows * CALIBRATION_SHARE), needed, _PLENTY_TO_CALIBRATE if rows >= 2 * _PLENTY_TO_FIT else 0)
     calibrating = min(wanted, rows // 2)
     too_few = f"{rows} rows to train on (of labelled data the normal ones) are too few"
     if calibrating < needed:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from threading import Thread
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.labels import is_normal
+from netanomaly.metrics import incident_rate
 from netanomaly.metrics.thresholds import operating_points
 from netanomaly.models import catalogue
 from netanomaly.models.detector import Detector, make
@@ -22,8 +23,9 @@ from netanomaly.models.explanation import Typical
 from netanomaly.models.model import GENERATION, AnomalyModel, versions
 from netanomaly.models.row_keys import distinct_keys
 from netanomaly.models.rows import learn_schema
-from netanomaly.stages.train import sampling
-from netanomaly.stages.train.calibration import parts
+from netanomaly.stages.train import replaying, sampling
+from netanomaly.stages.train.calibration import CALIBRATION_SHARE, Parts, Times, parts
+from netanomaly.stages.train.reference import reference_of
 from netanomaly.stages.train.settings import Settings
 
 # Of what the data gate refused for, so many are said.
@@ -32,10 +34,11 @@ _REASONS = 5
 
 @dataclass(frozen=True)
 class Trained:
-    """A model, and the training summary."""
+    """A model, the training summary, and what monitoring compares with; None where the rows are too few for that."""
 
     model: AnomalyModel
     summary: dict[str, Any]
+    reference: dict[str, Any] | None = None
 
 
 def train(
@@ -63,7 +66,8 @@ def train(
     began = time.monotonic()
     resolved = catalogue.check(settings.model_type, settings.model_parameters)
     contract = read_contract(file.schema_arrow)
-    features = [name for name in contract.features if columns is None or name in set(columns)]
+    wanted = set(contract.features if columns is None else columns) - set(settings.left_out)
+    features = [name for name in contract.features if name in wanted]
     import_detectors()
     eligible, training_rows = _eligible(file, contract.label_column, settings)
     rows_per_day = None
@@ -74,10 +78,11 @@ def train(
     timed = [name for name in (contract.time_column,) if name is not None and name in file.schema_arrow.names]
     table = sampling.take(file, eligible, chosen, [*features, *timed], progress)
     times = table.column(timed[0]).to_numpy().astype(np.float64) if timed else None
+    by_incidents = bool(settings.alerts_per_day) and replaying.ends(contract, file) is not None
     table = table.select(features)
     _refuse_constant(table)
-    detector = make(settings.model_type, _by_what_is_known(resolved, training_rows))
-    told_apart = parts(times, len(table), budget, detector.minimum_rows, settings.random_state)
+    detector = make(settings.model_type, catalogue.by_what_is_known(resolved, training_rows))
+    told_apart = _told_apart(times, len(table), budget, detector.minimum_rows, settings, by_incidents)
     fitting, calibrating = told_apart.fitting, told_apart.calibrating
     categorical = [name for name in features if name in {*contract.categorical, *settings.categorical_columns}]
     schema = learn_schema(table.select(categorical).take(pa.array(fitting)), features, categorical, contract.policy)
@@ -101,7 +106,22 @@ def train(
         sensor=contract.sensor,
     )
     scores = model.score_rows(rows.take(calibrating))
+    replay = None
+    # Where rows were left out by the draw, to score them is worth its time only where incidents were asked for.
+    if (
+        told_apart.times is not None
+        and replaying.ends(contract, file)
+        and (by_incidents or len(chosen) == eligible.rows)
+    ):
+        drawn = len(chosen) / eligible.rows
+        replay = replaying.replay(file, eligible, contract, model, told_apart.times, scores, drawn)
+    if replay is not None:
+        told_apart, scores = replace(told_apart, times=replay.times), replay.scores
+        if settings.alerts_per_day and by_incidents:
+            budget = replay.budget(settings.alerts_per_day)
+    model.alert_budget = budget
     model.thresholds = told_apart.seen_in_blocks(operating_points(scores, budget), scores)
+    model.incidents = () if replay is None else replay.rates(model.thresholds)
     summary = {
         "format": 1,
         "model_type": model.model_type,
@@ -122,18 +142,24 @@ def train(
         "alert_budget": model.alert_budget,
         "alerts_per_day": settings.alerts_per_day,
         "rows_per_day": rows_per_day,
+        "incidents": [incident_rate.document(rate) for rate in model.incidents],
         "thresholds": [{"budget": point.budget, "threshold": point.threshold} for point in model.thresholds],
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began, 3),
         "versions": model.versions,
     }
-    return Trained(model, summary)
+    return Trained(model, summary, reference_of(file, eligible, model, rows))
 
 
-def _by_what_is_known(parameters: Mapping[str, Any], training_rows: str) -> dict[str, Any]:
-    """The detector's parameters; of rows that are known to be normal none is doubted, unless that is asked for."""
-    known = training_rows == "normal" and parameters.get("contamination") == "auto"
-    return {**parameters, "contamination": 0.0} if known else dict(parameters)
+def _told_apart(
+    times: Times | None, rows: int, budget: float, minimum_rows: int, settings: Settings, by_incidents: bool
+) -> Parts:
+    """The rows to fit on and to calibrate on. How many alerts so many incidents are is known only afterwards."""
+    if by_incidents:
+        found = parts(times, rows, max(budget, 1 / (CALIBRATION_SHARE * rows)), minimum_rows, settings.random_state)
+        if found.times is not None:
+            return found
+    return parts(times, rows, budget, minimum_rows, settings.random_state)
 
 
 def _contamination(detector: Detector) -> dict[str, Any]:

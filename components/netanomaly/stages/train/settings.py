@@ -1,6 +1,6 @@
 """What prepare tells the train stage."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from netanomaly.errors import ConfigError
@@ -26,6 +26,8 @@ class Settings:
         alerts_per_day: False alarms a day that it is to keep, in place of alert_budget; None: none asked for.
         random_state: Seed of every random choice.
         rows_at_most: Of more rows so many are drawn.
+        left_out: Features that tuning found better left out.
+        tuned: Whether the configuration asks for tuning first.
     """
 
     model_type: str
@@ -38,6 +40,8 @@ class Settings:
     alerts_per_day: float | None
     random_state: int
     rows_at_most: int = SAMPLED_ROWS
+    left_out: list[str] = field(default_factory=list)
+    tuned: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.alert_budget < 1:

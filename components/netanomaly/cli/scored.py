@@ -1,0 +1,51 @@
+"""What scoring came to, in a few lines that a terminal of 80 columns shows: after `score`, and after runs of its pipeline."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from netanomaly.cli.summary import row
+
+
+def scored(summary: Mapping[str, Any]) -> list[str]:
+    """Lines of a summary as `summary.json` has it."""
+    model = summary["model"]
+    low, high = summary["alerts_expected"]
+    lines = [
+        *row("model", f"{model['name']}:{model['version']}, alert budget {summary['budget']:g}"),
+        *row("scored", _flows(summary)),
+        *row("alerts", f"{summary['alerts']:,} flows ({low:,} to {high:,} expected of normal traffic)"),
+        *row("incidents", f"{summary['incidents']:,}" + _by_severity(summary)),
+    ]
+    for incident in summary["gravest"]:
+        lines += row("", f"- {incident['severity']}: {incident['title']}", hang=2, most=2)
+    if more := summary["incidents"] - len(summary["gravest"]):
+        lines += row("", f"and {more:,} more in the report")
+    if suppressed := summary["suppressed"]:
+        lines += row("suppressed", f"{suppressed:,} more by feedback, see netanomaly feedback list and the report")
+    if (found := (summary["feedback"] or {}).get("precision")) is not None:
+        lines += row("precision", precision_in_words(found))
+    return lines
+
+
+def _flows(summary: Mapping[str, Any]) -> str:
+    said = f"{summary['rows'] - summary['unscored']:,} flows"
+    if summary["first_seen"]:
+        said += f", {summary['first_seen'][:19]} to {summary['last_seen'][:19]} UTC"
+    if summary["unscored"]:
+        said += f"; {summary['unscored']:,} could not be scored, see the scores"
+    if dropped := sum(summary["dropped"].values()):
+        said += f"; {dropped:,} records are no flows, see the report"
+    return said
+
+
+def _by_severity(summary: Mapping[str, Any]) -> str:
+    said = ", ".join(f"{count:,} {word}" for word, count in summary["by_severity"].items() if count)
+    return f" ({said})" if said else ""
+
+
+def precision_in_words(found: Mapping[str, Any]) -> str:
+    """Precision as a person reads it."""
+    return (
+        f"{found['attacks']} of {found['judged']} alerts drawn at random were attacks: {found['precision']:.0%} "
+        f"({found['low']:.0%} to {found['high']:.0%}); {found['drawn']} were drawn in {found['days']} days"
+    )

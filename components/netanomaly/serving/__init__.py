@@ -1,0 +1,1 @@
+"""Serving: a registered model behind an HTTP address, by the Open Inference Protocol, version 2."""

@@ -1,0 +1,1 @@
+"""Captures of packets and binary NetFlow files into flow records."""

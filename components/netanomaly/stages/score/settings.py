@@ -1,0 +1,36 @@
+"""What the score stage is told: the scoring configuration, with what a run's parameters say over it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from netanomaly import config
+from netanomaly.config.scoring import ScoringConfig, parse
+from netanomaly.errors import ConfigError
+from netanomaly.registry.names import reference
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What people change from run to run; an empty text leaves the configuration's value."""
+
+    data_source: str = ""
+    model: str = ""
+    registry: str = ""
+
+
+def resolved(document: Mapping[str, Any], overrides: Overrides) -> ScoringConfig:
+    """The configuration to go by, with its source as a list.
+
+    Raises:
+        ConfigError: A field is wrong, or no registry is named.
+        InvalidName: The model is no name, name@alias or name:version.
+    """
+    merged = {**document, **{name: value for name, value in asdict(overrides).items() if value}}
+    if isinstance(merged.get("data_source"), str):
+        merged["data_source"] = config.as_list(merged["data_source"])
+    wanted = parse(merged)
+    reference(wanted.model)
+    if not wanted.registry:
+        raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
+    return wanted

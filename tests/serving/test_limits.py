@@ -1,0 +1,227 @@
+"""What one request, and all together, may take; and how strangers' connections end."""
+
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+from netanomaly.client import Client
+
+from tests.serving.running import ARROW, Server, document, server, stream
+from tests.serving.test_following import eventually
+
+ROWS, BODY = 200, 60_000
+TOKEN = "a-token-of-some-length"
+
+
+@pytest.fixture(scope="module")
+def narrow(office) -> Iterator[Server]:
+    """A server that takes little."""
+    limits = {"rows": ROWS, "body_bytes": BODY, "held_bytes": 2 * BODY, "requests": 2, "body_seconds": 2}
+    arguments = [each for name, value in limits.items() for each in (f"--{name}", str(value))]
+    with server("--model", "office", "--registry", office.uri, *arguments) as running:
+        yield running
+
+
+def raw(running: Server, data: bytes, *, half_close: bool = False) -> bytes:
+    """All that a server answers to these bytes, until it closes or falls silent."""
+    with socket.create_connection(("127.0.0.1", running.port), 30) as connection:
+        connection.sendall(data)
+        if half_close:
+            connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(5)
+        answer = b""
+        try:
+            while part := connection.recv(65536):
+                answer += part
+        except TimeoutError:
+            pass
+        return answer
+
+
+def post(running: Server, body: bytes, *headers: str) -> bytes:
+    lines = [f"POST {running.infer} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@pytest.mark.parametrize("form", ["json", "arrow"])
+def test_more_rows_than_may_be_are_refused(narrow, office, form):
+    table = office.rows(ROWS)
+    body = json.dumps(document(table)).encode() if form == "json" else stream(table)
+    answered = narrow.ask(narrow.infer, body, content_type=ARROW if form == "arrow" else "application/json")
+    assert answered.status == 413
+    assert f"at most {ROWS}" in answered.json["error"] or f"over {BODY:,} bytes" in answered.json["error"]
+
+
+def test_rows_of_no_bytes_are_rows(narrow):
+    """A null column of a thousand million rows is a few hundred bytes of Arrow."""
+    answered = narrow.ask(narrow.infer, stream(pa.table({"packets": pa.nulls(1_000_000_000)})), content_type=ARROW)
+    assert answered.status == 413
+
+
+def test_a_compressed_stream_may_become_anything_and_is_refused(narrow, office):
+    for name in ("zstd", "lz4"):
+        answered = narrow.ask(narrow.infer, stream(office.rows(20), compression=name), content_type=ARROW)
+        assert answered.status == 400
+        assert "compress" in answered.json["error"]
+    words = pa.table({"service": pa.array(["x"] * 100).dictionary_encode()})
+    assert narrow.ask(narrow.infer, stream(words, compression="zstd"), content_type=ARROW).status == 400
+
+
+def test_a_body_too_large_is_refused_before_it_is_read(narrow):
+    head = f"POST {narrow.infer} HTTP/1.1\r\nHost: x\r\nContent-Length: {BODY + 1}\r\n\r\n".encode()
+    assert raw(narrow, head).startswith(b"HTTP/1.1 413")
+
+
+def test_a_body_that_does_not_say_its_length_is_counted(narrow):
+    head = f"POST {narrow.infer} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    chunk = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+    assert raw(narrow, head + chunk * 5 + b"0\r\n\r\n").startswith(b"HTTP/1.1 413")
+
+
+def test_values_are_counted_before_json_is_parsed(narrow):
+    body = b'{"inputs":' + b"[" * 30_000 + b"]" * 29_000
+    answered = narrow.ask(narrow.infer, body)
+    assert answered.status in (400, 413)
+
+
+def test_a_slow_body_ends_and_those_who_come_meanwhile_are_told_to_come_again(narrow, office):
+    head = f"POST {narrow.infer} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{{".encode()
+    slow = [socket.create_connection(("127.0.0.1", narrow.port), 30) for _ in range(2)]
+    try:
+        for connection in slow:
+            connection.sendall(head)
+        refused = eventually(lambda: (a := narrow.score(office.rows(3))).status == 429 and a, 10)
+        assert int(refused.headers["retry-after"]) >= 1
+        assert "try again" in refused.json["error"]
+        for connection in slow:
+            assert connection.recv(4096).startswith(b"HTTP/1.1 408")
+    finally:
+        for connection in slow:
+            connection.close()
+    # Their places are free again.
+    assert eventually(lambda: narrow.score(office.rows(3)).status == 200)
+    assert narrow.metric("netanomaly_requests_in_flight") == 0
+    assert narrow.metric("netanomaly_body_bytes_held") == 0
+
+
+def test_who_goes_away_while_sending_leaves_no_place_taken(narrow, office):
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", narrow.port), 30) as connection:
+            connection.sendall(f"POST {narrow.infer} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{{".encode())
+    assert eventually(lambda: narrow.score(office.rows(3)).status == 200)
+
+
+def test_pipelined_requests_are_answered_in_order(narrow, office):
+    bodies = [json.dumps(document(office.rows(2), id=str(number))).encode() for number in range(3)]
+    answer = raw(narrow, b"".join(post(narrow, body) for body in bodies))
+    assert answer.count(b"HTTP/1.1 200") == 3
+    places = [answer.index(f'"id":"{number}"'.encode()) for number in range(3)]
+    assert places == sorted(places)
+
+
+def test_a_half_closed_connection_is_answered(narrow, office):
+    body = json.dumps(document(office.rows(2))).encode()
+    assert raw(narrow, post(narrow, body), half_close=True).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"GET /v2 HTTP/9.9\r\n\r\n", b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+     b"POST /v2/models/office/infer HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+     b"GET /v2 HTTP/1.1\r\n" + b"X: y\r\n" * 30_000],
+)  # fmt: skip
+def test_what_is_no_http_is_refused_and_the_server_goes_on(narrow, data):
+    answer = raw(narrow, data)
+    assert not answer or answer.startswith(b"HTTP/1.1 4")
+    assert narrow.ask("/v2/health/ready").status == 200
+
+
+def test_many_at_once_are_answered_or_told_to_come_again(narrow, office):
+    table = office.rows(20)
+    with ThreadPoolExecutor(20) as threads:
+        codes = list(threads.map(lambda _: narrow.score(table).status, range(100)))
+    assert set(codes) <= {200, 429}
+    assert 200 in codes
+
+
+def test_sigterm_lets_requests_end_and_is_no_failure(office):
+    with server(
+        "--model", "office", "--registry", office.uri, "--linger_seconds", "1", "--drain_seconds", "10"
+    ) as running:
+        body = json.dumps(document(office.rows(3))).encode()
+        with socket.create_connection(("127.0.0.1", running.port), 30) as slow:
+            slow.sendall(post(running, body)[:-20])
+            time.sleep(0.2)
+            running.process.send_signal(signal.SIGTERM)
+            unready = eventually(lambda: (a := running.ask("/v2/health/ready")).status == 503 and a, 5)
+            assert "going down" in unready.json["detail"]
+            # Who has not heard of it yet is still answered.
+            assert running.score(office.rows(3)).status == 200
+            time.sleep(1.2)
+            slow.sendall(body[-20:])
+            answer = slow.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert b"connection: close" in answer.lower()
+        assert running.process.wait(30) == 0
+
+
+def test_tls_and_a_token(office, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", key, "-out", certificate]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run([*map(str, command), *names], check=True, capture_output=True)
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    arguments = ["--tls_cert", certificate, "--tls_key", key, "--token_file", tmp_path / "token"]
+    with server("--model", "office", "--registry", office.uri, *arguments) as running:
+        context = ssl.create_default_context(cafile=str(certificate))
+        with Client(running.url, "office", token=TOKEN, context=context) as client:
+            assert client.score(office.rows(3)).version == "1"
+            assert client.ready()
+            connection = client._connected()
+            for path, status in (("/v2/health/live", 200), ("/metrics", 401), ("/v2/models/office", 401), ("/v2", 401)):
+                connection.request("GET", path, headers={"Authorization": "Bearer another"})
+                answer = connection.getresponse()
+                answer.read()
+                assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (["--model", "other", "--registry", "OFFICE"], "has no model 'other'", 2),
+        (["--model", "office"], "--registry", 2),
+        (["--model_dir", "NOWHERE"], "registered.json", 2),
+        (["--model", "office", "--registry", "OFFICE", "--rows", "0"], "rows is 0", 2),
+        (["--model", "office", "--registry", "OFFICE", "--host", "192.0.2.1"], "listened on", 3),
+    ],
+)
+def test_what_is_asked_for_wrongly_at_the_start_is_one_line(office, tmp_path, arguments, said, code):
+    places = {"OFFICE": office.uri, "NOWHERE": str(tmp_path)}
+    command = [sys.executable, "-m", "netanomaly.serving", *(places.get(each, each) for each in arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == code
+    assert said in ended.stderr
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_the_log_of_accesses_has_no_payload(office, tmp_path):
+    with server("--model", "office", "--registry", office.uri, log=tmp_path / "log") as running:
+        table = office.rows(3).set_column(4, "service", pa.array(["secret-word"] * 3))
+        assert running.score(table).status == 200
+        running.ask(running.infer, b'{"inputs": "secret-word"}')
+        running.ask("/v2/health/ready")
+        assert running.end() == 0
+    written = (tmp_path / "log").read_text()
+    lines = [json.loads(line) for line in written.splitlines()]
+    assert [line["status"] for line in lines] == [200, 400]
+    assert (lines[0]["rows"], lines[0]["version"]) == (3, "1")
+    assert "secret-word" not in written
