@@ -126,6 +126,22 @@ class Tracking:
 
 
 @dataclass(frozen=True)
+class Deploy:
+    """Where a new champion is served. netanomaly/stages/deploy/settings.py checks what names may be."""
+
+    namespace: Annotated[str, meta("Of the cluster; it has what manifests/serving brings.", min_length=1)]
+    name: Annotated[str, meta("Of the service; empty: the model's name, as DNS writes names.")] = ""
+    kind: Annotated[
+        Literal["auto", "inference_service", "deployment"],
+        meta("An InferenceService of KServe, or a Deployment; auto: the former where the cluster knows it."),
+    ] = "auto"
+    image: Annotated[str, meta("Reference of the serve image, for a Deployment (netanomaly images lists it).")] = ""
+    timeout_seconds: Annotated[
+        int, meta("How long a version may take to be ready.", "a whole number over 0", ge=1, le=86_400)
+    ] = 600
+
+
+@dataclass(frozen=True)
 class Config:
     """What a training run is to do. Fields without a default are required."""
 
@@ -249,6 +265,9 @@ class Config:
     ] = False
     aliases: Annotated[Names, meta("Further names for the new version, e.g. staging.")] = field(default_factory=list)
     tracking: Annotated[Tracking, meta("Where runs are shown in MLflow.")] = field(default_factory=Tracking)
+    deploy: Annotated[
+        Deploy | None, meta("Where a version that becomes champion is served, as the last step; null: nowhere.")
+    ] = None
     output_base_dir: Annotated[Path | None, meta("The workdir of netanomaly run, where --workdir is not given.")] = None
     description: Annotated[str, meta("Kept with the version.")] = ""
     random_state: Annotated[

@@ -53,7 +53,10 @@ def main(argv: list[str]) -> None:
             {"run_id": prepared.configuration["run_id"], "champion": "none" if champion is None else champion},
         )
         for name in stage.output_parameters:
-            stage.set_output_parameter(name, dataclasses.asdict(getattr(prepared, name)))
+            value = getattr(prepared, name)
+            if value is None:
+                value = {}
+            stage.set_output_parameter(name, value if isinstance(value, str | dict) else dataclasses.asdict(value))
 
 
 if __name__ == "__main__":

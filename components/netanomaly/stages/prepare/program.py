@@ -18,6 +18,7 @@ from netanomaly.metrics import gates
 from netanomaly.models import catalogue
 from netanomaly.registry.names import alias_name
 from netanomaly.stages.capture import settings as capture
+from netanomaly.stages.deploy import settings as deploy
 from netanomaly.stages.evaluate import settings as evaluate
 from netanomaly.stages.ingest import settings as ingest
 from netanomaly.stages.register import settings as register
@@ -63,6 +64,7 @@ class Prepared:
 
     Attributes:
         configuration: The configuration with its defaults, and every digest and id: what is kept with the run.
+        deploy: None where nothing is deployed.
     """
 
     configuration: dict[str, Any]
@@ -76,6 +78,12 @@ class Prepared:
     evaluate: evaluate.Settings
     register: register.Settings
     track: track.Settings
+    deploy: deploy.Settings | None
+
+    @property
+    def deploys(self) -> str:
+        """What the pipeline's branch goes by: `yes` or `no`."""
+        return "no" if self.deploy is None else "yes"
 
 
 def prepare(
@@ -149,8 +157,11 @@ def prepare(
         "run_id": run_id,
         "champion": champion.version if champion else None,
         "champion_columns": apart.columns if apart else [],
-        # For the report, which says nothing of tracking: where a run is shown changes nothing that evaluate does.
-        "configuration": {name: _in_short(value) for name, value in configuration.items() if name != "tracking"},
+        # For the report, which says nothing of these: where a run is shown, and a model served, changes nothing that
+        # evaluate does.
+        "configuration": {
+            name: _in_short(value) for name, value in configuration.items() if name not in ("tracking", "deploy")
+        },
     }
 
     def captured(dataset: str) -> capture.Settings:
@@ -185,7 +196,7 @@ def prepare(
         # What it is not to look for is no reason to look again: another champion alone leaves the cache as it is.
         validate=_settings(validate.Settings, resolved, champion=apart.version if apart else None),
         tune=_settings(tune.Settings, resolved, **_searched(wanted, now)),
-        train=_settings(train.Settings, resolved),
+        train=_settings(train.Settings, resolved, tuned=wanted.tuning is not None),
         evaluate=_settings(evaluate.Settings, resolved, confirmed=confirmed.attacks),
         register=_settings(register.Settings, resolved),
         track=_settings(
@@ -195,7 +206,14 @@ def prepare(
             experiment=tracking.experiment,
             register_in_mlflow=tracking.register,
         ),
+        deploy=_deployed(wanted),
     )
+
+
+def _deployed(wanted: config.Config) -> deploy.Settings | None:
+    if wanted.deploy is None:
+        return None
+    return deploy.Settings(wanted.registry or "", wanted.model_name, **dataclasses.asdict(wanted.deploy))
 
 
 def _searched(wanted: config.Config, now: datetime) -> dict[str, Any]:
@@ -233,6 +251,11 @@ def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
         access.address(wanted.tracking.mlflow, "tracking.mlflow")
     if not wanted.registry:
         raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
+    if _deployed(wanted) is not None and not wanted.registry.startswith("s3://"):
+        raise ConfigError(
+            f"deploy is for a registry that a cluster's pods can read, and registry is {wanted.registry!r}; name "
+            "s3://bucket/prefix, or leave deploy out"
+        )
     return wanted, parameters
 
 
