@@ -70,6 +70,7 @@ NEEDS = {
     "capture": Needs(("512Mi", "3Gi"), _TWO, hours=12, store=True),
     "ingest": Needs(("256Mi", "1Gi"), _TWO, hours=12, store=True),
     "validate": Needs(_SMALL, _ONE, hours=1),
+    "tune": Needs(("768Mi", "4Gi"), _TWO, hours=24),
     "train": Needs(("768Mi", "4Gi"), _TWO, hours=24),
     # Reads the champion.
     "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from typing import Any
 
 import pytest
 from netanomaly.cli import deploy as command
@@ -54,7 +55,13 @@ def deploy(registry, world, monkeypatch, kubeconfig):
     monkeypatch.setattr("netanomaly.registry.open_registry", lambda _: registry)
 
     def called(reference: str = "office", **options):
-        given = {"registry": S3, "name": "", "kind": "deployment", "image_prefix": "r.example.org/team", "context": ""}
+        given: dict[str, Any] = {
+            "registry": S3,
+            "name": "",
+            "kind": "deployment",
+            "image_prefix": "r.example.org/team",
+            "context": "",
+        }
         given |= {"kubeconfig": kubeconfig, "url": world.url, "timeout": 30, "as_json": False}
         return command.deploy(reference, NAMESPACE, **{**given, **options})
 

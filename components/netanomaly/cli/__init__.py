@@ -28,6 +28,7 @@ from netanomaly.cli import (
     score,
     serve,
     submit,
+    tune,
     upload,
 )
 from netanomaly.cli import images as images_command
@@ -43,6 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("tune")(tune.tune)
 app.command("ingest")(ingest_command.ingest)
 app.command("score")(score.score)
 app.command("monitor")(monitor.monitor)

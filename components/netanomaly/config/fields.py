@@ -243,7 +243,10 @@ class Config:
     ] = 0.01
     alerts_per_day: Annotated[
         Annotated[float, Meta(gt=0)] | None,
-        meta("False alarms a day, in place of alert_budget; needs a column of times.", "a number over 0, e.g. 20"),
+        meta(
+            "Incidents a day, or false alarms where both ends are not known, in place of alert_budget; needs a column of times.",
+            "a number over 0, e.g. 20",
+        ),
     ] = None
     validation: Annotated[dict[str, Any], meta("Severities and limits of the data gate.")] = field(default_factory=dict)
     gates: Annotated[dict[str, Any], meta("What the model must reach to be registered.")] = field(default_factory=dict)
@@ -252,6 +255,14 @@ class Config:
         meta("Search for hyper-parameters before training; null: those of the configuration are trained with."),
     ] = None
     registry: Annotated[Path | None, meta("Where models are registered: a folder, or s3://bucket/prefix.")] = None
+    feedback: Annotated[
+        bool | Path,
+        meta(
+            "Whether flows that people judged are trained on (benign) and judged on (attack); where feedback is kept, if that is "
+            "not the registry's folder feedback.",
+            "true, false, a folder or s3://bucket/prefix",
+        ),
+    ] = False
     aliases: Annotated[Names, meta("Further names for the new version, e.g. staging.")] = field(default_factory=list)
     tracking: Annotated[Tracking, meta("Where runs are shown in MLflow.")] = field(default_factory=Tracking)
     deploy: Annotated[

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from netanomaly import __version__, config, output
 from netanomaly.errors import ConfigError
+from netanomaly.feedback.book import place
+from netanomaly.feedback.confirmed import Confirmed
 from netanomaly.flows import rules
 from netanomaly.metrics import gates
 from netanomaly.models import catalogue
@@ -92,6 +94,7 @@ def prepare(
     champion_of: Callable[[str, str], "Champion | None"],
     now: datetime,
     environment: Mapping[str, str] = MappingProxyType({}),
+    confirmed_of: Callable[[str, str], Confirmed] = lambda _uri, _model: Confirmed(),
 ) -> Prepared:
     """Resolve a configuration.
 
@@ -103,6 +106,7 @@ def prepare(
         champion_of: A model's champion in a registry (URI, model name), or None.
         now: The time that is kept with the run.
         environment: Names the MLflow server and experiment, where the configuration names none.
+        confirmed_of: What people confirmed of a model's alerts (URI of the feedback, model name).
 
     Raises:
         ConfigError: A field is wrong, by itself or against the others.
@@ -119,6 +123,10 @@ def prepare(
     # The same bytes under two names are one data set: a model is never judged on rows it was fitted on.
     held_out = identities[0] == identities[-1]
     champion = champion_of(wanted.registry or "", wanted.model_name)
+    confirmed = Confirmed()
+    if wanted.feedback:
+        feedback = wanted.feedback if isinstance(wanted.feedback, str) else ""
+        confirmed = confirmed_of(place(feedback, wanted.registry or ""), wanted.model_name)
     tracking = _tracking(wanted.tracking, environment)
     configuration = {
         **dataclasses.asdict(wanted),
@@ -129,6 +137,10 @@ def prepare(
         "evaluation_source": sources["evaluation"],
         "evaluation_identity": identities[-1],
         "held_out": held_out,
+        "confirmed": {
+            "benign": [kept.verdict for kept in confirmed.benign],
+            "attacks": [kept.verdict for kept in confirmed.attacks],
+        },
     }
     named = config.wanted_columns(wanted)
     apart = champion if champion is not None and _may_lack_columns(champion, configuration) else None
@@ -162,6 +174,7 @@ def prepare(
             source=sources[dataset],
             identity=configuration[f"{dataset}_identity"],
             part=dataset if held_out else ingest.ALL_ROWS,
+            confirmed=confirmed.benign if dataset == ingest.TRAINING_PART else [],
             split=ingest.Split(wanted.split, wanted.held_out_fraction, wanted.split_gap_seconds, wanted.host_columns)
             if held_out
             else None,
@@ -183,8 +196,8 @@ def prepare(
         # What it is not to look for is no reason to look again: another champion alone leaves the cache as it is.
         validate=_settings(validate.Settings, resolved, champion=apart.version if apart else None),
         tune=_settings(tune.Settings, resolved, **_searched(wanted, now)),
-        train=_settings(train.Settings, resolved),
-        evaluate=_settings(evaluate.Settings, resolved),
+        train=_settings(train.Settings, resolved, tuned=wanted.tuning is not None),
+        evaluate=_settings(evaluate.Settings, resolved, confirmed=confirmed.attacks),
         register=_settings(register.Settings, resolved),
         track=_settings(
             track.Settings,
