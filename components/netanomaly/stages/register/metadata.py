@@ -47,6 +47,7 @@ def describe(configuration: Document, dossier: Document) -> dict[str, Any]:
         }
         | {"assessment": came_to["verdict"]},
         "decision": came_to["decision"],
+        **({"tuning": dossier["tuning"]} if "tuning" in dossier else {}),
         "configuration": configuration,
         "versions": {**training.get("versions", {}), "netanomaly": __version__},
         "parents": {
