@@ -18,6 +18,7 @@ class Untold:
     """A model that explains nothing."""
 
     typical = None
+    sensor = "zeek"
 
 
 def collected(**parts: Sequence[str | None]) -> Alerts:

@@ -61,7 +61,7 @@ def incidents(
     groups = sorted(hosts[:_LISTED], key=lambda each: int(each.places.min())) + alone[:_LISTED_ROWS]
     reasons = _reasons(alerts, model, groups)
     found = [
-        _document(each, alerts, reasons.get(number, []), source_of, tail, in_words)
+        _document(each, alerts, reasons.get(number, []), source_of, tail, in_words, model.sensor)
         for number, each in enumerate(groups)
     ]
     found.sort(key=lambda document: (-document["risk_score"], document["first_seen"] or "", document["id"]))
@@ -107,6 +107,7 @@ def _document(
     source_of: Mapping[str, Any],
     tail: Callable[[Any], Any],
     in_words: Callable[[str, Any], str | None],
+    sensor: str,
 ) -> Document:
     places, scores, times = each.places, alerts.scores, alerts.times
     of = {part: [value for value in alerts.identity[part][places] if value is not None] for part in PARTS}
@@ -126,7 +127,7 @@ def _document(
     technique = techniques.hint(pattern) if each.kind != ROW else None
     risk = _risk(share, len(places))
     strongest = places[np.lexsort((places, -scores[places]))][:_SAMPLES]
-    samples = [_sample(int(place), alerts) for place in strongest]
+    samples = [_sample(int(place), alerts, sensor) for place in strongest]
     features = [
         {
             "name": reason.name,
@@ -189,14 +190,14 @@ def _first_of(place: int, alerts: AlertRows) -> list[Any]:
     return [alerts.files[place], int(alerts.records[place])]
 
 
-def _sample(place: int, alerts: AlertRows) -> Document:
+def _sample(place: int, alerts: AlertRows, sensor: str) -> Document:
     row = {part: alerts.identity[part][place] for part in PARTS}
     time = float(alerts.times[place])
     ends = [row["src_ip"], row["src_port"], row["dst_ip"], row["dst_port"], row["protocol"]]
     named = None
     ports = port_number(ends[1]), port_number(ends[3])
     if ports[0] is not None and ports[1] is not None and all(end is not None for end in ends):
-        named = community_id(str(ends[0]), ports[0], str(ends[2]), ports[1], str(ends[4]))
+        named = community_id(str(ends[0]), ports[0], str(ends[2]), ports[1], str(ends[4]), sensor)
     return {
         "file": alerts.files[place],
         "record": int(alerts.records[place]),

@@ -43,6 +43,7 @@ _BATCHES_WAITING = 4
 _GRAVEST = 5
 _ROW_GROUP_ROWS = 131_072
 
+FEATURES = "features"
 _SCHEMA = pa.schema(
     [
         ("file", pa.dictionary(pa.int32(), pa.string())),
@@ -183,7 +184,8 @@ def write_results(
     threshold = model.operating_point(budget).threshold
     tail = Tail.of(model.thresholds)
     counts, alerts = _Counts(), Alerts()
-    with pq.ParquetWriter(folder / SCORES, _SCHEMA, compression="zstd") as writer:
+    schema = _schema(model)
+    with pq.ParquetWriter(folder / SCORES, schema, compression="zstd") as writer:
         for read, rows, scores in _scored(model, reader):
             batch = read if origin is None else origin.of(read)
             alerting = scores > threshold
@@ -195,7 +197,9 @@ def write_results(
             identity = _identity(batch, reader.contract)
             if batch.times is not None:
                 counts.times(batch.times, alerting)
-            writer.write_table(_table(batch, identity, scores, tail(scores), alerting), row_group_size=_ROW_GROUP_ROWS)
+            table = _table(batch, identity, scores, tail(scores), alerting)
+            table = table.append_column(schema.field(FEATURES), _features(batch, reader.contract, schema, alerting))
+            writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
             _collect(alerts, batch, identity, rows, scores, alerting)
             progress(counts.rows)
     found, not_listed = incidents(alerts.all(), model, named, tail, feature_list.explained)
@@ -228,6 +232,7 @@ def write_results(
         "alerts": counts.alerts,
         "alerts_expected": expected(model.operating_point(budget), counts.rows),
         "incidents": len(still_open),
+        "incidents_expected": _incidents_expected(model, budget, counts),
         "suppressed": len(found) - len(still_open),
         "by_severity": {word: sum(each["severity"] == word for each in still_open) for _, word in SEVERITIES},
         "gravest": [{name: each[name] for name in ("severity", "title")} for each in still_open[:_GRAVEST]],
@@ -343,6 +348,29 @@ def _identity(batch: Batch, contract: Contract) -> dict[str, pa.Array]:
                 pa.array(batch.numbers[place[name]], from_pandas=True).cast(pa.int64(), safe=False).cast(pa.string())
             )
     return found
+
+
+def _schema(model: AnomalyModel) -> pa.Schema:
+    """Of the scores of a model: beside each row that alerts stands what the model saw of it."""
+    texts = set(model.schema.categorical)
+    seen = pa.struct([(name, pa.string() if name in texts else pa.float64()) for name in model.schema.features])
+    return _SCHEMA.append(pa.field(FEATURES, seen))
+
+
+def _features(batch: Batch, contract: Contract, schema: pa.Schema, alerting: npt.NDArray[np.bool_]) -> pa.Array:
+    """Of rows that alert the values of the features, null of the others."""
+    place = {name: position for position, name in enumerate(contract.numeric)}
+    where = np.flatnonzero(alerting)
+    seen = schema.field(FEATURES).type
+    columns = [
+        batch.categories[field.name].take(pa.array(where)).cast(pa.string()).cast(field.type)
+        if field.name in batch.categories
+        else pa.array(batch.numbers[place[field.name]][where], from_pandas=True).cast(field.type)
+        for field in seen
+    ]
+    places = np.zeros(len(alerting), dtype=np.int64)
+    places[where] = np.arange(len(where))
+    return pa.StructArray.from_arrays(columns, fields=list(seen)).take(pa.array(places, mask=~alerting))
 
 
 def _table(
