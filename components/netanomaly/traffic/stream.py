@@ -33,6 +33,7 @@ class Understood:
         records: Flow records of each file, by its number.
         labelled: How many of them have a label.
         pairs: How many one-way records found their other direction.
+        may_be_empty: Whether a source without a flow is no error.
     """
 
     format: Format
@@ -42,6 +43,7 @@ class Understood:
     records: Counter[int] = field(default_factory=Counter)
     labelled: int = 0
     pairs: pairing.Paired = field(default_factory=pairing.Paired)
+    may_be_empty: bool = False
 
     @property
     def one_direction_only(self) -> bool:
@@ -76,7 +78,7 @@ def flows(
         block_rows: As many go on at a time.
 
     Raises:
-        DataError: A file of another format than `understood.format`; no flow in the whole source.
+        DataError: A file of another format than `understood.format`; no flow in the whole source, unless it may be empty.
     """
     batches = ahead(records(files, understood), _BATCHES_AHEAD)
     match understood.format.shape:
@@ -122,7 +124,7 @@ def records(files: Iterable[OpenFile], understood: Understood) -> Iterator[pa.Re
                 if batch.num_rows:
                     yield batch
             understood.other_records.update(opened.other_records)
-    if not understood.records.total():
+    if not understood.records.total() and (nothing or not understood.may_be_empty):
         raise DataError(nothing or _no_flows(understood))
 
 
