@@ -29,7 +29,7 @@ from netanomaly.scoring.checkpoint import Checkpoint, Unread
 from netanomaly.scoring.contents import Content, Known, Text, look
 from netanomaly.scoring.delivery import Delivery, Receiver
 from netanomaly.scoring.incidents_open import Open
-from netanomaly.scoring.outputs import Outputs, Overtaken
+from netanomaly.scoring.outputs import Outputs, Overtaken, alerts_key
 from netanomaly.scoring.part import Changed, Part
 from netanomaly.scoring.past import Beside
 from netanomaly.scoring.scoring import ALERTS, SCORES, SUMMARY, Origin, open_as_learnt, refuse_wrong, write_results
@@ -433,7 +433,7 @@ class Follower:
                 state[_CONTEXT] = past.after().state()
             state[_OPEN] = self._open.state()
         if summary.get("incidents"):
-            files[f"alerts/{number:08d}.ndjson"] = folder / ALERTS
+            files[alerts_key(number)] = folder / ALERTS
         self._commit(msgspec.structs.replace(self._now, version=version), files, state)
         self._past = past.after()
         self.worked.rows += rows

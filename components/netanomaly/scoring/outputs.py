@@ -14,11 +14,16 @@ from netanomaly.registry.store import Store
 from netanomaly.scoring import checkpoint as checkpoints
 from netanomaly.scoring.checkpoint import Checkpoint, Output
 
-STAGED, STATE = "staged/", "state/"
+STAGED, STATE, ALERTS = "staged/", "state/", "alerts/"
 _OURS = (
-    checkpoints.KEY, "scores/", "alerts/", "summaries/", STAGED, STATE, checkpoints.SEALED_PREFIX, "follower.json",
+    checkpoints.KEY, "scores/", ALERTS, "summaries/", STAGED, STATE, checkpoints.SEALED_PREFIX, "follower.json",
     "delivered.json", "probe.json", "probe/",
 )  # fmt: skip
+
+
+def alerts_key(number: int) -> str:
+    """Where the incidents of a commit are, below the outputs."""
+    return f"{ALERTS}{number:08d}.ndjson"
 
 
 class Overtaken(OutsideError):
