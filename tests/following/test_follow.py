@@ -224,3 +224,12 @@ def test_json_lines_grow_too(out, followed, logs, tmp_path):
     assert followed(out)["rows"] == 80
     out.check([uid(line) for line in lines])
     assert sorted(row["record"] for row in out.rows()) == list(range(1, 201))
+
+
+def test_flows_of_another_kind_of_sensor_are_refused(out, followed, logs):
+    record = {"timestamp": "2023-11-14T22:13:20.000000+0000", "event_type": "flow", "src_ip": "10.0.0.1", "src_port": 1, "dest_ip": "10.0.0.2",
+              "dest_port": 80, "proto": "TCP", "flow": {"pkts_toserver": 1, "pkts_toclient": 1, "bytes_toserver": 60, "bytes_toclient": 60,
+              "start": "2023-11-14T22:13:20.000000+0000", "end": "2023-11-14T22:13:21.000000+0000"}}  # fmt: skip
+    (logs / "eve.json").write_text(json.dumps(record) + "\n")
+    with pytest.raises(DataError, match="flows of zeek taught the model and flows of suricata are to be judged"):
+        followed(out)

@@ -156,6 +156,7 @@ class Follower:
         self._sensor = champion.now().model.sensor
         self._told: set[tuple[str, str]] = set()
         self._deliveries: list[Delivery] = []
+        self._remarked: set[str] = set()
         self.worked = Worked()
 
     def begin(self) -> None:
@@ -380,6 +381,9 @@ class Follower:
                     origin=Origin(self._label(each), before), told=opened.continued,
                 )  # fmt: skip
                 summary["late_flows"] = past.late - (0 if past.is_apart else late_before)
+                for remark in set(summary["remarks"]) - self._remarked:
+                    output.tell(f"warning: {each.file.uri}: {remark}")
+                    self._remarked.add(remark)
                 summary["from_byte"], summary["to_byte"] = text.start, text.length
                 if self._now.version not in (0, loaded.named["version"]):
                     summary["model_before"] = self._now.version
