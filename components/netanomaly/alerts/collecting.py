@@ -16,8 +16,9 @@ PARTS = ("src_ip", "src_port", "dst_ip", "dst_port", "protocol", "uid")
 
 # Of an address or a name; longer ones are none, and stand in every alert. `scores.parquet` has them whole.
 _LONGEST_PART = 255
-# Of each kind of conversation one row is kept whole. Past so many kinds no new ones are: a row takes some 400 bytes.
-_MOST_WHOLE = 200_000
+# Of each kind of conversation one row is kept whole, of so many kinds of one source, and of so many in all: a row takes
+# some 800 bytes, and three of an incident are explained.
+_MOST_WHOLE, _MOST_WHOLE_OF_ONE = 50_000, 64
 MOST_ALERTS = 400_000
 """Are kept, the strongest; some 300 bytes each. Where more rows alert than that, grouping tells nobody anything."""
 _SLACK = 1.5
@@ -34,6 +35,7 @@ class Alerts:
     scores: list[npt.NDArray[np.float32]] = field(default_factory=list)
     identity: list[pa.Table] = field(default_factory=list)
     _whole: dict[tuple[Any, ...], tuple[float, int, Rows]] = field(default_factory=dict)
+    _of_one: dict[str, int] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _rows: int = 0
     _kept: int = 0
@@ -81,7 +83,12 @@ class Alerts:
             key = kind if kind[0] is not None else (None, self._rows + position)
             score = float(scores[position])
             held = self._whole.get(key)
-            if (held is None and len(self._whole) < _MOST_WHOLE) or (held is not None and score > held[0]):
+            if held is None:
+                if len(self._whole) >= _MOST_WHOLE or self._of_one.get(kind[0], 0) >= _MOST_WHOLE_OF_ONE:
+                    continue
+                if kind[0] is not None:
+                    self._of_one[kind[0]] = self._of_one.get(kind[0], 0) + 1
+            if held is None or score > held[0]:
                 self._whole[key] = (score, self._rows + position, rows.take(np.array([position])))
         self._rows += count
         self._kept += count
