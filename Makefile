@@ -188,6 +188,12 @@ bench-traffic: setup ## Rows a second and memory of reading what sensors write
 bench-incidents: setup ## Whether days not seen bring the incidents that alerts_per_day promises, 400 days, 5 minutes
 	$(BIN)/python -m tests.bench.incident_budget
 
+SCORE_ROWS ?= 1000000
+
+.PHONY: bench-score
+bench-score: setup ## Flows a processor second and memory from a Zeek log to alerts (SCORE_ROWS="1000000 10000000" for more)
+	$(BIN)/python -m tests.bench.score --rows $(SCORE_ROWS)
+
 .PHONY: bench-images
 bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
 	$(BIN)/python -m tests.bench.stage_images

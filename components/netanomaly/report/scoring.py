@@ -85,6 +85,8 @@ def _verdict(summary: Document, incidents: Sequence[Document], suppressed: int) 
         )
     if unscored := documents.count(summary, "unscored"):
         briefs.append(f"{words.plural(unscored, 'row')} could not be scored; scores.parquet says why")
+    remarks = summary.get("remarks")
+    briefs += [words.clip(str(each), 300) for each in remarks] if isinstance(remarks, list) else []
     if suppressed:
         briefs.append(
             f"{words.plural(suppressed, 'incident')} more {'is' if suppressed == 1 else 'are'} suppressed by feedback"
