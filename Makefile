@@ -181,6 +181,8 @@ bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 se
 .PHONY: bench-traffic
 bench-traffic: setup ## Rows a second and memory of reading what sensors write
 	$(BIN)/python -m tests.bench.traffic
+	$(BIN)/python -m tests.bench.captures --data $(BENCH_DATA)
+	$(BIN)/python -m tests.bench.scans --data $(BENCH_DATA)
 
 .PHONY: bench-incidents
 bench-incidents: setup ## Whether days not seen bring the incidents that alerts_per_day promises, 400 days, 5 minutes

@@ -10,11 +10,12 @@ from netanomaly.cli import captures
 from netanomaly.cli.feedback import FeedbackOption
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
 from netanomaly.cli.run import Runner
-from netanomaly.cli.score_follow import follow_source
+from netanomaly.cli.score_follow import deliver_alerts, follow_source
 from netanomaly.cli.scored import scored
 from netanomaly.errors import ConfigError
 
 if TYPE_CHECKING:
+    from netanomaly.scoring.delivery import Receiver
     from netanomaly.scoring.settings import Settings
 
 
@@ -66,6 +67,13 @@ def score(
         bool, typer.Option("--once", help="With --follow: score what is new, and end. For cron and scheduled runs.")
     ] = False,
     every: Annotated[float, typer.Option(help="With --follow: seconds from look to look.", min=0.1, max=3600)] = 4.0,
+    webhook: Annotated[
+        list[str] | None,
+        typer.Option("--webhook", metavar="URL", help="Who is told of alerts by signed HTTP; docs/scoring.md."),
+    ] = None,
+    print_alerts: Annotated[
+        bool, typer.Option("--print", help="Alerts on standard output too, one JSON document a line.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score traffic with a registered model: scores.parquet, alerts.ndjson, summary.json and report.html.
@@ -88,12 +96,38 @@ def score(
     )
     if once and not follow:
         raise ConfigError("--once ends a --follow after what is new: give both, or neither")
+    if print_alerts and as_json:
+        raise ConfigError("--print and --json both write to standard output; choose one")
+    receivers = _receivers(webhook or [], print_alerts=print_alerts)
     if follow:
         follow_source(
-            registry, model, settings, out, feedback=feedback, once=once, every_seconds=every, as_json=as_json
+            registry,
+            model,
+            settings,
+            out,
+            feedback=feedback,
+            once=once,
+            every_seconds=every,
+            receivers=receivers,
+            as_json=as_json,
         )
-    else:
-        _score_all(registry, model, settings, out, feedback, runner, image_prefix, as_json=as_json)
+        return
+    alerts = _score_all(
+        registry, model, settings, out, feedback, runner, image_prefix, as_json=as_json, quiet=print_alerts
+    )
+    if receivers:
+        deliver_alerts(alerts, receivers)
+
+
+def _receivers(webhooks: list[str], *, print_alerts: bool) -> list["Receiver"]:
+    from netanomaly.scoring.delivery import Printed
+
+    printed: list[Receiver] = [Printed()] if print_alerts else []
+    if not webhooks:
+        return printed
+    from netanomaly.scoring.webhook import Webhook
+
+    return [*printed, *(Webhook(url) for url in webhooks)]
 
 
 def _score_all(
@@ -106,14 +140,16 @@ def _score_all(
     image_prefix: str,
     *,
     as_json: bool,
-) -> None:
+    quiet: bool,
+) -> bytes:
+    """Score the whole source; the alerts as they were written."""
     from netanomaly.feedback.book import open_book, place
     from netanomaly.feedback.suppression import heard
     from netanomaly.registry import open_registry
     from netanomaly.report import scoring_page
     from netanomaly.scoring.choosing import choose
     from netanomaly.scoring.results import results
-    from netanomaly.scoring.scoring import REPORT
+    from netanomaly.scoring.scoring import ALERTS, REPORT
     from netanomaly.scoring.scoring import score as score_source
 
     chosen = choose(open_registry(registry), model)
@@ -124,10 +160,12 @@ def _score_all(
             summary = score_source(chosen.model, chosen.named, settings, made, _Progress(), said, captured)
         page = scoring_page(summary, summary["listed"])
         (made / REPORT).write_text(page, encoding="utf-8")
+        alerts = (made / ALERTS).read_bytes()
     if as_json:
         output.say_json({**{name: value for name, value in summary.items() if name != "listed"}, "out": out})
-    else:
+    elif not quiet:
         output.say_each([*scored(summary), f"{'report':<12}{out.rstrip('/')}/report.html"])
+    return alerts
 
 
 class _Progress:

@@ -1,14 +1,16 @@
 """`netanomaly score --follow`: what a person or a scheduler sees of a follower."""
 
+import hashlib
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netanomaly import output
 from netanomaly.cli.summary import row
 
 if TYPE_CHECKING:
+    from netanomaly.scoring.delivery import Receiver
     from netanomaly.scoring.settings import Settings
 
 _SHOWN = 5
@@ -23,6 +25,7 @@ def follow_source(
     feedback: str,
     once: bool,
     every_seconds: float,
+    receivers: Sequence["Receiver"],
     as_json: bool,
 ) -> None:
     """Follow, and print what was done. A follower that another one is ahead of says so and ends well."""
@@ -35,7 +38,15 @@ def follow_source(
         signal.signal(number, lambda *_: stop.set())
     try:
         report = follow(
-            registry, model, settings, out, feedback=feedback, once=once, every_seconds=every_seconds, stop=stop
+            registry,
+            model,
+            settings,
+            out,
+            feedback=feedback,
+            once=once,
+            every_seconds=every_seconds,
+            receivers=receivers,
+            stop=stop,
         )
     except AnotherWorks as another:
         if as_json:
@@ -45,8 +56,23 @@ def follow_source(
         return
     if as_json:
         output.say_json({"state": "done", **report})
-    else:
+    elif not any(each.key == "stdout" for each in receivers):
         _print(report)
+
+
+def deliver_alerts(alerts: bytes, receivers: Sequence["Receiver"]) -> None:
+    """Tell receivers of the alerts of one run. Raises NotDelivered where one does not take them; the others have them."""
+    from netanomaly.scoring.delivery import NotDelivered, deliver_all
+
+    name = hashlib.sha256(alerts).hexdigest()[:16]
+    failed: NotDelivered | None = None
+    for receiver in receivers:
+        try:
+            deliver_all(alerts.splitlines(), receiver, name)
+        except NotDelivered as error:
+            failed = error
+    if failed is not None:
+        raise failed
 
 
 def _print(report: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ docs/decisions/scored-once.md has the protocol. Whatever is raised here leaves t
 
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from netanomaly.scoring import lease
 from netanomaly.scoring.champion import Champion
 from netanomaly.scoring.checkpoint import Checkpoint, Unread
 from netanomaly.scoring.contents import Content, Known, Text, look
+from netanomaly.scoring.delivery import Delivery, Receiver
 from netanomaly.scoring.incidents_open import Open
 from netanomaly.scoring.outputs import Outputs, Overtaken
 from netanomaly.scoring.part import Changed, Part
@@ -54,6 +55,7 @@ class Worked:
     alerts: int = 0
     incidents: int = 0
     files: set[str] = field(default_factory=set)
+    undelivered: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     """What was new and could not be read, and why."""
 
@@ -67,6 +69,7 @@ def follow(
     feedback: str = "",
     once: bool = True,
     every_seconds: float = EVERY_SECONDS,
+    receivers: Sequence[Receiver] = (),
     committed: Callable[[int], Any] = int,
     stop: threading.Event | None = None,
 ) -> dict[str, Any]:
@@ -80,7 +83,8 @@ def follow(
         feedback: Where feedback is kept; empty: beside the registry.
         once: Whether to look once.
         every_seconds: How often to look, else.
-        committed: Told the number of each commit that has outputs.
+        receivers: Who is told of alerts, beside the outputs.
+        committed: Told the number of each commit that has outputs, unless the answer to it was lost.
         stop: Ends the work after the file at hand.
 
     Returns:
@@ -103,11 +107,15 @@ def follow(
         book = open_book(place(feedback, registry))
         follower = Follower(champion, settings, outputs, book, committed)
         follower.begin()
-        if once:
-            follower.look(stop)
-            follower.refuse_nothing_read()
-        else:
-            _go_on(follower, every_seconds, stop)
+        follower.deliver_to(receivers)
+        try:
+            if once:
+                follower.look(stop)
+                follower.refuse_nothing_read()
+            else:
+                _go_on(follower, every_seconds, stop)
+        finally:
+            follower.finish()
     return follower.report()
 
 
@@ -147,12 +155,14 @@ class Follower:
         self._book, self._heard = book, heard(book, champion.name)
         self._sensor = champion.now().model.sensor
         self._told: set[tuple[str, str]] = set()
+        self._deliveries: list[Delivery] = []
         self.worked = Worked()
 
     def begin(self) -> None:
         """Take up what was committed last, by whomever. Raises as `Outputs.begin`."""
         self._outputs.begin()
         self._now = self._outputs.checkpoint
+        self._publish()
         found = checkpoints.contents(self._outputs.store, self._now)
         self._known = Known(found)
         self._by_name = {content.name: content for content in found}
@@ -169,6 +179,15 @@ class Follower:
                 f"the state in {self._outputs.store.uri} cannot be taken up ({error}); restore the folder from a backup, or "
                 "begin anew in another"
             ) from None
+
+    def deliver_to(self, receivers: Sequence[Receiver]) -> None:
+        """Tell these of alerts from now on, and of what they were not yet told by followers before."""
+        last = self._outputs.checkpoint.number
+        self._deliveries = [Delivery(self._outputs.store, receiver, last) for receiver in receivers]
+
+    def finish(self) -> None:
+        """Wait a while for receivers; what they do not take now they are told by the next follower."""
+        self.worked.undelivered = [each.words for each in self._deliveries if not each.finish()]
 
     def look(self, stop: threading.Event) -> None:
         """Score everything that is there and new.
@@ -215,6 +234,7 @@ class Follower:
             "unread": {name: each.why for name, each in sorted(now.unread.items())},
             "counts": dict(sorted(now.counts.items())),
             "last_commit": now.number,
+            "undelivered": self.worked.undelivered,
         }
 
     def refuse_nothing_read(self) -> None:
@@ -428,6 +448,11 @@ class Follower:
         self._outputs.commit(made, files or {}, state)
         self._now = self._outputs.checkpoint
         self.worked.commits += 1
+        self._publish()
+
+    def _publish(self) -> None:
+        for delivery in self._deliveries:
+            delivery.published(self._outputs.checkpoint.number)
 
     def _replace(self, before: Content | None, content: Content) -> None:
         """A content as it is known from now on."""
