@@ -23,6 +23,17 @@ ASK_THE_STORE = {
     },
     Name.tuning: {"exec-prepare", "exec-ingest", "exec-ingest-2"},
     Name.scoring: {"exec-score"},
+    Name.monitoring: {
+        *(
+            "exec-monitor",
+            "exec-prepare",
+            "exec-ingest",
+            "exec-ingest-2",
+            "exec-evaluate",
+            "exec-register",
+            "exec-track",
+        ),
+    },
     Name.scoring_from_captures: {"exec-capture", "exec-score"},
 }
 ASK_THE_STORE[Name.training_tuned] = ASK_THE_STORE[Name.training]
@@ -32,6 +43,7 @@ NEVER_CACHED = {
     Name.training: {"prepare", "register", "track"},
     Name.training_from_captures: {"prepare", "register", "track"},
     Name.scoring: {"score"},
+    Name.monitoring: {"monitor", "prepare", "register", "track"},
     Name.scoring_from_captures: {"capture", "score"},
 }
 # Captures alone pay a task for them. A search is plan, four rounds, suggest between them, and select.
@@ -41,6 +53,7 @@ DEPTH = {
     Name.training_tuned: 15,
     Name.tuning: 12,
     Name.scoring: 1,
+    Name.monitoring: 1,
     Name.scoring_from_captures: 2,
 }
 
