@@ -79,6 +79,7 @@ NEEDS = {
     # Looks at as much as score does, and keeps a sample of rows.
     "monitor": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     "track": Needs(_SMALL, _ONE, hours=1, store=True, tracking="credentials"),
+    "deploy": Needs(_SMALL, _ONE, hours=2, store=True),
     # Of the pipeline that checks an installation.
     "check": Needs(_SMALL, _ONE, hours=0.25, store=True),
 }
