@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 LEAST_BLOCKS = 20
 MOST_BLOCKS = 40
 # Beyond the farthest block: blocks next to each other are more alike than next month's.
-_MARGIN = 1.15
+_MARGIN = 1.3
 # No statistic of so many rows is known better than that, in units of 1 / sqrt(rows).
 _FLOOR = 0.25
 LEAST_SHIFT = 0.02
