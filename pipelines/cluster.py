@@ -79,6 +79,8 @@ NEEDS = {
     "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     "register": Needs(_SMALL, _ONE, hours=1, store=True, signs=True),
     "score": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
+    # Looks at as much as score does, and keeps a sample of rows.
+    "monitor": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     "track": Needs(_SMALL, _ONE, hours=1, store=True, tracking="credentials"),
     "deploy": Needs(_SMALL, _ONE, hours=2, store=True),
     # Of the pipeline that checks an installation.

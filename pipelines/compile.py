@@ -8,6 +8,7 @@ from pathlib import Path
 from kfp import compiler
 
 from pipelines.doctor import doctor
+from pipelines.monitoring import monitoring
 from pipelines.scoring import following, scoring, scoring_from_captures
 from pipelines.training import training, training_from_captures, training_tuned
 from pipelines.tuning import tuning
@@ -20,6 +21,7 @@ PIPELINES = {
     "scoring": scoring,
     "scoring-from-captures": scoring_from_captures,
     "following": following,
+    "monitoring": monitoring,
     "doctor": doctor,
 }
 COMPILED = Path(__file__).resolve().parents[1] / "components" / "netanomaly" / "compiled"

@@ -34,6 +34,17 @@ ASK_THE_STORE = {
     Name.tuning: {"exec-prepare", "exec-ingest", "exec-ingest-2"},
     Name.scoring: {"exec-score"},
     Name.following: {"exec-score-new"},
+    Name.monitoring: {
+        *(
+            "exec-monitor",
+            "exec-prepare",
+            "exec-ingest",
+            "exec-ingest-2",
+            "exec-evaluate",
+            "exec-register",
+            "exec-track",
+        ),
+    },
     Name.scoring_from_captures: {"exec-capture", "exec-score"},
 }
 ASK_THE_STORE[Name.training_tuned] = ASK_THE_STORE[Name.training]
@@ -44,6 +55,7 @@ NEVER_CACHED = {
     Name.training_from_captures: {"prepare", "register", "track", "deploy"},
     Name.scoring: {"score"},
     Name.following: {"score-new"},
+    Name.monitoring: {"monitor", "prepare", "register", "track"},
     Name.scoring_from_captures: {"capture", "score"},
 }
 # Captures alone pay a task for them. A search is plan, four rounds, suggest between them, and select.
@@ -54,6 +66,7 @@ DEPTH = {
     Name.tuning: 12,
     Name.scoring: 1,
     Name.following: 1,
+    Name.monitoring: 1,
     Name.scoring_from_captures: 2,
 }
 

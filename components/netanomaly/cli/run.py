@@ -84,12 +84,12 @@ def run(
 
             text = compiled_file(kind.name).read_text(encoding="utf-8")
             client = docker.connect(images.named(text), image_prefix, keep=keep)
-            run_dir = _new_run_dir(folder / wanted.model_name, wanted.label)
+            run_dir = new_run_dir(folder / wanted.model_name, wanted.label)
             compiled = run_dir / "pipeline.yaml"
             compiled.write_text(images.resolved(text, image_prefix), encoding="utf-8")
             launcher = stack.enter_context(docker.launcher(client, document, kind, run_dir, keep))
         else:
-            run_dir = _new_run_dir(folder / wanted.model_name, wanted.label)
+            run_dir = new_run_dir(folder / wanted.model_name, wanted.label)
             compiled = compiled_file(kind.name)
             launcher = HostLauncher()
         show = stack.enter_context(console.view(sys.stderr))
@@ -138,7 +138,8 @@ def _absolute_uri(uri: str, what: str) -> str:
     return uri if "://" in uri else str(expanded(uri).resolve())
 
 
-def _new_run_dir(parent: Path, label: str) -> Path:
+def new_run_dir(parent: Path, label: str) -> Path:
+    """A folder for a run, that nobody else has."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     for attempt in range(1000):
         folder = parent / (f"{label}_{stamp}" + (f"_{attempt + 1}" if attempt else ""))

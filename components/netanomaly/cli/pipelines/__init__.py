@@ -21,6 +21,7 @@ class Name(StrEnum):
     scoring = "scoring"
     scoring_from_captures = "scoring-from-captures"
     following = "following"
+    monitoring = "monitoring"
 
 
 PipelineOption = Annotated[Name, typer.Option("--pipeline", help="Which pipeline the configuration is of.")]
@@ -36,6 +37,10 @@ def kind(name: Name) -> "Kind":
         from netanomaly.cli.pipelines.following import Following
 
         return Following()
+    if name is Name.monitoring:
+        from netanomaly.cli.pipelines.monitoring import Monitoring
+
+        return Monitoring()
     if name is Name.tuning:
         from netanomaly.cli.pipelines.tuning import Tuning
 
