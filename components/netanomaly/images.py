@@ -21,7 +21,10 @@ from netanomaly import __version__
 from netanomaly.errors import InputError
 
 DEFAULT_PREFIX = "netanomaly"
-STAGES = ("prepare", "capture", "ingest", "validate", "train", "evaluate", "register", "track", "score")
+STAGES = (
+    *("prepare", "capture", "ingest", "validate", "tune", "train", "evaluate", "register", "track", "deploy"),
+    "score",
+)
 IMAGES = (*STAGES, "serve")
 """What has an image: every stage, and the server, which no pipeline runs."""
 

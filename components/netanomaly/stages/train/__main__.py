@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 
 from netanomaly import stage_io
-from netanomaly.errors import GateRefusal
+from netanomaly.errors import ConfigError, GateRefusal
 
 
 def ahead() -> None:
@@ -28,10 +28,16 @@ def main(argv: list[str]) -> None:
 
             stage.tell(outcome(dossier))
             raise GateRefusal(refusal(validation))
+        settings = stage.settings(Settings)
+        if settings.tuned and "tuning" not in dossier:
+            raise ConfigError(
+                "the configuration asks for tuning, and this pipeline has none: run the pipeline netanomaly-training-tuned, or "
+                "leave tuning out of the configuration"
+            )
         flows = open_flows(stage.input("flows"))
         columns = [column["name"] for column in validation["columns"] if column["role"] in ("number", "category")]
         per_day = validation["training"]["rows_per_day"]
-        trained = train(flows, stage.settings(Settings), stage.progress, per_day, columns)
+        trained = train(flows, settings, stage.progress, per_day, columns)
         model = stage.output("model")
         trained.model.save(model)
         summary = trained.summary
