@@ -177,7 +177,7 @@ def other_running(name: str, rows: pa.Table) -> Iterator[tuple[int, subprocess.P
         python, said = environments.make("kserve"), "startup complete"
     else:
         mlflow_server.build()
-        python, said = mlflow_server.environment() / "bin" / "python", "startup complete"
+        python, said = mlflow_server.environment() / "bin" / "python", "running on"
     command = [str(python), str(HERE / f"serving_{name.lower()}.py"), str(data), str(port)]
     with running(command, said, cores()[0]) as (process, ready):
         yield port, process, ready
