@@ -203,6 +203,12 @@ bench-images: images ## Sizes and start times of the stage images, peak memory o
 bench-registry: setup ## Time the registry on a folder and on S3 servers, near and 25 ms away
 	$(BIN)/python -m tests.bench.registry
 
+BENCH_SECONDS ?= 20
+
+.PHONY: bench-serve
+bench-serve: setup ## Latency, throughput and memory of the server, beside KServe's; some minutes, on a quiet machine
+	$(BIN)/python -m tests.bench.serving --seconds $(BENCH_SECONDS)
+
 # What takes longer than this hangs, in a long test too.
 SOAK := $(BIN)/pytest -o faulthandler_timeout=7200
 
