@@ -83,7 +83,7 @@ def _convert(values: Mapping[str, Any], kind: type[T], path: str) -> T:
         plain = _not_none(typing.get_type_hints(kind)[name])
         if dataclasses.is_dataclass(plain) and isinstance(value, Mapping):
             _refuse_unknown(value, [each.name for each in dataclasses.fields(plain)], f"{path}{name}.")
-            _refuse_missing(value, plain, f"{path}{name}.")
+            _refuse_missing(value, plain, f"{path}{name}.")  # type: ignore[arg-type]
             converted[name] = _convert(value, plain, f"{path}{name}.")  # type: ignore[arg-type]
             continue
         try:
