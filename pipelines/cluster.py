@@ -77,6 +77,7 @@ NEEDS = {
     "register": Needs(_SMALL, _ONE, hours=1, store=True, signs=True),
     "score": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     "track": Needs(_SMALL, _ONE, hours=1, store=True, tracking="credentials"),
+    "deploy": Needs(_SMALL, _ONE, hours=2, store=True),
     # Of the pipeline that checks an installation.
     "check": Needs(_SMALL, _ONE, hours=0.25, store=True),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from kfp import dsl
+from netanomaly.stages.deploy.component import deploy
 from netanomaly.stages.evaluate.component import evaluate
 from netanomaly.stages.register.component import register
 from netanomaly.stages.track.component import track
@@ -102,6 +103,13 @@ def _defined(*, captures: bool = False, tuned: bool = False) -> Callable[..., in
         registered.set_display_name("Register")
         settle("register", registered, object_store)
         registered.set_caching_options(enable_caching=False)
+
+        # A branch that is not taken costs those who deploy nothing no task.
+        with dsl.If(begun.settings["deploys"] == "yes", name="deploys"):
+            deployed = deploy(registration=registered.outputs["registration"], settings=begun.settings["deploy"])
+            deployed.set_display_name("Deploy")
+            settle("deploy", deployed, object_store)
+            deployed.set_caching_options(enable_caching=False)
 
         # Beside register, not after it: what a gate refuses is shown, too, and nobody waits for it.
         tracked = track(

@@ -9,6 +9,8 @@ import pyarrow as pa
 from netanomaly.config import CsvFormat
 from netanomaly.flows import layout as layouts
 from netanomaly.flows import sources
+from netanomaly.flows.batch import Batch
+from netanomaly.flows.labels import is_normal
 from netanomaly.models.rows import learn_schema
 from netanomaly.monitoring.encoded import Encoded, encode
 from netanomaly.monitoring.judging import QUIET, judge
@@ -42,11 +44,23 @@ def _drawn(encoded: Encoded, begins: np.ndarray, draw: np.random.Generator, bloc
     return encoded.take((chosen[:, None] + np.arange(BLOCK)).ravel())
 
 
+def _normal(batch: Batch) -> np.ndarray:
+    """Which rows are normal; training takes no others where there are labels."""
+    if batch.labels is None:
+        return np.ones(batch.rows, dtype=bool)
+    known = batch.labels.dictionary.to_pylist()
+    normal = np.array([*(is_normal(name, ()) for name in known), False])
+    codes = batch.labels.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
+    kept: np.ndarray = normal[codes]
+    return kept
+
+
 def _read(log: Path) -> tuple[Encoded, Layout]:
-    reader = open_source(sources.resolve([str(log)]), CsvFormat(), layouts.Selection(label_column=""), "auto")
+    reader = open_source(sources.resolve([str(log)]), CsvFormat(), layouts.Selection(label_column="label"), "auto")
     tables: list[pa.Table] = []
     ends: list[tuple[Any, Any, Any]] = []
     for batch in reader.batches():
+        batch = batch.keep(_normal(batch))
         contract = reader.contract
         place = {name: position for position, name in enumerate(contract.numeric)}
         tables.append(
@@ -60,7 +74,7 @@ def _read(log: Path) -> tuple[Encoded, Layout]:
             )
         )
         named = [contract.identity.get(part, "") for part in ("src_ip", "dst_ip")]
-        ends.append((batch.times, *(batch.beside.get(name) for name in named)))
+        ends.append((batch.times, batch.beside.get(named[0]), batch.beside.get(named[1])))
     features = pa.concat_tables(tables).combine_chunks()
     categorical = list(reader.contract.categorical)
     schema = learn_schema(features.select(categorical), features.column_names, categorical)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -185,6 +186,9 @@ def apis(request, tmp_path_factory) -> Iterator[tuple[Api, Api, standin.StandIn 
         for definition in kinds.definitions().values():
             name = definition["metadata"]["name"]
             admin.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", definition, "tests")
+        deadline = time.monotonic() + 60
+        while admin.find("/apis/serving.kserve.io/v1beta1") is None and time.monotonic() < deadline:
+            time.sleep(0.1)
         yield server.api(DEPLOYER), admin, None
 
 
@@ -211,6 +215,9 @@ def world(apis) -> Iterator[World]:
     found = World(api, admin, made)
     for kind in ("deployments", "inferenceservices", "services"):
         admin.remove(found.path(kind))
+    for pod in admin.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]:
+        # No node is there that would say that it is gone.
+        admin._asked("DELETE", found.path("pods", pod["metadata"]["name"]), {"gracePeriodSeconds": "0"})
     admin.merge(found.path("configmaps", "netanomaly-deployed"), {"data": None})
     with _listening(found):
         yield found

@@ -22,7 +22,7 @@ from tests.kubernetes import kinds
 
 _PATH = re.compile(
     r"/(?:api|apis/(?P<group>[a-z.]+))/(?P<version>v\w+)/namespaces/(?P<namespace>[a-z0-9-]+)/(?P<plural>[a-z]+)"
-    r"(?:/(?P<name>[a-z0-9.-]+))?(?:/(?P<below>status|proxy)(?P<rest>/.*)?)?"
+    r"(?:/(?P<name>[a-z0-9.:-]+))?(?:/(?P<below>status|proxy)(?P<rest>/.*)?)?"
 )
 _VERBS = {"PATCH": "patch", "DELETE": "delete", "POST": "create"}
 
@@ -93,7 +93,8 @@ class StandIn:
         try:
             kinds.check(document)
         except ValueError as error:
-            return _status(400, f"strict decoding error: {error}")
+            # So does the real one, with this status.
+            return _status(500, f"failed to create typed patch object: {error}")
         manager = query["fieldManager"]
         live = copy.deepcopy(self.objects.get(path, {"metadata": {"generation": 0}}))
         for (where, other), theirs in self.applied.items():

@@ -81,7 +81,7 @@ def test_a_first_version_that_fails_is_removed(world, register, deploy, kind):
 @pytest.mark.parametrize(
     ("behaviour", "says", "steps"),
     [
-        ("crashes", "model.joblib has SHA-256 aa", 2),
+        ("crashes", "model.joblib has SHA-256 aa", 4),
         (
             "unpullable",
             "was not ready within 20 s: container storage-initializer .* ImagePullBackOff no such image",

@@ -9,6 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from netanomaly import __version__
+from netanomaly.tracking.access import CREDENTIALS
 
 from pipelines import cluster
 from pipelines.compile import COMPILED
@@ -81,7 +82,7 @@ def test_every_pod_would_run_where_pod_security_is_restricted_with_a_read_only_r
 
 
 def test_the_policy_selects_every_stage_and_the_bucket_job_and_lets_nobody_in(rendered):
-    policy = one(rendered, "NetworkPolicy")["spec"]
+    policy = one(rendered, "NetworkPolicy", "stages")["spec"]
     selector = policy["podSelector"]["matchLabels"].items()
     job = one(rendered, "Job")["spec"]["template"]["metadata"]["labels"]
     assert all(selector <= labels.items() for labels in [*labels_of_stages(), job])
@@ -92,10 +93,19 @@ def test_the_policy_selects_every_stage_and_the_bucket_job_and_lets_nobody_in(re
 
 def test_the_policy_leaves_the_ways_that_a_stages_pod_needs_and_no_other_port(rendered):
     """DNS; KFP's API, metadata and store; the Kubernetes API. Only the last is open to any address."""
-    rules = one(rendered, "NetworkPolicy")["spec"]["egress"]
+    rules = one(rendered, "NetworkPolicy", "stages")["spec"]["egress"]
     ports = [sorted({port["port"] for port in rule["ports"]}) for rule in rules]
     assert ports == [[53], [8887, 8888], [8080], [8333], [443, 6443]]
     assert [index for index, rule in enumerate(rules) if "to" not in rule] == [4]
+
+
+def test_the_task_that_tracks_may_reach_mlflow_besides_and_no_other_task(rendered):
+    policy = one(rendered, "NetworkPolicy", "track")["spec"]
+    selector = policy["podSelector"]["matchLabels"].items()
+    chosen = [labels["app.kubernetes.io/component"] for labels in labels_of_stages() if selector <= labels.items()]
+    assert (chosen, policy["policyTypes"]) == (["track"], ["Egress"])
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [5000]
+    assert all("to" in rule for rule in policy["egress"])
 
 
 def test_names_and_keys_are_those_that_the_compiled_pipeline_asks_for(rendered, overlay):
@@ -105,8 +115,9 @@ def test_names_and_keys_are_those_that_the_compiled_pipeline_asks_for(rendered, 
     assert set(settings["data"]) <= set(re.findall(r"configMapKey: (\w+)", text))
     (pod,) = pods(rendered)
     job_environment = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in pod["containers"][0]["env"]}
-    # The job makes a bucket; it signs nothing.
-    assert {*job_environment, "NETANOMALY_SIGN_KEY"} == set(re.findall(r"secretKey: (\w+)", text))
+    # The job makes a bucket; it signs nothing, and tracks nothing.
+    others = {"NETANOMALY_SIGN_KEY", *CREDENTIALS}
+    assert {*job_environment, *others} == set(re.findall(r"secretKey: (\w+)", text))
     assert {each["name"] for each in job_environment.values()} == {cluster.OBJECT_STORE}
     mounts = {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
     assert cluster.CERTIFICATES_FOLDER in mounts

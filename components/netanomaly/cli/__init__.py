@@ -17,6 +17,7 @@ from netanomaly import __version__, output
 from netanomaly.cli import compile as compile_command
 from netanomaly.cli import config as config_command
 from netanomaly.cli import (
+    deploy,
     doctor,
     feedback,
     monitor,
@@ -48,6 +49,7 @@ app.command("ingest")(ingest_command.ingest)
 app.command("score")(score.score)
 app.command("monitor")(monitor.monitor)
 app.command("serve")(serve.serve)
+app.command("deploy")(deploy.deploy)
 app.command("compile")(compile_command.compile_pipeline)
 app.command("images")(images_command.show)
 app.command("upload")(upload.upload)

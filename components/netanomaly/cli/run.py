@@ -69,6 +69,8 @@ def run(
     wanted = kind.read(document)
     folder = expanded(workdir or wanted.workdir or "runs").resolve()
     document["registry"] = registry = _absolute_uri(registry or wanted.registry or str(folder / "registry"))
+    if isinstance(document.get("feedback"), str):
+        document["feedback"] = _absolute_uri(document["feedback"], "the feedback's URI")
     for name in kind.sources:
         if document.get(name) is not None:
             document[name] = _located(document[name], configuration.resolve().parent)
@@ -130,8 +132,8 @@ def _located(source: Any, folder: Path) -> Any:
     return str(folder / source)
 
 
-def _absolute_uri(uri: str) -> str:
-    refuse_credentials(uri, "the registry's URI")
+def _absolute_uri(uri: str, what: str = "the registry's URI") -> str:
+    refuse_credentials(uri, what)
     return uri if "://" in uri else str(expanded(uri).resolve())
 
 

@@ -27,6 +27,8 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 30
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 _FIRST_WAIT_SECONDS = 0.25
+# What server-side apply says, with status 500, of a field that the kind does not have.
+_NO_SUCH_FIELD = "failed to create typed patch object"
 
 
 @dataclass
@@ -160,7 +162,7 @@ class Api:
             return Missing(f"{self.server} has no {what.partition(' ')[2]}{said}")
         if status == 409:
             return Contested(f"{self.server}{said or f' answers {what} with 409'}")
-        if status in _TRY_AGAIN:
+        if status in _TRY_AGAIN and _NO_SUCH_FIELD not in said:
             return Unavailable(f"{self.server} failed {what} with {status}{said}")
         return Refused(f"{self.server} refuses {what} with {status}{said}")
 

@@ -22,6 +22,8 @@ from netanomaly.stages.deploy.smoke import Ask, NotYet, OtherScores, Smoke
 
 _KSERVE = "/apis/serving.kserve.io/v1beta1"
 _KNATIVE = ("Serverless", "Knative")
+# What KServe says of a service is of the version before for as long as it has not looked at the new one.
+_SETTLED_SECONDS = 15.0
 
 
 class NotServed(OutsideError):
@@ -117,6 +119,9 @@ def deploy(deployable: Deployable, settings: Settings, cluster: Cluster) -> Done
         InputError: The cluster refuses, or something else stands under that name.
         OutsideError: The cluster cannot be reached.
     """
+    if cluster.url:
+        # A wrong address is told before anything is applied.
+        directly(cluster.url)
     target = Target(settings.namespace, settings.service)
     kind = kind_of(settings, cluster.api)
     attempt = _Attempt(deployable, settings, cluster, target, kind)
@@ -207,35 +212,42 @@ class _Attempt:
 
     def _prove(self) -> None:
         """Raises NotServed, OtherScores, InputError, OutsideError."""
-        deadline = self._cluster.clock() + self._settings.timeout_seconds
-        self._wait(self._wanted.number, deadline)
         smoke = Smoke(self._wanted.rows, self._target.name, self._wanted.number)
-        ask = self._ask()
-        while True:
+
+        def answers() -> str:
             try:
-                smoke.passes(ask)
-                break
+                smoke.passes(self._ask())
             except NotYet as error:
-                self._pause(deadline, f"{self._wanted.reference} does not answer: {error}")
+                return f"{self._wanted.reference} does not answer: {error}"
+            return ""
+
+        self._wait(self._wanted.number, answers)
         self._say(f"{smoke.rows.rows} smoke rows got their scores, bit for bit")
 
-    def _wait(self, version: int, deadline: float) -> None:
-        told = ""
+    def _wait(self, version: int, answers: Callable[[], str] = str) -> None:
+        """Wait until a version is ready, and `answers` has nothing to say against it.
+
+        Raises:
+            NotServed: It was not in time, or cannot be.
+        """
+        begin, told = self._cluster.clock(), ""
         while True:
             state = self._state(version)
             if state.ready:
-                return
-            if state.hopeless:
+                said = answers()
+                if not said:
+                    return
+                # KServe calls a service ready while it still replaces its pods.
+                state = readiness.of_pods(self._api, self._target, version) or State(False, said)
+            waited = self._cluster.clock() - begin
+            if state.hopeless and waited >= (_SETTLED_SECONDS if state.may_be_old else 0):
                 raise NotServed(f"{self._called} does not come up: {state.said}")
             if state.said != told:
                 told = state.said
                 self._say(f"waiting: {told}")
-            self._pause(deadline, f"{self._called} was not ready within {self._settings.timeout_seconds} s: {told}")
-
-    def _pause(self, deadline: float, said: str) -> None:
-        if self._cluster.clock() + self._cluster.interval > deadline:
-            raise NotServed(said)
-        self._cluster.sleep(self._cluster.interval)
+            if waited + self._cluster.interval > self._settings.timeout_seconds:
+                raise NotServed(f"{self._called} was not ready within {self._settings.timeout_seconds} s: {told}")
+            self._cluster.sleep(self._cluster.interval)
 
     def _state(self, version: int) -> State:
         live = self._api.find(self._main)
@@ -309,8 +321,9 @@ class _Attempt:
             self._apply(document)
         said = f"went back to {before.reference}"
         if waiting:
+            self._say(said)
             try:
-                self._wait(before.version, self._cluster.clock() + self._settings.timeout_seconds)
+                self._wait(before.version)
             except NotServed as failed:
                 return f"{said}, which is not ready yet ({failed})"
             said += ", which is ready"

@@ -16,21 +16,22 @@ _LONGEST_MESSAGE = 400
 
 @dataclass(frozen=True)
 class State:
-    """How far it is. `hopeless`: what waiting does not mend."""
+    """How far it is. `hopeless`: what waiting does not mend; `may_be_old`: unless it was said of the version before."""
 
     ready: bool
     said: str = ""
     hopeless: bool = False
+    may_be_old: bool = False
 
 
 def of_deployment(document: Mapping[str, Any]) -> State:
     """Of a Deployment: ready once all of its pods are of the newest kind, and none of another is left."""
     status, spec = document.get("status") or {}, document.get("spec") or {}
+    if status.get("observedGeneration", 0) < document["metadata"].get("generation", 0):
+        return State(False, "the cluster has not seen it yet")
     for condition in status.get("conditions") or []:
         if condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
             return State(False, "its pods were not ready within the time they have", hopeless=True)
-    if status.get("observedGeneration", 0) < document["metadata"].get("generation", 0):
-        return State(False, "the cluster has not seen it yet")
     wanted = spec.get("replicas", 1)
     if not wanted:
         return State(False, "it is scaled to no pods at all; scale it to one", hopeless=True)
@@ -56,9 +57,9 @@ def of_inference_service(document: Mapping[str, Any], pods_of: Mapping[str, Any]
     said = " ".join(str(failure.get("message") or failure.get("reason") or "").split())[:_LONGEST_MESSAGE]
     transition = model.get("transitionStatus")
     if transition == "InvalidSpec" or failure.get("reason") in ("NoSupportingRuntime", "RuntimeNotRecognized"):
-        return State(False, f"KServe cannot serve it: {said or transition}", hopeless=True)
+        return State(False, f"KServe cannot serve it: {said or transition}", hopeless=True, may_be_old=True)
     if failure.get("exitCode") in _FOR_GOOD and transition == "BlockedByFailedLoad":
-        return State(False, f"the model was not loaded: {said}", hopeless=True)
+        return State(False, f"the model was not loaded: {said}", hopeless=True, may_be_old=True)
     if pods_of is not None and not (below := of_deployment(pods_of)).ready:
         return below
     ready: Mapping[str, Any] = next(
@@ -85,6 +86,8 @@ def of_pods(api: Api, target: Target, version: int) -> State | None:
         _of_container(pod["metadata"]["name"], container)
         for pod in pods
         if (pod["metadata"].get("annotations") or {}).get(VERSION) == str(version)
+        # One that goes is of an earlier attempt.
+        and not pod["metadata"].get("deletionTimestamp")
         for container in [
             *((pod.get("status") or {}).get("initContainerStatuses") or []),
             *((pod.get("status") or {}).get("containerStatuses") or []),

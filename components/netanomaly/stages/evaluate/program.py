@@ -25,6 +25,7 @@ from netanomaly.models.rows import Rows
 from netanomaly.models.smoke import document as smoke_rows
 from netanomaly.scoring import replay
 from netanomaly.stages.evaluate.champion import Champion
+from netanomaly.stages.evaluate.confirmed import confirmed_attacks, said_of
 from netanomaly.stages.evaluate.scoring import Scored, score_file
 from netanomaly.stages.evaluate.settings import Settings
 from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, ONLY_FIRST_CHAMPION, assess
@@ -129,6 +130,8 @@ def evaluate(
     document["replay"] = _replayed(model, file, settings)
     document["alert_rates"] = scored.alert_blocks.document()
     document["false_alarms"] = false_alarms(model, document["normal"])
+    document["confirmed"] = confirmed_attacks(model, settings.confirmed)
+    document["confirmed_benign"] = (((dossier or {}).get("ingest") or {}).get("training") or {}).get("confirmed")
     document["top_alerts"] = top_alerts(model, scored.strongest, file)
     for alert in document["top_alerts"]:
         alert["label"] = called.get(alert["label"], alert["label"])
@@ -307,7 +310,7 @@ def _numbers_of(rows: Rows, position: int, model: AnomalyModel) -> dict[str, flo
 
 def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str, str]]:
     """What a reader must know before trusting the figures."""
-    found = []
+    found = [{"severity": "warning", "message": message} for message in said_of(document)]
 
     def warn(message: str) -> None:
         found.append({"severity": "warning", "message": message})
