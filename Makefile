@@ -178,6 +178,13 @@ BENCH_LOGS ?= $(BENCH_DATA)/zeek/ctu50/008.conn.log.labeled.xz $(BENCH_DATA)/kdd
 bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 seeds, 10 minutes
 	$(BIN)/python -m tests.bench.drift --seeds 50 $(foreach log,$(BENCH_LOGS),--log $(log))
 
+# NSL-KDD, KDD99, UNSW-NB15 and CICIDS2017 below BENCH_DATA.
+TRIALS ?= 32
+
+.PHONY: bench-tuning
+bench-tuning: setup ## Tune on eight labelled sets and judge on held-out classes, half an hour, resumable; writes docs/tuning.md
+	$(BIN)/python -m tests.bench.tuning --data $(BENCH_DATA) --trials $(TRIALS) --write docs/tuning.md
+
 .PHONY: bench-traffic
 bench-traffic: setup ## Rows a second and memory of reading what sensors write
 	$(BIN)/python -m tests.bench.traffic
