@@ -73,7 +73,7 @@ join-images: setup ## Join what `make push` pushed from two kinds of machine, be
 OVERLAY ?= standalone
 .PHONY: manifests
 manifests: setup ## Write build/manifests for kubectl apply -k: make manifests OVERLAY=cluster IMAGE_PREFIX=registry.example.org/netanomaly
-	manifests/with-image '$(OVERLAY)' "$$($(BIN)/netanomaly images $(if $(IMAGE_PREFIX),--image-prefix '$(IMAGE_PREFIX)') | awk '$$1 == "register" {print $$2}')" build/manifests
+	manifests/with-image '$(OVERLAY)' "$$($(BIN)/netanomaly images $(if $(IMAGE_PREFIX),--image-prefix '$(IMAGE_PREFIX)') | awk '$$1 == "$(if $(filter serving/%,$(OVERLAY)),serve,register)" {print $$2}')" build/manifests
 
 # A local Kubernetes with Kubeflow Pipelines: docker, kind, kubectl. docs/cluster.md.
 .PHONY: kind-up
@@ -122,6 +122,22 @@ test-mlflow: setup ## Test tracking on an MLflow server
 	$(BIN)/python -m tests.tracking.mlflow_server
 	NETANOMALY_TEST_MLFLOW=1 $(BIN)/pytest tests/tracking
 
+# Clients of PyPI, each in an environment of its own below .cache: 400 MB, once.
+.PHONY: test-clients
+test-clients: setup ## Test the server with Triton's and KServe's clients and schemathesis
+	NETANOMALY_TEST_CLIENTS=1 $(BIN)/pytest tests/clients
+
+.PHONY: lock-clients
+lock-clients: | $(filter .tools/bin/uv,$(UV)) ## Resolve the clients of test-clients anew
+	cd tests/clients && for each in *.in; do "$(shell command -v $(UV) || echo $(CURDIR)/$(UV))" pip compile --quiet --universal --generate-hashes \
+	  --python-version 3.11 --no-emit-index-url --no-header --no-annotate "$$each" --output-file "$${each%.in}.txt"; done
+
+# Its API server with nothing behind it, built once into the user's cache: seven minutes of processor time.
+.PHONY: test-kubernetes
+test-kubernetes: setup ## Test deploying against a real Kubernetes API server (needs Go)
+	$(BIN)/python -m tests.kubernetes.api_server
+	$(BIN)/pytest tests/kubernetes
+
 # And what checks workflows and manifests, where kubectl is not there.
 .PHONY: test-tools
 test-tools: setup ## Build the commands that tests of workflows and manifests use
@@ -156,9 +172,17 @@ bench-quality: setup ## Judge every detector on every data set, 90 minutes, resu
 bench-quality-quick: setup ## The same on 8,000 rows of each set, 10 minutes, resumable
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --rows 8000 --seeds 1 --promise-seeds 5 --minutes 10
 
+# BENCH_LOGS are real logs of flows for the bootstrap; those that are not there are left out.
+BENCH_LOGS ?= $(BENCH_DATA)/zeek/ctu50/008.conn.log.labeled.xz $(BENCH_DATA)/kddcup99/kddcup99.csv.xz
+.PHONY: bench-drift
+bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 seeds, 10 minutes
+	$(BIN)/python -m tests.bench.drift --seeds 50 $(foreach log,$(BENCH_LOGS),--log $(log))
+
 .PHONY: bench-traffic
 bench-traffic: setup ## Rows a second and memory of reading what sensors write
 	$(BIN)/python -m tests.bench.traffic
+	$(BIN)/python -m tests.bench.captures --data $(BENCH_DATA)
+	$(BIN)/python -m tests.bench.scans --data $(BENCH_DATA)
 
 .PHONY: bench-incidents
 bench-incidents: setup ## Whether days not seen bring the incidents that alerts_per_day promises, 400 days, 5 minutes
@@ -177,7 +201,7 @@ bench-registry: setup ## Time the registry on a folder and on S3 servers, near a
 SOAK := $(BIN)/pytest -o faulthandler_timeout=7200
 
 .PHONY: soak
-soak: soak-registry soak-mutants soak-images ## Every long test
+soak: soak-registry soak-follow soak-mutants soak-traffic soak-serve soak-images ## Every long test
 
 # On each server two minutes of random faults and kills, and an outage of a minute; five hundred random histories.
 SOAK_SECONDS ?= 120
@@ -187,15 +211,27 @@ soak-registry: setup ## Long tests of the registry: faults, kills, an outage (SO
 	NETANOMALY_SOAK_SECONDS=$(SOAK_SECONDS) NETANOMALY_SOAK_EXAMPLES=500 \
 	  $(SOAK) -rP tests/store/test_soak.py tests/store/test_states.py
 
+# Two hundred files, and as many looks at them killed, on a folder and on a bucket each; at every step of a commit besides.
+SOAK_KILLS ?= 1000
+
+.PHONY: soak-follow
+soak-follow: setup ## Kill a follower a thousand times: each record is scored once (SOAK_KILLS=10000 for more)
+	NETANOMALY_SOAK_KILLS=$(SOAK_KILLS) $(SOAK) -rP tests/following/test_kills.py
+
 .PHONY: soak-mutants
 soak-mutants: setup ## Ten thousand altered documents of each kind that a registry has
 	$(BIN)/python -m tests.attacks.mutants --count 10000
 
-# Some ten minutes: what `make test` does with forty quick containers and one light image, with two thousand and with all.
 .PHONY: soak-traffic
 soak-traffic: setup ## Ten thousand damaged logs of each format: rows, or one clear line
 	NETANOMALY_SOAK_MUTATIONS=10000 $(BIN)/pytest -q -k damaged tests/unit/traffic/test_laws.py
 
+.PHONY: soak-serve
+soak-serve: setup ## Ten thousand mutated requests of each form; a day's worth of requests in ten minutes
+	NETANOMALY_SOAK_MUTATIONS=10000 $(SOAK) -q -k strangers tests/serving/test_answers.py
+	NETANOMALY_SOAK_SECONDS=600 $(SOAK) -rP tests/serving/test_soak.py
+
+# Some ten minutes: what `make test` does with forty quick containers and one light image, with two thousand and with all.
 .PHONY: soak-images
 soak-images: images ## Long tests of images: two thousand short containers, every image built a second time
 	NETANOMALY_SOAK=1 $(SOAK) --durations 0 --durations-min 1 tests/e2e/test_docker_launcher.py tests/e2e/test_builds.py -k 'under_load or second_build'

@@ -70,12 +70,14 @@ NEEDS = {
     "capture": Needs(("512Mi", "3Gi"), _TWO, hours=12, store=True),
     "ingest": Needs(("256Mi", "1Gi"), _TWO, hours=12, store=True),
     "validate": Needs(_SMALL, _ONE, hours=1),
+    "tune": Needs(("768Mi", "4Gi"), _TWO, hours=24),
     "train": Needs(("768Mi", "4Gi"), _TWO, hours=24),
     # Reads the champion.
     "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     "register": Needs(_SMALL, _ONE, hours=1, store=True, signs=True),
     "score": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     "track": Needs(_SMALL, _ONE, hours=1, store=True, tracking="credentials"),
+    "deploy": Needs(_SMALL, _ONE, hours=2, store=True),
     # Of the pipeline that checks an installation.
     "check": Needs(_SMALL, _ONE, hours=0.25, store=True),
 }

@@ -9,11 +9,14 @@ from kfp import compiler
 
 from pipelines.doctor import doctor
 from pipelines.scoring import scoring, scoring_from_captures
-from pipelines.training import training, training_from_captures
+from pipelines.training import training, training_from_captures, training_tuned
+from pipelines.tuning import tuning
 
 PIPELINES = {
     "training": training,
     "training-from-captures": training_from_captures,
+    "training-tuned": training_tuned,
+    "tuning": tuning,
     "scoring": scoring,
     "scoring-from-captures": scoring_from_captures,
     "doctor": doctor,

@@ -1,19 +1,17 @@
 """The training pipeline: traffic records in, a registered anomaly detector out."""
 
 from collections.abc import Callable
-from typing import Any
 
 from kfp import dsl
-from netanomaly.stages.capture.component import capture
+from netanomaly.stages.deploy.component import deploy
 from netanomaly.stages.evaluate.component import evaluate
-from netanomaly.stages.ingest.component import ingest
-from netanomaly.stages.prepare.component import prepare
 from netanomaly.stages.register.component import register
 from netanomaly.stages.track.component import track
 from netanomaly.stages.train.component import train
-from netanomaly.stages.validate.component import validate
 
+from pipelines.beginning import begin
 from pipelines.cluster import OBJECT_STORE, settle
+from pipelines.tuning import search
 
 # The run form shows names and defaults alone: the default is an example to write over, the description the rest.
 EXAMPLE = {
@@ -22,6 +20,7 @@ EXAMPLE = {
     "registry": "s3://netanomaly/registry",
     "alert_budget": 0.001,
 }
+TUNED_EXAMPLE = {**EXAMPLE, "tuning": {"minutes": 60}}
 _DESCRIPTION = """\
 Ingest traffic records, check them, train a detector, evaluate it and register it as a new version.
 
@@ -33,9 +32,9 @@ Parameters of a run:
 """
 
 
-def _defined(*, captures: bool) -> Callable[..., int]:
+def _defined(*, captures: bool = False, tuned: bool = False) -> Callable[..., int]:
     def training(
-        configuration: dict = EXAMPLE,
+        configuration: dict = TUNED_EXAMPLE if tuned else EXAMPLE,
         data_source: str = "",
         evaluation_data_source: str = "",
         model_name: str = "",
@@ -61,51 +60,34 @@ def _defined(*, captures: bool) -> Callable[..., int]:
         Returns:
             The number of the registered version.
         """
-        prepared = prepare(
-            configuration=configuration,
-            data_source=data_source,
-            evaluation_data_source=evaluation_data_source,
-            model_name=model_name,
-            model_version=model_version,
-            registry=registry,
-            job_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+        begun = begin(
+            configuration,
+            data_source,
+            evaluation_data_source,
+            model_name,
+            model_version,
+            registry,
+            object_store,
+            captures=captures,
         )
-        prepared.set_display_name("Prepare")
-        settle("prepare", prepared, object_store)
-        prepared.set_caching_options(enable_caching=False)
-        settings = prepared.outputs
-
-        training_flows = _captured(settings["capture_training"], "training", object_store) if captures else {}
-        training_data = ingest(settings=settings["ingest_training"], **training_flows)
-        training_data.set_display_name("Ingest training data")
-        settle("ingest", training_data, object_store)
-
-        evaluation_flows = _captured(settings["capture_evaluation"], "evaluation", object_store) if captures else {}
-        evaluation_data = ingest(settings=settings["ingest_evaluation"], **evaluation_flows)
-        evaluation_data.set_display_name("Ingest evaluation data")
-        settle("ingest", evaluation_data, object_store)
-
-        validated = validate(
-            training_report=training_data.outputs["ingest_report"],
-            evaluation_report=evaluation_data.outputs["ingest_report"],
-            settings=settings["validate"],
-        )
-        validated.set_display_name("Validate data")
-        settle("validate", validated, object_store)
+        dossier, train_settings = begun.dossier, begun.settings["train"]
+        if tuned:
+            found = search(begun.training, dossier, begun.settings["tune"], train_settings, object_store)
+            dossier, train_settings = found.dossier, found.train
 
         trained = train(
-            flows=training_data.outputs["flows"],
-            dossier_before=validated.outputs["dossier"],
-            settings=settings["train"],
+            flows=begun.training,
+            dossier_before=dossier,
+            settings=train_settings,
         )
         trained.set_display_name("Train")
         settle("train", trained, object_store)
 
         evaluated = evaluate(
             model=trained.outputs["model"],
-            flows=evaluation_data.outputs["flows"],
+            flows=begun.evaluation,
             dossier_before=trained.outputs["dossier"],
-            settings=settings["evaluate"],
+            settings=begun.settings["evaluate"],
         )
         evaluated.set_display_name("Evaluate")
         settle("evaluate", evaluated, object_store)
@@ -114,20 +96,27 @@ def _defined(*, captures: bool) -> Callable[..., int]:
             model=trained.outputs["model"],
             report=evaluated.outputs["report"],
             dossier=evaluated.outputs["dossier"],
-            configuration=prepared.outputs["resolved_configuration"],
-            settings=settings["register"],
+            configuration=begun.configuration,
+            settings=begun.settings["register"],
             task_name=dsl.PIPELINE_TASK_NAME_PLACEHOLDER,
         )
         registered.set_display_name("Register")
         settle("register", registered, object_store)
         registered.set_caching_options(enable_caching=False)
 
+        # A branch that is not taken costs those who deploy nothing no task.
+        with dsl.If(begun.settings["deploys"] == "yes", name="deploys"):
+            deployed = deploy(registration=registered.outputs["registration"], settings=begun.settings["deploy"])
+            deployed.set_display_name("Deploy")
+            settle("deploy", deployed, object_store)
+            deployed.set_caching_options(enable_caching=False)
+
         # Beside register, not after it: what a gate refuses is shown, too, and nobody waits for it.
         tracked = track(
             report=evaluated.outputs["report"],
             dossier=evaluated.outputs["dossier"],
-            configuration=prepared.outputs["resolved_configuration"],
-            settings=settings["track"],
+            configuration=begun.configuration,
+            settings=begun.settings["track"],
             register_task=registered.name,
         )
         tracked.set_display_name("Track in MLflow")
@@ -138,17 +127,9 @@ def _defined(*, captures: bool) -> Callable[..., int]:
     return training
 
 
-def _captured(settings: Any, part: str, object_store: str) -> dict[str, Any]:
-    """What ingest is given of a source of captures."""
-    made = capture(settings=settings, configuration={}, data_source="")
-    made.set_display_name(f"Make flows of {part} captures")
-    settle("capture", made, object_store)
-    return {"captured": made.outputs["flows"], "capture_report": made.outputs["capture_report"]}
-
-
 training = dsl.pipeline(
     name="netanomaly-training", display_name="Train a network anomaly detector", description=_DESCRIPTION
-)(_defined(captures=False))
+)(_defined())
 
 # A graph of its own, so that logs and tables pay no task for captures.
 training_from_captures = dsl.pipeline(
@@ -156,3 +137,10 @@ training_from_captures = dsl.pipeline(
     display_name="Train a network anomaly detector on captures",
     description=_DESCRIPTION.replace("traffic records", "captures of packets, or files of NetFlow"),
 )(_defined(captures=True))
+
+# And one for those who search for hyper-parameters first: no task can wait for a branch for nothing.
+training_tuned = dsl.pipeline(
+    name="netanomaly-training-tuned",
+    display_name="Tune and train a network anomaly detector",
+    description=_DESCRIPTION.replace("train a detector", "search for its hyper-parameters, train a detector"),
+)(_defined(tuned=True))

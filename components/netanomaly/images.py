@@ -21,7 +21,10 @@ from netanomaly import __version__
 from netanomaly.errors import InputError
 
 DEFAULT_PREFIX = "netanomaly"
-STAGES = ("prepare", "capture", "ingest", "validate", "train", "evaluate", "register", "track", "score")
+STAGES = (
+    *("prepare", "capture", "ingest", "validate", "tune", "train", "evaluate", "register", "track", "deploy"),
+    "score",
+)
 IMAGES = (*STAGES, "serve")
 """What has an image: every stage, and the server, which no pipeline runs."""
 
@@ -40,7 +43,7 @@ _RECIPE = ("images/stage.Dockerfile", "images/install.py", "images/sbom.py", "im
 # Of another stage's folder, in the image of prepare: what it is told.
 _TOLD = frozenset({"__init__.py", "settings.py"})
 _NOT_IN_IMAGES = frozenset(
-    {"cli", "client.py", "cluster", "command.py", "runners", "compiled", "images.py", "mlflow_flavor.py", "__pycache__"}
+    {"cli", "cluster", "command.py", "runners", "compiled", "images.py", "mlflow_flavor.py", "__pycache__"}
 )
 
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import yaml
 from netanomaly.cluster.logs import parse
+from netanomaly.metrics.outcome import outcome
 from netanomaly.models import smoke
 from netanomaly.registry import open_registry
 
@@ -81,7 +82,7 @@ def test_the_log_of_the_last_stage_says_what_a_cluster_is_asked_for(demo):
     """On a cluster nothing else of a stage can be read: `netanomaly submit` finds there what `run` ends with."""
     log = (Path(demo.json["run_dir"]) / "logs/register.log").read_text(encoding="utf-8")
     told = parse(log, demo.json["run_id"]).result
-    named = ("model_name", "version", "metrics", "verdict", "decision", "aliases", "findings")
+    named = ("model_name", "version", "metrics", *outcome())
     assert told == {name: demo.json[name] for name in named}
 
 

@@ -48,6 +48,31 @@ def test_the_document_names_data_model_code_and_parents():
     assert set(document["versions"]) == {"scikit-learn", "netanomaly"}
 
 
+def test_what_recorded_the_flows_is_named_with_how_it_sees():
+    traffic = {
+        "sensor": "suricata",
+        "format": "suricata-eve",
+        "sensor_versions": ["7.0.10"],
+        "vantage_points": 1,
+        "late_flows": 2,
+    }
+    columns = [
+        {"name": "bytes_per_packet_out", "quantiles": [40.0, 60.0]},
+        {"name": "duration_seconds", "quantiles": [0.0]},
+    ]
+    report = {**REPORT, "traffic": traffic, "columns": columns, "capture": {"tool": "suricata", "version": "7.0.10"}}
+    sensor = describe(CONFIGURATION, {**DOSSIER, "ingest": {"training": report, "evaluation": REPORT}})["sensor"]
+    assert (sensor["kind"], sensor["versions"], sensor["vantage_points"], sensor["late_flows"]) == (
+        "suricata",
+        ["7.0.10"],
+        1,
+        2,
+    )
+    assert sensor["captures_by"] == "suricata 7.0.10"
+    assert sensor["bytes_per_packet_percentiles"] == {"out": [40.0, 60.0]}
+    assert describe(CONFIGURATION, DOSSIER)["sensor"] is None
+
+
 def test_the_same_evidence_gives_the_same_document():
     first = json.dumps(describe(CONFIGURATION, DOSSIER))
     assert json.dumps(describe(copy.deepcopy(CONFIGURATION), copy.deepcopy(DOSSIER))) == first

@@ -9,7 +9,25 @@ import ipaddress
 import struct
 
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmp6": 58, "sctp": 132}
-_WITH_PORTS = frozenset({6, 17, 132})
+_KEEP_ICMP = ("zeek", "suricata")
+# Of ICMP's types those that are answered by another; all else is one way.
+_COUNTERPARTS = {
+    1: {0: 8, 8: 0, 13: 14, 14: 13, 15: 16, 16: 15, 10: 9, 9: 10, 17: 18, 18: 17},
+    58: {
+        128: 129,
+        129: 128,
+        133: 134,
+        134: 133,
+        135: 136,
+        136: 135,
+        130: 131,
+        131: 130,
+        139: 140,
+        140: 139,
+        144: 145,
+        145: 144,
+    },
+}
 
 
 def port_number(text: str | None) -> int | None:
@@ -31,20 +49,35 @@ def is_address(text: str | None) -> bool:
     return True
 
 
-def community_id(src_ip: str, src_port: int, dst_ip: str, dst_port: int, protocol: str) -> str | None:
+def community_id(src_ip: str, src_port: int, dst_ip: str, dst_port: int, protocol: str, sensor: str = "") -> str | None:
     """`1:` and a base64 digest of both ends and the protocol, whichever end began.
 
-    None where the ends are no addresses, or of a protocol without ports as TCP has them: the types and codes by which
-    ICMP is named are not kept by all sensors.
+    None where the ends are no addresses, or of a protocol that has none. Of ICMP, which is named by type and code in place
+    of ports, only where the sensor keeps both.
+
+    Args:
+        src_port: Of ICMP the type.
+        dst_port: Of ICMP the code.
+        sensor: The kind that recorded the flow, whose own logs are to be found by the id.
     """
     number = _PROTOCOLS.get(protocol.lower())
-    if number not in _WITH_PORTS:
+    if number is None or (number in _COUNTERPARTS and sensor not in _KEEP_ICMP):
         return None
+    one_way = False
+    if number in _COUNTERPARTS:
+        answer = _COUNTERPARTS[number].get(src_port)
+        one_way, dst_port = answer is None, dst_port if answer is None else answer
     try:
         one, other = ipaddress.ip_address(src_ip).packed, ipaddress.ip_address(dst_ip).packed
         first, second = (one, struct.pack("!H", src_port)), (other, struct.pack("!H", dst_port))
     except (ValueError, struct.error):
         return None
-    (low, low_port), (high, high_port) = sorted([first, second])
-    named = struct.pack("!H", 0) + low + high + struct.pack("!BB", number, 0) + low_port + high_port
+    # Suricata 7 compares the ports of a host's flows to itself as its processor has them.
+    reverse = sensor == "suricata" and one == other
+    if not one_way and (first[0], first[1][::-1] if reverse else first[1]) > (
+        second[0],
+        second[1][::-1] if reverse else second[1],
+    ):
+        first, second = second, first
+    named = struct.pack("!H", 0) + first[0] + second[0] + struct.pack("!BB", number, 0) + first[1] + second[1]
     return f"1:{base64.b64encode(hashlib.sha1(named, usedforsecurity=False).digest()).decode()}"

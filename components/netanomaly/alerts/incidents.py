@@ -18,8 +18,10 @@ from netanomaly.alerts.grouping import ROW, SOURCE, Group, group
 from netanomaly.models.explanation import Contribution
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
+from netanomaly.traffic.scope import PRIVATE, PUBLIC, scope
 
 _SAMPLES = 5
+_BYTES = "bytes_out"
 _EXAMPLES = 10
 _FEATURES = 5
 # Of each incident so many rows are explained; the incidents beyond the strongest so many are not.
@@ -61,7 +63,7 @@ def incidents(
     groups = sorted(hosts[:_LISTED], key=lambda each: int(each.places.min())) + alone[:_LISTED_ROWS]
     reasons = _reasons(alerts, model, groups)
     found = [
-        _document(each, alerts, reasons.get(number, []), source_of, tail, in_words)
+        _document(each, alerts, reasons.get(number, []), source_of, tail, in_words, model)
         for number, each in enumerate(groups)
     ]
     found.sort(key=lambda document: (-document["risk_score"], document["first_seen"] or "", document["id"]))
@@ -107,6 +109,7 @@ def _document(
     source_of: Mapping[str, Any],
     tail: Callable[[Any], Any],
     in_words: Callable[[str, Any], str | None],
+    model: AnomalyModel,
 ) -> Document:
     places, scores, times = each.places, alerts.scores, alerts.times
     of = {part: [value for value in alerts.identity[part][places] if value is not None] for part in PARTS}
@@ -122,11 +125,14 @@ def _document(
         ports=len(ports),
         port=next(iter(ports)) if len(ports) == 1 else "",
         seconds=float(known.max() - known.min()) if len(known) else 0.0,
+        beat_seconds=techniques.beat(times[places]),
+        bytes_out=_bytes_out(each, alerts, model),
+        outward=all(scope(host) == PRIVATE for host in sources) and all(scope(host) == PUBLIC for host in targets),
     )
     technique = techniques.hint(pattern) if each.kind != ROW else None
     risk = _risk(share, len(places))
     strongest = places[np.lexsort((places, -scores[places]))][:_SAMPLES]
-    samples = [_sample(int(place), alerts) for place in strongest]
+    samples = [_sample(int(place), alerts, model.sensor) for place in strongest]
     features = [
         {
             "name": reason.name,
@@ -162,6 +168,16 @@ def _document(
     }
 
 
+def _bytes_out(each: Group, alerts: AlertRows, model: AnomalyModel) -> float:
+    """What the flows of an incident that are kept whole sent together; 0 where the model does not see bytes."""
+    numeric = model.schema.numeric
+    if _BYTES not in numeric:
+        return 0.0
+    at = numeric.index(_BYTES)
+    rows = [alerts.whole[place] for place in each.places.tolist() if place in alerts.whole]
+    return float(np.nansum([row.numbers[0, at] for row in rows]))
+
+
 def _ends(times: Any) -> tuple[str | None, str | None]:
     known = times[~np.isnan(times)]
     if not len(known):
@@ -189,14 +205,14 @@ def _first_of(place: int, alerts: AlertRows) -> list[Any]:
     return [alerts.files[place], int(alerts.records[place])]
 
 
-def _sample(place: int, alerts: AlertRows) -> Document:
+def _sample(place: int, alerts: AlertRows, sensor: str) -> Document:
     row = {part: alerts.identity[part][place] for part in PARTS}
     time = float(alerts.times[place])
     ends = [row["src_ip"], row["src_port"], row["dst_ip"], row["dst_port"], row["protocol"]]
     named = None
     ports = port_number(ends[1]), port_number(ends[3])
     if ports[0] is not None and ports[1] is not None and all(end is not None for end in ends):
-        named = community_id(str(ends[0]), ports[0], str(ends[2]), ports[1], str(ends[4]))
+        named = community_id(str(ends[0]), ports[0], str(ends[2]), ports[1], str(ends[4]), sensor)
     return {
         "file": alerts.files[place],
         "record": int(alerts.records[place]),

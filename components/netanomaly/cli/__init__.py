@@ -16,7 +16,21 @@ from typer.exceptions import TyperException
 from netanomaly import __version__, output
 from netanomaly.cli import compile as compile_command
 from netanomaly.cli import config as config_command
-from netanomaly.cli import doctor, feedback, privacy, registry, run, schedule, score, serve, submit, upload
+from netanomaly.cli import (
+    deploy,
+    doctor,
+    feedback,
+    monitor,
+    privacy,
+    registry,
+    run,
+    schedule,
+    score,
+    serve,
+    submit,
+    tune,
+    upload,
+)
 from netanomaly.cli import images as images_command
 from netanomaly.cli import ingest as ingest_command
 from netanomaly.errors import InputError, NetanomalyError, OutsideError
@@ -30,9 +44,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("tune")(tune.tune)
 app.command("ingest")(ingest_command.ingest)
 app.command("score")(score.score)
+app.command("monitor")(monitor.monitor)
 app.command("serve")(serve.serve)
+app.command("deploy")(deploy.deploy)
 app.command("compile")(compile_command.compile_pipeline)
 app.command("images")(images_command.show)
 app.command("upload")(upload.upload)

@@ -58,7 +58,9 @@ def launcher(
     Raises:
         OutsideError: The registry's folder cannot be made.
     """
-    remote = _remote(_uris(document, (*sources, "registry")))
+    # Where it is true, feedback is in the registry's folder.
+    read = (*sources, "feedback") if isinstance(document.get("feedback"), str) else sources
+    remote = _remote(_uris(document, (*read, "registry")))
     environment = _environment() if remote else {}
     registry = _local(document["registry"])
     if registry is not None:
@@ -72,7 +74,7 @@ def launcher(
             environment=environment,
             files=[Path(environment[name]) for name in _FILES if name in environment],
             by_name=_beliefs(document["registry"]),
-            readable=list(_readable(document, sources)),
+            readable=list(_readable(document, read)),
             writable=[] if registry is None else [registry],
             # The host's own: a store on its loopback is reached under the address that the user gave.
             network="host" if remote else "none",

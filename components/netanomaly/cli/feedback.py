@@ -24,6 +24,8 @@ from netanomaly.cli.summary import row
 from netanomaly.errors import InputError
 
 if TYPE_CHECKING:
+    from netanomaly.feedback.alert_files import Found
+    from netanomaly.feedback.book import Book
     from netanomaly.feedback.documents import Said, Scope, Verdict
     from netanomaly.feedback.reviewing import Proposed
 
@@ -120,7 +122,7 @@ def add(
     )
     tried = _rehearsed(registry, incident, wanted) if suppresses and wanted is not None else None
     book = open_book(place(feedback, registry))
-    added = book.add(made)
+    added = book.add(made if said == documents.UNSURE else _with_flows(made, book, found))
     for line in tried.warnings if tried else []:
         output.tell(f"warning: {line}")
     if as_json:
@@ -285,6 +287,26 @@ def _print_queue(shown: "list[Proposed]", incidents: int) -> None:
     )
 
 
+def _with_flows(made: "Verdict", book: "Book", found: "Found") -> "Verdict":
+    """The verdict with the alert's flows kept beside it, where its scores are still there."""
+    import tempfile
+
+    import msgspec
+    import pyarrow.parquet as pq
+
+    from netanomaly.feedback.flows import of_incident
+
+    table, whole = of_incident(found.folder, found.incident)
+    if table is None:
+        output.tell("warning: the alert's scores are not beside it, so that none of its flows is kept for training")
+        return made
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.parquet"
+        pq.write_table(table, file, compression="zstd")
+        kept = book.keep_rows(made.model, file, of=whole, rows=table.num_rows)
+    return msgspec.structs.replace(made, rows=kept)
+
+
 @dataclass(frozen=True)
 class _Tried:
     """What a verdict would hide of attacks that are injected; None where that was not tried."""
@@ -404,12 +426,15 @@ def _added(verdict: "Verdict", uri: str) -> list[str]:
         *row("alert", f"{verdict.alert[:12]} of {verdict.model}: {verdict.title}"),
     ]
     if verdict.scope is None:
-        lines += row("follows", "nothing for other alerts; it counts for precision and for training")
+        lines += row("follows", "nothing for other alerts; it counts for precision")
     elif verdict.said == "benign":
         lines += row("suppresses", scopes.in_words(verdict.scope))
         lines += row("until", f"{verdict.expires_at[:16].replace('T', ' ')} UTC")
     else:
         lines += row("keeps open", scopes.in_words(verdict.scope))
+    if verdict.rows is not None:
+        of = "" if verdict.rows.rows == verdict.rows.of else f" of {verdict.rows.of:,}"
+        lines += row("label", f"{verdict.rows.rows:,}{of} flows are kept for training")
     return [*lines, *row("kept in", uri)]
 
 

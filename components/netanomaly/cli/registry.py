@@ -25,6 +25,7 @@ from netanomaly.cli.registry_words import (
 )
 
 if TYPE_CHECKING:
+    from netanomaly.registry.monitored import Verdict
     from netanomaly.registry.reading import Version
 
 app = typer.Typer(
@@ -149,7 +150,7 @@ def versions(
 
 @app.command()
 def history(model: ModelName, registry: RegistryOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Show who moved which alias or changed which version, when and why.
+    """Show who moved which alias or changed which version, when and why; and what monitoring said of it.
 
     Example: netanomaly registry history nsl_kdd_detector
     """
@@ -157,17 +158,35 @@ def history(model: ModelName, registry: RegistryOption = DEFAULT, as_json: JsonO
 
     from netanomaly.registry import open_registry
 
-    events = open_registry(registry).history(model)
+    opened = open_registry(registry)
+    events, verdicts = opened.history(model), opened.monitored(model).verdicts()
     if as_json:
-        show_json(msgspec.to_builtins(events))
+        # Both in one list, told apart by what they have.
+        show_json([*msgspec.to_builtins(events), *msgspec.to_builtins(verdicts)])
         return
-    if not events:
-        output.say(f"no alias of model {model} was ever moved, and no version deprecated or deleted")
+    if not events and not verdicts:
+        output.say(
+            f"no alias of model {model} was ever moved, no version deprecated or deleted, and no window of it monitored"
+        )
         return
+    rows = [
+        (
+            event.at,
+            event.by,
+            f"{event.action} {event.alias}".strip(),
+            str(event.version),
+            str(event.previous or ""),
+            event.why,
+        )
+        for event in events
+    ]
+    rows += [
+        (verdict.at, verdict.by, f"monitored: {verdict.verdict}", str(verdict.version), "", _of_window(verdict))
+        for verdict in verdicts
+    ]
     shown = table("when", "by", "what", "version", "before", "why")
-    for event in events:
-        what = f"{event.action} {event.alias}".strip()
-        shown.add_row(when(event.at), event.by, what, str(event.version), str(event.previous or ""), event.why)
+    for at, *rest in sorted(rows, key=lambda each: each[0]):
+        shown.add_row(when(at), *rest)
     show_table(shown)
 
 
@@ -193,6 +212,12 @@ def download(
         return
     for path in files:
         output.say(str(path))
+
+
+def _of_window(verdict: "Verdict") -> str:
+    """Which window a verdict is of, and why it is what it is."""
+    window = f"{verdict.first[:16]} to {verdict.last[:16]}".replace("T", " ") if verdict.first and verdict.last else ""
+    return "; ".join(part for part in (window, verdict.words) if part)
 
 
 def _signature(version: "Version", *, checked: bool) -> str:

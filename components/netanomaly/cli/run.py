@@ -16,7 +16,7 @@ import typer
 from netanomaly import config, images, output
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.compile import compiled_file
-from netanomaly.cli.pipelines import Name, PipelineOption, for_sources
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, for_sources
 from netanomaly.cli.pipelines import kind as kind_of
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.paths import expanded
@@ -55,7 +55,7 @@ def run(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the containers, those of crashed runs too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
 ) -> None:
-    """Run a pipeline on this machine: train and register a model, or score with one.
+    """Run a pipeline on this machine: train and register a model, score with one, tune one.
 
     Example: netanomaly run configs/nsl-kdd.json --set alert_budget=0.001
     """
@@ -64,10 +64,13 @@ def run(
     from netanomaly.runners.host import HostLauncher
 
     document = config.override(config.read(configuration), assignments or [])
+    pipeline = as_wanted(pipeline, document)
     kind = kind_of(pipeline)
     wanted = kind.read(document)
     folder = expanded(workdir or wanted.workdir or "runs").resolve()
     document["registry"] = registry = _absolute_uri(registry or wanted.registry or str(folder / "registry"))
+    if isinstance(document.get("feedback"), str):
+        document["feedback"] = _absolute_uri(document["feedback"], "the feedback's URI")
     for name in kind.sources:
         if document.get(name) is not None:
             document[name] = _located(document[name], configuration.resolve().parent)
@@ -129,8 +132,8 @@ def _located(source: Any, folder: Path) -> Any:
     return str(folder / source)
 
 
-def _absolute_uri(uri: str) -> str:
-    refuse_credentials(uri, "the registry's URI")
+def _absolute_uri(uri: str, what: str = "the registry's URI") -> str:
+    refuse_credentials(uri, what)
     return uri if "://" in uri else str(expanded(uri).resolve())
 
 

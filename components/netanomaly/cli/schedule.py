@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images, output
+from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
-from netanomaly.cli.pipelines import Name, PipelineOption
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted
 from netanomaly.cli.pipelines import kind as kind_of
 from netanomaly.errors import InputError
 
@@ -75,6 +75,8 @@ def schedule(
     """
     from netanomaly.cluster import scheduling
 
+    if configuration is not None:
+        pipeline = as_wanted(pipeline, config.override(config.read(configuration), assignments or []))
     kind = kind_of(pipeline)
     compiled = words.package(image_prefix, cache=cache, pipeline=kind.name)
     access = (host, namespace, token_file, ca_file, timeout_seconds)
@@ -189,8 +191,6 @@ def _existing(connection: "Connection", pipeline: str, name: str | None) -> list
 
 
 def _model_name(kind: "Kind", configuration: Path | None, *, required: bool) -> str | None:
-    from netanomaly import config
-
     if configuration is not None:
         return kind.read(config.read(configuration)).model_name
     if required:

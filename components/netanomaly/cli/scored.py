@@ -14,7 +14,7 @@ def scored(summary: Mapping[str, Any]) -> list[str]:
         *row("model", f"{model['name']}:{model['version']}, alert budget {summary['budget']:g}"),
         *row("scored", _flows(summary)),
         *row("alerts", f"{summary['alerts']:,} flows ({low:,} to {high:,} expected of normal traffic)"),
-        *row("incidents", f"{summary['incidents']:,}" + _by_severity(summary)),
+        *row("incidents", f"{summary['incidents']:,}" + _by_severity(summary) + _promised(summary)),
     ]
     for incident in summary["gravest"]:
         lines += row("", f"- {incident['severity']}: {incident['title']}", hang=2, most=2)
@@ -41,6 +41,11 @@ def _flows(summary: Mapping[str, Any]) -> str:
 def _by_severity(summary: Mapping[str, Any]) -> str:
     said = ", ".join(f"{count:,} {word}" for word, count in summary["by_severity"].items() if count)
     return f" ({said})" if said else ""
+
+
+def _promised(summary: Mapping[str, Any]) -> str:
+    expected = summary["incidents_expected"]
+    return "" if expected is None else f"; {expected[0]:,} to {expected[1]:,} expected of normal traffic"
 
 
 def precision_in_words(found: Mapping[str, Any]) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly import images, output
+from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
-from netanomaly.cli.pipelines import Name, PipelineOption
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted
 from netanomaly.cli.pipelines import kind as kind_of
 from netanomaly.errors import NetanomalyError, OutsideError
 
@@ -59,7 +59,7 @@ def submit(
     from netanomaly.runners.interruption import interruptions
 
     seconds_to_start = words.seconds(wait_start, "--wait-start")
-    kind = kind_of(pipeline)
+    kind = kind_of(as_wanted(pipeline, config.override(config.read(configuration), assignments or [])))
     compiled = words.package(image_prefix, cache=cache, pipeline=kind.name)
     submitted = words.submission(kind, configuration, assignments, registry, parameters, compiled)
     wanted = submitted.wanted

@@ -6,13 +6,14 @@ used is refused here, before anything runs, with the field and the way out.
 
 from netanomaly.config.checking import as_list, parse
 from netanomaly.config.document import override, read
-from netanomaly.config.fields import Config, CsvFormat, Tracking, Tuning
+from netanomaly.config.fields import Config, CsvFormat, Deploy, Tracking, Tuning
 from netanomaly.config.names import suggestion
 from netanomaly.config.roles import wanted_columns
 
 __all__ = [
     "Config",
     "CsvFormat",
+    "Deploy",
     "Tracking",
     "Tuning",
     "as_list",

@@ -134,13 +134,13 @@ def refuse_passwords(config: Any, *fields: str) -> None:
         InputError: One of these fields does.
     """
     for field in fields:
-        given = getattr(config, field) or []
-        for address in [given] if isinstance(given, str) else given:
+        given = getattr(config, field)
+        for address in given if isinstance(given, list) else [given] if isinstance(given, str) else []:
             refuse_credentials(address, field)
 
 
 def _check(config: Config) -> None:
-    refuse_passwords(config, "data_source", "evaluation_data_source", "registry")
+    refuse_passwords(config, "data_source", "evaluation_data_source", "registry", "feedback")
     label = wanted_columns(config).label
     if config.feature_columns is not None:
         if label in config.feature_columns:

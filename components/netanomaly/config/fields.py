@@ -126,6 +126,22 @@ class Tracking:
 
 
 @dataclass(frozen=True)
+class Deploy:
+    """Where a new champion is served. netanomaly/stages/deploy/settings.py checks what names may be."""
+
+    namespace: Annotated[str, meta("Of the cluster; it has what manifests/serving brings.", min_length=1)]
+    name: Annotated[str, meta("Of the service; empty: the model's name, as DNS writes names.")] = ""
+    kind: Annotated[
+        Literal["auto", "inference_service", "deployment"],
+        meta("An InferenceService of KServe, or a Deployment; auto: the former where the cluster knows it."),
+    ] = "auto"
+    image: Annotated[str, meta("Reference of the serve image, for a Deployment (netanomaly images lists it).")] = ""
+    timeout_seconds: Annotated[
+        int, meta("How long a version may take to be ready.", "a whole number over 0", ge=1, le=86_400)
+    ] = 600
+
+
+@dataclass(frozen=True)
 class Config:
     """What a training run is to do. Fields without a default are required."""
 
@@ -227,7 +243,10 @@ class Config:
     ] = 0.01
     alerts_per_day: Annotated[
         Annotated[float, Meta(gt=0)] | None,
-        meta("False alarms a day, in place of alert_budget; needs a column of times.", "a number over 0, e.g. 20"),
+        meta(
+            "Incidents a day, or false alarms where both ends are not known, in place of alert_budget; needs a column of times.",
+            "a number over 0, e.g. 20",
+        ),
     ] = None
     validation: Annotated[dict[str, Any], meta("Severities and limits of the data gate.")] = field(default_factory=dict)
     gates: Annotated[dict[str, Any], meta("What the model must reach to be registered.")] = field(default_factory=dict)
@@ -236,8 +255,19 @@ class Config:
         meta("Search for hyper-parameters before training; null: those of the configuration are trained with."),
     ] = None
     registry: Annotated[Path | None, meta("Where models are registered: a folder, or s3://bucket/prefix.")] = None
+    feedback: Annotated[
+        bool | Path,
+        meta(
+            "Whether flows that people judged are trained on (benign) and judged on (attack); where feedback is kept, if that is "
+            "not the registry's folder feedback.",
+            "true, false, a folder or s3://bucket/prefix",
+        ),
+    ] = False
     aliases: Annotated[Names, meta("Further names for the new version, e.g. staging.")] = field(default_factory=list)
     tracking: Annotated[Tracking, meta("Where runs are shown in MLflow.")] = field(default_factory=Tracking)
+    deploy: Annotated[
+        Deploy | None, meta("Where a version that becomes champion is served, as the last step; null: nowhere.")
+    ] = None
     output_base_dir: Annotated[Path | None, meta("The workdir of netanomaly run, where --workdir is not given.")] = None
     description: Annotated[str, meta("Kept with the version.")] = ""
     random_state: Annotated[

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from netanomaly.config.checking import converted, refuse_passwords
 from netanomaly.config.fields import CsvFormat, Format, Path, Source, Text, meta
+from netanomaly.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,13 @@ class ScoringConfig:
         meta(
             "Share of normal flows that may alert, one of the model's operating points; null: as it was trained.",
             "a rate over 0 and under 1, e.g. 0.001, or null",
+        ),
+    ] = None
+    alerts_per_day: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        meta(
+            "In place of budget: the operating point with the most alerts for no more incidents a day than that.",
+            "a number over 0, e.g. 20, or null",
         ),
     ] = None
     alert_format: Annotated[Literal["netanomaly", "ecs", "ocsf"], meta("How incidents are written.")] = "netanomaly"
@@ -54,5 +62,7 @@ def parse(document: Mapping[str, Any]) -> ScoringConfig:
         InputError: An address holds a password.
     """
     config = converted(document, ScoringConfig)
+    if config.budget is not None and config.alerts_per_day is not None:
+        raise ConfigError("budget and alerts_per_day are both given; they choose the same threshold: keep one of them")
     refuse_passwords(config, "data_source", "registry", "feedback")
     return config

@@ -130,23 +130,6 @@ class Book:
         done = self._location.write.upload(file, lambda sha256: f"rows/{model}/{sha256}.parquet")
         return KeptRows(done.key, done.sha256, rows, of)
 
-    def rows(self, kept: KeptRows, to: Path) -> None:
-        """Copy kept flows into a file.
-
-        Raises:
-            InputError: They are gone, or not those that were kept.
-        """
-        digest = hashlib.sha256()
-        try:
-            with self._read.read(kept.path) as pieces, to.open("wb") as file:
-                for piece in pieces:
-                    digest.update(piece)
-                    file.write(piece)
-        except Absent:
-            raise InputError(f"{self.uri}/{kept.path} is gone; withdraw the verdict that keeps it") from None
-        if digest.hexdigest() != kept.sha256:
-            raise InputError(f"{self.uri}/{kept.path} is not what was kept there; withdraw the verdict that keeps it")
-
     def models(self) -> list[str]:
         """The models that something was said about, by name."""
         found = {key.split("/")[1] for item in self._read.list("verdicts/") if (key := item.key).count("/") == 2}

@@ -12,6 +12,10 @@ _NAMES_SHOWN = 40
 _SHOWN = 60
 
 
+class MissingColumn(DataError):
+    """A source lacks a column that was asked for by name."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """The configuration's wishes about columns.
@@ -87,7 +91,8 @@ def choose(
         times_beside: Columns stored as times beside those; never features.
 
     Raises:
-        DataError: A feature or categorical column that is not there (those that are get listed), or no feature left.
+        MissingColumn: A feature, categorical, time or host column that is not there; those that are get listed.
+        DataError: No feature left.
     """
     notes: dict[str, int] = {}
     left_out = set(selection.ignore_columns)
@@ -113,7 +118,7 @@ def choose(
     for kind, wanted in wanted_columns.items():
         for name in wanted:
             if name not in known:
-                raise DataError(f"{where} has no {kind} column {name!r}; {available(names, name)}")
+                raise MissingColumn(f"{where} has no {kind} column {name!r}; {available(names, name)}")
     if label in selection.feature_columns:
         raise ConfigError(f"{where}: {label!r} is the label and listed in feature_columns; a label is never a feature")
     beside = {label, time, of_day, *times_beside}

@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # scikit-learn takes a second to import: it is imported where
 
 # Measured: more rows in a block sort better, and fit the cache worse; 16,384 to 65,536 are within a tenth of each other.
 ROWS_PER_BLOCK = 32_768
+# Measured with 200 trees: a row alone takes a fifth of the time so, sixteen rows two thirds.
+_FEW = 16
 
 
 class IsolationForestDetector(Detector):
@@ -109,6 +111,8 @@ class Forest:
 
     def score(self, matrix: Matrix) -> Floats:
         """2 ** -(mean depth / expected depth) of each row."""
+        if len(matrix) <= _FEW:
+            return self._of_depths(self._few(matrix))
         trees = self._trees()
         # Rows that the first tree puts together take much the same way through the others: the processor guesses it.
         order = np.argsort(trees[0][0].apply(matrix), kind="stable")
@@ -116,9 +120,30 @@ class Forest:
         total = np.zeros(len(matrix))
         for tree, values in trees:
             total += values[tree.apply(matrix)]
-        mean = np.empty(len(matrix))
-        mean[order] = total / len(trees)
-        return np.exp2(-mean / self.expected_depth) if self.expected_depth else np.full(len(matrix), 0.5)
+        depths = np.empty(len(matrix))
+        depths[order] = total
+        return self._of_depths(depths)
+
+    def _of_depths(self, depths: Floats) -> Floats:
+        """Scores of rows by the sum of their depths in all trees."""
+        mean = depths / (len(self.starts) - 1)
+        return np.exp2(-mean / self.expected_depth) if self.expected_depth else np.full(len(mean), 0.5)
+
+    def _few(self, matrix: Matrix) -> Floats:
+        """The sum of depths of a few rows: one step down in all trees at once, instead of a call for each tree.
+
+        The same comparisons, and sums in the same order, as of many rows: the scores are the same, bit for bit.
+        """
+        rows = np.arange(len(matrix))[:, np.newaxis]
+        begins = self.starts[:-1]
+        nodes = np.broadcast_to(begins, (len(matrix), len(begins)))
+        right = self.right[nodes]
+        while right.any():
+            left = matrix[rows, self.columns[nodes]] <= self.thresholds[nodes]
+            nodes = np.where(right == 0, nodes, np.where(left, nodes + 1, begins + right))
+            right = self.right[nodes]
+        sums: Floats = np.cumsum(self.values[nodes], axis=1, dtype=np.float64)[:, -1]
+        return sums
 
     def _trees(self) -> "list[tuple[Tree, npt.NDArray[np.float32]]]":
         """scikit-learn's compiled trees, built once from the arrays."""

@@ -81,11 +81,12 @@ class Schema:
         found = {name: frame.columns(name) for name in self.features}
         header = columns.repeated_header({name: each[0] for name, each in found.items()}, self.numeric)
         numbers = np.empty((len(frame), len(self.numeric)), dtype=np.float64, order="F")
-        for position, name in enumerate(self.numeric):
-            # Zero has no sign: pandas keeps none where all of a column are whole.
-            np.add(self._numbers(found[name][0], name, header), 0.0, out=numbers[:, position])
-            for twin in found[name][1:]:
-                _refuse_difference(numbers[:, position], self._numbers(twin, name, header), name)
+        with np.errstate(invalid="ignore"):  # a stranger's Arrow may hold signalling NaN
+            for position, name in enumerate(self.numeric):
+                # Zero has no sign: pandas keeps none where all of a column are whole.
+                np.add(self._numbers(found[name][0], name, header), 0.0, out=numbers[:, position])
+                for twin in found[name][1:]:
+                    _refuse_difference(numbers[:, position], self._numbers(twin, name, header), name)
         codes = np.empty((len(frame), len(self.categorical)), dtype=np.int32)
         for position, (name, places) in enumerate(zip(self.categorical, self._places, strict=True)):
             codes[:, position] = _codes(found[name][0], name, places)

@@ -13,6 +13,7 @@ from netanomaly.registry.documents import DELETED, DEPRECATED, READY, Entry, Eve
 from netanomaly.registry.download import fetch, fetch_all, load_verified, record_of
 from netanomaly.registry.errors import NotInRegistry, NotReady
 from netanomaly.registry.location import Location
+from netanomaly.registry.monitored import Monitored
 from netanomaly.registry.smoke import SmokeRows
 
 
@@ -154,6 +155,19 @@ class Reader:
             WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered; nothing is left behind.
         """
         return fetch_all(self._read, self.version(reference).record, destination)
+
+    def file(self, version: Version, name: str) -> bytes | None:
+        """A file that is kept beside a version's model, verified; None where it has none of that name.
+
+        Raises:
+            WrongDigest, WrongSize, MissingArtifact: What is stored is not what was registered.
+        """
+        kept = version.record.files.get(name)
+        return None if kept is None else fetch(self._read, kept)
+
+    def monitored(self, model_name: str) -> Monitored:
+        """What monitoring keeps of a model, beside its head."""
+        return Monitored(self._location, names.model_name(model_name))
 
     def load(self, reference: str) -> Any:
         """The model of a version. Its bytes are verified first, and those very bytes are loaded.

@@ -41,7 +41,7 @@ def evaluation_page(
         tiles=figures.tiles(evaluation),
         intervals=figures.intervals(evaluation),
         plain=figures.plain(at),
-        false_alarms=figures.false_alarms(evaluation),
+        false_alarms=[*figures.false_alarms(evaluation), *figures.confirmed(evaluation)],
         repeats=tables.repeats(evaluation),
         base_rates=figures.base_rates(at),
         attack_share=figures.attack_share(evaluation),

@@ -116,6 +116,25 @@ def false_alarms(evaluation: Document) -> list[str]:
     return said
 
 
+def confirmed(evaluation: Document) -> list[str]:
+    """What people's verdicts on alerts had to do with the model, in sentences."""
+    said = []
+    benign = documents.section(evaluation, "confirmed_benign")
+    if rows := documents.count(benign, "rows"):
+        verdicts = words.plural(documents.count(benign, "verdicts") or 0, "verdict")
+        said.append(f"{words.integer(rows)} flows that people judged to be benign ({verdicts}) were trained on.")
+    attacks = documents.section(evaluation, "confirmed")
+    if number := documents.count(attacks, "attacks"):
+        caught, alerts, flows = (
+            words.integer(documents.number(attacks, name)) for name in ("caught", "alerts", "flows")
+        )
+        said.append(
+            f"Of {words.plural(number, 'attack')} that people confirmed {caught} raise an alert ({alerts} of {flows} flows); they "
+            "were found by a model, and say nothing of attacks that none found."
+        )
+    return said
+
+
 def incidents_a_day(found: Document) -> str:
     """How many incidents a day of normal traffic brings, and how that is known."""
     low, high, mean, days = (documents.number(found, name) for name in ("low", "high", "per_day", "days"))

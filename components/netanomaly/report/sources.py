@@ -49,6 +49,7 @@ def source(role: str, report: Document) -> Source:
     facts = [
         ("Files", _files(report)),
         ("Flows made by", _capture(documents.section(report, "capture"))),
+        ("Sensor", _sensor(documents.section(report, "traffic"))),
         ("Part", _part(report)),
         ("Flows read", words.integer(documents.number(report, "rows_read"))),
         ("Flows kept", words.integer(documents.number(report, "rows"))),
@@ -83,6 +84,20 @@ def _uris(report: Document) -> list[str]:
 
 def _files(report: Document) -> str:
     return words.listed([words.clip(uri, 160) for uri in _uris(report)], most=4)
+
+
+def _sensor(traffic: Document) -> str:
+    """What recorded the flows, its version and from how many places, as far as they say."""
+    said = [documents.text(traffic, "words")]
+    versions = traffic.get("sensor_versions")
+    if isinstance(versions, list | tuple) and versions:
+        said.append(f"version {words.listed([words.clip(str(each), 40) for each in versions], most=3)}")
+    points = documents.number(traffic, "vantage_points")
+    if points is not None and points > 1:
+        said.append(f"seen from {words.integer(points)} points")
+    if late := documents.number(traffic, "late_flows"):
+        said.append(f"{words.integer(late)} flows came late")
+    return "; ".join(words.clip(part, 120) for part in said if part)
 
 
 def _capture(capture: Document) -> str:

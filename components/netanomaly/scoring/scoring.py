@@ -7,7 +7,7 @@ Rows are read as the model's own training data was, and by the same code, so the
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from netanomaly.flows.batch import Batch
 from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Decisions
+from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.model import AnomalyModel
@@ -34,6 +35,7 @@ from netanomaly.models.rows import Rows
 from netanomaly.scoring.settings import Settings
 from netanomaly.traffic import feature_list
 from netanomaly.traffic.any_source import AnyReader, open_source
+from netanomaly.traffic.context import Past
 
 FORMAT = 1
 SCORES, ALERTS, SUMMARY, REPORT = FILES = ("scores.parquet", "alerts.ndjson", "summary.json", "report.html")
@@ -41,6 +43,7 @@ _BATCHES_WAITING = 4
 _GRAVEST = 5
 _ROW_GROUP_ROWS = 131_072
 
+FEATURES = "features"
 _SCHEMA = pa.schema(
     [
         ("file", pa.dictionary(pa.int32(), pa.string())),
@@ -77,6 +80,24 @@ class _Counts:
             self.by_hour.setdefault(int(hour), [0, 0])[0] += int(rows)
         for hour, rows in zip(*np.unique(hours[alerting[known]], return_counts=True), strict=True):
             self.by_hour[int(hour)][1] += int(rows)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a part of a file stands in it.
+
+    Attributes:
+        file: What its rows say of where they are from.
+        before: How many lines or records stand before it, as the reader counts either.
+    """
+
+    file: str
+    before: int
+
+    def of(self, batch: Batch) -> Batch:
+        """Rows of the part as rows of the file."""
+        assert batch.records is not None  # noqa: S101 - readers of sources number their records
+        return replace(batch, file=self.file, records=batch.records + self.before)
 
 
 @dataclass(frozen=True)
@@ -128,16 +149,45 @@ def score(
         ModelError: The model has no such operating point.
         DataError: A source that cannot be read, of another kind of sensor, or without the model's columns.
     """
+    refuse_wrong(model, settings)
+    files = sources.resolve(settings.source) if captured is None else captured.files(settings.source)
+    reader = open_as_learnt(model, files, settings)
+    return write_results(model, named, settings, reader, folder, progress, heard, captured)
+
+
+def refuse_wrong(model: AnomalyModel, settings: Settings) -> None:
+    """Raise ConfigError where there is no such form of alerts, and ModelError where the model has no such operating point."""
     if settings.alert_format not in FORMS:
         raise ConfigError(f"alert_format is {settings.alert_format!r}; choose one of {', '.join(FORMS)}")
+    model.operating_point(_budget(model, settings))
+
+
+def write_results(
+    model: AnomalyModel,
+    named: Mapping[str, Any],
+    settings: Settings,
+    reader: AnyReader,
+    folder: Path,
+    progress: Callable[[int], Any] = int,
+    heard: Heard = NOTHING,
+    captured: Captured | None = None,
+    origin: Origin | None = None,
+    told: Callable[[list[dict[str, Any]]], Any] | None = None,
+) -> dict[str, Any]:
+    """The same, of what a reader reads.
+
+    Args:
+        origin: Where a part of a file stands in it.
+        told: Is given the incidents before they are written, and may add to them.
+    """
     budget = _budget(model, settings)
     threshold = model.operating_point(budget).threshold
     tail = Tail.of(model.thresholds)
-    files = sources.resolve(settings.source) if captured is None else captured.files(settings.source)
-    reader = open_as_learnt(model, files, settings)
     counts, alerts = _Counts(), Alerts()
-    with pq.ParquetWriter(folder / SCORES, _SCHEMA, compression="zstd") as writer:
-        for batch, rows, scores in _scored(model, reader):
+    schema = _schema(model)
+    with pq.ParquetWriter(folder / SCORES, schema, compression="zstd") as writer:
+        for read, rows, scores in _scored(model, reader):
+            batch = read if origin is None else origin.of(read)
             alerting = scores > threshold
             if batch.unreadable:
                 alerting[list(batch.unreadable)] = False
@@ -147,12 +197,16 @@ def score(
             identity = _identity(batch, reader.contract)
             if batch.times is not None:
                 counts.times(batch.times, alerting)
-            writer.write_table(_table(batch, identity, scores, tail(scores), alerting), row_group_size=_ROW_GROUP_ROWS)
+            table = _table(batch, identity, scores, tail(scores), alerting)
+            table = table.append_column(schema.field(FEATURES), _features(batch, reader.contract, schema, alerting))
+            writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
             _collect(alerts, batch, identity, rows, scores, alerting)
             progress(counts.rows)
     found, not_listed = incidents(alerts.all(), model, named, tail, feature_list.explained)
     heard.mark(found)
     still_open = [incident for incident in found if is_open(incident)]
+    if told is not None:
+        told(found)
     last = moment(counts.last) if counts.last > -np.inf else "1970-01-01T00:00:00.000Z"
     form = FORMS[settings.alert_format]
     with (folder / ALERTS).open("w", encoding="utf-8") as lines:
@@ -178,6 +232,7 @@ def score(
         "alerts": counts.alerts,
         "alerts_expected": expected(model.operating_point(budget), counts.rows),
         "incidents": len(still_open),
+        "incidents_expected": _incidents_expected(model, budget, counts),
         "suppressed": len(found) - len(still_open),
         "by_severity": {word: sum(each["severity"] == word for each in still_open) for _, word in SEVERITIES},
         "gravest": [{name: each[name] for name in ("severity", "title")} for each in still_open[:_GRAVEST]],
@@ -208,15 +263,26 @@ def _incidents_expected(model: AnomalyModel, budget: float, counts: _Counts) -> 
     return list(rate.expected(counts.last - counts.first))
 
 
-def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings) -> AnyReader:
+def open_as_learnt(
+    model: AnomalyModel,
+    files: sources.Files,
+    settings: Settings,
+    label_column: str = "",
+    past: Past | None = None,
+) -> AnyReader:
     """A reader of a source that reads it as the model's training data was read.
 
+    Args:
+        label_column: The column of classes, for who judges alerts by them; scores do not depend on it.
+        past: What a sensor's flows are seen beside, of flows that were scored before.
+
     Raises:
+        MissingColumn: It lacks a column that the model needs.
         DataError: It is of another kind of sensor, or lacks a column that the model needs.
     """
     schema = model.schema
     selection = layout.Selection(
-        label_column="",
+        label_column=label_column,
         feature_columns=schema.features,
         categorical_columns=schema.categorical,
         time_column=settings.time_column,
@@ -224,14 +290,17 @@ def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings
     notations = {
         name: None if name in set(schema.categorical) else schema.policy.notation(name) for name in schema.features
     }
-    return open_source(
+    reader = open_source(
         files,
         settings.csv,
         selection,
         settings.format if model.sensor else "table",
-        decisions=Decisions(notations, labelled=False, certain=True),
+        decisions=Decisions(notations, labelled=bool(label_column), certain=True),
         lenient=True,
+        past=past,
     )
+    refuse_other(model.sensor, reader.sensor, allowed=settings.allow_other_sensor)
+    return reader
 
 
 def _scored(model: AnomalyModel, reader: AnyReader) -> Iterator[tuple[Batch, Rows, npt.NDArray[np.float32]]]:
@@ -279,6 +348,29 @@ def _identity(batch: Batch, contract: Contract) -> dict[str, pa.Array]:
                 pa.array(batch.numbers[place[name]], from_pandas=True).cast(pa.int64(), safe=False).cast(pa.string())
             )
     return found
+
+
+def _schema(model: AnomalyModel) -> pa.Schema:
+    """Of the scores of a model: beside each row that alerts stands what the model saw of it."""
+    texts = set(model.schema.categorical)
+    seen = pa.struct([(name, pa.string() if name in texts else pa.float64()) for name in model.schema.features])
+    return _SCHEMA.append(pa.field(FEATURES, seen))
+
+
+def _features(batch: Batch, contract: Contract, schema: pa.Schema, alerting: npt.NDArray[np.bool_]) -> pa.Array:
+    """Of rows that alert the values of the features, null of the others."""
+    place = {name: position for position, name in enumerate(contract.numeric)}
+    where = np.flatnonzero(alerting)
+    seen = schema.field(FEATURES).type
+    columns = [
+        batch.categories[field.name].take(pa.array(where)).cast(pa.string()).cast(field.type)
+        if field.name in batch.categories
+        else pa.array(batch.numbers[place[field.name]][where], from_pandas=True).cast(field.type)
+        for field in seen
+    ]
+    places = np.zeros(len(alerting), dtype=np.int64)
+    places[where] = np.arange(len(where))
+    return pa.StructArray.from_arrays(columns, fields=list(seen)).take(pa.array(places, mask=~alerting))
 
 
 def _table(

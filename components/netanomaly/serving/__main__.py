@@ -3,36 +3,19 @@
 import argparse
 import dataclasses
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from netanomaly import output
-from netanomaly.errors import ConfigError, NetanomalyError, OutsideError
+from netanomaly.errors import ConfigError
+from netanomaly.serving.ending import exit_code
 from netanomaly.serving.options import Limits, Options
 from netanomaly.stage_io import do_without
 
 
 def main(argv: Sequence[str]) -> int:
     """Serve; the exit code."""
-    with output.guarded():
-        try:
-            _serve(_parser().parse_args(argv))
-        except NetanomalyError as error:
-            if error.exit_code == NetanomalyError.exit_code:
-                output.tell_lines(traceback.format_exc().rstrip())
-            return _failed(str(error), error.exit_code)
-        except OSError as error:
-            return _failed(f"{error.strerror or error}", OutsideError.exit_code)
-        except Exception as error:  # noqa: BLE001 - the process boundary: a defect becomes a traceback, one line and exit 1
-            output.tell_lines(traceback.format_exc().rstrip())
-            return _failed(f"internal error: {type(error).__name__}: {error}", NetanomalyError.exit_code)
-    return 0
-
-
-def _failed(message: str, code: int) -> int:
-    output.tell(f"error: {' '.join(message.split())}")
-    return code
+    arguments = _parser().parse_args(argv)
+    return exit_code(lambda: _serve(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """The protocol's tensors and Arrow columns: JSON, and its binary tensor extension.
 
-One input a column, of shape [rows] or [rows, 1], by the column's name. Beyond the protocol, `null` in JSON stands for a
-value that is missing, as NaN and an empty text do.
+One input a column, of shape [rows] or [rows, 1], by the column's name. Beyond the protocol, `null`, `NaN` and infinities in
+JSON stand for a value that is missing, as an empty text does.
 """
 
 import struct
@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from netanomaly import json_input
 from netanomaly.serving.errors import RequestError, TooLarge
 from netanomaly.serving.wishes import Wishes, of_parameters
 
@@ -98,6 +99,8 @@ def read(body: bytes, header_length: str | None, most: Most) -> Request:
     """
     document, rest = _parted(body, header_length)
     _refuse_many_values(document, most)
+    if b"NaN" in document or b"Infinity" in document:
+        document = _without_nan(document)
     request = _decoded(_REQUESTS.decode, document, "the request")
     columns: dict[str, Any] = {}
     rows: int | None = None
@@ -174,6 +177,14 @@ def _refuse_many_values(document: bytes, most: Most) -> None:
         raise TooLarge(
             f"the request has over {allowed:,} values; send at most {most.rows:,} rows, and only the model's columns"
         )
+
+
+def _without_nan(document: bytes) -> bytes:
+    """What Python's writer of JSON makes of NaN and infinities is none; they become null, which is missing, as they are."""
+    try:
+        return msgspec.json.encode(json_input.parse(document))
+    except (ValueError, OverflowError, msgspec.MsgspecError) as error:
+        raise RequestError(f"the request is not JSON: {error}") from None
 
 
 def _decoded(decode: Callable[[Any], Any], data: Any, what: str) -> Any:

@@ -38,6 +38,15 @@ class Format:
     shape: str = "two-way"
     sampled: bool = False
 
+    def versions(self, head: bytes) -> set[str]:
+        """Versions of the sensor that records name, by the beginning of a file."""
+        pattern = _VERSIONS.get(self.name)
+        return {found.decode() for found in re.findall(pattern, head)} if pattern else set()
+
+
+# Suricata says it where it is told to (suricata-version), and so do the events that are made of captures.
+_VERSIONS = {"suricata-eve": rb'"suricata_version"\s*:\s*"([0-9][0-9A-Za-z.+-]{0,30})"'}
+
 
 def _long(read: Callable[..., Iterator[pa.RecordBatch]]) -> Read:
     return partial(read, paths=zeek.LONG)

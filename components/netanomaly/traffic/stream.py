@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from netanomaly.errors import DataError
 from netanomaly.traffic import features, keys, outcome, pairing, table
@@ -17,6 +18,7 @@ from netanomaly.traffic.sorting import Room, Sorter
 from netanomaly.traffic.table import Counts
 
 _BATCHES_AHEAD = 4
+_MOST_VANTAGES = 1000
 BLOCK_ROWS = 1 << 16
 """Flows go on to the context in blocks of so many: what it forgets does not depend on the batches they came in."""
 
@@ -33,6 +35,9 @@ class Understood:
         records: Flow records of each file, by its number.
         labelled: How many of them have a label.
         pairs: How many one-way records found their other direction.
+        may_be_empty: Whether a source without a flow is no error.
+        vantages: Where records were seen, as far as they say: interfaces, exporters; a thousand at most.
+        sensor_versions: As far as records say.
     """
 
     format: Format
@@ -42,11 +47,19 @@ class Understood:
     records: Counter[int] = field(default_factory=Counter)
     labelled: int = 0
     pairs: pairing.Paired = field(default_factory=pairing.Paired)
+    may_be_empty: bool = False
+    vantages: set[str] = field(default_factory=set)
+    sensor_versions: set[str] = field(default_factory=set)
 
     @property
     def one_direction_only(self) -> bool:
         """Whether no record found its other direction: then it is not told, and not silence, that nothing came back."""
         return self.pairs.records > 0 and not self.pairs.paired
+
+    def seen_at(self, batch: pa.RecordBatch) -> None:
+        """Take note of where records were seen."""
+        if "vantage" in batch.schema.names and len(self.vantages) < _MOST_VANTAGES:
+            self.vantages |= {name for name in pc.unique(batch.column("vantage")).to_pylist() if name is not None}
 
     def report(self) -> dict[str, Any]:
         """For the ingest report."""
@@ -61,6 +74,9 @@ class Understood:
             "one_way_records": self.pairs.records,
             "one_direction_only": self.one_direction_only,
             "unpaired_share": self.pairs.unpaired_share,
+            "sensor_versions": sorted(self.sensor_versions),
+            # Two-way logs are of one sensor, which sees at one place; one-way records say it, or not.
+            "vantage_points": 1 if self.format.shape in ("two-way", "repeated") else len(self.vantages) or None,
         }
 
 
@@ -76,7 +92,7 @@ def flows(
         block_rows: As many go on at a time.
 
     Raises:
-        DataError: A file of another format than `understood.format`; no flow in the whole source.
+        DataError: A file of another format than `understood.format`; no flow in the whole source, unless it may be empty.
     """
     batches = ahead(records(files, understood), _BATCHES_AHEAD)
     match understood.format.shape:
@@ -116,13 +132,15 @@ def records(files: Iterable[OpenFile], understood: Understood) -> Iterator[pa.Re
         elif found.shape == "repeated" and understood.format.shape != "repeated":
             understood.other_files[f"a {found.words}, whose connections are in the conn log"] += 1
         else:
+            understood.sensor_versions |= found.versions(opened.head)
             for batch in found.read(opened, understood.counts):
+                understood.seen_at(batch)
                 understood.records[opened.number] += batch.num_rows
                 understood.labelled += batch.num_rows - batch.column("label").null_count
                 if batch.num_rows:
                     yield batch
             understood.other_records.update(opened.other_records)
-    if not understood.records.total():
+    if not understood.records.total() and (nothing or not understood.may_be_empty):
         raise DataError(nothing or _no_flows(understood))
 
 

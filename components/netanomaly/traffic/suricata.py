@@ -24,11 +24,9 @@ _FLOW = pa.struct({
     "start": pa.string(),
     "end": pa.string(),
     "state": pa.string(),
-    "reason": pa.string(),
     "action": pa.string(),
 })  # fmt: skip
 _SCHEMA = pa.schema({
-    "timestamp": pa.string(),
     "event_type": pa.string(),
     "flow_id": pa.uint64(),
     "src_ip": pa.string(),

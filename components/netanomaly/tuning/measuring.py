@@ -50,7 +50,8 @@ def measure(
     """
     contract = read_contract(table.schema)
     columns = columns_of(table.column_names, candidate)
-    parameters = catalogue.by_what_is_known(candidate["parameters"], fitting.training_rows)
+    checked = catalogue.check(candidate["model_type"], candidate["parameters"])
+    parameters = catalogue.by_what_is_known(checked, fitting.training_rows)
     detector = make(candidate["model_type"], parameters)
     fit = _share_of(split.fit, share, fitting.seed)
     if len(fit) < detector.minimum_rows:

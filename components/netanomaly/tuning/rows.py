@@ -18,7 +18,7 @@ from netanomaly.tuning.folds import FOLDS_AT_MOST, Positions
 
 # As many as tell candidates apart within seconds each; a budget that needs more gets them, up to what training draws.
 _NORMAL_ROWS, _NORMAL_AT_MOST = 24_000, 120_000
-_ROWS_OF_A_CLASS = 400
+ROWS_OF_A_CLASS = 400
 # An eighth of the normal rows is a fold's by time, the least there is.
 _PARTS = 4 * (FOLDS_AT_MOST - 1)
 _CLASSES_AT_MOST = 200
@@ -114,7 +114,7 @@ def _chosen(
     """Positions in the file of the rows drawn, by class: of attacks those of the most frequent classes."""
     frequent = sorted(counts, key=lambda name: (name != _NORMAL, -counts[name], name))[: _CLASSES_AT_MOST + 1]
     samples = {
-        name: RowSample(1, seed + place, most if name == _NORMAL else _ROWS_OF_A_CLASS)
+        name: RowSample(1, seed + place, most if name == _NORMAL else ROWS_OF_A_CLASS)
         for place, name in enumerate(frequent)
     }
     for batch in file.iter_batches(columns=[label or file.schema_arrow.names[0]]):

@@ -7,7 +7,6 @@ spreads them.
 """
 
 import json
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,9 +19,6 @@ from netanomaly.models.catalogue import check
 from netanomaly.tuning.space import Dimension, Space, candidate
 from netanomaly.tuning.trial import COMPLETE, STOPPED
 
-ROUNDS = 4
-IN_A_ROUND = 16
-
 # Of the trials so far the best third at a quarter of the rows is worth all of them (successive halving: Jamieson,
 # Talwalkar, 'Non-stochastic best arm identification', 2016); of fewer than these nobody knows what the best third is.
 _BEST = 2 / 3
@@ -31,12 +27,6 @@ _FEWEST_TO_CUT = 5
 _ATTEMPTS, _AT_RANDOM = 10, 200
 
 Params = dict[str, Any]
-
-
-def in_rounds(trials: int) -> list[int]:
-    """How many trials each round has."""
-    each = math.ceil(trials / ROUNDS)
-    return [max(0, min(each, trials - place * each)) for place in range(ROUNDS)]
 
 
 def cut(trials: Sequence[Mapping[str, Any]], defaults: float) -> float | None:
@@ -55,7 +45,7 @@ def suggest(
 ) -> list[Params]:
     """So many points to try that were not tried before; fewer where the space has no more.
 
-    The first are the defaults of each detector.
+    The first are the defaults of each detector, and those of the first one with context the other way.
 
     Args:
         space: Where to look.
@@ -116,10 +106,10 @@ def point_of(found: Mapping[str, Any], space: Space) -> Params | None:
 
 
 def _starts(space: Space) -> list[Params]:
+    first, *others = space.context
+    wanted = [*((detector, first) for detector in space.detectors), *((space.detectors[0], each) for each in others)]
     defaults = [
-        {"model_type": detector, "parameters": check(detector, {}), "context": context}
-        for context in space.context
-        for detector in space.detectors
+        {"model_type": detector, "parameters": check(detector, {}), "context": context} for detector, context in wanted
     ]
     return [point for each in defaults if (point := point_of(each, space)) is not None]
 

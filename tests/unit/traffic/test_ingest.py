@@ -19,7 +19,7 @@ from netanomaly.stages.train import settings as train_settings
 from netanomaly.stages.train.program import train
 from netanomaly.traffic.feature_list import EVERY, explained, in_short
 
-from tests.unit.traffic import test_suricata
+from tests.unit.traffic import test_clouds, test_suricata
 from tests.unit.traffic.test_argus import HEAD, line
 from tests.unit.traffic.zeek_logs import FIELDS, SYN, WEB, as_json, tsv
 
@@ -211,3 +211,12 @@ def test_features_in_words():
 
 def test_names_of_addresses_are_never_features():
     assert not [name for name in EVERY if "ip" in name.split("_") or "time" in name.split("_") or name == "uid"]
+
+
+def test_the_report_says_from_how_many_places_and_by_which_version_as_far_as_records_do(tmp_path):
+    eve = Ingested(write(tmp_path / "eve.json", test_suricata.event(suricata_version="7.0.10")))
+    assert (eve.report["traffic"]["sensor_versions"], eve.report["traffic"]["vantage_points"]) == (["7.0.10"], 1)
+    two = "".join(test_clouds.ASK.replace("eni-1235b8ca123456789", f"eni-{number}") for number in range(2))
+    aws = Ingested(write(tmp_path / "vpc.log", test_clouds.AWS_HEAD + two + test_clouds.REPLY))
+    assert aws.report["traffic"]["vantage_points"] >= 2
+    assert aws.report["traffic"]["sensor_versions"] == []

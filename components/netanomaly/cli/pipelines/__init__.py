@@ -1,9 +1,9 @@
 """What the commands know of each pipeline: its configuration, and what people look for after a run of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,8 @@ class Name(StrEnum):
 
     training = "training"
     training_from_captures = "training-from-captures"
+    training_tuned = "training-tuned"
+    tuning = "tuning"
     scoring = "scoring"
     scoring_from_captures = "scoring-from-captures"
 
@@ -29,12 +31,25 @@ def kind(name: Name) -> "Kind":
         from netanomaly.cli.pipelines.scoring import Scoring
 
         return Scoring(name)
+    if name is Name.tuning:
+        from netanomaly.cli.pipelines.tuning import Tuning
+
+        return Tuning()
+    if name is Name.training_tuned:
+        from netanomaly.cli.pipelines.tuning import TunedTraining
+
+        return TunedTraining(name)
     from netanomaly.cli.pipelines.training import Training
 
     return Training(name)
 
 
 _FROM_CAPTURES = {Name.training: Name.training_from_captures, Name.scoring: Name.scoring_from_captures}
+
+
+def as_wanted(name: Name, document: Mapping[str, Any]) -> Name:
+    """Training in its tuned form where the configuration asks for tuning."""
+    return Name.training_tuned if name is Name.training and document.get("tuning") is not None else name
 
 
 def for_sources(name: Name, sources: Iterable[str]) -> Name:

@@ -134,17 +134,25 @@ def _written(packets: Packets, header: Whole, protocol: Whole, kept: Whole, want
     heads[:, 0], heads[:, 1] = packets.micros // 1_000_000, packets.micros % 1_000_000
     heads[:, 2] = heads[:, 3] = np.where(other, whole + _ETHERNET, whole)
     before, data = heads.tobytes(), packets.octets.data
+    begin, end, missing = (packets.place + own).tolist(), (packets.place + own + size).tolist(), (whole - size).tolist()
+    kinds = np.where(other, protocol, -1).tolist()
+    # Records that stand as they are to be are copied together.
+    same = packets.plain & ~other & (size == packets.captured) & (whole == size) & (packets.length == size)
     parts: list[bytes | memoryview] = []
     add = parts.append
-    kinds = np.where(other, protocol, -1).tolist()
-    begin, end, missing = (packets.place + own).tolist(), (packets.place + own + size).tolist(), (whole - size).tolist()
-    for number, kind in enumerate(kinds):
-        add(before[16 * number : 16 * number + 16])
-        if kind >= 0:
-            add(bytes(12) + kind.to_bytes(2, "big"))
-        add(data[begin[number] : end[number]])
-        if missing[number]:
-            add(bytes(missing[number]))
+    number = 0
+    for changed in [*np.flatnonzero(~same).tolist(), len(packets)]:
+        if number < changed:
+            add(data[begin[number] - 16 : end[changed - 1]])
+        if changed == len(packets):
+            break
+        add(before[16 * changed : 16 * changed + 16])
+        if kinds[changed] >= 0:
+            add(bytes(12) + kinds[changed].to_bytes(2, "big"))
+        add(data[begin[changed] : end[changed]])
+        if missing[changed]:
+            add(bytes(missing[changed]))
+        number = changed + 1
     return b"".join(parts)
 
 

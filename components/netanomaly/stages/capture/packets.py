@@ -60,6 +60,7 @@ class Packets:
         length: Octets that it had on the wire.
         micros: When, in microseconds since 1970.
         link: The type of link of each, as tcpdump.org numbers them.
+        plain: Whether the 16 octets before each are its head in a pcap of this machine's kind, with microseconds.
     """
 
     octets: Octets
@@ -68,6 +69,7 @@ class Packets:
     length: Whole
     micros: Whole
     link: Whole
+    plain: bool = False
 
     def __len__(self) -> int:
         return len(self.place)
@@ -82,6 +84,7 @@ class Packets:
             self.length[part],
             self.micros[part],
             self.link[part],
+            self.plain,
         )
 
 
@@ -144,6 +147,7 @@ def _pcap(stream: Bytes, ends: Callable[[str], None], order: str, nanoseconds: i
                 fields[:, 3],
                 fields[:, 0] * 1_000_000 + fields[:, 1] * nanoseconds // 1_000,
                 np.full(len(places), link, dtype=np.int64),
+                plain=order == "<" and nanoseconds == 1_000,
             )
             number += len(places)
         data = data[place:]
@@ -200,7 +204,8 @@ def _pcapng(stream: Bytes, ends: Callable[[str], None]) -> Iterator[Packets]:
             place += length
         if rows:
             columns = np.array(rows, dtype=np.int64)
-            yield Packets(np.frombuffer(data, dtype=np.uint8), *(columns[:, each] for each in range(5)))
+            place_of, captured, length_of, micros, link = columns.T
+            yield Packets(np.frombuffer(data, dtype=np.uint8), place_of, captured, length_of, micros, link)
             number += len(rows)
         data = data[place:]
         if damaged:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,11 +30,19 @@ _COPY_BYTES = 4 << 20
 
 @dataclass
 class _Files:
-    """The files of a source by what they are."""
+    """The files of a source by what they are, and the identity of each that was read, by its address."""
 
     captures: list[SourceFile] = field(default_factory=list)
     netflow: list[SourceFile] = field(default_factory=list)
     other: list[SourceFile] = field(default_factory=list)
+    identities: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def reading(self, file: SourceFile) -> Iterator[TextStream]:
+        """A file's content, decompressed, of which all is read in the end."""
+        with closing(TextStream(file)) as stream:
+            yield stream
+            self.identities[file.address] = file.identity(stream.digest())
 
 
 def capture(
@@ -63,23 +71,35 @@ def capture(
         OutsideError: Suricata or nfdump failed.
     """
     files = sources.resolve(settings.source)
-    identity = files.identity()
+    if files.identity_is_known:
+        _refuse_change(settings, files.identity())
+    found = _told_apart(files)
+    with tempfile.TemporaryDirectory(prefix=".netanomaly-capture-", dir=scratch) as folder:
+        made = (
+            _of_captures(found, out, Path(folder), progress)
+            if found.captures
+            else _of_netflow(found, out, Path(folder), progress)
+        )
+    identities = found.identities
+    identity = sources.combined_identity(
+        [
+            (file.name, identities[file.address] if file.address in identities else file.identity())
+            for file in files.files
+        ]
+    )
+    _refuse_change(settings, identity)
+    noted = made.pop("noted")
+    if found.other:
+        noted["file that is no capture, left out"] = len(found.other)
+    return {"format": FORMAT, "source": settings.source, "identity": identity, **made, "noted": noted}
+
+
+def _refuse_change(settings: Settings, identity: str) -> None:
     if settings.identity and identity != settings.identity:
         raise DataError(
             f"data source {', '.join(settings.source)} changed while the pipeline ran: it was {settings.identity} when the "
             f"run was prepared and is {identity} now; start the run again once the files are complete"
         )
-    found = _told_apart(files)
-    with tempfile.TemporaryDirectory(prefix=".netanomaly-capture-", dir=scratch) as folder:
-        made = (
-            _of_captures(found.captures, out, Path(folder), progress)
-            if found.captures
-            else _of_netflow(found.netflow, out, Path(folder), progress)
-        )
-    noted = made.pop("noted")
-    if found.other:
-        noted["file that is no capture, left out"] = len(found.other)
-    return {"format": FORMAT, "source": settings.source, "identity": identity, **made, "noted": noted}
 
 
 def _told_apart(files: sources.Files) -> _Files:
@@ -98,15 +118,14 @@ def _told_apart(files: sources.Files) -> _Files:
     return found
 
 
-def _of_captures(
-    files: list[SourceFile], out: BinaryIO, folder: Path, progress: Callable[[int], Any]
-) -> dict[str, Any]:
+def _of_captures(found: _Files, out: BinaryIO, folder: Path, progress: Callable[[int], Any]) -> dict[str, Any]:
+    files = found.captures
     program = tools.find("suricata", f"{files[0].uri} is a capture of packets")
     version = tools.version(program, suricata.VERSION)
     events, seen = Events(version, folder), frames.Seen()
     wrong: dict[str, str] = {}
     streams = 0
-    for stream in _streams(_in_order(files), wrong):
+    for stream in _streams(_blocks(found, _in_order(files), wrong)):
         streams += 1
         if streams > _STREAMS_AT_MOST:
             raise DataError(
@@ -156,25 +175,18 @@ def _noted(seen: frames.Seen, wrong: Collection[str], streams: int, starved: int
     return {reason: count for reason, count in counts.items() if count}
 
 
-def _of_netflow(files: list[SourceFile], out: BinaryIO, folder: Path, progress: Callable[[int], Any]) -> dict[str, Any]:
+def _of_netflow(found: _Files, out: BinaryIO, folder: Path, progress: Callable[[int], Any]) -> dict[str, Any]:
+    files, path = found.netflow, folder / "nfcapd"
     program = tools.find("nfdump", f"{files[0].uri} is a binary file of NetFlow (nfcapd)")
     version = netflow.version_of(program)
     for number, file in enumerate(files):
-        with ExitStack() as stack:
-            netflow.printed(program, version, _plain(file, folder, stack), file.uri, out, folder)
+        with found.reading(file) as stream, path.open("wb") as copy:
+            while part := stream.read(_COPY_BYTES):
+                copy.write(part)
+        netflow.printed(program, version, path, file.uri, out, folder)
         progress(number + 1)
     names = [file.uri for file in files]
     return {"kind": NETFLOW, "tool": "nfdump", "version": version, "files": names, "incomplete": {}, "noted": {}}
-
-
-def _plain(file: SourceFile, folder: Path, stack: ExitStack) -> Path:
-    """The file's content, decompressed, as a file of this machine."""
-    path = folder / "nfcapd"
-    stack.callback(path.unlink, missing_ok=True)
-    with closing(TextStream(file)) as stream, path.open("wb") as copy:
-        while part := stream.read(_COPY_BYTES):
-            copy.write(part)
-    return path
 
 
 def _in_order(files: list[SourceFile]) -> list[SourceFile]:
@@ -193,12 +205,8 @@ def _unsaid(_why: str) -> None:
     """It will be said when the file is read."""
 
 
-def _streams(files: list[SourceFile], wrong: dict[str, str]) -> Iterator[Iterator[Packets]]:
-    """The packets of all files, in streams in which time does not run backwards far.
-
-    Each is to be read to its end before the next is asked for. `wrong` is told of files that end too early.
-    """
-    blocks = _blocks(files, wrong)
+def _streams(blocks: Iterator[Packets]) -> Iterator[Iterator[Packets]]:
+    """Packets in streams in which time does not run backwards far. Each is to be read before the next is asked for."""
     rest = next(blocks, None)
     latest = -1
 
@@ -222,13 +230,14 @@ def _streams(files: list[SourceFile], wrong: dict[str, str]) -> Iterator[Iterato
         yield stream()
 
 
-def _blocks(files: list[SourceFile], wrong: dict[str, str]) -> Iterator[Packets]:
+def _blocks(found: _Files, files: list[SourceFile], wrong: dict[str, str]) -> Iterator[Packets]:
+    """The packets of files, one after another; `wrong` is told of those that end too early."""
     for file in files:
 
         def ends(why: str, uri: str = file.uri) -> None:
             wrong[uri] = why
 
-        with closing(TextStream(file)) as stream:
+        with found.reading(file) as stream:
             for block in packets.read(stream, ends):
                 frames.require_known(block, file.uri)
                 yield block

@@ -21,7 +21,7 @@ def main(argv: list[str]) -> None:
         from netanomaly.models.model import load
         from netanomaly.report import decision_note, evaluation_page
         from netanomaly.stages.evaluate.champion import load_champion
-        from netanomaly.stages.evaluate.program import evaluate
+        from netanomaly.stages.evaluate.program import completed, evaluate
         from netanomaly.stages.evaluate.settings import Settings
 
         settings = stage.settings(Settings)
@@ -39,9 +39,13 @@ def main(argv: list[str]) -> None:
         flows = open_flows(stage.input("flows"))
         evaluation = evaluate(model, flows, settings, stage.progress, champion, dossier)
         document, decision = evaluation.document, evaluation.decision
-        stage.write_json(
-            "dossier", {**dossier, "evaluation": document, "decision": decision, "smoke": evaluation.smoke}
-        )
+        made = {
+            "evaluation": document,
+            "decision": decision,
+            "smoke": evaluation.smoke,
+            "reference": completed(dossier.get("reference"), document),
+        }
+        stage.write_json("dossier", {**dossier, **made})
         in_short = {"verdict": document["verdict"], "decision": decision["decision"], "reason": decision["reason"]}
         stage.describe("dossier", in_short)
         note = decision_note(decision, document, settings.model_name)

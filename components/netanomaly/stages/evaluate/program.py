@@ -25,6 +25,7 @@ from netanomaly.models.rows import Rows
 from netanomaly.models.smoke import document as smoke_rows
 from netanomaly.scoring import replay
 from netanomaly.stages.evaluate.champion import Champion
+from netanomaly.stages.evaluate.confirmed import confirmed_attacks, said_of
 from netanomaly.stages.evaluate.scoring import Scored, score_file
 from netanomaly.stages.evaluate.settings import Settings
 from netanomaly.stages.evaluate.verdict import NEVER_CHAMPION, ONLY_FIRST_CHAMPION, assess
@@ -127,7 +128,10 @@ def evaluate(
         document["repeats"] = repeats(scored.counts, label is not None, names, normal_names)
     document["stability"] = stability(document)
     document["replay"] = _replayed(model, file, settings)
+    document["alert_rates"] = scored.alert_blocks.document()
     document["false_alarms"] = false_alarms(model, document["normal"])
+    document["confirmed"] = confirmed_attacks(model, settings.confirmed)
+    document["confirmed_benign"] = (((dossier or {}).get("ingest") or {}).get("training") or {}).get("confirmed")
     document["top_alerts"] = top_alerts(model, scored.strongest, file)
     for alert in document["top_alerts"]:
         alert["label"] = called.get(alert["label"], alert["label"])
@@ -155,6 +159,16 @@ def evaluate(
     assert scored.sample.rows is not None  # noqa: S101 - there are rows
     smoke = smoke_rows(model.schema, scored.sample.rows, scored.sample.scores)
     return Evaluation(document, decision, points, smoke)
+
+
+def completed(reference: Mapping[str, Any] | None, document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What monitoring compares with later, from training, with what evaluation adds: alert rates, and how good it was."""
+    if reference is None:
+        return None
+    at = document["at_threshold"]
+    quality = {"recall": at.get("recall_interval"), "false_positive_rate": at.get("false_positive_rate")}
+    precision = at.get("precision")
+    return {**reference, "rates": document["alert_rates"], "quality": {**quality, "precision": precision}}
 
 
 def _replayed(model: AnomalyModel, file: pq.ParquetFile, settings: Settings) -> dict[str, Any] | None:
@@ -296,7 +310,7 @@ def _numbers_of(rows: Rows, position: int, model: AnomalyModel) -> dict[str, flo
 
 def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str, str]]:
     """What a reader must know before trusting the figures."""
-    found = []
+    found = [{"severity": "warning", "message": message} for message in said_of(document)]
 
     def warn(message: str) -> None:
         found.append({"severity": "warning", "message": message})

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from netanomaly.flows.classes import Classes, Codes
 from netanomaly.flows.labels import is_normal
+from netanomaly.metrics.alert_rates import AlertBlocks
 from netanomaly.metrics.comparison import Pairs
 from netanomaly.metrics.distribution import ScoreCounts, Scores
 from netanomaly.models.blocks import block_threads
@@ -54,6 +55,8 @@ class Scored:
     names: list[str] = field(default_factory=list)
     normal_names: set[str] = field(default_factory=set)
     digest: str = ""
+    alert_blocks: AlertBlocks = field(default_factory=AlertBlocks)
+    """Of the rows that are normal, or of all without labels."""
     champion_error: str = ""
     """Why the champion was not compared: nothing of what is kept of its scores counts then."""
 
@@ -121,6 +124,8 @@ def score_file(
             scores = batch.scores
             names = list(met.counts)
             scored.counts.add(scores, codes, batch.seen)
+            alerting = scores > model.threshold
+            scored.alert_blocks.add(alerting if codes is None else alerting[~_attacks(names, normal_labels)[codes]])
             scored.sample.offer(done, batch.rows, scores)
             scored.strongest.offer(done, batch.rows, scores, lambda row: None if codes is None else names[codes[row]])
             if isinstance(batch.champion, str):

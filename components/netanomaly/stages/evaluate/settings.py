@@ -1,8 +1,9 @@
 """What prepare tells the evaluate stage."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from netanomaly.feedback.kept import Kept
 from netanomaly.metrics import gates as quality_gates
 
 
@@ -20,6 +21,7 @@ class Settings:
         champion: The champion's version, scored on the same rows; None: there is none.
         allow_other_sensor: Whether the data may be of another kind of sensor than what the model learnt from.
         configuration: The configuration with its defaults, long lists cut short, for the report.
+        confirmed: Flows of attacks that people confirmed.
     """
 
     normal_labels: list[str]
@@ -31,6 +33,7 @@ class Settings:
     champion: int | None
     configuration: dict[str, Any]
     allow_other_sensor: bool = False
+    confirmed: list[Kept] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         quality_gates.check(self.gates)

@@ -19,6 +19,7 @@ from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
 from netanomaly.flows.deciding import Contradiction, Decisions
 from netanomaly.flows.distinct import DistinctRows
 from netanomaly.flows.identity import RECORD
+from netanomaly.flows.labels import normal_names
 from netanomaly.flows.profile import Profile
 from netanomaly.flows.reader import NO_LABEL, Reader
 from netanomaly.stages.ingest import splitting
@@ -147,11 +148,34 @@ def _into(
             + (f" for the {settings.part} part; it has {reader.rows}" if reader.rows else "; it has none")
         )
     assert sink is not None  # noqa: S101 - rows were read
+    confirmed = _add_confirmed(settings, reader.contract, sink, profile, distinct, apart)
     columns = profile.columns()
     told = () if reader.contract.sensor else identifiers.apart(columns)
     if told != apart:
         apart, distinct = told, _distinct(sink.written(), reader.contract, told)
-    return _report(settings, reader, identity, profile, columns, distinct, split) | {"hashed_without": list(apart)}
+    return _report(settings, reader, identity, profile, columns, distinct, split) | {
+        "hashed_without": list(apart),
+        "confirmed": confirmed,
+    }
+
+
+def _add_confirmed(
+    settings: Settings, contract: Contract, sink: Sink, profile: Profile, distinct: DistinctRows, apart: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """Write the rows that people judged to be benign behind the source's own; what the report says of them."""
+    if not settings.confirmed:
+        return None
+    from netanomaly.stages.ingest.confirmed import ConfirmedRows
+
+    normal = normal_names([name for name, _ in profile.labels.most_common()], settings.normal_labels)
+    known = [*normal, *settings.normal_labels, "normal"][0]
+    rows = ConfirmedRows(settings.confirmed, contract, known, profile.rows)
+    schema = schema_of(contract)
+    for batch in rows.batches():
+        distinct.add(row_hash.row_hashes(batch, contract, apart))
+        profile.add(batch)
+        sink.write(batch.table(contract, schema))
+    return rows.report()
 
 
 def _distinct(tables: Iterable[pa.Table], contract: Contract, without: Collection[str]) -> DistinctRows:

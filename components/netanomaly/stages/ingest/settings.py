@@ -1,9 +1,10 @@
 """What prepare tells the ingest stage."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from netanomaly.config import CsvFormat
 from netanomaly.errors import ConfigError
+from netanomaly.feedback.kept import Kept
 
 # A part of a source: every row, or one side of the hold-out split.
 ALL_ROWS, TRAINING_PART, EVALUATION_PART = PARTS = ("all", "training", "evaluation")
@@ -45,6 +46,7 @@ class Settings:
         format: What wrote the data; auto: told by its content.
         context: Whether flows get features beside the flows before them; None: where a sensor that is known wrote them.
         random_state: Seed of the split and of the profile's sample.
+        confirmed: Flows that people judged to be benign, to add to those of the source.
     """
 
     source: list[str]
@@ -61,6 +63,7 @@ class Settings:
     random_state: int
     format: str = "auto"
     context: bool | None = None
+    confirmed: list[Kept] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.part not in PARTS:

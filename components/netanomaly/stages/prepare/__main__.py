@@ -11,6 +11,7 @@ from netanomaly.errors import ConfigError
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
+        from netanomaly.feedback import confirmed
         from netanomaly.flows import sources
         from netanomaly.registry import open_registry
         from netanomaly.stages.prepare.program import Champion, Overrides, prepare
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> None:
             champion_of=champion_of,
             now=datetime.now(UTC),
             environment=os.environ,
+            confirmed_of=lambda uri, model: confirmed.confirmed_of(stage_io.in_a_bucket(uri, "feedback"), model),
         )
         stage.write_json("resolved_configuration", prepared.configuration)
         champion = prepared.configuration["champion"]
@@ -51,7 +53,10 @@ def main(argv: list[str]) -> None:
             {"run_id": prepared.configuration["run_id"], "champion": "none" if champion is None else champion},
         )
         for name in stage.output_parameters:
-            stage.set_output_parameter(name, dataclasses.asdict(getattr(prepared, name)))
+            value = getattr(prepared, name)
+            if value is None:
+                value = {}
+            stage.set_output_parameter(name, value if isinstance(value, str | dict) else dataclasses.asdict(value))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ def prepare(
     evaluate: dsl.OutputPath(dict),
     register: dsl.OutputPath(dict),
     track: dsl.OutputPath(dict),
+    deploy: dsl.OutputPath(dict),
+    deploys: dsl.OutputPath(str),
     configuration: dict,
     data_source: str,
     evaluation_data_source: str,
@@ -52,6 +54,8 @@ def prepare(
         evaluate: Settings of evaluate.
         register: Settings of register.
         track: Settings of track.
+        deploy: Settings of deploy; empty where nothing is deployed.
+        deploys: Whether a new champion is deployed: yes or no.
     """
     return dsl.ContainerSpec(
         image=image("prepare"),

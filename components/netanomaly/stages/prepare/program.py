@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from netanomaly import __version__, config, output
 from netanomaly.errors import ConfigError
+from netanomaly.feedback.book import place
+from netanomaly.feedback.confirmed import Confirmed
 from netanomaly.flows import rules
 from netanomaly.metrics import gates
 from netanomaly.models import catalogue
 from netanomaly.registry.names import alias_name
 from netanomaly.stages.capture import settings as capture
+from netanomaly.stages.deploy import settings as deploy
 from netanomaly.stages.evaluate import settings as evaluate
 from netanomaly.stages.ingest import settings as ingest
 from netanomaly.stages.register import settings as register
@@ -61,6 +64,7 @@ class Prepared:
 
     Attributes:
         configuration: The configuration with its defaults, and every digest and id: what is kept with the run.
+        deploy: None where nothing is deployed.
     """
 
     configuration: dict[str, Any]
@@ -74,6 +78,12 @@ class Prepared:
     evaluate: evaluate.Settings
     register: register.Settings
     track: track.Settings
+    deploy: deploy.Settings | None
+
+    @property
+    def deploys(self) -> str:
+        """What the pipeline's branch goes by: `yes` or `no`."""
+        return "no" if self.deploy is None else "yes"
 
 
 def prepare(
@@ -84,6 +94,7 @@ def prepare(
     champion_of: Callable[[str, str], "Champion | None"],
     now: datetime,
     environment: Mapping[str, str] = MappingProxyType({}),
+    confirmed_of: Callable[[str, str], Confirmed] = lambda _uri, _model: Confirmed(),
 ) -> Prepared:
     """Resolve a configuration.
 
@@ -95,6 +106,7 @@ def prepare(
         champion_of: A model's champion in a registry (URI, model name), or None.
         now: The time that is kept with the run.
         environment: Names the MLflow server and experiment, where the configuration names none.
+        confirmed_of: What people confirmed of a model's alerts (URI of the feedback, model name).
 
     Raises:
         ConfigError: A field is wrong, by itself or against the others.
@@ -111,6 +123,10 @@ def prepare(
     # The same bytes under two names are one data set: a model is never judged on rows it was fitted on.
     held_out = identities[0] == identities[-1]
     champion = champion_of(wanted.registry or "", wanted.model_name)
+    confirmed = Confirmed()
+    if wanted.feedback:
+        feedback = wanted.feedback if isinstance(wanted.feedback, str) else ""
+        confirmed = confirmed_of(place(feedback, wanted.registry or ""), wanted.model_name)
     tracking = _tracking(wanted.tracking, environment)
     configuration = {
         **dataclasses.asdict(wanted),
@@ -121,6 +137,10 @@ def prepare(
         "evaluation_source": sources["evaluation"],
         "evaluation_identity": identities[-1],
         "held_out": held_out,
+        "confirmed": {
+            "benign": [kept.verdict for kept in confirmed.benign],
+            "attacks": [kept.verdict for kept in confirmed.attacks],
+        },
     }
     named = config.wanted_columns(wanted)
     apart = champion if champion is not None and _may_lack_columns(champion, configuration) else None
@@ -137,8 +157,11 @@ def prepare(
         "run_id": run_id,
         "champion": champion.version if champion else None,
         "champion_columns": apart.columns if apart else [],
-        # For the report, which says nothing of tracking: where a run is shown changes nothing that evaluate does.
-        "configuration": {name: _in_short(value) for name, value in configuration.items() if name != "tracking"},
+        # For the report, which says nothing of these: where a run is shown, and a model served, changes nothing that
+        # evaluate does.
+        "configuration": {
+            name: _in_short(value) for name, value in configuration.items() if name not in ("tracking", "deploy")
+        },
     }
 
     def captured(dataset: str) -> capture.Settings:
@@ -151,6 +174,7 @@ def prepare(
             source=sources[dataset],
             identity=configuration[f"{dataset}_identity"],
             part=dataset if held_out else ingest.ALL_ROWS,
+            confirmed=confirmed.benign if dataset == ingest.TRAINING_PART else [],
             split=ingest.Split(wanted.split, wanted.held_out_fraction, wanted.split_gap_seconds, wanted.host_columns)
             if held_out
             else None,
@@ -172,8 +196,8 @@ def prepare(
         # What it is not to look for is no reason to look again: another champion alone leaves the cache as it is.
         validate=_settings(validate.Settings, resolved, champion=apart.version if apart else None),
         tune=_settings(tune.Settings, resolved, **_searched(wanted, now)),
-        train=_settings(train.Settings, resolved),
-        evaluate=_settings(evaluate.Settings, resolved),
+        train=_settings(train.Settings, resolved, tuned=wanted.tuning is not None),
+        evaluate=_settings(evaluate.Settings, resolved, confirmed=confirmed.attacks),
         register=_settings(register.Settings, resolved),
         track=_settings(
             track.Settings,
@@ -182,7 +206,14 @@ def prepare(
             experiment=tracking.experiment,
             register_in_mlflow=tracking.register,
         ),
+        deploy=_deployed(wanted),
     )
+
+
+def _deployed(wanted: config.Config) -> deploy.Settings | None:
+    if wanted.deploy is None:
+        return None
+    return deploy.Settings(wanted.registry or "", wanted.model_name, **dataclasses.asdict(wanted.deploy))
 
 
 def _searched(wanted: config.Config, now: datetime) -> dict[str, Any]:
@@ -220,6 +251,11 @@ def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
         access.address(wanted.tracking.mlflow, "tracking.mlflow")
     if not wanted.registry:
         raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
+    if _deployed(wanted) is not None and not wanted.registry.startswith("s3://"):
+        raise ConfigError(
+            f"deploy is for a registry that a cluster's pods can read, and registry is {wanted.registry!r}; name "
+            "s3://bucket/prefix, or leave deploy out"
+        )
     return wanted, parameters
 
 

@@ -16,7 +16,7 @@ def main(argv: list[str]) -> None:
         from netanomaly.registry import open_registry, smoke
         from netanomaly.registry.changes import CHAMPION
         from netanomaly.stages.register.metadata import describe
-        from netanomaly.stages.register.program import admit, promotion
+        from netanomaly.stages.register.program import REFERENCE, admit, promotion, written
         from netanomaly.stages.register.settings import Settings
 
         settings = stage.settings(Settings)
@@ -33,6 +33,15 @@ def main(argv: list[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             smoke_rows = Path(folder) / smoke.FILE
             smoke_rows.write_text(output.json_text(dossier["smoke"]) + "\n", encoding="utf-8")
+            files = {
+                "model_metadata.json": stage.output("model_metadata"),
+                "report.html": stage.input("report"),
+                smoke.FILE: smoke_rows,
+            }
+            if dossier.get("reference") is not None:
+                # What monitoring compares with.
+                files[REFERENCE] = Path(folder) / REFERENCE
+                files[REFERENCE].write_text(written(dossier["reference"]), encoding="utf-8")
             registration = open_registry(stage_io.in_a_bucket(settings.registry, "registry")).register(
                 settings.model_name,
                 stage.input("model"),
@@ -47,11 +56,7 @@ def main(argv: list[str]) -> None:
                 sha256=metadata["model"]["digest"].removeprefix("sha256:"),
                 promotion=promotion(decision, settings.aliases),
                 why=decision["reason"],
-                files={
-                    "model_metadata.json": stage.output("model_metadata"),
-                    "report.html": stage.input("report"),
-                    smoke.FILE: smoke_rows,
-                },
+                files=files,
             )
         if registration.reason:
             output.tell(f"warning: challenger, not champion: {registration.reason}")

@@ -38,6 +38,7 @@ def describe(configuration: Document, dossier: Document) -> dict[str, Any]:
             "held_out": configuration["held_out"],
             "findings": dossier["validation"].get("findings", []),
         },
+        "sensor": _sensor(reports["training"]),
         "training": training,
         "metrics": headline(metrics),
         "evaluation": {
@@ -46,6 +47,7 @@ def describe(configuration: Document, dossier: Document) -> dict[str, Any]:
         }
         | {"assessment": came_to["verdict"]},
         "decision": came_to["decision"],
+        **({"tuning": dossier["tuning"]} if "tuning" in dossier else {}),
         "configuration": configuration,
         "versions": {**training.get("versions", {}), "netanomaly": __version__},
         "parents": {
@@ -53,6 +55,29 @@ def describe(configuration: Document, dossier: Document) -> dict[str, Any]:
             "training_data": reports["training"]["identity"],
             "evaluation_data": reports["evaluation"]["identity"],
         },
+    }
+
+
+def _sensor(report: Document) -> dict[str, Any] | None:
+    """What recorded the flows that were learnt from, and how: the next data is to be like it. None for tables."""
+    traffic = report.get("traffic")
+    if not traffic:
+        return None
+    capture = report.get("capture") or {}
+    a_packet = {
+        column["name"].rpartition("_")[2]: column["quantiles"]
+        for column in report.get("columns", ())
+        if column["name"] in ("bytes_per_packet_out", "bytes_per_packet_in")
+    }
+    return {
+        "kind": traffic["sensor"],
+        "format": traffic["format"],
+        "versions": traffic.get("sensor_versions", []),
+        "captures_by": f"{capture['tool']} {capture['version']}" if capture else None,
+        "vantage_points": traffic.get("vantage_points"),
+        "sampled": traffic.get("sampled"),
+        "late_flows": traffic.get("late_flows", 0),
+        "bytes_per_packet_percentiles": a_packet,
     }
 
 

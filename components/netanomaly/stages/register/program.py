@@ -1,5 +1,6 @@
 """Make a model a version in the registry, unless a gate said no."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,13 @@ from netanomaly.registry import Promotion
 from netanomaly.registry.changes import CHALLENGER, CHAMPION
 
 _GO_AHEAD = "pass"
+REFERENCE = "reference.json"
+"""What monitoring compares with, among the files of a version; as `netanomaly.monitoring.reference` has it."""
+
+
+def written(reference: Mapping[str, Any]) -> str:
+    """The reference as it is kept, in few bytes."""
+    return json.dumps(reference, separators=(",", ":"), ensure_ascii=False)
 
 
 def promotion(decision: Mapping[str, Any], further: Sequence[str] = ()) -> Promotion:

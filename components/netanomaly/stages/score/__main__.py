@@ -52,7 +52,16 @@ def main(argv: list[str]) -> None:
 # What the terminal shows of a run: a line of the log is bounded, and has no rows.
 _SAID = (
     *("model", "budget", "rows", "unscored", "dropped", "first_seen", "last_seen"),
-    *("alerts", "alerts_expected", "incidents", "by_severity", "gravest", "suppressed", "feedback"),
+    *(
+        "alerts",
+        "alerts_expected",
+        "incidents",
+        "incidents_expected",
+        "by_severity",
+        "gravest",
+        "suppressed",
+        "feedback",
+    ),
 )
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ def score(
     settings = Settings(
         source=config.as_list(wanted.data_source),
         budget=wanted.budget,
+        alerts_per_day=wanted.alerts_per_day,
         csv=wanted.csv,
         format=wanted.format,
         time_column=wanted.time_column or "",

@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 
 from netanomaly import stage_io
-from netanomaly.errors import GateRefusal
+from netanomaly.errors import ConfigError, GateRefusal
 
 
 def ahead() -> None:
@@ -28,14 +28,21 @@ def main(argv: list[str]) -> None:
 
             stage.tell(outcome(dossier))
             raise GateRefusal(refusal(validation))
+        settings = stage.settings(Settings)
+        if settings.tuned and "tuning" not in dossier:
+            raise ConfigError(
+                "the configuration asks for tuning, and this pipeline has none: run the pipeline netanomaly-training-tuned, or "
+                "leave tuning out of the configuration"
+            )
         flows = open_flows(stage.input("flows"))
         columns = [column["name"] for column in validation["columns"] if column["role"] in ("number", "category")]
         per_day = validation["training"]["rows_per_day"]
-        trained = train(flows, stage.settings(Settings), stage.progress, per_day, columns)
+        trained = train(flows, settings, stage.progress, per_day, columns)
         model = stage.output("model")
         trained.model.save(model)
         summary = trained.summary
-        stage.write_json("dossier", {**dossier, "training": summary, "model": stage_io.content(model)})
+        made = {"training": summary, "model": stage_io.content(model), "reference": trained.reference}
+        stage.write_json("dossier", {**dossier, **made})
         rows = {name: summary[name] for name in ("rows_fitted", "rows_calibrated")}
         stage.describe("model", {"framework": "scikit-learn", "model_type": summary["model_type"], **rows})
         stage.describe("dossier", rows)

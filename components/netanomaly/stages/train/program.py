@@ -25,6 +25,7 @@ from netanomaly.models.row_keys import distinct_keys
 from netanomaly.models.rows import learn_schema
 from netanomaly.stages.train import replaying, sampling
 from netanomaly.stages.train.calibration import CALIBRATION_SHARE, Parts, Times, parts
+from netanomaly.stages.train.reference import reference_of
 from netanomaly.stages.train.settings import Settings
 
 # Of what the data gate refused for, so many are said.
@@ -33,10 +34,11 @@ _REASONS = 5
 
 @dataclass(frozen=True)
 class Trained:
-    """A model, and the training summary."""
+    """A model, the training summary, and what monitoring compares with; None where the rows are too few for that."""
 
     model: AnomalyModel
     summary: dict[str, Any]
+    reference: dict[str, Any] | None = None
 
 
 def train(
@@ -146,7 +148,7 @@ def train(
         "seconds": round(time.monotonic() - began, 3),
         "versions": model.versions,
     }
-    return Trained(model, summary)
+    return Trained(model, summary, reference_of(file, eligible, model, rows))
 
 
 def _told_apart(

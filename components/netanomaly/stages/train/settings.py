@@ -27,6 +27,7 @@ class Settings:
         random_state: Seed of every random choice.
         rows_at_most: Of more rows so many are drawn.
         left_out: Features that tuning found better left out.
+        tuned: Whether the configuration asks for tuning first.
     """
 
     model_type: str
@@ -40,6 +41,7 @@ class Settings:
     random_state: int
     rows_at_most: int = SAMPLED_ROWS
     left_out: list[str] = field(default_factory=list)
+    tuned: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.alert_budget < 1:

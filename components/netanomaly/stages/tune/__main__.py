@@ -83,6 +83,7 @@ def _select(stage: stage_io.Stage) -> None:
     stage.write_json("tuning", document)
     stage.write_json("dossier", {**dossier, "tuning": in_short(document)})
     stage.set_output_parameter("train", train)
+    stage.set_output_parameter("outcome", document["outcome"])
     stage.output("tuning_report").write_text(tuning_page(document), encoding="utf-8")
     stage.describe("tuning", {"outcome": document["outcome"], "reason": document["reason"]})
     figures = {"defaults_recall": document["defaults"]["value"], "trials": len(document["trials"])}

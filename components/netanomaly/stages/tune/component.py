@@ -6,13 +6,13 @@ from netanomaly.images import image
 
 
 @dsl.container_component
-def plan(
+def tune_plan(
     flows: dsl.Input[dsl.Dataset],
     dossier_before: dsl.Input[dsl.Artifact],
     rows: dsl.Output[dsl.Dataset],
     shared: dsl.Output[dsl.Artifact],
     search: dsl.Output[dsl.Artifact],
-    lanes: dsl.OutputPath(list),
+    lanes: dsl.OutputPath(list[dict]),
     settings: dict,
 ):
     """Lay the folds, judge the defaults on them, and ask for the first trials.
@@ -36,7 +36,7 @@ def plan(
 
 
 @dsl.container_component
-def trial(
+def tune_trial(
     rows: dsl.Input[dsl.Dataset],
     shared: dsl.Input[dsl.Artifact],
     search: dsl.Input[dsl.Artifact],
@@ -62,10 +62,10 @@ def trial(
 
 
 @dsl.container_component
-def suggest(
+def tune_suggest(
     search_before: dsl.Input[dsl.Artifact],
     search: dsl.Output[dsl.Artifact],
-    lanes: dsl.OutputPath(list),
+    lanes: dsl.OutputPath(list[dict]),
     results: list,
     settings: dict,
 ):
@@ -88,7 +88,7 @@ def suggest(
 
 
 @dsl.container_component
-def select(
+def tune_select(
     rows: dsl.Input[dsl.Dataset],
     shared: dsl.Input[dsl.Artifact],
     search: dsl.Input[dsl.Artifact],
@@ -98,6 +98,7 @@ def select(
     tuning_metrics: dsl.Output[dsl.Metrics],
     dossier: dsl.Output[dsl.Artifact],
     train: dsl.OutputPath(dict),
+    outcome: dsl.OutputPath(str),
     results: list,
     settings: dict,
 ):
@@ -117,6 +118,7 @@ def select(
         tuning_metrics: Recall of the defaults and of the choice.
         dossier: With what the search was, how, and on what.
         train: The settings of train, with what was chosen.
+        outcome: tuned or defaults_kept.
     """
     return dsl.ContainerSpec(
         image=image("tune"),

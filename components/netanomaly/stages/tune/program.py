@@ -18,8 +18,10 @@ from netanomaly.stages.tune.settings import Settings
 from netanomaly.traffic.feature_list import CONTEXT_NAMES
 from netanomaly.tuning import apart, folds, rows, selecting, suggesting
 from netanomaly.tuning.importance import importance
+from netanomaly.tuning.injecting import with_injected
 from netanomaly.tuning.judging import compared
 from netanomaly.tuning.measuring import Fitting, measure
+from netanomaly.tuning.rounds import in_rounds
 from netanomaly.tuning.space import Space, candidate, narrowed, resolve
 from netanomaly.tuning.state import SHARES, Shared
 from netanomaly.tuning.trial import fold
@@ -72,7 +74,11 @@ def plan(file: pq.ParquetFile, dossier: Document, settings: Settings, progress: 
     attacks = folds.usable(sample.attacks)
     kind = folds.kind_of(attacks)
     if kind is None:
-        raise DataError(_nothing_to_judge_by(sample))
+        injected = with_injected(sample, file, settings.normal_labels, settings.random_state)
+        if injected is None:
+            raise DataError(_nothing_to_judge_by(sample))
+        sample, kind = injected, folds.INJECTED
+        attacks = folds.usable(sample.attacks)
     doubted = settings.training_rows == "all" or (settings.training_rows == "auto" and not sample.labelled)
     fitting = Fitting(tuple(settings.categorical_columns), "all" if doubted else "normal", settings.random_state)
     parts = folds.splits(
@@ -158,7 +164,7 @@ def ask(
     """
     trials = _joined(search["trials"], results)
     number = len(search["rounds"]) + 1
-    wanted = suggesting.in_rounds(settings.trials)[number - 1]
+    wanted = in_rounds(settings.trials)[number - 1]
     over = settings.deadline is not None and time.time() >= settings.deadline
     space, base = _space(search), search["defaults"]["candidate"]
     points = (
@@ -302,7 +308,9 @@ def _mean_recall(shared: Shared, share: float, budget: float) -> float:
 
 def _joined(trials: Sequence[Document], results: Sequence[Document]) -> list[dict[str, Any]]:
     fresh = [dict(trial) for lane in results for trial in lane["trials"]]
-    return [*map(dict, trials), *sorted(fresh, key=lambda trial: trial["number"])]
+    every = [*map(dict, trials), *sorted(fresh, key=lambda trial: trial["number"])]
+    # Kubeflow carries 1.0 as 1, which to some a share is and to others a count.
+    return [{**trial, "candidate": candidate(trial["candidate"])} for trial in every]
 
 
 def _space(search: Document) -> Space:
@@ -356,9 +364,12 @@ def _in_a_line(result: Document) -> str:
 
 def _nothing_to_judge_by(sample: rows.Searched) -> str:
     if not sample.labelled:
-        return "the training data has no labels, and its columns are not those of flows, so that no attacks can be injected"
+        return (
+            "the training data has no labels, and is not of a sensor whose flows are known, so that no attacks can be injected: "
+            "there is nothing to judge by; give data with labels"
+        )
     found = sum(map(len, sample.attacks.values()))
     return (
-        f"the training data has {found} labelled attacks, too few to hold some out (10 of each of two classes, or 20 of one); "
-        "give data with more, or leave the labels away"
+        f"the training data has {found} labelled attacks, too few to hold some out (10 of each of two classes, or 20 of one), "
+        "and is not of a sensor whose flows are known, so that none can be injected; give data with more"
     )

@@ -1,0 +1,168 @@
+"""`netanomaly monitor`: whether what a model scores is still what it learnt from, and if not, what changed."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netanomaly import output
+from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
+from netanomaly.cli.summary import row
+from netanomaly.errors import ConfigError, GateRefusal
+
+if TYPE_CHECKING:
+    from netanomaly.monitoring.settings import Settings
+    from netanomaly.registry import Registry
+
+VERDICT, REPORT = FILES = ("verdict.json", "report.html")
+
+
+def monitor(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="office (its champion), office@alias or office:3, as in the registry."),
+    ],
+    source: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...", help="Traffic: files, folders, globs or s3:// addresses; or folders that score wrote."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for verdict.json and report.html; default: neither is written.")
+    ] = None,
+    registry: RegistryOption = DEFAULT,
+    label_column: Annotated[
+        str, typer.Option(help="The column of classes, where labels of the window are to be believed.")
+    ] = "",
+    time_column: Annotated[str, typer.Option(help="Of a table, the column of times; default: known by its name.")] = "",
+    delimiter: Annotated[str | None, typer.Option(help="Of a CSV; default: told by its first lines.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Of a CSV without a header, its columns by name, parted by commas.")
+    ] = None,
+    allow_other_sensor: Annotated[
+        bool, typer.Option("--allow-other-sensor", help="Look at flows of another kind of sensor than was learnt from.")
+    ] = False,
+    make_reference: Annotated[
+        bool,
+        typer.Option(
+            "--make-reference", help="SOURCE is the training data of a version that has no reference yet: make one."
+        ),
+    ] = False,
+    no_history: Annotated[bool, typer.Option("--no-history", help="Write nothing into the registry.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 4 where the verdict is anything but quiet.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a window of traffic by what was usual in training: one line, and what to do.
+
+    Verdicts: quiet, sensor changed, hosts changed, network changed, decay, too little data; docs/monitoring.md.
+
+    Example: netanomaly monitor office conn.log --out monitored
+    """
+    from netanomaly.config import CsvFormat
+    from netanomaly.monitoring.settings import Settings
+    from netanomaly.registry import open_registry
+
+    opened = open_registry(registry)
+    settings = Settings(
+        source=source,
+        csv=CsvFormat(columns=columns.split(",") if columns else None, delimiter=delimiter),
+        time_column=time_column,
+        label_column=label_column,
+        allow_other_sensor=allow_other_sensor,
+    )
+    if make_reference:
+        _make_reference(opened, model, settings, as_json=as_json)
+        return
+    if out is not None:
+        _refuse_strangers(out)
+    from netanomaly.monitoring.program import keep
+    from netanomaly.monitoring.program import monitor as look
+
+    verdicts = look(opened, model, settings, _Progress())
+    if not no_history:
+        for verdict in verdicts:
+            keep(opened, verdict)
+    if out is not None:
+        _write(opened, verdicts, out)
+    if as_json:
+        output.say_json({"verdicts": verdicts, "out": None if out is None else str(out)})
+    else:
+        for verdict in verdicts:
+            output.say_each(_lines(verdict))
+        if out is not None:
+            output.say(f"{'report':<12}{out / REPORT}")
+    unusual = [verdict["verdict"] for verdict in verdicts if verdict["verdict"] != "quiet"]
+    if exit_code and unusual:
+        raise GateRefusal(f"not quiet: {', '.join(unusual)}")
+
+
+def _make_reference(opened: "Registry", model: str, settings: "Settings", *, as_json: bool) -> None:
+    from netanomaly.monitoring import program
+
+    version, made = program.make_reference(opened, model, settings, _Progress())
+    if as_json:
+        output.say_json({"model_name": version.model, "version": version.number, "rows": made.profile.rows})
+    else:
+        output.say(
+            f"{version.model}:{version.number} has a reference now, of {made.profile.rows:,} rows; netanomaly monitor "
+            "compares with it"
+        )
+
+
+def _write(opened: "Registry", verdicts: list[dict[str, Any]], out: Path) -> None:
+    """The verdict and its page; of several versions in a folder for each."""
+    import msgspec
+
+    from netanomaly.report import monitoring_page
+
+    for verdict in verdicts:
+        model = verdict["model"]
+        folder = out if len(verdicts) == 1 else out / f"version-{model['version']}"
+        folder.mkdir(parents=True, exist_ok=True)
+        before = msgspec.to_builtins(opened.monitored(model["name"]).verdicts())
+        (folder / REPORT).write_text(monitoring_page(verdict, before), encoding="utf-8")
+        (folder / VERDICT).write_text(output.json_text(verdict) + "\n", encoding="utf-8")
+
+
+def _lines(verdict: Mapping[str, Any]) -> list[str]:
+    from netanomaly.monitoring.program import line
+
+    lines = [line(verdict), *row("do", verdict["do"])]
+    said = f"{verdict['rows']:,} rows"
+    if verdict["first_seen"]:
+        said += f", {verdict['first_seen'][:19]} to {verdict['last_seen'][:19]} UTC"
+    rate = verdict.get("alert_rate")
+    if rate:
+        said += f"; {rate['rate']:.2%} alert, {rate['low']:.2%} to {rate['high']:.2%} is usual"
+    lines += row("window", said)
+    for note in verdict["notes"]:
+        lines += row("note", note)
+    return lines
+
+
+def _refuse_strangers(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file; name a folder for the results")
+    if out.is_dir() and (
+        others := sorted(
+            path.name for path in out.iterdir() if path.name not in FILES and not path.name.startswith("version-")
+        )
+    ):
+        raise ConfigError(f"{out} holds {others[0]!r}, which is no result of monitoring; name another folder")
+
+
+class _Progress:
+    """Rows done, now and then, on a terminal."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+
+    def __call__(self, rows: int) -> None:
+        if sys.stderr.isatty() and rows - self._shown >= 500_000:
+            self._shown = rows
+            output.tell(f"{rows:,} rows looked at")

@@ -1,0 +1,131 @@
+"""Whether a shift is the doing of few hosts: the same window without them is within its limits."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netanomaly.monitoring import limits as usual
+from netanomaly.monitoring import statistics
+from netanomaly.monitoring.encoded import Encoded
+from netanomaly.monitoring.profile import BUCKETS, Profile
+from netanomaly.monitoring.reference import Reference
+from netanomaly.monitoring.window import Window
+
+# So few hosts are a matter for people; with so much of the traffic they are the network.
+_FEW = (1, 3, 10)
+_MOST_OF_ROWS = 0.5
+# Without them so much of what is over the limits is gone.
+_EXPLAINED = 0.8
+_FEATURES = 5
+
+
+@dataclass(frozen=True)
+class Few:
+    """The hosts that explain a shift.
+
+    Attributes:
+        kind: source, target or network.
+        names: Their addresses, the greatest part first.
+        shares: Of the rows.
+        explained: How much of what is over the limits is gone without them.
+        rows: Which rows of the sample are theirs.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    shares: tuple[float, ...]
+    explained: float
+    rows: npt.NDArray[np.bool_]
+
+
+def few(window: Window, reference: Reference, far: npt.NDArray[np.float64]) -> tuple[Few | None, float]:
+    """The fewest hosts without which the window is within its limits; None where no few are. And how much ten explain.
+
+    Args:
+        far: The window's distances, in parts of what is allowed.
+    """
+    sample = window.sample
+    if not len(sample) or not sample.source.any():
+        return None, 0.0
+    weights = _weights(sample, window.profile, reference, far)
+    # The same limits with and without them: those of fewer rows are wider, which would explain anything.
+    limits = usual.for_rows(reference.limits, len(sample))
+    if limits is None:
+        return None, 0.0
+    before = _over(sample, reference, limits)
+    if not before:
+        return None, 0.0
+    most = 0.0
+    for kind, found in (("source", sample.source), ("network", sample.prefix), ("target", sample.target)):
+        ranked = _ranked(found, weights, sample, reference, kind)
+        for count in _FEW:
+            chosen = ranked[:count]
+            theirs = np.isin(found, chosen)
+            if not theirs.any() or theirs.mean() > _MOST_OF_ROWS:
+                continue
+            explained = 1 - _over(sample.take(~theirs), reference, limits) / before
+            most = max(most, explained)
+            if explained >= _EXPLAINED:
+                shares = [float((found == key).mean()) for key in chosen]
+                names = [window.names.get(int(key), "an address that is not kept") for key in chosen]
+                order = np.argsort(-np.array(shares), kind="stable")
+                return Few(
+                    kind, tuple(names[at] for at in order), tuple(shares[at] for at in order), explained, theirs
+                ), most
+    return None, most
+
+
+def features(few_hosts: Few, window: Window, reference: Reference) -> list[str]:
+    """The columns in which these hosts' rows differ most from the reference, in order."""
+    layout = reference.layout
+    profile = Profile.of(window.sample.take(few_hosts.rows), layout)
+    measured = statistics.measure(profile, reference.profile, layout, statistics.Newcomers())[: len(layout.names)]
+    return [layout.names[place] for place in np.argsort(-measured, kind="stable")[:_FEATURES]]
+
+
+def _over(rows: Encoded, reference: Reference, limits: usual.Limits) -> float:
+    """How far the farthest statistic of these rows is over its limit."""
+    profile = Profile.of(rows, reference.layout)
+    measured = statistics.measure(profile, reference.profile, reference.layout, reference.known.newcomers(rows))
+    return max(0.0, float(limits.distances(measured).max()) - 1)
+
+
+def _weights(
+    sample: Encoded, profile: Profile, reference: Reference, far: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """How much each row is of what there is too much of, in the columns that are out; its usual mean taken off."""
+    layout = reference.layout
+    weights = np.zeros(len(sample))
+    columns = statistics.columns(profile, reference.profile, layout)
+    out = [place for place in np.argsort(-far[: len(layout.names)], kind="stable")[:8] if far[place] > 0.5]
+    for place in out:
+        ours, theirs = (counts / counts.sum() for counts in columns[place])
+        ratio = np.clip(np.log2((ours + 1e-6) / (theirs + 1e-6)), 0, 8)
+        weights += ratio[sample.bins[place]] - float((ratio * theirs).sum())
+    return weights
+
+
+def _ranked(
+    found: npt.NDArray[np.uint64],
+    weights: npt.NDArray[np.float64],
+    sample: Encoded,
+    reference: Reference,
+    kind: str,
+) -> npt.NDArray[np.uint64]:
+    """Hosts by how much of the shift they bring: rows of what there is too much of, and rows there were none of."""
+    distinct, places = np.unique(found, return_inverse=True)
+    rows = np.bincount(places)
+    brought = np.bincount(places, weights=weights) / len(sample)
+    excess: Any = rows / len(sample)
+    if kind == "source":
+        excess = excess - statistics.bucket_shares(reference.profile)[(distinct % np.uint64(BUCKETS)).astype(int)]
+    elif kind == "network":
+        new = np.bincount(places, weights=reference.known.new_networks(sample))
+        excess = np.where(new > 0, excess, 0.0)
+    else:
+        excess = np.zeros(len(distinct))
+    brought = brought / max(float(np.abs(brought).max()), 1e-12) + excess / max(float(np.abs(excess).max()), 1e-12)
+    brought[distinct == 0] = -np.inf
+    return distinct[np.argsort(-brought, kind="stable")[: _FEW[-1]]]

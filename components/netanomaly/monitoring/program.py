@@ -1,0 +1,140 @@
+"""Judge windows by what is kept of versions: one verdict for each version that scored."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from netanomaly.errors import InputError
+from netanomaly.monitoring import reference as references
+from netanomaly.monitoring.judging import judge
+from netanomaly.monitoring.reference import Reference
+from netanomaly.monitoring.settings import Settings
+from netanomaly.monitoring.watching import Seen, reference_from, scored_folders, summary_of, watch, watch_scores
+from netanomaly.registry import Registry
+from netanomaly.registry.changes import caller
+from netanomaly.registry.documents import now
+from netanomaly.registry.monitored import Verdict
+from netanomaly.registry.reading import Version
+from netanomaly.scoring.choosing import choose
+
+FORMAT = 1
+
+
+def monitor(
+    registry: Registry, reference: str, settings: Settings, progress: Callable[[int], Any] = int
+) -> list[dict[str, Any]]:
+    """The verdicts on a window, by version; of traffic one, of scores one for each version that they are of.
+
+    Raises:
+        InputError: The model is not there, or the source cannot be read or is of another model.
+    """
+    folders = scored_folders(settings.source)
+    if folders is None:
+        chosen = choose(registry, reference)
+        kept = kept_reference(registry, chosen.version)
+        seen = watch(chosen.model, None if kept is None else kept.layout, settings, progress)
+        return [_judged(chosen.version, kept, seen, settings)]
+    by_version: dict[int, list[Path]] = {}
+    wanted = registry.version(reference)
+    for folder in folders:
+        summary = summary_of(folder)
+        if summary["name"] != wanted.model:
+            raise InputError(f"{folder} was scored by model {summary['name']}, not by {wanted.model}")
+        by_version.setdefault(summary["version"], []).append(folder)
+    found = []
+    for number, scored in sorted(by_version.items()):
+        version = registry.version(f"{wanted.model}:{number}")
+        kept = kept_reference(registry, version)
+        seen = watch_scores(scored)
+        found.append(_judged(version, kept, seen, replace(settings, source=[str(folder) for folder in scored])))
+    return found
+
+
+def kept_reference(registry: Registry, version: Version) -> Reference | None:
+    """What is usual for a version: as it was registered with it, or made anew since; None where there is neither.
+
+    One made anew is not signed: where signatures are checked it is not believed.
+    """
+    data = registry.file(version, references.FILE)
+    if data is None and not registry.checks_signatures:
+        data = registry.monitored(version.model).reference(version.number)
+    return None if data is None else references.read(data)
+
+
+def make_reference(
+    registry: Registry, reference: str, settings: Settings, progress: Callable[[int], Any] = int
+) -> tuple[Version, Reference]:
+    """Make a version's reference anew from its training source, and keep it in the registry.
+
+    Raises:
+        InputError: The version carries one, which stands; or there is no such version.
+        DataError: The source has too few rows.
+    """
+    chosen = choose(registry, reference)
+    version = chosen.version
+    if references.FILE in version.record.files:
+        raise InputError(
+            f"{version.model}:{version.number} carries the reference that it was registered with, which stands: train a new "
+            "version on other data"
+        )
+    made = reference_from(chosen.model, settings, progress)
+    registry.monitored(version.model).keep_reference(version.number, made.text().encode())
+    return version, made
+
+
+def keep(registry: Registry, verdict: Mapping[str, Any]) -> bool:
+    """Append a verdict to the model's history; whether it is new."""
+    model = verdict["model"]
+    return registry.monitored(model["name"]).append(
+        Verdict(
+            id=digest_of([model["version"], verdict["window"], verdict["verdict"]]),
+            at=now(),
+            by=caller(),
+            version=model["version"],
+            verdict=verdict["verdict"],
+            window=verdict["window"],
+            words="; ".join(verdict["reasons"]),
+            first=verdict["first_seen"],
+            last=verdict["last_seen"],
+            rows=verdict["rows"],
+            alerts=verdict["alerts"],
+        )
+    )
+
+
+def digest_of(parts: list[Any]) -> str:
+    """A digest of plain values."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def line(verdict: Mapping[str, Any]) -> str:
+    """A verdict in one line."""
+    model = verdict["model"]
+    said = f"{model['name']}:{model['version']}  {verdict['verdict']}"
+    return said + (f": {'; '.join(verdict['reasons'])}" if verdict["reasons"] else "")
+
+
+def _judged(version: Version, kept: Reference | None, seen: Seen, settings: Settings) -> dict[str, Any]:
+    window = seen.window
+    if not seen.features and kept is not None:
+        # Scores hold no features: what is judged of them is how many alert, and whose they are.
+        kept = kept.of_alerts()
+    document = judge(kept, window, gone=seen.gone, quality=seen.quality(kept), now=time.time())
+    if not seen.features:
+        document["notes"].append(
+            "scores hold no features: alert rate and sources are judged; give the traffic itself for the rest"
+        )
+    identity = f"sha256:{version.record.artifact.sha256}"
+    return {
+        "format": FORMAT,
+        "model": {"name": version.model, "version": version.number, "digest": identity},
+        "window": digest_of(
+            [version.model, seen.identity, document["first_seen"], document["last_seen"], document["rows"]]
+        ),
+        "source": list(settings.source),
+        "identity": seen.identity,
+        **document,
+    }

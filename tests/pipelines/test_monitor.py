@@ -1,0 +1,144 @@
+"""`netanomaly monitor`: windows of traffic judged by what is kept with a version."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from netanomaly.monitoring import reference as references
+from netanomaly.registry import open_registry
+
+from tests.bench import drift_traffic as traffic
+from tests.command import Ended, netanomaly
+from tests.unit.monitoring.worlds import flows
+from tests.unit.traffic.zeek_logs import tsv
+
+NETWORK = traffic.Network(1)
+
+
+def log(path: Path, found: pa.Table) -> Path:
+    """Flows as Zeek writes them."""
+    records = [
+        [
+            f"{row['start_time']:.6f}", f"C{number}", row["src_ip"], str(row["src_port"]), row["dst_ip"], str(row["dst_port"]),
+            row["protocol"], row["service"] or "-", f"{row['duration_seconds']:.6f}", "0", "0",
+            "SF" if row["outcome"] == "closed" else "S0", "T", "0", "-", str(row["packets_out"]), str(row["bytes_out"]),
+            str(row["packets_in"]), str(row["bytes_in"]), "-",
+        ]
+        for number, row in enumerate(found.to_pylist())
+    ]  # fmt: skip
+    path.write_text(tsv(*records))
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A registered model of three weeks, and days after it."""
+    folder = tmp_path_factory.mktemp("monitor")
+    draw = np.random.default_rng(1)
+    training = pa.concat_tables([flows(NETWORK, draw, 900, day) for day in range(21)])
+    log(folder / "training.log", training)
+    log(folder / "quiet.log", flows(NETWORK, np.random.default_rng(2), 900, 22))
+    log(folder / "frames.log", flows(NETWORK, np.random.default_rng(3), 4000, 23, traffic.frame_bytes))
+    config = {"model_name": "office", "model_type": "pca", "data_source": "training.log", "alert_budget": 0.01}
+    (folder / "config.json").write_text(json.dumps(config))
+    run = netanomaly("run", folder / "config.json", "--workdir", folder / "work", "--json")
+    assert run.code == 0, run.stderr
+    return folder
+
+
+def monitor(folder: Path, *arguments: str | Path) -> Ended:
+    return netanomaly("monitor", "office", *arguments, "--registry", folder / "work/registry")
+
+
+def test_training_keeps_a_reference_with_the_version_in_few_bytes(folder):
+    registry = open_registry(folder / "work/registry")
+    version = registry.version("office:1")
+    kept = version.record.files[references.FILE]
+    assert 1000 < kept.bytes <= references.MOST_BYTES
+    data = registry.file(version, references.FILE)
+    assert data is not None
+    reference = references.read(data)
+    assert reference.profile.rows > 10_000
+    assert len(reference.rates.rows) >= 8
+    assert reference.about["sensor"] == "zeek"
+
+
+def test_a_quiet_day_is_one_line_and_a_page_and_stands_in_the_history_once(folder):
+    ended = monitor(folder, folder / "quiet.log", "--out", folder / "out")
+    assert ended.code == 0, ended.stderr
+    assert ended.stdout.splitlines()[0] == "office:1  quiet"
+    document = json.loads((folder / "out/verdict.json").read_text())
+    assert document["verdict"] == "quiet"
+    assert document["alert_rate"]["high"] > 0
+    page = (folder / "out/report.html").read_text()
+    assert "Quiet: traffic is as it was in training" in page
+    assert "Verdicts before" in page
+    monitor(folder, folder / "quiet.log")
+    shown = netanomaly("registry", "history", "office", "--registry", folder / "work/registry")
+    assert shown.stdout.count("monitored: quiet") == 1
+
+
+def test_a_change_of_the_sensor_is_named_with_what_to_check_and_its_exit_code_where_asked(folder):
+    ended = monitor(folder, folder / "frames.log", "--exit-code", "--no-history")
+    assert ended.code == 4
+    assert "sensor changed: +14 bytes a packet" in ended.stdout.splitlines()[0]
+    assert "do not retrain" in ended.stdout
+    assert ended.last_line == "error: not quiet: sensor changed"
+    document = monitor(folder, folder / "frames.log", "--json", "--no-history").json["verdicts"][0]
+    assert document["sensor"][0]["what"] == "bytes_a_packet"
+    assert not document["retrain"]
+
+
+def test_scores_are_judged_by_alerts_and_sources_and_it_is_said_that_features_are_not_in_them(folder):
+    scored = netanomaly(
+        "score",
+        "office",
+        folder / "quiet.log",
+        "--registry",
+        folder / "work/registry",
+        "--out",
+        folder / "scored",
+        "--json",
+    )
+    assert scored.code == 0, scored.stderr
+    document = monitor(folder, folder / "scored", "--json", "--no-history").json["verdicts"][0]
+    assert document["verdict"] == "quiet", document["reasons"]
+    assert document["rows"] == scored.json["rows"]
+    assert document["alerts"] == scored.json["alerts"]
+    assert any("scores hold no features" in note for note in document["notes"])
+    mixed = monitor(folder, folder / "scored", folder / "quiet.log")
+    assert mixed.code == 2
+    assert "look at either" in mixed.last_line
+
+
+def test_a_version_of_before_gets_its_reference_by_one_command(folder, tmp_path):
+    registry = open_registry(folder / "work/registry")
+    registry.download("office:1", tmp_path / "model")
+    version = registry.version("office:1")
+    older = open_registry(tmp_path / "registry")
+    older.register("office", tmp_path / "model/model.joblib", dict(version.record.metadata), run_id="before")
+    arguments = ("--registry", tmp_path / "registry")
+    without = netanomaly("monitor", "office", folder / "quiet.log", *arguments)
+    assert "too little data" in without.stdout
+    assert "--make-reference" in without.stdout
+    made = netanomaly("monitor", "office", folder / "training.log", "--make-reference", *arguments)
+    assert made.code == 0, made.stderr
+    judged = netanomaly("monitor", "office", folder / "quiet.log", *arguments)
+    assert judged.stdout.startswith("office:1  quiet"), judged.stdout
+    again = monitor(folder, folder / "training.log", "--make-reference")
+    assert again.code == 2
+    assert "which stands" in again.last_line
+
+
+def test_wrong_windows_are_one_line(folder, tmp_path):
+    assert monitor(folder, tmp_path / "none.log").code == 2
+    absent = netanomaly("monitor", "nobody", folder / "quiet.log", "--registry", folder / "work/registry")
+    assert absent.code == 2
+    assert "no model 'nobody'" in absent.last_line
+    (folder / "strangers").mkdir()
+    (folder / "strangers/mine.txt").write_text("x")
+    refused = monitor(folder, folder / "quiet.log", "--out", folder / "strangers")
+    assert refused.code == 2
+    assert "no result of monitoring" in refused.last_line

@@ -1,0 +1,159 @@
+"""What changed is named: the sensor, few hosts, or the network."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from netanomaly.monitoring.judging import Quality, judge
+from netanomaly.monitoring.rates import rate_limits
+from netanomaly.monitoring.reference import Rates
+from netanomaly.traffic import table
+
+from tests.bench import drift_traffic as traffic
+from tests.unit.monitoring.worlds import World, flows
+
+MONDAY, SATURDAY = 35, 40
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World.make()
+
+
+def draw(seed: int = 3) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_another_day_of_the_same_network_is_quiet(world):
+    for seed, day in ((3, MONDAY), (4, MONDAY + 1), (5, SATURDAY)):
+        found = world.judged(flows(world.network, draw(seed), 6000, day))
+        assert found["verdict"] == "quiet", found["reasons"]
+        assert found["do"] == "nothing"
+        assert not found["retrain"]
+
+
+@pytest.mark.parametrize(
+    ("change", "timeout", "verdict", "what"),
+    [
+        (traffic.frame_bytes, 120, "sensor changed", "+14 bytes a packet"),
+        (None, 60, "sensor changed", "time-out 120 s -> 60 s"),
+        (None, 240, "sensor changed", "time-out 120 s -> 240 s"),
+        (traffic.sampled, 120, "sensor changed", "packets are sampled"),
+        (traffic.new_subnet, 120, "hosts changed", "network 10.77.3.0/24"),
+        (traffic.scan, 120, "hosts changed", "source 10.1."),
+        (traffic.wild_host, 120, "hosts changed", "source 10.1."),
+        (traffic.busier, 120, "network changed", "moved at many hosts"),
+    ],
+)
+def test_a_change_is_named(world, change, timeout, verdict, what):
+    found = world.judged(flows(world.network, draw(), 8000, MONDAY, change, timeout))
+    assert found["verdict"] == verdict, found["reasons"]
+    assert what in "; ".join(found["reasons"])
+    assert found["retrain"] == (verdict == "network changed")
+    assert ("do not retrain" in found["do"]) == (verdict == "sensor changed")
+
+
+def test_a_column_that_is_not_said_any_more_and_a_value_called_otherwise_are_the_sensors_doing(world):
+    found = flows(world.network, draw(), 8000, MONDAY)
+    silent = world.judged(found, service=pa.nulls(found.num_rows, table.WORD))
+    assert silent["verdict"] == "sensor changed"
+    assert "service is missing in 100%" in silent["reasons"][0]
+    service = found.column("service").combine_chunks()
+    renamed = table.words(service.chunk(0) if isinstance(service, pa.ChunkedArray) else service, {"http": "www"})
+    other = world.judged(found, service=renamed)
+    assert other["verdict"] == "sensor changed"
+    assert "http in service" in other["reasons"][0]
+    assert "www" in other["reasons"][0]
+
+
+def test_the_moment_is_told_at_which_a_sensor_changed(world):
+    before = flows(world.network, draw(3), 6000, MONDAY)
+    after = flows(world.network, draw(4), 6000, MONDAY + 1, traffic.frame_bytes)
+    both = pa.concat_tables([before, after]).unify_dictionaries().combine_chunks()
+    found = world.judged(both)
+    assert found["verdict"] == "sensor changed", found["reasons"]
+    step = traffic.MONDAY + (MONDAY + 1) * traffic.DAY
+    from datetime import datetime
+
+    since = datetime.fromisoformat(found["sensor"][0]["since"]).timestamp()
+    assert abs(since - step) < 3 * 3600
+
+
+def test_a_week_end_that_training_never_saw_is_too_little_data_and_no_change():
+    weekdays = World.make(weekends=False)
+    found = weekdays.judged(flows(weekdays.network, draw(), 8000, SATURDAY))
+    assert found["verdict"] in ("quiet", "too little data"), found["reasons"]
+    busy = weekdays.judged(flows(weekdays.network, draw(), 8000, SATURDAY, traffic.busier))
+    assert busy["verdict"] == "too little data"
+    assert "week-end" in busy["reasons"][0]
+
+
+def test_too_few_rows_are_said_with_how_many_are_needed(world):
+    found = world.judged(flows(world.network, draw(), 100, MONDAY))
+    assert found["verdict"] == "too little data"
+    assert "200 or more" in found["reasons"][0]
+
+
+def test_without_a_reference_it_says_how_to_make_one(world):
+    found = judge(None, world.window(flows(world.network, draw(), 1000, MONDAY)))
+    assert found["verdict"] == "too little data"
+    assert "--make-reference" in found["reasons"][0]
+
+
+def test_what_labels_say_under_the_registered_interval_is_decay(world):
+    window = world.window(flows(world.network, draw(), 6000, MONDAY))
+    worse = Quality("recall", 0.3, 0.25, 0.35, 0.8, "30 of 100 labelled attacks")
+    found = judge(world.reference, window, quality=(worse,))
+    assert found["verdict"] == "decay"
+    assert "recall is 30%" in found["reasons"][0]
+    assert found["retrain"]
+    same = Quality("recall", 0.75, 0.6, 0.85, 0.8, "75 of 100")
+    assert judge(world.reference, window, quality=(same,))["verdict"] == "quiet"
+
+
+def test_windows_of_wrong_times_are_noted(world):
+    window = world.window(flows(world.network, draw(), 3000, MONDAY))
+    assert "lie ahead" in judge(world.reference, window, now=traffic.MONDAY)["notes"][0]
+    inside = world.window(flows(world.network, draw(), 3000, 3))
+    assert "overlaps the training period" in judge(world.reference, inside)["notes"][0]
+    earlier = world.window(flows(world.network, draw(), 3000, -7))
+    assert "before the training period" in judge(world.reference, earlier)["notes"][0]
+
+
+def test_limits_of_the_alert_rate_allow_for_days_that_differ():
+    """Binomial limits at 1% of 5,000 rows would be 0.6% to 1.4%; days between 0.5% and 2% are usual here."""
+    alerts = [25, 100, 40, 60, 30, 90, 50, 80, 45, 70]
+    found = rate_limits(Rates((5000,) * 10, tuple(alerts)), 5000)
+    assert found is not None
+    assert found.high > 0.02
+    calm = rate_limits(Rates((5000,) * 10, (50, 52, 49, 51, 50, 48, 50, 53, 47, 50)), 5000)
+    assert calm is not None
+    assert 0.012 < calm.high < 0.016
+    assert rate_limits(Rates((5000,) * 3, (50,) * 3), 5000) is None
+
+
+def test_more_alerts_than_usual_of_few_sources_is_theirs(world):
+    from dataclasses import replace
+
+    reference = replace(world.reference, rates=Rates((500,) * 30, (5,) * 30))
+    found = flows(world.network, draw(), 6000, MONDAY)
+    window = world.window(found)
+    sources = found.column("src_ip").cast(pa.string()).to_pylist()
+    theirs = np.array([source == sources[0] for source in sources])
+    from netanomaly.monitoring.window import Window
+
+    from tests.unit.monitoring.worlds import CATEGORIES, ends
+    from tests.unit.monitoring.worlds import table as features_of
+
+    made = features_of(found)
+    for alerts, verdict in (
+        (theirs | (np.arange(len(theirs)) % 100 == 0), None),
+        (np.arange(len(theirs)) % 10 == 0, "network changed"),
+    ):
+        window = Window(world.layout)
+        window.add(
+            world.schema.rows(pa.table(made)), alerts=alerts, categories={n: made[n] for n in CATEGORIES}, **ends(found)
+        )
+        judged = judge(reference, window)
+        if verdict:
+            assert judged["verdict"] == verdict
+            assert "rows alert, where up to" in judged["reasons"][0]

@@ -1,0 +1,92 @@
+"""A made-up network with its reference, and windows of it, for tests and for the benchmark of drift."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from netanomaly.flows import columns
+from netanomaly.models.rows import Schema, learn_schema
+from netanomaly.monitoring.encoded import Encoded, encode
+from netanomaly.monitoring.judging import judge
+from netanomaly.monitoring.layout import Layout, learn_layout
+from netanomaly.monitoring.reference import Rates, Reference, build
+from netanomaly.monitoring.window import Window
+from netanomaly.traffic import feature_list, features
+
+from tests.bench import drift_traffic as traffic
+
+FEATURES = feature_list.names("zeek", context=False)
+CATEGORIES = [name for name in FEATURES if feature_list.EVERY[name].category]
+
+
+def table(flows: pa.Table) -> dict[str, Any]:
+    """The features of flows, as a source has them."""
+    made = features.flow_features(flows)
+    return {
+        name: columns.categories(made[name])
+        if feature_list.EVERY[name].category
+        else pa.array(made[name], from_pandas=True)
+        for name in FEATURES
+    }
+
+
+def ends(flows: pa.Table) -> dict[str, Any]:
+    return {
+        "source": features.whole(flows, "src_ip"),
+        "target": features.whole(flows, "dst_ip"),
+        "times": features.whole(flows, "start_time").to_numpy(),
+    }
+
+
+@dataclass
+class World:
+    """A network, and what was usual in it."""
+
+    network: traffic.Network
+    schema: Schema
+    layout: Layout
+    reference: Reference
+    encoded: Encoded
+
+    @classmethod
+    def make(cls, seed: int = 1, days: int = 28, rows_a_day: int = 3000, *, weekends: bool = True) -> "World":
+        network, draw = traffic.Network(seed), np.random.default_rng([seed, 1])
+        parts = [flows(network, draw, rows_a_day, day) for day in range(days) if weekends or day % 7 < 5]
+        training = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+        made = pa.table(
+            {name: each.cast(pa.string()) if name in CATEGORIES else each for name, each in table(training).items()}
+        )
+        schema = learn_schema(made.select(CATEGORIES), FEATURES, CATEGORIES)
+        rows = schema.rows(made)
+        layout = learn_layout(schema, rows)
+        encoded = encode(layout, rows, **ends(training))
+        reference = build([encoded], layout, Rates(), {})
+        assert reference is not None
+        return cls(network, schema, layout, reference, encoded)
+
+    def window(self, found: pa.Table, **changed: Any) -> Window:
+        """A window of flows."""
+        window = Window(self.layout)
+        made = table(found) | changed
+        rows = self.schema.rows(pa.table(made))
+        window.add(rows, categories={name: made[name] for name in CATEGORIES}, **ends(found))
+        return window
+
+    def judged(self, found: pa.Table, **changed: Any) -> dict[str, Any]:
+        return judge(self.reference, self.window(found, **changed))
+
+
+def flows(
+    network: traffic.Network,
+    draw: np.random.Generator,
+    rows: int,
+    day: int,
+    change: traffic.Change | None = None,
+    timeout: float = traffic.TIMEOUT,
+) -> pa.Table:
+    """A day of flows, week-ends as such, with a change."""
+    connections = network.connections(draw, rows, traffic.MONDAY + day * traffic.DAY, traffic.DAY, weekend=day % 7 >= 5)
+    if change is not None:
+        connections = change(network, connections, draw)
+    return traffic.flow_table(traffic.cut(connections, timeout))
