@@ -50,6 +50,9 @@ def score(
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Score flows of another kind of sensor than was learnt from.")
     ] = False,
+    no_identities: Annotated[
+        bool, typer.Option("--no-identities", help="Salted digests in place of addresses in the results, and no uids.")
+    ] = False,
     feedback: FeedbackOption = "",
     runner: Annotated[
         Runner, typer.Option(help="Where flows are made of captures: host, by this machine's suricata; docker.")
@@ -81,6 +84,7 @@ def score(
         csv=CsvFormat(columns=columns.split(",") if columns else None, delimiter=delimiter),
         time_column=time_column,
         allow_other_sensor=allow_other_sensor,
+        identities=not no_identities,
         alert_format=alert_format,
         alerts_per_day=alerts_per_day,
     )

@@ -44,6 +44,7 @@ def score(
         format=wanted.format,
         time_column=wanted.time_column or "",
         allow_other_sensor=wanted.allow_other_sensor,
+        identities=wanted.identities,
         alert_format=wanted.alert_format,
     )
     summary = score_source(chosen.model, chosen.named, settings, folder, progress, said, captured)
