@@ -201,7 +201,7 @@ bench-registry: setup ## Time the registry on a folder and on S3 servers, near a
 SOAK := $(BIN)/pytest -o faulthandler_timeout=7200
 
 .PHONY: soak
-soak: soak-registry soak-mutants soak-traffic soak-serve soak-images ## Every long test
+soak: soak-registry soak-follow soak-mutants soak-traffic soak-serve soak-images ## Every long test
 
 # On each server two minutes of random faults and kills, and an outage of a minute; five hundred random histories.
 SOAK_SECONDS ?= 120
@@ -210,6 +210,13 @@ SOAK_SECONDS ?= 120
 soak-registry: setup ## Long tests of the registry: faults, kills, an outage (SOAK_SECONDS=3600 for more)
 	NETANOMALY_SOAK_SECONDS=$(SOAK_SECONDS) NETANOMALY_SOAK_EXAMPLES=500 \
 	  $(SOAK) -rP tests/store/test_soak.py tests/store/test_states.py
+
+# Two hundred files, and as many looks at them killed, on a folder and on a bucket each; at every step of a commit besides.
+SOAK_KILLS ?= 1000
+
+.PHONY: soak-follow
+soak-follow: setup ## Kill a follower a thousand times: each record is scored once (SOAK_KILLS=10000 for more)
+	NETANOMALY_SOAK_KILLS=$(SOAK_KILLS) $(SOAK) -rP tests/following/test_kills.py
 
 .PHONY: soak-mutants
 soak-mutants: setup ## Ten thousand altered documents of each kind that a registry has

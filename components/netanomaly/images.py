@@ -43,7 +43,7 @@ _RECIPE = ("images/stage.Dockerfile", "images/install.py", "images/sbom.py", "im
 # Of another stage's folder, in the image of prepare: what it is told.
 _TOLD = frozenset({"__init__.py", "settings.py"})
 _NOT_IN_IMAGES = frozenset(
-    {"cli", "client.py", "cluster", "command.py", "runners", "compiled", "images.py", "mlflow_flavor.py", "__pycache__"}
+    {"cli", "cluster", "command.py", "runners", "compiled", "images.py", "mlflow_flavor.py", "__pycache__"}
 )
 
 

@@ -64,6 +64,11 @@ def say_json(document: Any) -> None:
     print(json_text(document, allow_nan=True), flush=True)  # noqa: T201 - this is the place
 
 
+def say_json_line(document: Any) -> None:
+    """A JSON document as one line on standard output, for programs that read line by line."""
+    print(json_text(document, None), flush=True)  # noqa: T201 - this is the place
+
+
 def tell(text: str) -> None:
     """One line on standard error: progress, warnings, errors."""
     print(visible(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the place

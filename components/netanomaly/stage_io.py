@@ -206,6 +206,11 @@ class Stage:
         return found[0]  # type: ignore[no-any-return]
 
 
+def is_local() -> bool:
+    """Whether a runner on the machine of whoever asked for the run started this stage."""
+    return os.environ.get(LOCAL_PATHS_VARIABLE) == "1"
+
+
 def in_a_bucket(uri: str, what: str) -> str:
     """The URI of a source or registry, where it may be read here.
 
@@ -215,7 +220,7 @@ def in_a_bucket(uri: str, what: str) -> str:
     Raises:
         InputError: It is a path, and may not be one.
     """
-    if uri.startswith("s3://") or os.environ.get(LOCAL_PATHS_VARIABLE) == "1":
+    if uri.startswith("s3://") or is_local():
         return uri
     raise InputError(
         f"{what} {uri!r} is a path, which on a cluster is one inside the pod; write s3://bucket/key (netanomaly run takes "

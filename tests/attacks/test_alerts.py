@@ -1,6 +1,7 @@
 """Who writes what is scored: forged hosts, ports that are no numbers, texts without end, and what alerts say of them."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ class Untold:
 
     typical = None
     sensor = "zeek"
+    schema = SimpleNamespace(numeric=())
 
 
 def collected(**parts: Sequence[str | None]) -> Alerts:

@@ -10,7 +10,7 @@ from netanomaly import images
 
 FOLDER = Path(netanomaly.__file__).parent / "stages"
 STAGES = sorted(path.parent.name for path in FOLDER.glob("*/component.py"))
-LIGHT = ["prepare", "validate", "register", "track"]
+LIGHT = ["prepare", "validate", "register", "track", "deploy"]
 HEAVY_LIBRARIES = {"numpy", "pandas", "pyarrow", "scipy", "sklearn"}
 
 

@@ -16,10 +16,20 @@ from tests.command import netanomaly
 
 # Of each pipeline: executors that ask the store, tasks that are never cached, and how many tasks a user waits for.
 ASK_THE_STORE = {
-    Name.training: {"exec-prepare", "exec-ingest", "exec-ingest-2", "exec-evaluate", "exec-register", "exec-track"},
+    Name.training: {
+        *(
+            "exec-prepare",
+            "exec-ingest",
+            "exec-ingest-2",
+            "exec-evaluate",
+            "exec-register",
+            "exec-track",
+            "exec-deploy",
+        ),
+    },
     Name.training_from_captures: {
         *("exec-prepare", "exec-capture", "exec-capture-2", "exec-ingest", "exec-ingest-2"),
-        *("exec-evaluate", "exec-register", "exec-track"),
+        *("exec-evaluate", "exec-register", "exec-track", "exec-deploy"),
     },
     Name.tuning: {"exec-prepare", "exec-ingest", "exec-ingest-2"},
     Name.scoring: {"exec-score"},
@@ -27,10 +37,10 @@ ASK_THE_STORE = {
 }
 ASK_THE_STORE[Name.training_tuned] = ASK_THE_STORE[Name.training]
 NEVER_CACHED = {
-    Name.training_tuned: {"prepare", "register", "track"},
+    Name.training_tuned: {"prepare", "register", "track", "deploy"},
     Name.tuning: {"prepare"},
-    Name.training: {"prepare", "register", "track"},
-    Name.training_from_captures: {"prepare", "register", "track"},
+    Name.training: {"prepare", "register", "track", "deploy"},
+    Name.training_from_captures: {"prepare", "register", "track", "deploy"},
     Name.scoring: {"score"},
     Name.scoring_from_captures: {"capture", "score"},
 }
@@ -43,6 +53,15 @@ DEPTH = {
     Name.scoring: 1,
     Name.scoring_from_captures: 2,
 }
+
+
+def tasks_of(carried: dict) -> dict[str, dict]:
+    """Every task, those of branches in place of the branch."""
+    found: dict[str, dict] = {}
+    for name, task in carried["root"]["dag"]["tasks"].items():
+        is_branch = "triggerPolicy" in task
+        found |= carried["components"][task["componentRef"]["name"]]["dag"]["tasks"] if is_branch else {name: task}
+    return found
 
 
 @pytest.fixture(scope="module", params=list(Name))
@@ -84,7 +103,7 @@ def test_every_input_of_the_run_form_is_described(carried):
 
 
 def test_every_task_has_a_display_name_and_every_component_a_description(carried):
-    for task in carried["root"]["dag"]["tasks"].values():
+    for task in tasks_of(carried).values():
         assert task["taskInfo"]["name"][0].isupper() or "parameterIterator" in task
     documented = [executor["container"]["command"] for executor in carried["deploymentSpec"]["executors"].values()]
     assert all(command[:2] == ["python3", "-m"] for command in documented)
@@ -102,7 +121,7 @@ def test_every_output_of_every_component_is_described(carried):
 def test_only_stages_that_look_outside_are_never_cached(carried, pipeline):
     uncached = {
         name
-        for name, task in carried["root"]["dag"]["tasks"].items()
+        for name, task in tasks_of(carried).items()
         if not task.get("cachingOptions", {}).get("enableCache", False) and "parameterIterator" not in task
     }
     assert uncached == NEVER_CACHED[pipeline]
@@ -126,7 +145,7 @@ def test_compile_writes_the_yaml_with_the_wanted_image_prefix(tmp_path: Path):
     images = {executor["container"]["image"] for executor in written["deploymentSpec"]["executors"].values()}
     complete = re.compile(r"registry\.example\.org/team/[a-z]+:[0-9.]+-[0-9a-f]{12}(-dirty)?(@sha256:[0-9a-f]{64})?")
     assert all(complete.fullmatch(image) for image in images), images
-    assert len(images) == 7
+    assert len(images) == 8
     assert len(list(yaml.safe_load_all(text))) == 2
 
 
@@ -162,7 +181,8 @@ def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_sec
             if is_mlflow(source):
                 continue
             (named,) = (value for key, value in source.items() if key.endswith("NameParameter"))
-            assert named == {"componentInputParameter": "object_store"}
+            # In a branch it is an input of the branch.
+            assert named["componentInputParameter"].removeprefix("pipelinechannel--") == "object_store"
         (mounted,) = on_kubernetes[name]["configMapAsVolume"]
         assert (mounted["configMapName"], mounted["optional"]) == ("netanomaly-ca", True)
 
@@ -217,7 +237,7 @@ def test_only_the_stage_that_registers_gets_the_signing_key(on_kubernetes):
 
 def test_the_name_of_the_secret_is_no_part_of_a_cache_key(carried):
     """It would be, as an input of a task; platform settings are none."""
-    for task in carried["root"]["dag"]["tasks"].values():
+    for task in tasks_of(carried).values():
         assert "object_store" not in str(task["inputs"])
 
 
@@ -233,7 +253,7 @@ def test_no_secret_of_the_environment_reaches_the_yaml(tmp_path):
 
 def test_no_stage_makes_a_user_wait_for_an_attempt_that_does_not_come(carried):
     """Stock 2.17.0 waits a retry policy's back-off and then makes no other attempt."""
-    for task in carried["root"]["dag"]["tasks"].values():
+    for task in tasks_of(carried).values():
         assert "retryPolicy" not in task
 
 
@@ -256,7 +276,9 @@ def test_the_kfp_client_reads_pipeline_and_platform_settings_from_the_one_file()
 
 
 def test_the_pipeline_is_no_deeper_than_the_documentation_says(carried, pipeline):
-    tasks = carried["root"]["dag"]["tasks"]
+    everything = carried["root"]["dag"]["tasks"]
+    # A branch is taken by those who ask for it.
+    tasks = {name: task for name, task in everything.items() if "triggerPolicy" not in task}
 
     def depth(name: str) -> int:
         return 1 + max(map(depth, tasks[name].get("dependentTasks", ())), default=0)

@@ -105,6 +105,12 @@ def test_byte_code_of_this_machine_is_no_part_of_an_image(checkout):
     assert [tag.removesuffix("-dirty") for tag in tags().values()] == list(before.values())
 
 
+def test_what_images_leave_out_takes_no_file_of_that_name_elsewhere():
+    for stage in images.IMAGES:
+        held = set(images.inputs(stage))
+        assert {f"lib/netanomaly/{path}" for path in ("client.py", "registry/client.py", "s3/client.py")} <= held
+
+
 def test_without_a_checkout_the_tag_is_the_version(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "_PACKAGE", tmp_path / "site-packages/netanomaly")
     assert images.reference("train", "registry.example.org/team/") == f"registry.example.org/team/train:{__version__}"

@@ -18,8 +18,10 @@ from netanomaly.alerts.grouping import ROW, SOURCE, Group, group
 from netanomaly.models.explanation import Contribution
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
+from netanomaly.traffic.scope import PRIVATE, PUBLIC, scope
 
 _SAMPLES = 5
+_BYTES = "bytes_out"
 _EXAMPLES = 10
 _FEATURES = 5
 # Of each incident so many rows are explained; the incidents beyond the strongest so many are not.
@@ -61,7 +63,7 @@ def incidents(
     groups = sorted(hosts[:_LISTED], key=lambda each: int(each.places.min())) + alone[:_LISTED_ROWS]
     reasons = _reasons(alerts, model, groups)
     found = [
-        _document(each, alerts, reasons.get(number, []), source_of, tail, in_words, model.sensor)
+        _document(each, alerts, reasons.get(number, []), source_of, tail, in_words, model)
         for number, each in enumerate(groups)
     ]
     found.sort(key=lambda document: (-document["risk_score"], document["first_seen"] or "", document["id"]))
@@ -107,7 +109,7 @@ def _document(
     source_of: Mapping[str, Any],
     tail: Callable[[Any], Any],
     in_words: Callable[[str, Any], str | None],
-    sensor: str,
+    model: AnomalyModel,
 ) -> Document:
     places, scores, times = each.places, alerts.scores, alerts.times
     of = {part: [value for value in alerts.identity[part][places] if value is not None] for part in PARTS}
@@ -123,11 +125,14 @@ def _document(
         ports=len(ports),
         port=next(iter(ports)) if len(ports) == 1 else "",
         seconds=float(known.max() - known.min()) if len(known) else 0.0,
+        beat_seconds=techniques.beat(times[places]),
+        bytes_out=_bytes_out(each, alerts, model),
+        outward=all(scope(host) == PRIVATE for host in sources) and all(scope(host) == PUBLIC for host in targets),
     )
     technique = techniques.hint(pattern) if each.kind != ROW else None
     risk = _risk(share, len(places))
     strongest = places[np.lexsort((places, -scores[places]))][:_SAMPLES]
-    samples = [_sample(int(place), alerts, sensor) for place in strongest]
+    samples = [_sample(int(place), alerts, model.sensor) for place in strongest]
     features = [
         {
             "name": reason.name,
@@ -161,6 +166,16 @@ def _document(
         "technique": None if technique is None else asdict(technique),
         "samples": samples,
     }
+
+
+def _bytes_out(each: Group, alerts: AlertRows, model: AnomalyModel) -> float:
+    """What the flows of an incident that are kept whole sent together; 0 where the model does not see bytes."""
+    numeric = model.schema.numeric
+    if _BYTES not in numeric:
+        return 0.0
+    at = numeric.index(_BYTES)
+    rows = [alerts.whole[place] for place in each.places.tolist() if place in alerts.whole]
+    return float(np.nansum([row.numbers[0, at] for row in rows]))
 
 
 def _ends(times: Any) -> tuple[str | None, str | None]:

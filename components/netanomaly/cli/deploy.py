@@ -52,7 +52,7 @@ def deploy(
     come back bit for bit. Where anything fails, what was served before is served again. Only a version that a quality
     gate passed, and that is not deprecated, is deployed. The same command again changes nothing.
 
-    Example: netanomaly deploy office@champion --namespace serving --registry s3://models/registry
+    Example: netanomaly deploy office@champion --namespace netanomaly-serving --registry s3://models/registry
     """
     if kind not in _KINDS:
         raise InputError(f"--kind is {kind!r}; choose one of {', '.join(_KINDS)}")
@@ -93,10 +93,10 @@ def _show(done: "Done", *, as_json: bool) -> None:
         document: dict[str, Any] = {"state": "succeeded", **dataclasses.asdict(done)}
         output.say_json(document)
         return
-    before = "nothing was served there" if not done.before else f"{done.before} was served before"
-    said = before if done.changed else "it was served already"
+    said = (done.before or "nothing was served there") if done.changed else f"{done.before}, the same"
     for line in (
-        *row("served", f"{done.reference} as {done.kind.replace('_', ' ')} {done.name} in {done.namespace}; {said}"),
+        *row("served", f"{done.reference} as {done.kind.replace('_', ' ')} {done.name} in {done.namespace}"),
+        *row("before", said),
         *row("proven", f"{done.smoke_rows} smoke rows got their scores, bit for bit"),
         *row("address", f"{done.address}/v2/models/{done.name}/infer"),
     ):

@@ -9,11 +9,12 @@ import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, TypeVar
 
 from netanomaly.errors import Absent, DataError, Refused, StoreRefused, StoreUnavailable
 from netanomaly.flows.glob_pattern import Glob
+from netanomaly.flows.sources import Present
 from netanomaly.s3 import answers, client
 from netanomaly.s3.outage import Outage
 from netanomaly.s3.transfer import read_up_to
@@ -53,10 +54,22 @@ class Bucket:
         # Whole, so that a listing cut off half-way is not taken for a short one.
         listed = self._ask(prefix, "list", lambda: self._list(prefix))
         if len(listed) > MOST_OBJECTS:
-            raise DataError(
-                f"s3://{self.name}/{prefix} has more than {MOST_OBJECTS:,} objects below it; name a folder further down"
-            )
+            raise _too_many(self.name, prefix)
         return sorted(item.object_name for item in listed if not item.object_name.endswith("/"))
+
+    def present(self, prefix: str) -> "list[tuple[ObjectFile, float]]":
+        """Objects whose keys begin so, as a listing tells them, and when each was written."""
+        listed = self._ask(prefix, "list", lambda: self._list(prefix))
+        if len(listed) > MOST_OBJECTS:
+            raise _too_many(self.name, prefix)
+        return [
+            (
+                ObjectFile(self, item.object_name, item.object_name, item.size or 0, (item.etag or "").strip('"')),
+                item.last_modified.timestamp(),
+            )
+            for item in listed
+            if not item.object_name.endswith("/")
+        ]
 
     def _list(self, prefix: str) -> list[Any]:
         listed = self._client.list_objects(self.name, prefix=prefix, recursive=True)
@@ -236,6 +249,34 @@ def list_objects(item: str, data_files: Callable[[Sequence[str]], list[str]]) ->
             f"{item!r} holds no data file (it holds {seen}); read are names as in a folder: .csv, .parquet and so on"
         )
     return _described(bucket, data, folder)
+
+
+def present_objects(item: str, is_wanted: Callable[[str], bool]) -> list[Present]:
+    """The objects that a URI stands for now, at one listing; that there is none is no error. Raises as `list_objects`."""
+    name, _, key = item.removeprefix("s3://").partition("/")
+    bucket = Bucket(client.bucket_name(name, item))
+    is_glob = any(character in key for character in "*?[")
+    fixed = Glob.fixed_part(key) if is_glob else key
+    folder = f"{fixed.rpartition('/')[0]}/" if is_glob and "/" in fixed else "" if is_glob else f"{key.rstrip('/')}/"
+    folder = "" if folder == "/" else folder
+    glob = Glob(key) if is_glob else None
+    found = []
+    for file, modified in bucket.present(fixed):
+        inside = file.key.removeprefix(folder)
+        if glob is not None:
+            wanted = glob.matches(file.key)
+        else:
+            wanted = file.key == key or (file.key.startswith(folder) and not _hidden(inside) and is_wanted(inside))
+        if wanted and file.size:
+            name = file.key.rpartition("/")[2] if file.key == key else inside
+            found.append(Present(replace(file, name=name), f"{file.etag}-{file.size}", modified, grows=False))
+    return found
+
+
+def _too_many(bucket: str, prefix: str) -> DataError:
+    return DataError(
+        f"s3://{bucket}/{prefix} has more than {MOST_OBJECTS:,} objects below it; name a folder further down"
+    )
 
 
 def _matching(bucket: Bucket, item: str, pattern: str) -> list[ObjectFile]:

@@ -82,6 +82,9 @@ class Reader:
     it is neither normal nor an attack.
     """
 
+    sensor = ""
+    """The kind of sensor that wrote it: none that is known."""
+
     def __init__(
         self,
         files: sources.Files,

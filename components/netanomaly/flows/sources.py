@@ -9,7 +9,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -128,6 +128,79 @@ def resolve(source: Sequence[str]) -> Files:
     return Files(tuple(source), tuple(found.values()))
 
 
+@dataclass(frozen=True)
+class Present:
+    """A file that is there now.
+
+    Attributes:
+        mark: Of its state: the same for as long as nobody wrote to it.
+        modified: When it was written last, by the clock of where it is; seconds since 1970.
+        grows: Whether it may be written to while it is read; an object in a bucket is whole from its first moment.
+    """
+
+    file: SourceFile
+    mark: str
+    modified: float
+    grows: bool
+
+
+def present(source: Sequence[str], is_wanted: Callable[[str], bool]) -> list[Present]:
+    """The files of a source that are there now, those written first before others; that there is none is no error.
+
+    Args:
+        source: As for `resolve`.
+        is_wanted: Whether a file of a folder is, by its name.
+
+    Raises:
+        DataError: A folder that is not there, or may not be looked into.
+        StoreRefused, StoreUnavailable: A bucket cannot be looked at.
+    """
+    found: dict[str, Present] = {}
+    for item in source:
+        for each in _present(item, is_wanted):
+            found.setdefault(each.file.address, each)
+    return sorted(found.values(), key=lambda each: (each.modified, each.file.address))
+
+
+def _present(item: str, is_wanted: Callable[[str], bool]) -> Iterable[Present]:
+    if item.startswith("s3://"):
+        from netanomaly.flows.objects import present_objects
+
+        return present_objects(item, is_wanted)
+    path = _local_path(item)
+    named = [(each, each.name) for each in [path] if each.is_file()]
+    if path.is_dir():
+        named = [
+            (each, each.relative_to(path).as_posix())
+            for each in _inside(path)
+            if is_wanted(each.name) and each.is_file()
+        ]
+    elif any(character in str(path) for character in "*?["):
+        root = _fixed_part(path)
+        named = [
+            (Path(each), Path(each).relative_to(root).as_posix())
+            for each in glob.glob(str(path), recursive=True)  # noqa: PTH207 - absolute patterns too
+            if Path(each).is_file()
+        ]
+    elif not path.parent.is_dir():
+        raise DataError(f"data source {item!r} does not exist; check the path ({path.absolute()})")
+    return [each for each in (_as_it_is(path, name) for path, name in named) if each is not None]
+
+
+def _as_it_is(path: Path, name: str) -> Present | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    file = LocalFile(uri=str(path), name=name, path=path, size=status.st_size)
+    return Present(file, mark_of(status), status.st_mtime, grows=True)
+
+
+def mark_of(status: os.stat_result) -> str:
+    """Of a file's state: another as soon as somebody wrote to it."""
+    return f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+
+
 def combined_identity(digests: Iterable[tuple[str, str]]) -> str:
     """Identity of a source from the name and identity of each of its files.
 
@@ -162,6 +235,11 @@ def data_files(names: Sequence[str]) -> list[str]:
         if found := [name for name in names if pattern.search(name.rpartition("/")[2].lower())]:
             return found
     return tables
+
+
+def is_sensor_file(name: str) -> bool:
+    """Whether a file is called as what sensors write is, or as a table, in which form some export it."""
+    return is_data_file(name) or _SENSOR.search(name.rpartition("/")[2].lower()) is not None
 
 
 _ANY_TEXT = (".txt", ".data")

@@ -99,6 +99,11 @@ class TextStream:
         self._archive_bytes = file.size if self._kind == ".zip" else 0
         self._ahead = b""
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the stored bytes are others than the text."""
+        return self._kind is not None
+
     def peek(self, size: int) -> bytes:
         """The next `size` bytes, which stay unread; fewer only at the end."""
         if len(self._ahead) < size:

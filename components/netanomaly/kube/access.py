@@ -51,7 +51,14 @@ def of_a_person(kubeconfig: Path | None = None, context: str = "") -> Api:
         InputError: There is no such file or context, or it cannot be used.
     """
     import urllib3
-    from kubernetes import client, config
+
+    try:
+        from kubernetes import client, config
+    except ModuleNotFoundError:
+        raise InputError(
+            "a person's way into a cluster takes the kubernetes package, which is not installed here: netanomaly deploy, on a "
+            "machine with pip install 'netanomaly[cli]'"
+        ) from None
 
     if kubeconfig is not None and not kubeconfig.is_file():
         raise InputError(f"--kubeconfig {kubeconfig} is not there")

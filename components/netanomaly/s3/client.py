@@ -122,14 +122,14 @@ def connect(timeouts: Timeouts) -> Minio:
     style = os.environ.get("S3_ADDRESSING_STYLE", "")
     if style not in ("", "path", "virtual"):
         raise InputError(f"S3_ADDRESSING_STYLE is {style!r}; write path or virtual")
-    authorities = _authorities()
+    trusted = authorities()
     pool = BoundedPool(
         timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.read),
         maxsize=16,
         retries=False,
-        **authorities,
+        **trusted,
     )
-    quick = BoundedPool(retries=False, **authorities)
+    quick = BoundedPool(retries=False, **trusted)
     client = Minio(
         endpoint=url.netloc,
         secure=url.scheme == "https",
@@ -144,7 +144,7 @@ def connect(timeouts: Timeouts) -> Minio:
     return client
 
 
-def _authorities() -> dict[str, Any]:
+def authorities() -> dict[str, Any]:
     for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
         if path := os.environ.get(name):
             if not Path(path).is_file():

@@ -7,7 +7,7 @@ Rows are read as the model's own training data was, and by the same code, so the
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.hidden import Hidden, naming_features
+from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.model import AnomalyModel
@@ -35,6 +36,7 @@ from netanomaly.models.rows import Rows
 from netanomaly.scoring.settings import Settings
 from netanomaly.traffic import feature_list
 from netanomaly.traffic.any_source import AnyReader, open_source
+from netanomaly.traffic.context import Past
 
 FORMAT = 1
 SCORES, ALERTS, SUMMARY, REPORT = FILES = ("scores.parquet", "alerts.ndjson", "summary.json", "report.html")
@@ -79,6 +81,24 @@ class _Counts:
             self.by_hour.setdefault(int(hour), [0, 0])[0] += int(rows)
         for hour, rows in zip(*np.unique(hours[alerting[known]], return_counts=True), strict=True):
             self.by_hour[int(hour)][1] += int(rows)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a part of a file stands in it.
+
+    Attributes:
+        file: What its rows say of where they are from.
+        before: How many lines or records stand before it, as the reader counts either.
+    """
+
+    file: str
+    before: int
+
+    def of(self, batch: Batch) -> Batch:
+        """Rows of the part as rows of the file."""
+        assert batch.records is not None  # noqa: S101 - readers of sources number their records
+        return replace(batch, file=self.file, records=batch.records + self.before)
 
 
 @dataclass(frozen=True)
@@ -130,20 +150,48 @@ def score(
         ModelError: The model has no such operating point.
         DataError: A source that cannot be read, of another kind of sensor, or without the model's columns.
     """
+    refuse_wrong(model, settings)
+    files = sources.resolve(settings.source) if captured is None else captured.files(settings.source)
+    reader = open_as_learnt(model, files, settings)
+    return write_results(model, named, settings, reader, folder, progress, heard, captured)
+
+
+def refuse_wrong(model: AnomalyModel, settings: Settings) -> None:
+    """Raise ConfigError where there is no such form of alerts, and ModelError where the model has no such operating point."""
     if settings.alert_format not in FORMS:
         raise ConfigError(f"alert_format is {settings.alert_format!r}; choose one of {', '.join(FORMS)}")
+    model.operating_point(_budget(model, settings))
+
+
+def write_results(
+    model: AnomalyModel,
+    named: Mapping[str, Any],
+    settings: Settings,
+    reader: AnyReader,
+    folder: Path,
+    progress: Callable[[int], Any] = int,
+    heard: Heard = NOTHING,
+    captured: Captured | None = None,
+    origin: Origin | None = None,
+    told: Callable[[list[dict[str, Any]]], Any] | None = None,
+) -> dict[str, Any]:
+    """The same, of what a reader reads.
+
+    Args:
+        origin: Where a part of a file stands in it.
+        told: Is given the incidents before they are written, and may add to them.
+    """
     budget = _budget(model, settings)
     threshold = model.operating_point(budget).threshold
     tail = Tail.of(model.thresholds)
-    files = sources.resolve(settings.source) if captured is None else captured.files(settings.source)
-    reader = open_as_learnt(model, files, settings)
     counts, alerts = _Counts(), Alerts()
     hidden = None if settings.identities else Hidden()
     if hidden is not None and heard.uri:
         output.tell("note: results name no ends, so feedback that names some is not applied to them")
     schema = _schema(model)
     with pq.ParquetWriter(folder / SCORES, schema, compression="zstd") as writer:
-        for batch, rows, scores in _scored(model, reader):
+        for read, rows, scores in _scored(model, reader):
+            batch = read if origin is None else origin.of(read)
             alerting = scores > threshold
             if batch.unreadable:
                 alerting[list(batch.unreadable)] = False
@@ -168,6 +216,8 @@ def score(
     found, not_listed = incidents(alerts.all(), model, named, tail, feature_list.explained)
     heard.mark(found)
     still_open = [incident for incident in found if is_open(incident)]
+    if told is not None:
+        told(found)
     last = moment(counts.last) if counts.last > -np.inf else "1970-01-01T00:00:00.000Z"
     form = FORMS[settings.alert_format]
     with (folder / ALERTS).open("w", encoding="utf-8") as lines:
@@ -224,11 +274,18 @@ def _incidents_expected(model: AnomalyModel, budget: float, counts: _Counts) -> 
     return list(rate.expected(counts.last - counts.first))
 
 
-def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings, label_column: str = "") -> AnyReader:
+def open_as_learnt(
+    model: AnomalyModel,
+    files: sources.Files,
+    settings: Settings,
+    label_column: str = "",
+    past: Past | None = None,
+) -> AnyReader:
     """A reader of a source that reads it as the model's training data was read.
 
     Args:
         label_column: The column of classes, for who judges alerts by them; scores do not depend on it.
+        past: What a sensor's flows are seen beside, of flows that were scored before.
 
     Raises:
         MissingColumn: It lacks a column that the model needs.
@@ -244,14 +301,17 @@ def open_as_learnt(model: AnomalyModel, files: sources.Files, settings: Settings
     notations = {
         name: None if name in set(schema.categorical) else schema.policy.notation(name) for name in schema.features
     }
-    return open_source(
+    reader = open_source(
         files,
         settings.csv,
         selection,
         settings.format if model.sensor else "table",
         decisions=Decisions(notations, labelled=bool(label_column), certain=True),
         lenient=True,
+        past=past,
     )
+    refuse_other(model.sensor, reader.sensor, allowed=settings.allow_other_sensor)
+    return reader
 
 
 def _scored(model: AnomalyModel, reader: AnyReader) -> Iterator[tuple[Batch, Rows, npt.NDArray[np.float32]]]:

@@ -12,6 +12,7 @@ from netanomaly.flows.sensor import AUTO, TABLE
 from netanomaly.traffic import feature_list
 
 if TYPE_CHECKING:
+    from netanomaly.traffic.context import Past
     from netanomaly.traffic.reader import TrafficReader
     from netanomaly.traffic.recognition import Format
 
@@ -32,6 +33,7 @@ def open_source(
     times_only: bool = False,
     decisions: Decisions | None = None,
     lenient: bool = False,
+    past: "Past | None" = None,
 ) -> AnyReader:
     """A reader of the source's files, from the beginning.
 
@@ -44,7 +46,9 @@ def open_source(
         scratch: The folder for what does not fit into memory; None: the system's for temporary files.
         times_only: Batches have rows and times and nothing else.
         decisions: What the columns of a table hold, where that is known.
-        lenient: Whether a table's rows with values that cannot be read are kept, and noted.
+        lenient: Whether a table's rows with values that cannot be read are kept, and noted, and files without records are no
+            error.
+        past: What a sensor's flows are seen beside, of flows that were read before; None: nothing was.
 
     Raises:
         ConfigError: Context is wanted of a table.
@@ -62,7 +66,7 @@ def open_source(
     wish = Wish(
         selection.feature_columns, selection.ignore_columns, selection.categorical_columns, context is not False
     )
-    return TrafficReader(files, found, wish, scratch, times_only=times_only)
+    return TrafficReader(files, found, wish, scratch, times_only=times_only, may_be_empty=lenient, past=past)
 
 
 def sensor_format(

@@ -11,7 +11,7 @@ prefix sums do the rest; there is no loop over rows.
 
 import io
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,16 @@ NAMES = (
 )  # fmt: skip
 
 
+class Past(Protocol):
+    """What flows are seen beside: those before them."""
+
+    late: int
+    cut: int
+
+    def features(self, flows: Flows) -> dict[str, Floats]:
+        """See `Context.features`."""
+
+
 @dataclass
 class Context:
     """Adds features to flows, block after block, in order of their end."""
@@ -108,6 +118,11 @@ class Context:
         self._last = int(new.end[-1])
         self._keep(everything, windows.sources)
         return made
+
+    @property
+    def last(self) -> float | None:
+        """When the last flow ended, in seconds since 1970; None before any."""
+        return self._last / _MICRO if self._last > _NEVER else None
 
     def state(self) -> bytes:
         """All that the next flows need to know of the past; `resumed` takes it up."""

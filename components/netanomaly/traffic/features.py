@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netanomaly.traffic import keys, outcome, scope, table
-from netanomaly.traffic.context import Context, Flows
+from netanomaly.traffic.context import Flows, Past
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def flow_features(flows: pa.Table) -> dict[str, Any]:
     }
 
 
-def context_features(flows: pa.Table, past: Context) -> dict[str, Floats]:
+def context_features(flows: pa.Table, past: Past) -> dict[str, Floats]:
     """Features beside the flows before; the table is in order of the flows' end, and `past` learns it."""
     return past.features(seen(flows))
 

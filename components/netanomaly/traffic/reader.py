@@ -20,7 +20,7 @@ from netanomaly.flows.labels import clean_label
 from netanomaly.flows.reader import NO_LABEL, FileRead, Tally
 from netanomaly.traffic import feature_list, features, stream
 from netanomaly.traffic.background import ahead
-from netanomaly.traffic.context import Context
+from netanomaly.traffic.context import Context, Past
 from netanomaly.traffic.opening import OpenFile, is_no_log
 from netanomaly.traffic.recognition import Format
 from netanomaly.traffic.sorting import Room
@@ -80,15 +80,20 @@ class TrafficReader:
         scratch: Path | None = None,
         *,
         times_only: bool = False,
+        may_be_empty: bool = False,
+        past: Past | None = None,
     ) -> None:
         """Args:
         written: The format of the source.
         scratch: The folder for what does not fit into memory; None: the system's for temporary files.
         times_only: Batches have rows and times and nothing else, in no order.
+        may_be_empty: Whether a source without a flow is no error.
+        past: What the flows are seen beside, of flows that were read before; None: nothing was.
         """
         self._files = files
         self._scratch = scratch
         self._format = written
+        self.sensor = written.sensor
         self._features = wish.features(written.sensor)
         self._times_only = times_only
         self._names = (
@@ -97,8 +102,9 @@ class TrafficReader:
         self._rows, self._first, self._last = 0, np.inf, -np.inf
         self._labelled = False
         self._begun = False
-        self.understood = Understood(written)
-        self.past = Context() if any(name in feature_list.CONTEXT_NAMES for name in self._features) else None
+        self.understood = Understood(written, may_be_empty=may_be_empty)
+        in_context = any(name in feature_list.CONTEXT_NAMES for name in self._features)
+        self.past: Past | None = (Context() if past is None else past) if in_context else None
         self.tally = Tally()
 
     @property

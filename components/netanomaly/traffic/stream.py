@@ -35,6 +35,7 @@ class Understood:
         records: Flow records of each file, by its number.
         labelled: How many of them have a label.
         pairs: How many one-way records found their other direction.
+        may_be_empty: Whether a source without a flow is no error.
         vantages: Where records were seen, as far as they say: interfaces, exporters; a thousand at most.
         sensor_versions: As far as records say.
     """
@@ -46,6 +47,7 @@ class Understood:
     records: Counter[int] = field(default_factory=Counter)
     labelled: int = 0
     pairs: pairing.Paired = field(default_factory=pairing.Paired)
+    may_be_empty: bool = False
     vantages: set[str] = field(default_factory=set)
     sensor_versions: set[str] = field(default_factory=set)
 
@@ -90,7 +92,7 @@ def flows(
         block_rows: As many go on at a time.
 
     Raises:
-        DataError: A file of another format than `understood.format`; no flow in the whole source.
+        DataError: A file of another format than `understood.format`; no flow in the whole source, unless it may be empty.
     """
     batches = ahead(records(files, understood), _BATCHES_AHEAD)
     match understood.format.shape:
@@ -138,7 +140,7 @@ def records(files: Iterable[OpenFile], understood: Understood) -> Iterator[pa.Re
                 if batch.num_rows:
                     yield batch
             understood.other_records.update(opened.other_records)
-    if not understood.records.total():
+    if not understood.records.total() and (nothing or not understood.may_be_empty):
         raise DataError(nothing or _no_flows(understood))
 
 

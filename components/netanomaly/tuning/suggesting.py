@@ -45,7 +45,7 @@ def suggest(
 ) -> list[Params]:
     """So many points to try that were not tried before; fewer where the space has no more.
 
-    The first are the defaults of each detector.
+    The first are the defaults of each detector, and those of the first one with context the other way.
 
     Args:
         space: Where to look.
@@ -106,10 +106,10 @@ def point_of(found: Mapping[str, Any], space: Space) -> Params | None:
 
 
 def _starts(space: Space) -> list[Params]:
+    first, *others = space.context
+    wanted = [*((detector, first) for detector in space.detectors), *((space.detectors[0], each) for each in others)]
     defaults = [
-        {"model_type": detector, "parameters": check(detector, {}), "context": context}
-        for context in space.context
-        for detector in space.detectors
+        {"model_type": detector, "parameters": check(detector, {}), "context": context} for detector, context in wanted
     ]
     return [point for each in defaults if (point := point_of(each, space)) is not None]
 

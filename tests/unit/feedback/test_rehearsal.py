@@ -8,7 +8,8 @@ import pytest
 from netanomaly.feedback.documents import Scope
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.rows import Rows
-from netanomaly.scoring.rehearsal import can_rehearse, hidden_attacks
+from netanomaly.scoring.rehearsal import _incidents, _ordinary, can_rehearse, hidden_attacks
+from netanomaly.traffic import replay
 
 NAMED = {"name": "office", "version": 3, "digest": "sha256:d5"}
 SCAN = Scope(entity_type="source", entity="10.0.0.5", features=[], technique="T1046", severity="critical")
@@ -24,6 +25,7 @@ def model(score: float = 1.0, sensor: str = "zeek") -> Any:
         thresholds=[Threshold(0.01, 0.5, 1000, 990)],
         schema=SimpleNamespace(
             features=features,
+            numeric=features,
             rows=lambda table: Rows(
                 np.column_stack([table.column(name).to_numpy() for name in features]).astype(np.float32),
                 np.zeros((table.num_rows, 0), dtype=np.int32),
@@ -72,3 +74,16 @@ def test_what_does_not_alert_is_not_hidden():
 def test_nothing_is_tried_where_the_model_learnt_from_a_table():
     assert can_rehearse(model())
     assert not can_rehearse(model(sensor=""))
+
+
+def techniques_of(name: str) -> set[str | None]:
+    """What the incidents of a pattern's episodes hint at, where every flow alerts."""
+    seeing = model()
+    injected = replay.inject(_ordinary("10.0.0.5", True, "zeek"), seeing.schema.features, "zeek", 1, 8)
+    rows = seeing.schema.rows(injected.features)
+    found = set()
+    for episode in range(8):
+        places = np.flatnonzero((injected.pattern == name) & (injected.episode == episode))
+        for incident in _incidents(seeing, NAMED, injected, rows, seeing.score_rows(rows), places):
+            found.add(incident["technique"]["id"] if incident["technique"] else None)
+    return found

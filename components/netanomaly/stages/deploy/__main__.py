@@ -8,7 +8,7 @@ from netanomaly import output, stage_io
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
-        from netanomaly.kube.access import of_the_pod
+        from netanomaly.kube import access
         from netanomaly.registry import open_registry
         from netanomaly.registry.changes import CHAMPION
         from netanomaly.stages.deploy.program import Cluster, deploy, deployable
@@ -24,7 +24,10 @@ def main(argv: list[str]) -> None:
             stage.describe("deployment", {"deployed": 0, "reason": reason})
             return
         registry = open_registry(stage_io.in_a_bucket(settings.registry, "registry"))
-        cluster = Cluster(of_the_pod(), inside=True, say=output.tell)
+        # On a person's machine, as with `netanomaly run`, it is the cluster of that person.
+        inside = access.in_a_pod() or not stage_io.is_local()
+        api = access.of_the_pod() if inside else access.of_a_person()
+        cluster = Cluster(api, inside=inside, say=output.tell)
         done = deploy(deployable(registry, registry.version(reference)), settings, cluster)
         stage.write_json("deployment", {"deployed": True, **dataclasses.asdict(done)})
         stage.describe("deployment", {"deployed": 1, "reference": done.reference, "address": done.address})

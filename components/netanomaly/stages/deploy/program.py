@@ -119,6 +119,9 @@ def deploy(deployable: Deployable, settings: Settings, cluster: Cluster) -> Done
         InputError: The cluster refuses, or something else stands under that name.
         OutsideError: The cluster cannot be reached.
     """
+    if cluster.url:
+        # A wrong address is told before anything is applied.
+        directly(cluster.url)
     target = Target(settings.namespace, settings.service)
     kind = kind_of(settings, cluster.api)
     attempt = _Attempt(deployable, settings, cluster, target, kind)

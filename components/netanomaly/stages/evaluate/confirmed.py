@@ -55,9 +55,8 @@ def said_of(evaluation: Mapping[str, Any]) -> list[str]:
         found.append(f"{more} more confirmed attacks raise no alert")
     for kind, of in (("attack", attacks), ("benign", benign)):
         if others := of.get("of_other_columns"):
-            found.append(
-                f"{len(others)} verdicts ({kind}) are on flows with other features than the data has: not used"
-            )
+            count = "1 verdict is" if len(others) == 1 else f"{len(others)} verdicts are"
+            found.append(f"{count} not used ({kind}): on flows with other features than the data has")
     if over := benign.get("over"):
         found.append(f"{over} flows judged to be benign are left out: they would be over a tenth of the training data")
     return found
