@@ -14,7 +14,9 @@ def kept(scores: np.ndarray, batch: int) -> collecting.AlertRows:
         some = np.arange(begin, min(begin + batch, len(scores)))
         identity = {part: pa.array([f"{part}{place % 90}" for place in some]) for part in PARTS}
         rows = Rows(some.astype(np.float64).reshape(-1, 1), np.zeros((len(some), 0), dtype=np.int32))
-        alerts.add([f"file{place % 3}" for place in some], some, some.astype(np.float64) * 2, identity, rows, scores[some])
+        alerts.add(
+            [f"file{place % 3}" for place in some], some, some.astype(np.float64) * 2, identity, rows, scores[some]
+        )
     return alerts.all()
 
 
