@@ -178,6 +178,13 @@ BENCH_LOGS ?= $(BENCH_DATA)/zeek/ctu50/008.conn.log.labeled.xz $(BENCH_DATA)/kdd
 bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 seeds, 10 minutes
 	$(BIN)/python -m tests.bench.drift --seeds 50 $(foreach log,$(BENCH_LOGS),--log $(log))
 
+# NSL-KDD, KDD99, UNSW-NB15 and CICIDS2017 below BENCH_DATA.
+TRIALS ?= 32
+
+.PHONY: bench-tuning
+bench-tuning: setup ## Tune on eight labelled sets and judge on held-out classes, half an hour, resumable; writes docs/tuning.md
+	$(BIN)/python -m tests.bench.tuning --data $(BENCH_DATA) --trials $(TRIALS) --write docs/tuning.md
+
 .PHONY: bench-traffic
 bench-traffic: setup ## Rows a second and memory of reading what sensors write
 	$(BIN)/python -m tests.bench.traffic
@@ -188,6 +195,12 @@ bench-traffic: setup ## Rows a second and memory of reading what sensors write
 bench-incidents: setup ## Whether days not seen bring the incidents that alerts_per_day promises, 400 days, 5 minutes
 	$(BIN)/python -m tests.bench.incident_budget
 
+SCORE_ROWS ?= 1000000
+
+.PHONY: bench-score
+bench-score: setup ## Flows a processor second and memory from a Zeek log to alerts (SCORE_ROWS="1000000 10000000" for more)
+	$(BIN)/python -m tests.bench.score --rows $(SCORE_ROWS)
+
 .PHONY: bench-images
 bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
 	$(BIN)/python -m tests.bench.stage_images
@@ -196,6 +209,12 @@ bench-images: images ## Sizes and start times of the stage images, peak memory o
 .PHONY: bench-registry
 bench-registry: setup ## Time the registry on a folder and on S3 servers, near and 25 ms away
 	$(BIN)/python -m tests.bench.registry
+
+BENCH_SECONDS ?= 20
+
+.PHONY: bench-serve
+bench-serve: setup ## Latency, throughput and memory of the server, beside KServe's; some minutes, on a quiet machine
+	$(BIN)/python -m tests.bench.serving --seconds $(BENCH_SECONDS)
 
 # What takes longer than this hangs, in a long test too.
 SOAK := $(BIN)/pytest -o faulthandler_timeout=7200

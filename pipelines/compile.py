@@ -9,7 +9,7 @@ from kfp import compiler
 
 from pipelines.doctor import doctor
 from pipelines.monitoring import monitoring
-from pipelines.scoring import scoring, scoring_from_captures
+from pipelines.scoring import following, scoring, scoring_from_captures
 from pipelines.training import training, training_from_captures, training_tuned
 from pipelines.tuning import tuning
 
@@ -20,6 +20,7 @@ PIPELINES = {
     "tuning": tuning,
     "scoring": scoring,
     "scoring-from-captures": scoring_from_captures,
+    "following": following,
     "monitoring": monitoring,
     "doctor": doctor,
 }

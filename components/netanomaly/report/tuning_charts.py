@@ -12,7 +12,7 @@ from netanomaly.report.svg import Plot
 
 _WIDTH = 1040.0
 _QUARTERS = [(share, f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)]
-_LABELS = 7
+_LABELS, _LABEL = 7, 36
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def parallel(axes: Sequence[Axis], lines: Sequence[Line], title: str) -> Markup:
     """Each trial as a line from axis to axis; it ends where the trial did."""
     if len(axes) < 2 or not lines:
         return Markup("")
-    height, top, bottom, left = 300.0, 36.0, 280.0, 120.0
+    height, top, bottom, left = 300.0, 36.0, 280.0, _room(axes[0])
     step = (_WIDTH - left - 90) / (len(axes) - 1)
     parts = []
     for place, axis in enumerate(axes):
@@ -63,7 +63,7 @@ def parallel(axes: Sequence[Axis], lines: Sequence[Line], title: str) -> Markup:
             svg.element("text", words.clip(axis.name, 24), x=x, y=top - 16, text_anchor="middle", class_="axis")
         )
         parts += [
-            svg.element("text", words.clip(label, 26), x=x - 6, y=bottom - at * (bottom - top) + 4, text_anchor="end", class_="name")
+            svg.element("text", words.clip(label, _LABEL), x=x - 6, y=bottom - at * (bottom - top) + 4, text_anchor="end", class_="name")
             for at, label in _labels(axis)
         ]  # fmt: skip
     order = {"stopped": 0, "plain": 1, "defaults": 2, "best": 3}
@@ -78,6 +78,12 @@ def parallel(axes: Sequence[Axis], lines: Sequence[Line], title: str) -> Markup:
         parts.append(svg.element("g", svg.joined([svg.element("title", line.label), drawn])))
     said = f"{words.plural(len(lines), 'line')} over {', '.join(axis.name for axis in axes)}."
     return svg.drawing(_WIDTH, height, title, said, svg.joined(parts))
+
+
+def _room(axis: Axis) -> float:
+    """What the labels of the first axis need at its left."""
+    longest = max((len(words.clip(label, _LABEL)) for _, label in _labels(axis)), default=0)
+    return max(70.0, 24.0 + 6.6 * longest)
 
 
 def _labels(axis: Axis) -> list[tuple[float, str]]:

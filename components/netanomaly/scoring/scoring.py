@@ -32,6 +32,7 @@ from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
+from netanomaly.scoring.remarks import remarks
 from netanomaly.scoring.settings import Settings
 from netanomaly.traffic import feature_list
 from netanomaly.traffic.any_source import AnyReader, open_source
@@ -152,7 +153,9 @@ def score(
     refuse_wrong(model, settings)
     files = sources.resolve(settings.source) if captured is None else captured.files(settings.source)
     reader = open_as_learnt(model, files, settings)
-    return write_results(model, named, settings, reader, folder, progress, heard, captured)
+    summary = write_results(model, named, settings, reader, folder, progress, heard, captured)
+    output.tell_each(f"warning: {remark}" for remark in summary["remarks"])
+    return summary
 
 
 def refuse_wrong(model: AnomalyModel, settings: Settings) -> None:
@@ -237,6 +240,7 @@ def write_results(
         "by_severity": {word: sum(each["severity"] == word for each in still_open) for _, word in SEVERITIES},
         "gravest": [{name: each[name] for name in ("severity", "title")} for each in still_open[:_GRAVEST]],
         "not_listed": not_listed,
+        "remarks": remarks(reader),
         "feedback": heard.document(found) if heard.uri else None,
         "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
     }

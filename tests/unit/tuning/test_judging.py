@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from netanomaly.metrics.detection import recall_at
 from netanomaly.metrics.distribution import Distribution
-from netanomaly.tuning.judging import Judged, agreement, compared
+from netanomaly.tuning.judging import Judged, _Side, agreement, compared
 
 from tests.unit.tuning.making import judged
 
@@ -53,6 +53,16 @@ def test_ties_at_the_threshold_are_resampled_as_they_are_counted():
     assert found.before[0] == one.recall(0.05) == 1.0
     assert one.recall(0.01) == 0.5
     assert compared(one, one, 0.01, 3).before[0] == 0.5
+
+
+def test_what_a_resample_catches_is_what_lies_above_its_own_threshold():
+    draw = np.random.default_rng(5)
+    for _ in range(50):
+        one = judged(draw.integers(0, 30, 100), draw.integers(0, 40, 60), np.zeros(60))
+        weights = np.bincount(draw.integers(0, 100, 100), minlength=100)
+        quiet = int(draw.integers(1, 101))
+        threshold = np.sort(np.repeat(one.normal, weights))[quiet - 1]
+        assert (_Side(one).caught(weights, quiet) == (one.attack > threshold)).all()
 
 
 def test_the_interval_covers_the_difference_as_often_as_it_says():

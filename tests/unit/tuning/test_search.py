@@ -92,11 +92,13 @@ def without_seconds(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def searched(planned, files):
     """A search of four rounds; what every step handed on."""
-    search, results, steps = planned.search, [], []
+    search: dict[str, Any] = planned.search
+    results: list[dict[str, Any]] = []
+    steps: list[Any] = []
     for _ in range(4):
         search, lanes = ask(search, results, SETTINGS)
         search, lanes = json.loads(json.dumps([search, lanes]))
-        results = [try_lane(*files, planned.search, lane) for lane in lanes]
+        results = [try_lane(files[0], files[1], planned.search, lane) for lane in lanes]
         steps.append((search, lanes, results))
     document, train = select(planned.sample.table, planned.shared, search, results, TRAIN)
     return steps, document, train
@@ -120,7 +122,7 @@ def test_a_search_ends_in_a_decision_that_every_figure_of_is_written_down(search
 def test_a_step_that_is_repeated_comes_to_the_same(searched, planned, files):
     steps, _, _ = searched
     search, lanes, results = steps[0]
-    repeated = [try_lane(*files, planned.search, lane) for lane in lanes]
+    repeated = [try_lane(files[0], files[1], planned.search, lane) for lane in lanes]
     assert without_seconds(repeated) == without_seconds(results)
     assert ask(planned.search, [], SETTINGS) == (search, lanes)
 
@@ -167,11 +169,11 @@ def test_a_winner_is_what_training_is_told(planned, files, searched):
 
 
 def test_a_candidate_that_cannot_be_fitted_is_a_failed_trial_and_says_why(files, planned):
-    found = apart.judged(*files, asked(n_neighbors=0), fitting(), 0.05)
+    found = apart.judged(files[0], files[1], asked(n_neighbors=0), fitting(), 0.05)
     assert found["state"] == "failed"
     assert "n_neighbors is 0" in found["why"]
     lane = {"trials": [asked(n_neighbors=0), asked(n_neighbors=1)]}
-    states = [each["state"] for each in try_lane(*files, planned.search, lane)["trials"]]
+    states = [each["state"] for each in try_lane(files[0], files[1], planned.search, lane)["trials"]]
     assert states[0] == "failed"
     assert states[1] in ("complete", "stopped")
 
@@ -181,7 +183,7 @@ def test_a_trial_that_is_killed_is_a_failed_trial(files, monkeypatch, tmp_path):
     script.write_text("#!/bin/sh\nkill -9 $$\n")
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
-    found = apart.judged(*files, asked(), fitting(), 0.05)
+    found = apart.judged(files[0], files[1], asked(), fitting(), 0.05)
     assert (found["state"], found["why"]) == ("failed", "killed by signal 9 (9: probably out of memory)")
 
 
@@ -190,15 +192,15 @@ def test_a_trial_that_says_nothing_is_a_failed_trial(files, monkeypatch, tmp_pat
     script.write_text("#!/bin/sh\necho nothing works >&2\nexit 7\n")
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
-    found = apart.judged(*files, asked(), fitting(), 0.05)
+    found = apart.judged(files[0], files[1], asked(), fitting(), 0.05)
     assert (found["state"], found["why"]) == ("failed", "exit code 7: nothing works")
 
 
 def test_no_trial_begins_after_the_time_allowed_and_one_that_runs_is_ended(files, planned):
     over = {**planned.search, "deadline": time.time() - 1}
-    [found] = try_lane(*files, over, {"trials": [asked()]})["trials"]
+    [found] = try_lane(files[0], files[1], over, {"trials": [asked()]})["trials"]
     assert (found["state"], found["why"]) == ("not_run", "the time allowed was over")
-    [found] = try_lane(*files, {**over, "deadline": time.time() + 0.2}, {"trials": [asked()]})["trials"]
+    [found] = try_lane(files[0], files[1], {**over, "deadline": time.time() + 0.2}, {"trials": [asked()]})["trials"]
     assert (found["state"], found["why"]) == ("not_run", "the time allowed was over before it ended")
 
 

@@ -20,6 +20,7 @@ class Name(StrEnum):
     tuning = "tuning"
     scoring = "scoring"
     scoring_from_captures = "scoring-from-captures"
+    following = "following"
     monitoring = "monitoring"
 
 
@@ -32,6 +33,10 @@ def kind(name: Name) -> "Kind":
         from netanomaly.cli.pipelines.scoring import Scoring
 
         return Scoring(name)
+    if name is Name.following:
+        from netanomaly.cli.pipelines.following import Following
+
+        return Following()
     if name is Name.monitoring:
         from netanomaly.cli.pipelines.monitoring import Monitoring
 
