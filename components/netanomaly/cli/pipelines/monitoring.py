@@ -25,6 +25,7 @@ class Monitoring:
     pages: Mapping[str, str] = {"report": "report.html"}
     telling = ("monitor",)
     beside = ()
+    destinations = ()
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
         return _wanted(parse(document))
