@@ -12,7 +12,7 @@ from sklearn.ensemble import IsolationForest
 path, port = sys.argv[1:]
 
 
-class SKLearnModel(Model):
+class SKLearnModel(Model):  # type: ignore[misc]
     def load(self):
         rows = np.genfromtxt(path, delimiter=",", skip_header=1)
         self._model = IsolationForest(n_estimators=200, max_samples=4096, random_state=0, n_jobs=1)

@@ -297,3 +297,11 @@ def test_a_benign_verdict_suppresses_the_scan_visibly(work, once, tmp_path):
         "score", "office", work / "later.csv", "--registry", work / "work/registry", "--out", tmp_path / "out", *book
     )
     assert "suppressed  1 more by feedback" in shown.stdout
+
+
+def test_a_model_that_learnt_addresses_gives_no_results_without_them(work, tmp_path):
+    """What is unusual of an alert is told by its features, and so by its address."""
+    ended = scored(work, work / "later.csv", out=tmp_path / "out", options=("--no-identities",))
+    assert ended.code == 2
+    assert "learnt from column 'src_ip', which names an end; train it with that in ignore_columns" in ended.last_line
+    assert not (tmp_path / "out").exists()

@@ -63,6 +63,9 @@ class ScoringConfig:
     allow_other_sensor: Annotated[
         bool, meta("Whether flows of another kind of sensor than the model learnt from may be scored.")
     ] = False
+    identities: Annotated[
+        bool, meta("Whether results name the ends of flows; false: salted digests in their place, and no uids.")
+    ] = True
     output_base_dir: Annotated[Path | None, meta("The workdir of netanomaly run, where --workdir is not given.")] = None
 
 

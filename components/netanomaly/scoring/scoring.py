@@ -27,6 +27,7 @@ from netanomaly.flows.batch import Batch
 from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Decisions
+from netanomaly.flows.hidden import Hidden, naming_features
 from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.blocks import block_threads
@@ -187,6 +188,9 @@ def write_results(
     threshold = model.operating_point(budget).threshold
     tail = Tail.of(model.thresholds)
     counts, alerts = _Counts(), Alerts()
+    hidden = None if settings.identities else Hidden()
+    if hidden is not None and heard.uri:
+        output.tell("note: results name no ends, so feedback that names some is not applied to them")
     schema = _schema(model)
     with pq.ParquetWriter(folder / SCORES, schema, compression="zstd") as writer:
         for read, rows, scores in _scored(model, reader):
@@ -198,6 +202,13 @@ def write_results(
             counts.unscored += len(batch.unreadable)
             counts.alerts += int(alerting.sum())
             identity = _identity(batch, reader.contract)
+            if hidden is not None:
+                if learnt := naming_features(reader.contract, model.schema.features):
+                    raise ConfigError(
+                        f"results are to name no ends, and {named['name']}:{named['version']} learnt from column "
+                        f"{learnt[0]!r}, which names an end; train it with that in ignore_columns"
+                    )
+                identity = hidden.parts(identity)
             if batch.times is not None:
                 counts.times(batch.times, alerting)
             table = _table(batch, identity, scores, tail(scores), alerting)

@@ -18,6 +18,7 @@ class Monitoring:
         self.name = "monitoring"
 
     sources = ("data_source",)
+    destinations = ("registry",)
     kept: Mapping[tuple[str, str], str] = {
         ("monitor", "verdict"): "verdict.json",
         ("monitor", "report"): "report.html",

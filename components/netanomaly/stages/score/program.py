@@ -95,5 +95,6 @@ def _settings(wanted: ScoringConfig) -> Settings:
         format=wanted.format,
         time_column=wanted.time_column or "",
         allow_other_sensor=wanted.allow_other_sensor,
+        identities=wanted.identities,
         alert_format=wanted.alert_format,
     )
