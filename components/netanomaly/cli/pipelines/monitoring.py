@@ -26,7 +26,6 @@ class Monitoring:
     pages: Mapping[str, str] = {"report": "report.html"}
     telling = ("monitor",)
     beside = ()
-    destinations = ()
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
         return _wanted(parse(document))
