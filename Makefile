@@ -195,6 +195,12 @@ bench-traffic: setup ## Rows a second and memory of reading what sensors write
 bench-incidents: setup ## Whether days not seen bring the incidents that alerts_per_day promises, 400 days, 5 minutes
 	$(BIN)/python -m tests.bench.incident_budget
 
+SCORE_ROWS ?= 1000000
+
+.PHONY: bench-score
+bench-score: setup ## Flows a processor second and memory from a Zeek log to alerts (SCORE_ROWS="1000000 10000000" for more)
+	$(BIN)/python -m tests.bench.score --rows $(SCORE_ROWS)
+
 .PHONY: bench-images
 bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
 	$(BIN)/python -m tests.bench.stage_images
@@ -203,6 +209,12 @@ bench-images: images ## Sizes and start times of the stage images, peak memory o
 .PHONY: bench-registry
 bench-registry: setup ## Time the registry on a folder and on S3 servers, near and 25 ms away
 	$(BIN)/python -m tests.bench.registry
+
+BENCH_SECONDS ?= 20
+
+.PHONY: bench-serve
+bench-serve: setup ## Latency, throughput and memory of the server, beside KServe's; some minutes, on a quiet machine
+	$(BIN)/python -m tests.bench.serving --seconds $(BENCH_SECONDS)
 
 # What takes longer than this hangs, in a long test too.
 SOAK := $(BIN)/pytest -o faulthandler_timeout=7200

@@ -38,6 +38,9 @@ _TRACKING_SETTINGS = (
 )
 _TRACKING_CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 
+WEBHOOK = "netanomaly-webhook"
+"""Secret whose NETANOMALY_WEBHOOK_SECRET signs what is sent to webhooks."""
+
 _HOUR = 3600
 
 
@@ -76,6 +79,8 @@ NEEDS = {
     "evaluate": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     "register": Needs(_SMALL, _ONE, hours=1, store=True, signs=True),
     "score": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
+    # Looks at as much as score does, and keeps a sample of rows.
+    "monitor": Needs(("512Mi", "2Gi"), _TWO, hours=12, store=True),
     "track": Needs(_SMALL, _ONE, hours=1, store=True, tracking="credentials"),
     "deploy": Needs(_SMALL, _ONE, hours=2, store=True),
     # Of the pipeline that checks an installation.
@@ -83,7 +88,7 @@ NEEDS = {
 }
 
 
-def settle(stage: str, task: dsl.PipelineTask, object_store: str) -> None:
+def settle(stage: str, task: dsl.PipelineTask, object_store: str, *, delivers: bool = False) -> None:
     """Set a task up for the cluster.
 
     Args:
@@ -91,6 +96,7 @@ def settle(stage: str, task: dsl.PipelineTask, object_store: str) -> None:
         task: The task.
         object_store: Name of the Secret and the ConfigMap of the object store; both may be absent, as where the
             service account has a role of its own.
+        delivers: Whether it sends alerts to webhooks, and so gets the secret that signs them.
     """
     needs = NEEDS[stage]
     task.set_memory_request(needs.memory[0]).set_memory_limit(needs.memory[1])
@@ -113,3 +119,6 @@ def settle(stage: str, task: dsl.PipelineTask, object_store: str) -> None:
         kubernetes.use_secret_as_env(task, TRACKING, {name: name for name in _TRACKING_CREDENTIALS}, optional=True)
     if needs.signs:
         kubernetes.use_secret_as_env(task, SIGNING_KEY, {"NETANOMALY_SIGN_KEY": "NETANOMALY_SIGN_KEY"}, optional=True)
+    if delivers:
+        named = {"NETANOMALY_WEBHOOK_SECRET": "NETANOMALY_WEBHOOK_SECRET"}
+        kubernetes.use_secret_as_env(task, WEBHOOK, named, optional=True)

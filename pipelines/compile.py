@@ -8,7 +8,8 @@ from pathlib import Path
 from kfp import compiler
 
 from pipelines.doctor import doctor
-from pipelines.scoring import scoring, scoring_from_captures
+from pipelines.monitoring import monitoring
+from pipelines.scoring import following, scoring, scoring_from_captures
 from pipelines.training import training, training_from_captures, training_tuned
 from pipelines.tuning import tuning
 
@@ -19,6 +20,8 @@ PIPELINES = {
     "tuning": tuning,
     "scoring": scoring,
     "scoring-from-captures": scoring_from_captures,
+    "following": following,
+    "monitoring": monitoring,
     "doctor": doctor,
 }
 COMPILED = Path(__file__).resolve().parents[1] / "components" / "netanomaly" / "compiled"

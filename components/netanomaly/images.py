@@ -23,7 +23,7 @@ from netanomaly.errors import InputError
 DEFAULT_PREFIX = "netanomaly"
 STAGES = (
     *("prepare", "capture", "ingest", "validate", "tune", "train", "evaluate", "register", "track", "deploy"),
-    "score",
+    *("score", "monitor"),
 )
 IMAGES = (*STAGES, "serve")
 """What has an image: every stage, and the server, which no pipeline runs."""

@@ -6,10 +6,14 @@ import stat
 import sys
 
 import pytest
+from netanomaly.errors import NetanomalyError
 from netanomaly.runners import HostLauncher, compiled
 from netanomaly.runners.launcher import StageCall
 from netanomaly.runners.outside import given
 from netanomaly.runners.spec import Container, Resources
+from netanomaly.tracking import Access, recording
+from netanomaly.tracking.patience import Clock
+from netanomaly.tracking.server import Server
 
 from tests.command import ROOT, netanomaly
 
@@ -76,6 +80,22 @@ def test_a_process_of_the_host_finds_no_more(stage, tmp_path, monkeypatch):
     expected = STORE | {"NETANOMALY_SIGN_KEY"} if stage == "register" else set()
     assert set(found) & set(SECRETS) == expected
     assert found["NETANOMALY_LOCAL_PATHS"] == "1"
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://u:hush@127.0.0.1:9", "http://u:hush@[::1", "ftp://u:hush@x", "hush:hush@x:y"]
+)
+def test_a_proxys_password_is_in_no_message(monkeypatch, proxy):
+    for name in ("NO_PROXY", "no_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(NetanomalyError) as told:
+        recording.find_experiment(Server(Access("http://example.invalid"), Clock(3)), "x")
+    assert "hush" not in str(told.value)
+    host = "http://example.invalid:8080"
+    ended = netanomaly("upload", "--host", host, HTTP_PROXY=proxy, http_proxy=proxy, NO_PROXY="", no_proxy="")
+    assert ended.code in (2, 3), ended.stderr
+    assert "hush" not in ended.stderr + ended.stdout
 
 
 @pytest.fixture

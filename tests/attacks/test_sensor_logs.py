@@ -207,3 +207,26 @@ def test_nothing_of_a_damaged_log_is_a_traceback(tmp_path):
         assert sum(batch.rows for batch in reader.batches()) > len(record)
     except DataError as error:
         raise AssertionError(error) from None
+
+
+ARGUS = b"StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,TotPkts,TotBytes,SrcBytes\n"
+ARGUS_ROW = b"2011/08/10 09:46:53.047277,1.0,tcp,10.0.0.1,1577,   ->,10.0.0.2,6881,S_RA,4,276,156\n"
+VPC = b"version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n"
+VPC_ROW = b"2 123456789010 eni-1 10.0.0.1 10.0.0.2 1234 443 6 20 4249 1418530010 1418530070 ACCEPT OK\n"
+
+
+@pytest.mark.parametrize(("header", "row"), [(ARGUS, ARGUS_ROW), (VPC, VPC_ROW)], ids=["argus", "aws"])
+def test_a_header_before_each_record_costs_no_more_than_the_record(tmp_path, header, row):
+    path = tmp_path / "log"
+    path.write_bytes((header + row) * 40_000)
+    found = measured(_READ, path)
+    assert found.code == 0, found.stderr[-2000:]
+    assert found.said.startswith("40000 "), found.said
+    assert found.seconds < 20
+
+
+@pytest.mark.parametrize(("header", "row"), [(ARGUS, ARGUS_ROW), (VPC, VPC_ROW)], ids=["argus", "aws"])
+def test_headers_that_change_again_and_again_are_refused(tmp_path, idle, header, row):
+    other = header.replace(b"TotPkts", b"Packets").replace(b"packets bytes", b"packets bytes2 bytes")
+    said = looked_at(tmp_path / "log", (header + row + other + row) * 2_000, idle)
+    assert "the header has changed over 1,000 times within" in said

@@ -20,11 +20,11 @@ from netanomaly.monitoring.window import Window
 from netanomaly.traffic.any_source import open_source
 
 BLOCK = 50
-_BLOCKS_OF_REFERENCE, _BLOCKS_OF_WINDOW = 200, 20
+_BLOCKS_OF_REFERENCE, _BLOCKS_OF_WINDOW = 400, 20
 
 
 def bootstrapped(log: Path, repeats: int) -> tuple[int, Counter[str]]:
-    """How many of so many windows are not quiet, and all verdicts; each of 1,000 rows, with a reference of 10,000."""
+    """How many of so many windows are not quiet, and all verdicts; each of 1,000 rows, with a reference of 20,000."""
     encoded, layout = _read(log)
     begins = np.arange(0, len(encoded) - BLOCK + 1, BLOCK)
     found: Counter[str] = Counter()

@@ -16,7 +16,7 @@ def client():
         give_up(f"not proven, Docker is absent: {os.environ['NETANOMALY_WITHOUT_DOCKER']}")
     try:
         connected = docker_daemon.connect()
-        docker_daemon.require(connected, (images.reference(stage) for stage in images.STAGES))
+        docker_daemon.require(connected, (images.reference(stage) for stage in images.IMAGES))
     except NetanomalyError as error:
         give_up(f"not proven, Docker cannot be used: {error}")
     yield connected

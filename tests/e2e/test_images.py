@@ -6,10 +6,15 @@ import subprocess
 
 import pytest
 from netanomaly import images
+from netanomaly.registry import open_registry
+from netanomaly.registry.carried import carry
+from netanomaly.stages.train.program import train
 
 from images import build as image_build
 from images import wheelhouse
 from tests.e2e.inside import run
+from tests.unit.models_data import traffic, write
+from tests.unit.test_train import SETTINGS
 
 SECRETS = re.compile(
     rb"AKIA[0-9A-Z]{16}|-----BEGIN (?:RSA |EC |OPENSSH |DSA )?PRIVATE KEY-----\n[A-Za-z0-9+/]"
@@ -50,7 +55,7 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module", params=images.STAGES)
+@pytest.fixture(scope="module", params=images.IMAGES)
 def stage(request) -> str:
     return request.param
 
@@ -62,7 +67,13 @@ def test_a_stage_works_locked_down_as_any_user_with_byte_code_for_all(client, st
 
 def test_nothing_that_installs_compiles_tests_or_remembers_is_left(client, stage):
     found = json.loads(run(client, images.reference(stage), INVENTORY))
-    assert found == {"tools": [], "pip": [], "tests": [], "left": [], "stages": [stage]}
+    assert found == {
+        "tools": [],
+        "pip": [],
+        "tests": [],
+        "left": [],
+        "stages": [stage] if stage in images.STAGES else [],
+    }
 
 
 def test_the_configuration_of_an_image(client, stage):
@@ -89,9 +100,44 @@ def test_only_the_stages_own_libraries_are_in_its_image_and_its_bill_names_them_
     assert json.loads((image_build.ROOT / f"build/sbom/{stage}.cdx.json").read_text()) == bill
 
 
+SERVES = """
+import json, signal, subprocess, sys, time, urllib.request
+command = [sys.executable, "-m", "netanomaly.serving", "--model_dir", "/model", "--model_name", "isvc", "--linger_seconds", "0"]
+server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+url = "http://127.0.0.1:8080/v2/models/isvc"
+for _ in range(600):
+    try:
+        ready = urllib.request.urlopen("http://127.0.0.1:8080/v2/health/ready").status
+        break
+    except OSError:
+        assert server.poll() is None, "the server ended"
+        time.sleep(0.1)
+about = json.load(urllib.request.urlopen(url))
+inputs = [{"name": each["name"], "shape": [1], "datatype": each["datatype"], "data": [None]} for each in about["inputs"]]
+answer = json.load(urllib.request.urlopen(f"{url}/infer", json.dumps({"inputs": inputs}).encode()))
+server.send_signal(signal.SIGTERM)
+print(json.dumps({"ready": ready, "version": answer["model_version"], "outputs": len(answer["outputs"]), "code": server.wait(60)}))
+"""
+
+
+def test_the_server_serves_locked_down(client, tmp_path):
+    """Read-only root, no capability, no network but its own loopback, any user: a model in a folder, verified."""
+    rows = traffic(800)
+    model = train(write(rows, tmp_path / "flows.parquet"), SETTINGS).model
+    model.save(tmp_path / "model.joblib")
+    registry = open_registry(tmp_path / "registry")
+    registry.register("office", tmp_path / "model.joblib", {"versions": model.versions}, run_id="run")
+    carry(registry, "office:1", tmp_path / "carried")
+    for path in (tmp_path / "carried", *(tmp_path / "carried").iterdir()):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    mounted = {str(tmp_path / "carried"): {"bind": "/model", "mode": "ro"}}
+    said = run(client, images.reference("serve"), SERVES, volumes=mounted, user="1234567:0")
+    assert json.loads(said.splitlines()[-1]) == {"ready": 200, "version": "1", "outputs": 3, "code": 0}
+
+
 def test_no_layer_holds_a_secret(client):
     """Over all images as they are saved: every layer once, and the configurations with their history."""
-    command = [image_build.DOCKER, "save", *(images.reference(stage) for stage in images.STAGES)]
+    command = [image_build.DOCKER, "save", *(images.reference(stage) for stage in images.IMAGES)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as saved:
         assert saved.stdout
         tail, found, size = b"", [], 0

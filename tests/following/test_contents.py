@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from netanomaly.flows.sources import LocalFile
-from netanomaly.scoring.contents import HEAD_BYTES, Content, Known, Text, look
+from netanomaly.scoring.contents import HEAD_BYTES, Content, Known, Text, look, look_on
 from netanomaly.scoring.part import Changed, Part
 
 LINES = st.lists(st.text('ab#{,"\t é', max_size=30), min_size=1, max_size=400).map(
@@ -45,6 +45,25 @@ def test_each_byte_of_a_growing_text_is_new_once(text, cuts, size):
     assert got == text
     again = look(pieces(text, size), known, whole=True)
     assert (again.known, again.is_new) == (before, False)
+
+
+@given(LINES, LINES, LINES)
+def test_a_text_that_grew_is_looked_at_from_where_it_ended(first, second, third):
+    texts = [b"#fields\ta\n" + b"x" * HEAD_BYTES + b"\n" + first, second, third]
+    known, resume, before = Known([]), None, None
+    for number in range(3):
+        whole = b"".join(texts[: number + 1])
+        found = look(pieces(whole, 64), known, whole=False)
+        if resume is not None:
+            assert len(whole[resume.begins : resume.content.length]) == len(resume.tail)
+            assert whole[resume.begins : resume.content.length] == resume.tail
+            on = look_on(pieces(whole[resume.content.length :], 64), resume, whole=False)
+            names = ("known", "held", "header", "length", "digest", "head", "new_digest", "new_lines", "whole")
+            assert [getattr(on, name) for name in names] == [getattr(found, name) for name in names]
+            found = on
+        made = content(found)
+        known.add(made, before)
+        before, resume = made, found.resume(made)
 
 
 @given(LINES, LINES, st.data())

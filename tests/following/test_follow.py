@@ -4,9 +4,12 @@ import gzip
 import json
 import os
 import shutil
+import threading
 
 import pytest
 from netanomaly.errors import DataError
+from netanomaly.scoring import contents, following
+from netanomaly.scoring.settings import Settings
 
 from tests.following.conn_logs import flows, header, probes, uid, written
 
@@ -40,6 +43,36 @@ def test_a_file_that_grows_is_scored_where_it_grew_and_rows_say_where_they_stand
     for row in out.rows():
         assert uid(text[row["record"] - 1]) == row["uid"]
         assert row["file"] == "conn.log"
+
+
+def test_of_a_file_that_grows_the_rest_alone_is_read(out, registry, logs, monkeypatch):
+    lines = flows(2, 400)
+    path = written(logs / "conn.log", lines[:100], close=False)
+    looked, plain, begun = [], contents.look_on, [100]
+
+    def look_on(blocks, resume, *, whole):
+        looked.append(resume.content.length)
+        return plain(blocks, resume, whole=whole)
+
+    monkeypatch.setattr(following, "look_on", look_on)
+
+    class Growing(threading.Event):
+        def wait(self, timeout=None):
+            if begun[0] == len(lines):
+                self.set()
+            else:
+                with path.open("a") as file:
+                    file.write("".join(f"{line}\n" for line in lines[begun[0] : begun[0] + 100]))
+                begun[0] += 100
+            return super().wait(0)
+
+    following.follow(
+        registry, "office", Settings(source=[str(logs)]), out.uri, once=False, every_seconds=0.1, stop=Growing()
+    )
+    out.check([uid(line) for line in lines])
+    assert len(looked) == 3
+    assert looked == sorted(set(looked))
+    assert not list((logs.parent / "out/.tmp").iterdir())
 
 
 def test_a_last_line_without_an_end_is_scored_when_the_file_rests(out, followed, logs):
@@ -224,3 +257,12 @@ def test_json_lines_grow_too(out, followed, logs, tmp_path):
     assert followed(out)["rows"] == 80
     out.check([uid(line) for line in lines])
     assert sorted(row["record"] for row in out.rows()) == list(range(1, 201))
+
+
+def test_flows_of_another_kind_of_sensor_are_refused(out, followed, logs):
+    record = {"timestamp": "2023-11-14T22:13:20.000000+0000", "event_type": "flow", "src_ip": "10.0.0.1", "src_port": 1, "dest_ip": "10.0.0.2",
+              "dest_port": 80, "proto": "TCP", "flow": {"pkts_toserver": 1, "pkts_toclient": 1, "bytes_toserver": 60, "bytes_toclient": 60,
+              "start": "2023-11-14T22:13:20.000000+0000", "end": "2023-11-14T22:13:21.000000+0000"}}  # fmt: skip
+    (logs / "eve.json").write_text(json.dumps(record) + "\n")
+    with pytest.raises(DataError, match="flows of zeek taught the model and flows of suricata are to be judged"):
+        followed(out)

@@ -233,6 +233,8 @@ class _listening:  # noqa: N801 - used as a function is
         world = self._world
 
         class Handler(BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True
+
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 status, document = world.answer(self.path, body)

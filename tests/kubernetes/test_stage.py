@@ -66,3 +66,14 @@ def test_one_that_did_not_leaves_what_is_served(world, register, run):
         "reason": "office:1 did not become champion, so what is served stays",
     }
     assert world.live("deployments") is None
+
+
+def test_a_failure_says_that_the_version_is_registered_all_the_same(world, register, run, capsys):
+    reference = register()
+    world.scores["1"] = lambda score: score + 1
+    with pytest.raises(SystemExit) as ended:
+        run(reference, ["champion"])
+    assert ended.value.code == 4
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "3 of its 3 smoke rows get other scores" in last
+    assert "office:1 stays registered, and champion: netanomaly deploy office:1 --namespace netanomaly-serving" in last

@@ -33,6 +33,18 @@ ASK_THE_STORE = {
     },
     Name.tuning: {"exec-prepare", "exec-ingest", "exec-ingest-2"},
     Name.scoring: {"exec-score"},
+    Name.following: {"exec-score-new"},
+    Name.monitoring: {
+        *(
+            "exec-monitor",
+            "exec-prepare",
+            "exec-ingest",
+            "exec-ingest-2",
+            "exec-evaluate",
+            "exec-register",
+            "exec-track",
+        ),
+    },
     Name.scoring_from_captures: {"exec-capture", "exec-score"},
 }
 ASK_THE_STORE[Name.training_tuned] = ASK_THE_STORE[Name.training]
@@ -42,6 +54,8 @@ NEVER_CACHED = {
     Name.training: {"prepare", "register", "track", "deploy"},
     Name.training_from_captures: {"prepare", "register", "track", "deploy"},
     Name.scoring: {"score"},
+    Name.following: {"score-new"},
+    Name.monitoring: {"monitor", "prepare", "register", "track"},
     Name.scoring_from_captures: {"capture", "score"},
 }
 # Captures alone pay a task for them. A search is plan, four rounds, suggest between them, and select.
@@ -51,6 +65,8 @@ DEPTH = {
     Name.training_tuned: 15,
     Name.tuning: 12,
     Name.scoring: 1,
+    Name.following: 1,
+    Name.monitoring: 1,
     Name.scoring_from_captures: 2,
 }
 
@@ -174,7 +190,11 @@ def test_every_stage_has_a_time_out_and_the_labels_that_network_policies_go_by(o
 def test_only_stages_that_ask_the_store_get_credentials_and_from_an_optional_secret(on_kubernetes, pipeline):
     assert {name for name, stage in on_kubernetes.items() if "secretAsEnv" in stage} == ASK_THE_STORE[pipeline]
     for name in ASK_THE_STORE[pipeline]:
-        secrets = [source for source in on_kubernetes[name]["secretAsEnv"] if not is_signing_key(source)]
+        secrets = [
+            source
+            for source in on_kubernetes[name]["secretAsEnv"]
+            if not is_signing_key(source) and not is_webhook(source)
+        ]
         sources = [*secrets, *(source for source in on_kubernetes[name]["configMapAsEnv"] if not is_trust(source))]
         for source in sources:
             assert source["optional"] is True
@@ -226,6 +246,17 @@ def test_what_stages_believe_is_not_for_the_starter_of_a_run_to_say(carried, on_
 
 def is_signing_key(source: dict[str, Any]) -> bool:
     return str(source.get("secretName")) == "netanomaly-signing-key"
+
+
+def is_webhook(source: dict[str, Any]) -> bool:
+    return str(source.get("secretName")) == "netanomaly-webhook"
+
+
+def test_only_the_stage_that_delivers_alerts_gets_what_signs_them(on_kubernetes):
+    for name, stage in on_kubernetes.items():
+        given = [source for source in stage.get("secretAsEnv", []) if "NETANOMALY_WEBHOOK_SECRET" in str(source)]
+        assert len(given) == (name == "exec-score-new")
+        assert all(is_webhook(source) and source["optional"] for source in given)
 
 
 def test_only_the_stage_that_registers_gets_the_signing_key(on_kubernetes):

@@ -142,3 +142,57 @@ def test_wrong_windows_are_one_line(folder, tmp_path):
     refused = monitor(folder, folder / "quiet.log", "--out", folder / "strangers")
     assert refused.code == 2
     assert "no result of monitoring" in refused.last_line
+
+
+def registered(folder: Path) -> list[int]:
+    return [version.number for version in open_registry(folder / "work/registry").versions("office")]
+
+
+def test_a_window_is_retrained_for_once_from_here(folder):
+    before = registered(folder)
+    training = folder / "retraining.json"
+    training.write_text(
+        json.dumps({"model_name": "x", "model_type": "pca", "data_source": str(folder / "training.log")})
+    )
+    options = ("--retrain", training, "--retrain-when", "age", "--retrain-age-days", "0.000001")
+    arguments = (folder / "quiet.log", *options, "--workdir", folder / "again")
+    first = monitor(folder, *arguments)
+    assert first.code == 0, first.stderr
+    assert "version 2 registered" in " ".join(first.stdout.split())
+    assert registered(folder) == [*before, 2]
+    again = monitor(folder, *arguments)
+    assert again.code == 0, again.stderr
+    assert "that was done, failed, or is being done" in " ".join(again.stdout.split())
+    assert registered(folder) == [*before, 2]
+    wrong = monitor(folder, folder / "quiet.log", "--retrain", training, "--retrain-when", "always")
+    assert wrong.code == 2
+    assert "choose of network changed, decay, age" in wrong.last_line
+
+
+def test_the_pipeline_judges_and_trains_where_it_is_due_once_for_each_window(folder):
+    before = registered(folder)
+    config = {
+        "model": "office:1",
+        "data_source": "frames.log",
+        "registry": str(folder / "work/registry"),
+        "retrain_when": ["network changed"],
+        "training": {"model_type": "pca", "data_source": str(folder / "training.log")},
+    }
+    path = folder / "monitoring.json"
+    path.write_text(json.dumps(config))
+    run = netanomaly("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched", "--json")
+    assert run.code == 0, run.stderr
+    assert run.json["monitored"]["verdict"] == "sensor changed"
+    assert registered(folder) == before
+    assert Path(run.json["report"]).is_file()
+    path.write_text(
+        json.dumps(config | {"data_source": "quiet.log", "retrain_when": ["age"], "retrain_age_days": 0.000001})
+    )
+    # That window was retrained for above, and a run of the pipeline does not do it again.
+    run = netanomaly("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched", "--json")
+    assert run.code == 0, run.stderr
+    assert "not retrained for this window again" in run.json["monitored"]["retraining"]["words"]
+    path.write_text(json.dumps(config | {"retrain_when": ["age"], "retrain_age_days": 0.000001, "training": None}))
+    refused = netanomaly("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched")
+    assert refused.code == 2
+    assert "training is not" in refused.last_line

@@ -77,7 +77,7 @@ def test_a_stage_that_is_repeated_writes_the_same_bytes_over_what_was_left(repea
 
 def test_a_run_whose_every_stage_was_repeated_registers_one_version(repeated):
     launcher, folder = repeated
-    assert len(launcher.outputs) == 7
+    assert len(launcher.outputs) == 8
     registry = open_registry(folder / "registry")
     assert registry.models() == ["repeated"]
     assert [version.number for version in registry.versions("repeated")] == [1]

@@ -14,6 +14,7 @@ import pytest
 from netanomaly.registry import open_registry
 
 from tests.command import Ended, netanomaly
+from tests.following import conn_logs
 
 COLUMNS = ["ts", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "duration", "out_bytes", "in_bytes", "label"]
 HOURS = 4
@@ -197,6 +198,34 @@ def test_a_row_that_cannot_be_scored_is_there_with_the_reason(work, tmp_path):
     assert all(row["score"] is not None and row["reason"] is None for at, row in enumerate(table) if at != 7)
 
 
+def test_times_that_cannot_be_read_are_told(work, tmp_path):
+    """Nothing else says that the alerts of a host are one incident, whenever they were."""
+    rows = [["soon", *row[1:]] for row in traffic(2, 300, scan=30)]
+    ended = scored(work, written(tmp_path / "a.csv", rows), out=tmp_path / "out")
+    assert ended.code == 0, ended.stderr
+    assert (
+        "warning: the values of column 'ts' are not understood as points in time between 1990 and 2100" in ended.stderr
+    )
+    assert len(ended.json["remarks"]) == 1
+    assert "not understood as points in time" in (tmp_path / "out/report.html").read_text()
+    some = traffic(2, 300)
+    for row in some[:7]:
+        row[0] = ""
+    ended = scored(work, written(tmp_path / "b.csv", some), out=tmp_path / "other")
+    assert "warning: 7 of 300 rows have no time in column 'ts' that can be read" in ended.stderr
+    assert "warning" not in scored(work, work / "later.csv", out=tmp_path / "well").stderr
+
+
+def test_a_source_of_another_kind_of_sensor_is_refused(work, tmp_path):
+    written(tmp_path / "a.csv", traffic(2, 30))
+    log = conn_logs.written(tmp_path / "conn.log", conn_logs.flows(2, 30))
+    ended = netanomaly(
+        "score", "office", log, "--registry", work / "work/registry", "--out", tmp_path / "out", "--json"
+    )
+    assert ended.code == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_empty_hour_is_no_error(work, tmp_path):
     (tmp_path / "empty.csv").write_text("")
     ended = scored(work, written(tmp_path / "header.csv", []), tmp_path / "empty.csv", out=tmp_path / "out")
@@ -268,3 +297,11 @@ def test_a_benign_verdict_suppresses_the_scan_visibly(work, once, tmp_path):
         "score", "office", work / "later.csv", "--registry", work / "work/registry", "--out", tmp_path / "out", *book
     )
     assert "suppressed  1 more by feedback" in shown.stdout
+
+
+def test_a_model_that_learnt_addresses_gives_no_results_without_them(work, tmp_path):
+    """What is unusual of an alert is told by its features, and so by its address."""
+    ended = scored(work, work / "later.csv", out=tmp_path / "out", options=("--no-identities",))
+    assert ended.code == 2
+    assert "learnt from column 'src_ip', which names an end; train it with that in ignore_columns" in ended.last_line
+    assert not (tmp_path / "out").exists()

@@ -1,14 +1,18 @@
 """A sensor's log through the whole pipeline: two fields of configuration, and a model of its flows."""
 
 import json
+import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.command import Ended, netanomaly
 from tests.unit.traffic.test_ingest import traffic
 from tests.unit.traffic.test_suricata import event
 from tests.unit.traffic.zeek_logs import FIELDS, tsv
+
+ADDRESS = re.compile(rb"\b10\.[0-9]+\.[0-9]+\.[0-9]+\b")
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +72,20 @@ def test_ingest_names_what_is_no_flow(folder):
     ended = netanomaly("ingest", folder / "dns.log")
     assert ended.code == 2
     assert "is a Zeek dns log: flows are in its conn log" in ended.last_line
+
+
+def test_results_without_identities_tell_hosts_apart_and_name_none(folder, tmp_path):
+    trained = run(folder)
+    for form in ("netanomaly", "ecs", "ocsf"):
+        out = tmp_path / form
+        command = ("score", "office", folder / "conn.log", "--registry", trained.json["registry"], "--out", out)
+        ended = netanomaly(*command, "--alert-format", form, "--no-identities")
+        assert ended.code == 0, ended.stderr
+        files = {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".parquet"}
+        for name, content in {**files, "terminal": ended.stdout.encode() + ended.stderr.encode()}.items():
+            assert not ADDRESS.search(content), name
+        assert b"host-" in files["alerts.ndjson"]
+    table = pq.read_table(out / "scores.parquet")
+    assert not ADDRESS.search(json.dumps(table.to_pylist(), default=str).encode())
+    assert len(set(table.column("src_ip").to_pylist())) == 10
+    assert table.column("uid").null_count == table.num_rows

@@ -17,7 +17,7 @@ def home(tmp_path, monkeypatch) -> Path:
 
 def test_every_place_that_takes_a_path_knows_the_home_folder(home):
     assert expanded("~/runs") == _local_path("~/runs") == _folder("~/runs") == home / "runs"
-    assert _absolute_uri("~/runs") == _located("~/runs", Path("/configs")) == str(home / "runs")
+    assert _absolute_uri("~/runs", "out") == _located("~/runs", Path("/configs")) == str(home / "runs")
 
 
 def test_what_is_no_home_folder_stays(home):

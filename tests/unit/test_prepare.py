@@ -159,3 +159,36 @@ def test_another_champion_alone_has_nothing_but_the_comparison_done_again():
 def test_a_champion_that_was_judged_on_other_columns_is_looked_at_before_training(made_by):
     validate = prepared(champion=1, made_by=made_by).validate
     assert (validate.champion, validate.champion_columns) == (1, ["bytes"])
+
+
+def test_nothing_is_deployed_unless_the_configuration_says_where():
+    result = prepared()
+    assert (result.deploys, result.deploy) == ("no", None)
+
+
+def test_what_the_configuration_says_of_deploying_reaches_that_stage_and_no_other():
+    """A stage's settings are part of Kubeflow's cache key: where a model is served is no reason to evaluate it again."""
+    result = prepared({**DOCUMENT, "model_name": "NSL_kdd.detector", "deploy": {"namespace": "serving"}})
+    assert result.deploys == "yes"
+    assert result.deploy is not None
+    assert (result.deploy.registry, result.deploy.namespace) == ("s3://r/x", "serving")
+    assert (result.deploy.service, result.deploy.kind) == ("nsl-kdd-detector", "auto")
+    assert result.evaluate == prepared({**DOCUMENT, "model_name": "NSL_kdd.detector"}).evaluate
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"deploy": {"namespace": "Serving"}}, "deploy: namespace is 'Serving'"),
+        ({"deploy": {"namespace": "serving", "name": "a" * 51}}, "deploy: name is"),
+        ({"deploy": {}}, r"field 'deploy\.namespace' is missing"),
+        ({"deploy": {"namespace": "serving", "kindd": "auto"}}, "kind"),
+        (
+            {"deploy": {"namespace": "serving"}, "registry": "runs/registry"},
+            "a registry that a cluster's pods can read",
+        ),
+    ],
+)
+def test_where_nothing_can_be_deployed_is_told_before_anything_runs(changes, says):
+    with pytest.raises(ConfigError, match=says):
+        prepared({**DOCUMENT, **changes})

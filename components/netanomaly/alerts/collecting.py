@@ -16,22 +16,29 @@ PARTS = ("src_ip", "src_port", "dst_ip", "dst_port", "protocol", "uid")
 
 # Of an address or a name; longer ones are none, and stand in every alert. `scores.parquet` has them whole.
 _LONGEST_PART = 255
-# Of each kind of conversation one row is kept whole. Past so many kinds no new ones are: a row takes some 400 bytes.
-_MOST_WHOLE = 200_000
+# Of each kind of conversation one row is kept whole, of so many kinds of one source, and of so many in all: a row takes
+# some 800 bytes, and three of an incident are explained.
+_MOST_WHOLE, _MOST_WHOLE_OF_ONE = 50_000, 64
+MOST_ALERTS = 400_000
+"""Are kept, the strongest; some 300 bytes each. Where more rows alert than that, grouping tells nobody anything."""
+_SLACK = 1.5
 
 
 @dataclass
 class Alerts:
-    """Alerting rows in the order they came."""
+    """Alerting rows in the order they came; of more than `MOST_ALERTS` the strongest, whatever batches they came in."""
 
     files: list[str] = field(default_factory=list)
+    places: list[npt.NDArray[np.int64]] = field(default_factory=list)
     records: list[npt.NDArray[np.int64]] = field(default_factory=list)
     times: list[npt.NDArray[np.float64]] = field(default_factory=list)
     scores: list[npt.NDArray[np.float32]] = field(default_factory=list)
     identity: list[pa.Table] = field(default_factory=list)
     _whole: dict[tuple[Any, ...], tuple[float, int, Rows]] = field(default_factory=dict)
+    _of_one: dict[str, int] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _rows: int = 0
+    _kept: int = 0
 
     def __len__(self) -> int:
         return self._rows
@@ -60,6 +67,7 @@ class Alerts:
             return
         # One text for all rows that have it.
         self.files += [self._texts.setdefault(file, file) for file in files]
+        self.places.append(np.arange(self._rows, self._rows + count))
         self.records.append(records)
         self.times.append(np.full(count, np.nan) if times is None else times)
         self.scores.append(scores)
@@ -75,24 +83,48 @@ class Alerts:
             key = kind if kind[0] is not None else (None, self._rows + position)
             score = float(scores[position])
             held = self._whole.get(key)
-            if (held is None and len(self._whole) < _MOST_WHOLE) or (held is not None and score > held[0]):
+            if held is None:
+                if len(self._whole) >= _MOST_WHOLE or self._of_one.get(kind[0], 0) >= _MOST_WHOLE_OF_ONE:
+                    continue
+                if kind[0] is not None:
+                    self._of_one[kind[0]] = self._of_one.get(kind[0], 0) + 1
+            if held is None or score > held[0]:
                 self._whole[key] = (score, self._rows + position, rows.take(np.array([position])))
         self._rows += count
+        self._kept += count
+        if self._kept > MOST_ALERTS * _SLACK:
+            self._keep_the_strongest()
 
     def all(self) -> "AlertRows":
-        """Every alert so far."""
+        """Every alert so far that is kept."""
+        if self._kept > MOST_ALERTS:
+            self._keep_the_strongest()
+        places = np.concatenate(self.places) if self.places else np.empty(0, dtype=np.int64)
         kept = sorted(self._whole.values(), key=lambda each: each[1])
+        at = np.minimum(np.searchsorted(places, [place for _, place, _ in kept]), max(len(places) - 1, 0))
         return AlertRows(
             files=self.files,
             records=np.concatenate(self.records) if self.records else np.empty(0, dtype=np.int64),
             times=np.concatenate(self.times) if self.times else np.empty(0),
             scores=np.concatenate(self.scores) if self.scores else np.empty(0, dtype=np.float32),
             identity={part: self._column(part) for part in PARTS},
-            whole={place: rows for _, place, rows in kept},
+            whole={int(now): rows for now, (_, place, rows) in zip(at, kept, strict=True) if places[now] == place},
+            not_kept=self._rows - self._kept,
         )
 
+    def _keep_the_strongest(self) -> None:
+        scores = np.concatenate(self.scores)
+        chosen = np.sort(np.lexsort((np.arange(len(scores)), -scores))[:MOST_ALERTS])
+        self.files = [self.files[place] for place in chosen.tolist()]
+        self.scores = [scores[chosen]]
+        self.places = [np.concatenate(self.places)[chosen]]
+        self.records = [np.concatenate(self.records)[chosen]]
+        self.times = [np.concatenate(self.times)[chosen]]
+        self.identity = [pa.concat_tables(self.identity).take(pa.array(chosen)).combine_chunks()]
+        self._kept = len(chosen)
+
     def _column(self, part: str) -> npt.NDArray[np.object_]:
-        found = np.empty(self._rows, dtype=object)
+        found = np.empty(self._kept, dtype=object)
         at = 0
         texts: dict[str | None, str | None] = {}
         for table in self.identity:
@@ -108,6 +140,7 @@ class AlertRows:
     Attributes:
         identity: Of each of `PARTS` the value of every alert; None where not known.
         whole: Some rows as the detector sees them, by place.
+        not_kept: How many more there were, each no stronger than the weakest of these.
     """
 
     files: Sequence[str]
@@ -116,3 +149,4 @@ class AlertRows:
     scores: npt.NDArray[np.float32]
     identity: Mapping[str, npt.NDArray[np.object_]]
     whole: Mapping[int, Rows]
+    not_kept: int = 0

@@ -59,7 +59,7 @@ def incidents(
         (each for each in groups if each.kind != ROW),
         key=lambda each: (-scores[each.places].max(), -len(each.places), each.places[0]),
     )
-    left_out = sum(len(each.places) for each in (*hosts[_LISTED:], *alone[_LISTED_ROWS:]))
+    left_out = alerts.not_kept + sum(len(each.places) for each in (*hosts[_LISTED:], *alone[_LISTED_ROWS:]))
     groups = sorted(hosts[:_LISTED], key=lambda each: int(each.places.min())) + alone[:_LISTED_ROWS]
     reasons = _reasons(alerts, model, groups)
     found = [

@@ -152,7 +152,7 @@ def submission(
         document["registry"] = registry
     wanted = kind.check(document)
     further = config.override({}, parameters or [])
-    return Submission(wanted, submissions.parameters(document, further, compiled, (*kind.sources, "registry")))
+    return Submission(wanted, submissions.parameters(document, further, compiled, (*kind.sources, *kind.destinations)))
 
 
 def show_json(document: Any) -> None:

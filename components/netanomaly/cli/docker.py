@@ -19,6 +19,8 @@ from netanomaly.runners.outside import STORE
 if TYPE_CHECKING:
     from docker import DockerClient
 
+    from netanomaly.cli.pipelines.kind import Kind
+
 # Of these, what names a file: given read-only under its own path, so that the variable holds inside too.
 _FILES = (
     *("AWS_CA_BUNDLE", "SSL_CERT_FILE"),
@@ -44,30 +46,31 @@ def connect(stages: Iterable[str], prefix: str, *, keep: bool) -> "DockerClient"
 
 @contextmanager
 def launcher(
-    client: "DockerClient", document: Mapping[str, Any], sources: tuple[str, ...], run_dir: Path, keep: bool
+    client: "DockerClient", document: Mapping[str, Any], kind: "Kind", run_dir: Path, keep: bool
 ) -> Iterator[DockerLauncher]:
-    """A launcher for one run of a configuration whose paths are absolute; its registry's folder is made.
+    """A launcher for one run of a configuration whose paths are absolute; the folders that it writes to are made.
 
     Args:
         client: Of the daemon.
         document: The configuration.
-        sources: Its fields that name data to be read.
+        kind: The pipeline.
         run_dir: The run's folder.
         keep: Whether containers are left.
 
     Raises:
-        OutsideError: The registry's folder cannot be made.
+        OutsideError: A folder cannot be made.
     """
+    sources = kind.sources
     # Where it is true, feedback is in the registry's folder.
     read = (*sources, "feedback") if isinstance(document.get("feedback"), str) else sources
-    remote = _remote(_uris(document, (*read, "registry")))
+    remote = _remote(_uris(document, (*read, *kind.destinations, "webhooks")))
     environment = _environment() if remote else {}
-    registry = _local(document["registry"])
-    if registry is not None:
+    written = [path for uri in _uris(document, kind.destinations) if (path := _local(uri)) is not None]
+    for path in written:
         try:
-            registry.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutsideError(f"registry {str(registry)!r} cannot be made: {error.strerror}") from None
+            raise OutsideError(f"folder {str(path)!r} cannot be made: {error.strerror}") from None
     with docker_leftovers.holding(run_dir):
         yield DockerLauncher(
             client,
@@ -75,7 +78,7 @@ def launcher(
             files=[Path(environment[name]) for name in _FILES if name in environment],
             by_name=_beliefs(document["registry"]),
             readable=list(_readable(document, read)),
-            writable=[] if registry is None else [registry],
+            writable=written,
             # The host's own: a store on its loopback is reached under the address that the user gave.
             network="host" if remote else "none",
             keep=keep,

@@ -34,6 +34,9 @@ def ingest(
     format: Annotated[str, typer.Option("--format", help="What wrote the data; auto: told by its content.")] = "auto",  # noqa: A002
     context: Annotated[bool, typer.Option("--context/--no-context", help="Features beside the flows before.")] = True,
     label_column: Annotated[str, typer.Option("--label-column", help="The column of classes.")] = "label",
+    no_identities: Annotated[
+        bool, typer.Option("--no-identities", help="Keep salted digests in place of addresses, and no uids.")
+    ] = False,
     runner: Annotated[
         Runner, typer.Option(help="Where flows are made of captures: host, by this machine's suricata; docker.")
     ] = Runner.host,
@@ -58,7 +61,7 @@ def ingest(
     settings = Settings(
         source=sources, identity="", part=ALL_ROWS, split=None, csv=CsvFormat(), label_column=label_column, normal_labels=[],
         feature_columns=[], categorical_columns=[], ignore_columns=[], time_column="", random_state=0, format=format,
-        context=None if context else False,
+        context=None if context else False, identities=not no_identities,
     )  # fmt: skip
     with ExitStack() as stack:
         captured = stack.enter_context(captures.captured(sources, runner, image_prefix))

@@ -1,16 +1,15 @@
 """`netanomaly monitor`: whether what a model scores is still what it learnt from, and if not, what changed."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netanomaly import output
+from netanomaly.cli.monitored import monitored
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
-from netanomaly.cli.summary import row
-from netanomaly.errors import ConfigError, GateRefusal
+from netanomaly.errors import ConfigError, GateRefusal, InputError
 
 if TYPE_CHECKING:
     from netanomaly.monitoring.settings import Settings
@@ -51,13 +50,22 @@ def monitor(
             "--make-reference", help="SOURCE is the training data of a version that has no reference yet: make one."
         ),
     ] = False,
+    retrain: Annotated[
+        Path | None,
+        typer.Option("--retrain", help="A training configuration: train again with it, here, where it is due."),
+    ] = None,
+    retrain_when: Annotated[
+        str, typer.Option(help="With --retrain, of: network changed, decay, age; parted by commas.")
+    ] = "network changed,decay",
+    retrain_age_days: Annotated[float, typer.Option(help="With age: a version older than this is retrained.")] = 30.0,
+    workdir: Annotated[Path, typer.Option(help="With --retrain, the folder for its run.")] = Path("runs"),
     no_history: Annotated[bool, typer.Option("--no-history", help="Write nothing into the registry.")] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 4 where the verdict is anything but quiet.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a window of traffic by what was usual in training: one line, and what to do.
+    """Judge a window of traffic by what was usual in training: one line, and what to do; with --retrain, do it.
 
     Verdicts: quiet, sensor changed, hosts changed, network changed, decay, too little data; docs/monitoring.md.
 
@@ -80,6 +88,14 @@ def monitor(
         return
     if out is not None:
         _refuse_strangers(out)
+    if retrain is not None:
+        from netanomaly.cli import retraining
+        from netanomaly.registry.names import reference
+
+        if no_history:
+            raise ConfigError("--retrain keeps in the registry for which window it trained; leave --no-history out")
+        # What is wrong with it is said before anything is looked at.
+        training = retraining.read_training(retrain, reference(model).model, source, opened.uri)
     from netanomaly.monitoring.program import keep
     from netanomaly.monitoring.program import monitor as look
 
@@ -87,13 +103,19 @@ def monitor(
     if not no_history:
         for verdict in verdicts:
             keep(opened, verdict)
+        if retrain is not None:
+            if len(verdicts) > 1:
+                raise InputError("the scores are of several versions; retrain by the scores of one, or by the traffic")
+            occasions = [each.strip() for each in retrain_when.split(",")]
+            words = retraining.retrain(opened, verdicts[0], training, occasions, retrain_age_days, workdir)
+            verdicts[0]["retraining"] = {"words": words}
     if out is not None:
         _write(opened, verdicts, out)
     if as_json:
         output.say_json({"verdicts": verdicts, "out": None if out is None else str(out)})
     else:
         for verdict in verdicts:
-            output.say_each(_lines(verdict))
+            output.say_each(monitored(verdict))
         if out is not None:
             output.say(f"{'report':<12}{out / REPORT}")
     unusual = [verdict["verdict"] for verdict in verdicts if verdict["verdict"] != "quiet"]
@@ -127,22 +149,6 @@ def _write(opened: "Registry", verdicts: list[dict[str, Any]], out: Path) -> Non
         before = msgspec.to_builtins(opened.monitored(model["name"]).verdicts())
         (folder / REPORT).write_text(monitoring_page(verdict, before), encoding="utf-8")
         (folder / VERDICT).write_text(output.json_text(verdict) + "\n", encoding="utf-8")
-
-
-def _lines(verdict: Mapping[str, Any]) -> list[str]:
-    from netanomaly.monitoring.program import line
-
-    lines = [line(verdict), *row("do", verdict["do"])]
-    said = f"{verdict['rows']:,} rows"
-    if verdict["first_seen"]:
-        said += f", {verdict['first_seen'][:19]} to {verdict['last_seen'][:19]} UTC"
-    rate = verdict.get("alert_rate")
-    if rate:
-        said += f"; {rate['rate']:.2%} alert, {rate['low']:.2%} to {rate['high']:.2%} is usual"
-    lines += row("window", said)
-    for note in verdict["notes"]:
-        lines += row("note", note)
-    return lines
 
 
 def _refuse_strangers(out: Path) -> None:

@@ -68,9 +68,10 @@ def run(
     kind = kind_of(pipeline)
     wanted = kind.read(document)
     folder = expanded(workdir or wanted.workdir or "runs").resolve()
-    document["registry"] = registry = _absolute_uri(registry or wanted.registry or str(folder / "registry"))
-    if isinstance(document.get("feedback"), str):
-        document["feedback"] = _absolute_uri(document["feedback"], "the feedback's URI")
+    document["registry"] = registry or wanted.registry or str(folder / "registry")
+    for name in (*kind.destinations, "feedback"):
+        if isinstance(document.get(name), str):
+            document[name] = _absolute_uri(document[name], f"the {name}'s URI")
     for name in kind.sources:
         if document.get(name) is not None:
             document[name] = _located(document[name], configuration.resolve().parent)
@@ -83,12 +84,12 @@ def run(
 
             text = compiled_file(kind.name).read_text(encoding="utf-8")
             client = docker.connect(images.named(text), image_prefix, keep=keep)
-            run_dir = _new_run_dir(folder / wanted.model_name, wanted.label)
+            run_dir = new_run_dir(folder / wanted.model_name, wanted.label)
             compiled = run_dir / "pipeline.yaml"
             compiled.write_text(images.resolved(text, image_prefix), encoding="utf-8")
-            launcher = stack.enter_context(docker.launcher(client, document, kind.sources, run_dir, keep))
+            launcher = stack.enter_context(docker.launcher(client, document, kind, run_dir, keep))
         else:
-            run_dir = _new_run_dir(folder / wanted.model_name, wanted.label)
+            run_dir = new_run_dir(folder / wanted.model_name, wanted.label)
             compiled = compiled_file(kind.name)
             launcher = HostLauncher()
         show = stack.enter_context(console.view(sys.stderr))
@@ -104,7 +105,7 @@ def run(
             retries=False,
         )
     _keep(kind, run_dir)
-    summary = _summary(kind, result, wanted, registry)
+    summary = _summary(kind, result, wanted, document["registry"])
     if as_json:
         output.say_json(summary)
     if result.state != "succeeded":
@@ -132,12 +133,13 @@ def _located(source: Any, folder: Path) -> Any:
     return str(folder / source)
 
 
-def _absolute_uri(uri: str, what: str = "the registry's URI") -> str:
+def _absolute_uri(uri: str, what: str) -> str:
     refuse_credentials(uri, what)
     return uri if "://" in uri else str(expanded(uri).resolve())
 
 
-def _new_run_dir(parent: Path, label: str) -> Path:
+def new_run_dir(parent: Path, label: str) -> Path:
+    """A folder for a run, that nobody else has."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     for attempt in range(1000):
         folder = parent / (f"{label}_{stamp}" + (f"_{attempt + 1}" if attempt else ""))
@@ -209,6 +211,6 @@ def _print_failure(kind: "Kind", summary: Mapping[str, Any]) -> None:
 def _print(kind: "Kind", summary: Mapping[str, Any]) -> None:
     shown = kind.lines(summary)
     for label in ("registry", "report"):
-        if summary[label]:
+        if summary.get(label):
             shown += terminal.row(label, summary[label])
     output.say_each(shown)

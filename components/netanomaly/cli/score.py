@@ -53,6 +53,9 @@ def score(
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Score flows of another kind of sensor than was learnt from.")
     ] = False,
+    no_identities: Annotated[
+        bool, typer.Option("--no-identities", help="Salted digests in place of addresses in the results, and no uids.")
+    ] = False,
     feedback: FeedbackOption = "",
     runner: Annotated[
         Runner, typer.Option(help="Where flows are made of captures: host, by this machine's suricata; docker.")
@@ -91,6 +94,7 @@ def score(
         csv=CsvFormat(columns=columns.split(",") if columns else None, delimiter=delimiter),
         time_column=time_column,
         allow_other_sensor=allow_other_sensor,
+        identities=not no_identities,
         alert_format=alert_format,
         alerts_per_day=alerts_per_day,
     )
@@ -99,6 +103,11 @@ def score(
     if print_alerts and as_json:
         raise ConfigError("--print and --json both write to standard output; choose one")
     receivers = _receivers(webhook or [], print_alerts=print_alerts)
+    if follow and no_identities:
+        raise ConfigError(
+            "--no-identities is of one result, whose digests are under a salt of its own; --follow makes many that belong "
+            "together: score files by themselves, or leave it out"
+        )
     if follow:
         follow_source(
             registry,

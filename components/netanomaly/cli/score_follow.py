@@ -3,17 +3,15 @@
 import hashlib
 import signal
 import threading
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from netanomaly import output
-from netanomaly.cli.summary import row
+from netanomaly.cli.scored import followed
 
 if TYPE_CHECKING:
     from netanomaly.scoring.delivery import Receiver
     from netanomaly.scoring.settings import Settings
-
-_SHOWN = 5
 
 
 def follow_source(
@@ -57,7 +55,7 @@ def follow_source(
     if as_json:
         output.say_json({"state": "done", **report})
     elif not any(each.key == "stdout" for each in receivers):
-        _print(report)
+        output.say_each(followed(report))
 
 
 def deliver_alerts(alerts: bytes, receivers: Sequence["Receiver"]) -> None:
@@ -73,18 +71,3 @@ def deliver_alerts(alerts: bytes, receivers: Sequence["Receiver"]) -> None:
             failed = error
     if failed is not None:
         raise failed
-
-
-def _print(report: Mapping[str, Any]) -> None:
-    model = report["model"]
-    lines = [
-        *row("model", f"{model['name']}:{model['version']}" if model["version"] else model["name"]),
-        *row("scored", f"{report['rows']:,} flows of {report['files']:,} files that were new or had grown"),
-        *row("incidents", f"{report['incidents']:,}, of {report['alerts']:,} alerting flows"),
-    ]
-    for name, why in list(report["unread"].items())[:_SHOWN]:
-        lines += row("", f"not read: {name}: {why}", hang=2, most=3)
-    if len(report["unread"]) > _SHOWN:
-        lines += row("", f"and {len(report['unread']) - _SHOWN:,} more files that could not be read")
-    lines += [f"{'results':<12}{report['out']}, up to {report['last_commit']:08d}"]
-    output.say_each(lines)

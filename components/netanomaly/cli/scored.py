@@ -54,3 +54,21 @@ def precision_in_words(found: Mapping[str, Any]) -> str:
         f"{found['attacks']} of {found['judged']} alerts drawn at random were attacks: {found['precision']:.0%} "
         f"({found['low']:.0%} to {found['high']:.0%}); {found['drawn']} were drawn in {found['days']} days"
     )
+
+
+_UNREAD_SHOWN = 5
+
+
+def followed(report: Mapping[str, Any]) -> list[str]:
+    """Lines of what a follower did, as `scoring.following.follow` reports it."""
+    model, files = report["model"], report["files"]
+    lines = [
+        *row("model", f"{model['name']}:{model['version']}" if model["version"] else model["name"]),
+        *row("scored", f"{report['rows']:,} flows of {files:,} file{'s' if files != 1 else ''} new or grown"),
+        *row("incidents", f"{report['incidents']:,}, of {report['alerts']:,} alerting flows"),
+    ]
+    for name, why in list(report["unread"].items())[:_UNREAD_SHOWN]:
+        lines += row("", f"not read: {name}: {why}", hang=2, most=3)
+    if (more := len(report["unread"]) - _UNREAD_SHOWN) > 0:
+        lines += row("", f"and {more:,} more files that could not be read")
+    return [*lines, f"{'results':<12}{report['out']}, up to {report['last_commit']:08d}"]

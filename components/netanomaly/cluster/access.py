@@ -162,6 +162,7 @@ def _api_client(host: str, access: Access) -> Any:
                 raise InputError(f"token file {token_file} is empty")
         except OSError as error:
             raise InputError(f"token file {token_file} cannot be read: {error.strerror}") from None
+    proxy = _proxy(host)
     with warnings.catch_warnings():
         # That it is for KFP 2 only.
         warnings.simplefilter("ignore", FutureWarning)
@@ -172,7 +173,7 @@ def _api_client(host: str, access: Access) -> Any:
                 namespace=access.namespace or "-",
                 existing_token=token,
                 cookies=os.environ.get(_COOKIE_VARIABLE),
-                proxy=_proxy(host),
+                proxy=proxy,
                 ssl_ca_cert=None if access.ca_file is None else str(access.ca_file),
                 credentials=ServiceAccountTokenVolumeCredentials(str(token_file)) if token_file else None,
             )
@@ -186,7 +187,18 @@ def _proxy(host: str) -> str | None:
     parts = urlsplit(host)
     if proxy_bypass(parts.hostname or ""):
         return None
-    return getproxies().get(parts.scheme)
+    address = getproxies().get(parts.scheme)
+    if address is None:
+        return None
+    try:
+        found = urlsplit(address)
+        known = found.scheme in ("http", "https") and bool(found.hostname) and (found.port or 1) > 0
+    except ValueError:
+        known = False
+    if not known:
+        # It is not shown: it may hold a password.
+        raise InputError(f"{parts.scheme.upper()}_PROXY is no address of a proxy; write http://host:port")
+    return address
 
 
 def _old(tag: str) -> str:

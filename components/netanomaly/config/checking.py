@@ -83,6 +83,7 @@ def _convert(values: Mapping[str, Any], kind: type[T], path: str) -> T:
         plain = _not_none(typing.get_type_hints(kind)[name])
         if dataclasses.is_dataclass(plain) and isinstance(value, Mapping):
             _refuse_unknown(value, [each.name for each in dataclasses.fields(plain)], f"{path}{name}.")
+            _refuse_missing(value, plain, f"{path}{name}.")  # type: ignore[arg-type]
             converted[name] = _convert(value, plain, f"{path}{name}.")  # type: ignore[arg-type]
             continue
         try:
@@ -164,11 +165,11 @@ def _refuse(names: list[str], others: list[str], what: str) -> None:
             raise ConfigError(f"column {name!r} {what}")
 
 
-def _refuse_missing(values: Mapping[str, Any], kind: type[Any]) -> None:
+def _refuse_missing(values: Mapping[str, Any], kind: type[Any], prefix: str = "") -> None:
     for each in dataclasses.fields(kind):
         needed = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
         if needed and each.name not in values:
-            raise ConfigError(f"field {each.name!r} is missing")
+            raise ConfigError(f"field {prefix + each.name!r} is missing")
 
 
 def _refuse_unknown(values: Mapping[str, Any], known: Iterable[str], prefix: str) -> None:

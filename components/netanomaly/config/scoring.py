@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from netanomaly.config.checking import converted, refuse_passwords
-from netanomaly.config.fields import CsvFormat, Format, Path, Source, Text, meta
+from netanomaly.config.fields import CsvFormat, Format, Names, Path, Source, Text, meta
 from netanomaly.errors import ConfigError
 
 
@@ -40,6 +40,18 @@ class ScoringConfig:
         ),
     ] = None
     alert_format: Annotated[Literal["netanomaly", "ecs", "ocsf"], meta("How incidents are written.")] = "netanomaly"
+    out: Annotated[
+        Path | None,
+        meta(
+            "Of the following pipeline: where its results and its position are kept, a folder or s3://bucket/prefix of its own."
+        ),
+    ] = None
+    webhooks: Annotated[
+        Names,
+        meta(
+            "Of the following pipeline: addresses that alerts are sent to, signed with the secret in NETANOMALY_WEBHOOK_SECRET."
+        ),
+    ] = field(default_factory=list)
     feedback: Annotated[
         Path | None, meta("Where feedback on alerts is kept; null: in the registry's folder feedback.")
     ] = None
@@ -51,6 +63,9 @@ class ScoringConfig:
     allow_other_sensor: Annotated[
         bool, meta("Whether flows of another kind of sensor than the model learnt from may be scored.")
     ] = False
+    identities: Annotated[
+        bool, meta("Whether results name the ends of flows; false: salted digests in their place, and no uids.")
+    ] = True
     output_base_dir: Annotated[Path | None, meta("The workdir of netanomaly run, where --workdir is not given.")] = None
 
 
@@ -64,5 +79,5 @@ def parse(document: Mapping[str, Any]) -> ScoringConfig:
     config = converted(document, ScoringConfig)
     if config.budget is not None and config.alerts_per_day is not None:
         raise ConfigError("budget and alerts_per_day are both given; they choose the same threshold: keep one of them")
-    refuse_passwords(config, "data_source", "registry", "feedback")
+    refuse_passwords(config, "data_source", "registry", "feedback", "out", "webhooks")
     return config

@@ -104,6 +104,7 @@ def judge(
         "alert_rate": None if rate is None else _rate(rate, window),
         "hosts": [],
         "sensor": [],
+        "largest_newcomer": _largest_newcomer(window, reference),
     }
     judged = _judged(reference, window, far, rate, document)
     _weigh_quality(judged, quality, document)
@@ -225,6 +226,18 @@ def _alerting(window: Window) -> tuple[concentration.Few | None, float]:
         share,
         np.isin(sample.source, chosen),
     ), share
+
+
+def _largest_newcomer(window: Window, reference: Reference) -> dict[str, Any] | None:
+    """The source of most rows among those that were not met in training."""
+    sample = window.sample
+    new = reference.known.new_sources(sample)
+    if not new.any():
+        return None
+    keys, counts = np.unique(sample.source[new], return_counts=True)
+    most = int(np.argmax(counts))
+    name = window.names.get(int(keys[most]), "an address that is not kept")
+    return {"name": name, "share": round(float(counts[most]) / len(sample), 4)}
 
 
 def _lacking(window: Window, reference: Reference) -> str:

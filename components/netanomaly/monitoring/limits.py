@@ -20,9 +20,11 @@ Floats = npt.NDArray[np.float64]
 LEAST_BLOCKS = 20
 MOST_BLOCKS = 40
 # Beyond the farthest block: blocks next to each other are more alike than next month's.
-_MARGIN = 1.15
+_MARGIN = 1.3
 # No statistic of so many rows is known better than that, in units of 1 / sqrt(rows).
 _FLOOR = 0.25
+LEAST_SHIFT = 0.02
+"""A statistic under this is never out: of shares, that of two rows in a hundred."""
 # Of logarithms: what is always about the same may be a tenth more.
 _LEAST_SPREAD = 0.1
 
@@ -46,13 +48,14 @@ class Limits:
     def distances(self, measured: Floats) -> Floats:
         """How far over the centre each is, in parts of what is allowed: over 1 is out."""
         found: Floats = (_logarithms(measured, self.rows) - self.centre) / (self.scale * self.most)
-        return found
+        # Where a column never moved, a handful of rows would be out of all bounds.
+        return np.minimum(found, measured / LEAST_SHIFT)
 
     @property
     def limits(self) -> Floats:
         """The greatest usual value of each statistic."""
         found: Floats = np.exp(self.centre + self.most * self.scale) - _FLOOR / np.sqrt(self.rows)
-        return found
+        return np.maximum(found, LEAST_SHIFT)
 
     def document(self) -> dict[str, Any]:
         return {

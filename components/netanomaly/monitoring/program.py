@@ -110,13 +110,6 @@ def digest_of(parts: list[Any]) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def line(verdict: Mapping[str, Any]) -> str:
-    """A verdict in one line."""
-    model = verdict["model"]
-    said = f"{model['name']}:{model['version']}  {verdict['verdict']}"
-    return said + (f": {'; '.join(verdict['reasons'])}" if verdict["reasons"] else "")
-
-
 def _judged(version: Version, kept: Reference | None, seen: Seen, settings: Settings) -> dict[str, Any]:
     window = seen.window
     if not seen.features and kept is not None:

@@ -215,12 +215,21 @@ def _sizes(rows: int, longest: int) -> Sequence[int]:
 
 
 def _blocks(starts: npt.NDArray[np.int64], rows: int) -> list[int]:
-    """Where blocks of so many rows begin, none over the end of a stretch, spread evenly over all."""
-    begins = [
-        int(begin)
-        for first, end in itertools.pairwise(starts)
-        for begin in range(int(first), int(end) - rows + 1, rows)
-    ]
+    """Where blocks of so many rows begin, none over the end of a stretch, spread evenly over all.
+
+    Where there are few, each overlaps the next by half: more of them tell better what is usual.
+    """
+
+    def every(step: int) -> list[int]:
+        return [
+            int(begin)
+            for first, end in itertools.pairwise(starts)
+            for begin in range(int(first), int(end) - rows + 1, step)
+        ]
+
+    begins = every(rows)
+    if usual.LEAST_BLOCKS <= len(begins) < usual.MOST_BLOCKS:
+        begins = every(max(rows // 2, 1))
     if len(begins) <= usual.MOST_BLOCKS:
         return begins
     chosen = np.linspace(0, len(begins) - 1, usual.MOST_BLOCKS).round().astype(int)

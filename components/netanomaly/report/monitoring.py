@@ -46,6 +46,7 @@ def monitoring_page(verdict: Document, history: Sequence[Document] = ()) -> str:
         period=_period(verdict),
         verdict=Verdict(_STATUS.get(found, "note"), _HEADLINE.get(found, found), briefs=_texts(verdict, "reasons")),
         next_step=words.title(words.clip(documents.text(verdict, "do"), 600)),
+        retraining=words.clip(documents.text(documents.section(verdict, "retraining"), "words"), 600),
         notes=_texts(verdict, "notes"),
         tiles=_tiles(verdict),
         timeline=_timeline(verdict),

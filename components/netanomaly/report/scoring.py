@@ -43,7 +43,7 @@ def scoring_page(summary: Document, incidents: Sequence[Document]) -> str:
         "scoring.html.j2",
         model=f"{documents.text(model, 'name')}:{documents.text(model, 'version')}",
         period=_period(summary),
-        verdict=_verdict(summary, incidents, len(suppressed)),
+        verdict=_verdict(summary, incidents, suppressed),
         lead=_lead(summary),
         tiles=_tiles(summary, incidents),
         timeline=_timeline(documents.numbers_rows(summary, "hours")),
@@ -66,29 +66,31 @@ def _is_suppressed(incident: Document) -> bool:
     return bool(documents.section(incident, "suppressed_by"))
 
 
-def _verdict(summary: Document, incidents: Sequence[Document], suppressed: int) -> Verdict:
+def _verdict(summary: Document, incidents: Sequence[Document], suppressed: Sequence[Document]) -> Verdict:
     if not documents.count(summary, "rows"):
         return Verdict("note", "No flows were there to score")
     grave = sum(each["severity"] in ("critical", "high") for each in incidents)
     low, high = _expected(summary)
-    alerts = documents.count(summary, "alerts") or 0
+    # What feedback explains is no reason to worry, and is said apart.
+    alerts = (documents.count(summary, "alerts") or 0) - sum(documents.count(each, "flows") or 0 for each in suppressed)
     briefs = []
     if alerts > high:
         briefs.append(
-            f"{words.integer(alerts)} rows alert, where {words.integer(low)} to {words.integer(high)} were to be expected of "
+            f"{words.integer(alerts)} rows alert{' unsuppressed' if suppressed else ''}, where {words.integer(low)} to {words.integer(high)} were to be expected of "
             "normal traffic like that in training"
         )
-    elif alerts < low:
+    elif alerts < low and not suppressed:
         briefs.append(
             f"only {words.integer(alerts)} rows alert, where {words.integer(low)} to {words.integer(high)} were to be "
             "expected: this traffic is not quite like that in training"
         )
     if unscored := documents.count(summary, "unscored"):
         briefs.append(f"{words.plural(unscored, 'row')} could not be scored; scores.parquet says why")
+    remarks = summary.get("remarks")
+    briefs += [words.clip(str(each), 300) for each in remarks] if isinstance(remarks, list) else []
     if suppressed:
-        briefs.append(
-            f"{words.plural(suppressed, 'incident')} more {'is' if suppressed == 1 else 'are'} suppressed by feedback"
-        )
+        count = "1 more incident is" if len(suppressed) == 1 else f"{words.integer(len(suppressed))} more incidents are"
+        briefs.append(f"{count} suppressed by feedback")
     if unreadable := len(documents.section(documents.section(summary, "feedback"), "unreadable")):
         briefs.append(f"{words.plural(unreadable, 'object')} of feedback could not be read and suppressed nothing")
     if not incidents:
@@ -137,8 +139,13 @@ def _tiles(summary: Document, incidents: Sequence[Document]) -> list[dict[str, s
             "figure": words.integer(documents.number(summary, "rows")),
             "meaning": _period(summary),
         },
-        *([_precision_tile(precision)] if precision else []),
-        {"name": "Hosts concerned", "figure": words.integer(len(hosts)), "meaning": "Sources or targets of incidents"},
+        _precision_tile(precision)
+        if precision
+        else {
+            "name": "Hosts concerned",
+            "figure": words.integer(len(hosts)),
+            "meaning": "Sources or targets of incidents",
+        },
     ]
 
 

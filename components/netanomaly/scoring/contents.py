@@ -4,6 +4,7 @@ A file whose text begins with the whole of a known content is that content. So a
 and of one that grew only what is new is scored.
 """
 
+import copy
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import msgspec
 
 HEAD_BYTES = 4096
 """By so many first bytes a text is told to begin like another."""
-_BLOCK_BYTES = 4 << 20
+_TAIL_BYTES = 4096
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -36,6 +37,28 @@ class Content(msgspec.Struct, frozen=True):
     head: str
     lines: int = 0
     records: int = 0
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where looking at a text ended, so that what it grew by is all that is read of it next.
+
+    Attributes:
+        content: The text up to there.
+        hashed: The hash of it, which can go on.
+        header: What its records are read by.
+        tail: Its last bytes: while they stand where they stood in a file that only grew, so does all before.
+    """
+
+    content: Content
+    hashed: Any
+    header: "Header"
+    tail: bytes
+
+    @property
+    def begins(self) -> int:
+        """Where the tail does."""
+        return self.content.length - len(self.tail)
 
 
 @dataclass(frozen=True)
@@ -64,6 +87,7 @@ class Text:
     new_digest: str
     new_lines: int
     whole: bool
+    look: "_Look"
 
     @property
     def start(self) -> int:
@@ -73,6 +97,12 @@ class Text:
     @property
     def is_new(self) -> bool:
         return self.length > self.start
+
+    def resume(self, content: Content) -> Resume | None:
+        """Where to go on, of the content that this was found to be; None of one that is short."""
+        if content.length < HEAD_BYTES or content.length != self.look.at:
+            return None
+        return Resume(content, self.look.hashed, self.look.header, self.look.tail)
 
 
 class Known:
@@ -120,6 +150,14 @@ def look(blocks: Iterator[bytes], known: Known, *, whole: bool) -> Text:
     return _Look(known).through(blocks, whole=whole)
 
 
+def look_on(blocks: Iterator[bytes], resume: Resume, *, whole: bool) -> Text:
+    """The same of a text that was looked at before, from `resume.content.length` on."""
+    content = resume.content
+    made = _Look(Known([]), content.length, resume.hashed.copy(), found=content, header=copy.deepcopy(resume.header))
+    made.header_then, made.tail = made.header.text(), resume.tail
+    return made.through(blocks, whole=whole)
+
+
 @dataclass
 class _Look:
     known: Known
@@ -131,11 +169,13 @@ class _Look:
     found: Content | None = None
     header: "Header" = field(default_factory=lambda: Header())
     header_then: bytes = b""
+    tail: bytes = b""
 
     def through(self, blocks: Iterator[bytes], *, whole: bool) -> Text:
-        carry = _first(blocks, HEAD_BYTES)
+        resumed = self.found
+        carry = next(blocks, b"") if resumed else _first(blocks, HEAD_BYTES)
         head = carry[:HEAD_BYTES]
-        alike = self.known.begun_as(head)
+        alike = [] if resumed else self.known.begun_as(head)
         places: dict[int, list[Content]] = {}
         for content in alike:
             places.setdefault(content.length, []).append(content)
@@ -161,10 +201,11 @@ class _Look:
             header=self.header_then,
             length=max(self.at, 0 if self.found is None else self.found.length),
             digest=self.hashed.hexdigest(),
-            head=_hex(head[: min(self.at, HEAD_BYTES)]),
+            head=resumed.head if resumed else _hex(head[: min(self.at, HEAD_BYTES)]),
             new_digest=self.new.hexdigest(),
             new_lines=self.new_lines,
             whole=whole or not rest,
+            look=self,
         )
 
     def _take(self, text: bytes, ahead: list[int], places: dict[int, list[Content]]) -> None:
@@ -199,6 +240,7 @@ class _Look:
         self.new_lines += part.count(b"\n")
         self.header.take(part, self.at)
         self.at += len(part)
+        self.tail = part[-_TAIL_BYTES:] if len(part) >= _TAIL_BYTES else (self.tail + part)[-_TAIL_BYTES:]
 
 
 class Header:

@@ -18,9 +18,9 @@ from netanomaly import json_input, output
 from netanomaly.errors import Absent, NetanomalyError, OutsideError, Refused
 from netanomaly.registry import bounds, documents
 from netanomaly.registry.store import Store
+from netanomaly.scoring.outputs import ALERTS
 
 KEY = "delivered.json"
-_ALERTS = "alerts/"
 _TOGETHER, _TOGETHER_BYTES = 100, 256 << 10
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 300.0
 FINISH_SECONDS = 30.0
@@ -128,7 +128,7 @@ class Delivery:
     def _waiting(self, last: int) -> list[tuple[int, str]]:
         if self._done >= last:
             return []
-        found = [(_number(item.key), item.key) for item in self._store.list(_ALERTS)]
+        found = [(_number(item.key), item.key) for item in self._store.list(ALERTS)]
         return sorted((number, key) for number, key in found if self._done < number <= last)
 
 
@@ -186,7 +186,7 @@ def _is_suppressed(alert: dict[str, Any]) -> bool:
 
 
 def _number(key: str) -> int:
-    text = key.removeprefix(_ALERTS).partition(".")[0]
+    text = key.removeprefix(ALERTS).partition(".")[0]
     return int(text) if text.isascii() and text.isdigit() else -1
 
 

@@ -3,7 +3,6 @@
 docs/decisions/scored-once.md has the protocol. Whatever is raised here leaves the outputs as they were committed last.
 """
 
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -26,10 +25,10 @@ from netanomaly.scoring import checkpoint as checkpoints
 from netanomaly.scoring import lease
 from netanomaly.scoring.champion import Champion
 from netanomaly.scoring.checkpoint import Checkpoint, Unread
-from netanomaly.scoring.contents import Content, Known, Text, look
+from netanomaly.scoring.contents import Content, Known, Resume, Text, look, look_on
 from netanomaly.scoring.delivery import Delivery, Receiver
 from netanomaly.scoring.incidents_open import Open
-from netanomaly.scoring.outputs import Outputs, Overtaken
+from netanomaly.scoring.outputs import Outputs, Overtaken, alerts_key
 from netanomaly.scoring.part import Changed, Part
 from netanomaly.scoring.past import Beside
 from netanomaly.scoring.scoring import ALERTS, SCORES, SUMMARY, Origin, open_as_learnt, refuse_wrong, write_results
@@ -156,6 +155,8 @@ class Follower:
         self._sensor = champion.now().model.sensor
         self._told: set[tuple[str, str]] = set()
         self._deliveries: list[Delivery] = []
+        self._remarked: set[str] = set()
+        self._resumes: dict[str, tuple[str, Resume]] = {}
         self.worked = Worked()
 
     def begin(self) -> None:
@@ -201,6 +202,7 @@ class Follower:
         there = sources.present(self._settings.source, wanted)
         self._names = {each.file.address for each in there}
         self._forget_absent()
+        self._resumes = {name: each for name, each in self._resumes.items() if name in self._names}
         self._hear()
         for each in there:
             if stop.is_set():
@@ -311,8 +313,23 @@ class Follower:
                 if not takes_parts and not whole:
                     self._let_rest(each)
                     return
-                text = look(iter(lambda: stream.read(_PIECE_BYTES), b""), self._known, whole=whole)
+                text = self._grown(each, whole=whole) or look(
+                    iter(lambda: stream.read(_PIECE_BYTES), b""), self._known, whole=whole
+                )
         self._new_of(each, text, compressed, takes_parts)
+
+    def _grown(self, each: Present, *, whole: bool) -> Text | None:
+        """The text of a file that was looked at before and only grew, of which the rest alone is read; None: it may be another."""
+        inode, resume = self._resumes.get(each.file.address, ("", None))
+        if resume is None or inode != _inode(each) or each.file.size < resume.content.length:
+            return None
+        if self._by_name.get(each.file.address) != resume.content:
+            return None
+        with each.file.open() as stream:
+            stream.seek(resume.begins)
+            if stream.read(len(resume.tail)) != resume.tail:
+                return None
+            return look_on(iter(lambda: stream.read(_PIECE_BYTES), b""), resume, whole=whole)
 
     def _text_of_bytes(self, each: Present) -> Text:
         with each.file.open() as stream:
@@ -364,7 +381,7 @@ class Follower:
         if not is_parquet(each.file):
             file = Part(each.file, header, text.start, text.length, text.new_digest, compressed)
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".netanomaly-score-")))
+            folder = Path(stack.enter_context(self._outputs.scratch()))
             summary: dict[str, Any] = {}
             late_before = self._past.late
             past = Beside(self._past)
@@ -380,6 +397,9 @@ class Follower:
                     origin=Origin(self._label(each), before), told=opened.continued,
                 )  # fmt: skip
                 summary["late_flows"] = past.late - (0 if past.is_apart else late_before)
+                for remark in set(summary["remarks"]) - self._remarked:
+                    output.tell(f"warning: {each.file.uri}: {remark}")
+                    self._remarked.add(remark)
                 summary["from_byte"], summary["to_byte"] = text.start, text.length
                 if self._now.version not in (0, loaded.named["version"]):
                     summary["model_before"] = self._now.version
@@ -398,6 +418,8 @@ class Follower:
             if not text.whole:
                 self._let_rest(each)
             self._written(summary, folder, past, loaded.named["version"])
+            if each.grows and not compressed and (resume := text.resume(content)) is not None:
+                self._resumes[each.file.address] = _inode(each), resume
 
     def _holds_flows(self, file: sources.SourceFile) -> bool:
         """Whether the new part of a log tells of flows: of a log of many things it may not."""
@@ -433,7 +455,7 @@ class Follower:
                 state[_CONTEXT] = past.after().state()
             state[_OPEN] = self._open.state()
         if summary.get("incidents"):
-            files[f"alerts/{number:08d}.ndjson"] = folder / ALERTS
+            files[alerts_key(number)] = folder / ALERTS
         self._commit(msgspec.structs.replace(self._now, version=version), files, state)
         self._past = past.after()
         self.worked.rows += rows
@@ -498,6 +520,10 @@ def _is_still(each: Present) -> bool:
     except FileNotFoundError:
         return False
     return sources.mark_of(status) == each.mark
+
+
+def _inode(each: Present) -> str:
+    return each.mark.partition("-")[0]
 
 
 def _takes_parts(found: Format | NoFlows | None, begins: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Where a follower's outputs and checkpoint are, and how both are committed in one step: docs/decisions/scored-once.md."""
 
 import secrets
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,16 +10,24 @@ import msgspec
 
 from netanomaly.errors import Absent, ConfigError, OutsideError, Refused
 from netanomaly.registry import documents
+from netanomaly.registry.file_store import FileStore
 from netanomaly.registry.location import locate
 from netanomaly.registry.store import Store
 from netanomaly.scoring import checkpoint as checkpoints
 from netanomaly.scoring.checkpoint import Checkpoint, Output
 
-STAGED, STATE = "staged/", "state/"
+# The store's own, for what it writes; hidden from listings.
+_SCRATCH = ".tmp"
+STAGED, STATE, ALERTS = "staged/", "state/", "alerts/"
 _OURS = (
-    checkpoints.KEY, "scores/", "alerts/", "summaries/", STAGED, STATE, checkpoints.SEALED_PREFIX, "follower.json",
+    checkpoints.KEY, "scores/", ALERTS, "summaries/", STAGED, STATE, checkpoints.SEALED_PREFIX, "follower.json",
     "delivered.json", "probe.json", "probe/",
 )  # fmt: skip
+
+
+def alerts_key(number: int) -> str:
+    """Where the incidents of a commit are, below the outputs."""
+    return f"{ALERTS}{number:08d}.ndjson"
 
 
 class Overtaken(OutsideError):
@@ -67,10 +76,20 @@ class Outputs:
         self.look()
         self._swap(msgspec.structs.replace(self.checkpoint, owner=self.owner))
         self._publish()
+        if isinstance(self.store, FileStore):
+            # What was being written when a follower was killed.
+            shutil.rmtree(self.store.root / _SCRATCH, ignore_errors=True)
         # Whoever staged these can commit no more.
         kept = set(self.checkpoint.state.values())
         gone = [item.key for prefix in (STAGED, STATE) for item in self.store.list(prefix) if item.key not in kept]
         self._remove(gone)
+
+    def scratch(self) -> "tempfile.TemporaryDirectory[str]":
+        """A folder for outputs that are being made: where they go, where that is a folder, so that no killed one leaves any."""
+        if not isinstance(self.store, FileStore):
+            return tempfile.TemporaryDirectory(prefix=".netanomaly-score-")
+        (self.store.root / _SCRATCH).mkdir(exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=self.store.root / _SCRATCH)
 
     def commit(
         self, checkpoint: Checkpoint, outputs: Mapping[str, Path], state: Mapping[str, bytes] | None = None

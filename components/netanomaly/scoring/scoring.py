@@ -27,11 +27,13 @@ from netanomaly.flows.batch import Batch
 from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Decisions
+from netanomaly.flows.hidden import Hidden, naming_features
 from netanomaly.flows.sensor import refuse_other
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
+from netanomaly.scoring.remarks import remarks
 from netanomaly.scoring.settings import Settings
 from netanomaly.traffic import feature_list
 from netanomaly.traffic.any_source import AnyReader, open_source
@@ -152,7 +154,9 @@ def score(
     refuse_wrong(model, settings)
     files = sources.resolve(settings.source) if captured is None else captured.files(settings.source)
     reader = open_as_learnt(model, files, settings)
-    return write_results(model, named, settings, reader, folder, progress, heard, captured)
+    summary = write_results(model, named, settings, reader, folder, progress, heard, captured)
+    output.tell_each(f"warning: {remark}" for remark in summary["remarks"])
+    return summary
 
 
 def refuse_wrong(model: AnomalyModel, settings: Settings) -> None:
@@ -184,6 +188,9 @@ def write_results(
     threshold = model.operating_point(budget).threshold
     tail = Tail.of(model.thresholds)
     counts, alerts = _Counts(), Alerts()
+    hidden = None if settings.identities else Hidden()
+    if hidden is not None and heard.uri:
+        output.tell("note: results name no ends, so feedback that names some is not applied to them")
     schema = _schema(model)
     with pq.ParquetWriter(folder / SCORES, schema, compression="zstd") as writer:
         for read, rows, scores in _scored(model, reader):
@@ -195,6 +202,13 @@ def write_results(
             counts.unscored += len(batch.unreadable)
             counts.alerts += int(alerting.sum())
             identity = _identity(batch, reader.contract)
+            if hidden is not None:
+                if learnt := naming_features(reader.contract, model.schema.features):
+                    raise ConfigError(
+                        f"results are to name no ends, and {named['name']}:{named['version']} learnt from column "
+                        f"{learnt[0]!r}, which names an end; train it with that in ignore_columns"
+                    )
+                identity = hidden.parts(identity)
             if batch.times is not None:
                 counts.times(batch.times, alerting)
             table = _table(batch, identity, scores, tail(scores), alerting)
@@ -237,6 +251,7 @@ def write_results(
         "by_severity": {word: sum(each["severity"] == word for each in still_open) for _, word in SEVERITIES},
         "gravest": [{name: each[name] for name in ("severity", "title")} for each in still_open[:_GRAVEST]],
         "not_listed": not_listed,
+        "remarks": remarks(reader),
         "feedback": heard.document(found) if heard.uri else None,
         "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
     }

@@ -20,6 +20,7 @@ class Settings:
         format: The sensor that wrote the source, table, or auto: told by its content.
         time_column: The column of points in time of a table; empty: one known by its name.
         allow_other_sensor: Whether the source may be of another kind of sensor than what the model learnt from.
+        identities: Whether results name the ends of flows; else they have salted digests of them.
         alert_format: netanomaly, ecs or ocsf.
     """
 
@@ -29,6 +30,7 @@ class Settings:
     format: str = "auto"
     time_column: str = ""
     allow_other_sensor: bool = False
+    identities: bool = True
     alert_format: str = "netanomaly"
     alerts_per_day: float | None = None
 

@@ -32,7 +32,7 @@ class Flows:
 
     @property
     def late(self) -> int:
-        """Flows that ended before others that came sooner: they have no features in context."""
+        """Flows that ended before others that came sooner: they are seen as of when they came."""
         return self._past.late
 
     def features(self, given: pa.Table, wanted: Sequence[str]) -> pa.Table:

@@ -70,10 +70,11 @@ def fields(line: bytes) -> tuple[str, list[str]] | None:
 
 def records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """Flows of a text of `ra`; a header may come again where files were joined."""
-    layout = None
+    layout, in_force = None, None
     for block in opened.blocks():
-        for part, header in _parts(block, opened.uri):
+        for part, header in delimited.joined(_parts(block, opened.uri), in_force, opened.uri):
             if header is not None:
+                in_force = header
                 layout = delimited.Layout(header[1], _TYPES, header[0], ("-",))
                 continue
             if layout is None:

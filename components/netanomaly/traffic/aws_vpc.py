@@ -71,7 +71,8 @@ def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """One-way flows of a text; each header holds from its line on."""
     names: Sequence[str] = DEFAULT
     for block in opened.blocks():
-        for part, header in delimited.headed_parts(block, _HEADER, fields):
+        parts = delimited.headed_parts(block, _HEADER, fields)
+        for part, header in delimited.joined(parts, list(names), opened.uri):
             if header is not None:
                 bounds.refuse_many_columns(len(header), f"{opened.uri}, line {part.first}")
                 if twice := first_duplicate(header):

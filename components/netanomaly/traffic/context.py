@@ -10,7 +10,7 @@ prefix sums do the rest; there is no loop over rows.
 """
 
 import io
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -94,7 +94,7 @@ class Context:
     kept: Flows = _NO_FLOWS
     met: dict[str, "Met"] = field(default_factory=lambda: {name: Met() for name in ("src", "pair", "src_port")})
     late: int = 0
-    """Flows that came after flows of a later block: without features."""
+    """Flows that came after flows of a later block: seen, and counted, as of the moment when they came."""
     cut: int = 0
     """Blocks after which more flows were within reach than are kept."""
     _last: int = -(2**62)
@@ -102,14 +102,13 @@ class Context:
     def features(self, flows: Flows) -> dict[str, Floats]:
         """The features of `NAMES` of the next flows, which are in order of their end. NaN where nothing can be said."""
         made = {name: np.full(len(flows), np.nan) for name in NAMES}
-        # Flows without ends are no part of it; those that are late would count what had not been yet.
+        # Flows without ends are no part of it. What comes late was not known sooner: it counts from now on.
         usable = (flows.src != 0) & (flows.dst != 0)
-        late = flows.end < self._last
-        self.late += int(late.sum())
-        chosen = np.flatnonzero(usable & ~late)
+        self.late += int((flows.end < self._last).sum())
+        chosen = np.flatnonzero(usable)
         if not len(chosen):
             return made
-        new = flows.take(chosen)
+        new = replace(flows.take(chosen), end=np.maximum(flows.end[chosen], self._last))
         everything = new.after(self.kept)
         windows = _Windows(everything, len(self.kept))
         counted = windows.features()

@@ -2,14 +2,16 @@
 a block that Arrow refuses, which finds the lines that are none."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from netanomaly.errors import DataError
 from netanomaly.flows.lines import Lines
 from netanomaly.traffic.table import Counts
 
@@ -239,3 +241,51 @@ def headed_parts(
     rest = block.text[place:]
     if rest.strip():
         yield Lines(rest, first, rest.count(b"\n") + (not rest.endswith(b"\n"))), None
+
+
+H = TypeVar("H")
+
+# Of a block. A joined file has a few headers; reading a run between two costs as much as reading hundreds of lines.
+_FEW_HEADERS = 64
+_MOST_CHANGES = 1_000
+
+
+def joined(parts: Iterable[tuple[Lines, H | None]], in_force: H | None, uri: str) -> Iterator[tuple[Lines, H | None]]:
+    """The parts of a block, where a header that says nothing new parts no runs if there are many of them.
+
+    Args:
+        parts: Runs of records, and each header between them, in their order.
+        in_force: The header before the block.
+        uri: Of the file, for messages.
+
+    Raises:
+        DataError: The header changes again and again.
+    """
+    found = list(parts)
+    if sum(header is not None for _, header in found) <= _FEW_HEADERS:
+        yield from found
+        return
+    run: list[bytes] = []
+    first = following = changes = 0
+    for part, header in found:
+        new = header is not None and header != in_force
+        if run and new:
+            yield Lines(b"".join(run), first, following - first), None
+            run = []
+        if new:
+            changes += 1
+            if changes > _MOST_CHANGES:
+                raise DataError(
+                    f"{uri}, line {part.first}: the header has changed over {_MOST_CHANGES:,} times within "
+                    f"{part.first - found[0][0].first:,} lines; put the lines of each header into a file of their own"
+                )
+            in_force = header
+            yield part, header
+            continue
+        if not run:
+            first = following = part.first
+        # Blank lines, which are no records, keep the numbers of the others: in place of a header, and where there were some.
+        run += [b"\n" * (part.first - following), part.text if header is None else b"\n"]
+        following = part.first + part.count
+    if run:
+        yield Lines(b"".join(run), first, following - first), None

@@ -108,13 +108,24 @@ def test_a_scan_stands_out():
     assert found["src_destinations_120s"][np.flatnonzero(flows.src == 1)[-1]] == 1
 
 
-def test_flows_from_before_the_state_that_was_taken_up_are_late_and_counted():
+def test_flows_from_before_the_state_that_was_taken_up_are_late_and_count_from_when_they_came():
     past = Context()
-    past.features(flows_of([(100 * MICRO, 1, 2, 80, 0, 0)]))
+    past.features(flows_of([(99 * MICRO, 1, 3, 80, 0, 0), (100 * MICRO, 1, 2, 80, 0, 0)]))
     found = past.features(flows_of([(50 * MICRO, 1, 2, 80, 0, 0), (101 * MICRO, 1, 2, 80, 0, 0)]))
     assert past.late == 1
-    assert np.isnan(found["src_flows_120s"][0])
-    assert found["src_flows_120s"][1] == 1
+    # Flows of one moment do not see each other: the late one is of the moment of the last.
+    assert found["src_flows_120s"].tolist() == [1, 3]
+    assert found["src_destinations_120s"].tolist() == [1, 2]
+
+
+def test_a_late_scan_is_seen_by_what_comes_after_it():
+    past = Context()
+    past.features(flows_of([(100 * MICRO, 1, 2, 443, 0, 0)]))
+    past.features(flows_of([(90 * MICRO + number, 9, 100 + number, 445, 1, 0) for number in range(40)]))
+    found = past.features(flows_of([(101 * MICRO, 9, 7, 445, 1, 0)]))
+    assert past.late == 40
+    assert found["src_destinations_120s"][0] == 40
+    assert found["src_failed_share_120s"][0] == 1.0
 
 
 def test_silent_hosts_are_forgotten():

@@ -20,6 +20,8 @@ class Name(StrEnum):
     tuning = "tuning"
     scoring = "scoring"
     scoring_from_captures = "scoring-from-captures"
+    following = "following"
+    monitoring = "monitoring"
 
 
 PipelineOption = Annotated[Name, typer.Option("--pipeline", help="Which pipeline the configuration is of.")]
@@ -31,6 +33,14 @@ def kind(name: Name) -> "Kind":
         from netanomaly.cli.pipelines.scoring import Scoring
 
         return Scoring(name)
+    if name is Name.following:
+        from netanomaly.cli.pipelines.following import Following
+
+        return Following()
+    if name is Name.monitoring:
+        from netanomaly.cli.pipelines.monitoring import Monitoring
+
+        return Monitoring()
     if name is Name.tuning:
         from netanomaly.cli.pipelines.tuning import Tuning
 

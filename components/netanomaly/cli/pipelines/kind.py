@@ -38,6 +38,7 @@ class Kind(Protocol):
     Attributes:
         name: As `--pipeline` takes it, and as its compiled file is called.
         sources: The configuration's fields that name data to be read.
+        destinations: Those that name folders or prefixes that its stages write to, beside their artefacts.
         kept: Artefacts that people look for, by task and name, and what they are called at the top of a run's folder.
         pages: Those of them that a person opens: field of the summary, and file.
         telling: The stages whose log says what came of a run; the first that says anything is believed.
@@ -49,6 +50,9 @@ class Kind(Protocol):
 
     @property
     def sources(self) -> tuple[str, ...]: ...
+
+    @property
+    def destinations(self) -> tuple[str, ...]: ...
 
     @property
     def kept(self) -> Mapping[tuple[str, str], str]: ...

@@ -19,6 +19,7 @@ class Scoring:
         self.name = name
 
     sources = ("data_source",)
+    destinations = ("registry",)
     kept: Mapping[tuple[str, str], str] = {
         ("score", "scores"): "scores.parquet",
         ("score", "alerts"): "alerts.ndjson",
@@ -30,12 +31,14 @@ class Scoring:
     beside = ()
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
-        return _wanted(parse(document))
+        return said_of_itself(parse(document), "scoring")
 
     def check(self, document: Mapping[str, Any]) -> Wanted:
-        from netanomaly.stages.score.settings import Overrides, resolved
+        from netanomaly.stages.score.settings import Overrides, refuse_other_form, resolved
 
-        return _wanted(resolved(document, Overrides()))
+        wanted = resolved(document, Overrides())
+        refuse_other_form(wanted, following=False)
+        return said_of_itself(wanted, "scoring")
 
     def of_run(self, result: "RunResult") -> dict[str, Any]:
         # Incidents are in a file of their own, each with its rows; what is told here is the log's.
@@ -49,6 +52,7 @@ class Scoring:
         return scored(summary["scored"]) if summary["scored"] else []
 
 
-def _wanted(wanted: ScoringConfig) -> Wanted:
+def said_of_itself(wanted: ScoringConfig, label: str) -> Wanted:
+    """What the commands ask of a scoring configuration."""
     name = wanted.model.partition("@")[0].partition(":")[0]
-    return Wanted(name, "scoring", wanted.registry or "", wanted.output_base_dir)
+    return Wanted(name, label, wanted.registry or "", wanted.output_base_dir)

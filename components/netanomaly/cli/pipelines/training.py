@@ -21,6 +21,7 @@ class Training:
         self.name = name
 
     sources = ("data_source", "evaluation_data_source")
+    destinations = ("registry",)
     kept: Mapping[tuple[str, str], str] = {
         ("prepare", "resolved_configuration"): "training_run_config.json",
         ("validate", "data_report"): "data_report.html",

@@ -23,6 +23,7 @@ class Tuning:
 
     name = "tuning"
     sources = Training.sources
+    destinations = ("registry",)
     kept: Mapping[tuple[str, str], str] = {
         ("prepare", "resolved_configuration"): "training_run_config.json",
         ("validate", "data_report"): "data_report.html",

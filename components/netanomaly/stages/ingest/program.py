@@ -18,6 +18,7 @@ from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
 from netanomaly.flows.deciding import Contradiction, Decisions
 from netanomaly.flows.distinct import DistinctRows
+from netanomaly.flows.hidden import Hidden
 from netanomaly.flows.identity import RECORD
 from netanomaly.flows.labels import normal_names
 from netanomaly.flows.profile import Profile
@@ -119,6 +120,7 @@ def _into(
     progress: Callable[[int], None],
 ) -> dict[str, Any]:
     sink, profile, split = None, None, None
+    hidden = None if settings.identities else Hidden()
     distinct = DistinctRows()
     apart: tuple[str, ...] = ()
     for batch in reader.batches():
@@ -135,7 +137,7 @@ def _into(
         if split is not None:
             training, evaluation = split.sides(batch, hashes)
             mask = training if settings.part == TRAINING_PART else evaluation
-        kept = batch.keep(mask)
+        kept = batch.keep(mask) if hidden is None else hidden.batch(batch.keep(mask), contract)
         distinct.add(hashes[mask])
         profile.add(kept)
         sink.write(kept.table(contract, schema))

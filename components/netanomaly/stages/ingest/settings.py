@@ -46,6 +46,7 @@ class Settings:
         format: What wrote the data; auto: told by its content.
         context: Whether flows get features beside the flows before them; None: where a sensor that is known wrote them.
         random_state: Seed of the split and of the profile's sample.
+        identities: Whether the ends of flows are kept beside the features; else salted digests of them.
         confirmed: Flows that people judged to be benign, to add to those of the source.
     """
 
@@ -64,6 +65,7 @@ class Settings:
     format: str = "auto"
     context: bool | None = None
     confirmed: list[Kept] = field(default_factory=list)
+    identities: bool = True
 
     def __post_init__(self) -> None:
         if self.part not in PARTS:

@@ -1,4 +1,4 @@
-"""The score stage as Kubeflow Pipelines sees it."""
+"""The score stage as Kubeflow Pipelines sees it: two components of one image."""
 
 from kfp import dsl
 
@@ -42,4 +42,38 @@ def score(
         image=image("score"),
         command=["python3", "-m", "netanomaly.stages.score"],
         args=["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER],
+    )
+
+
+@dsl.container_component
+def score_new(
+    alerts: dsl.Output[dsl.Artifact],
+    summary: dsl.Output[dsl.Artifact],
+    scored: dsl.Output[dsl.Metrics],
+    version: dsl.OutputPath(int),
+    configuration: dict,
+    data_source: str,
+    model: str,
+    registry: str,
+    out: str,
+):
+    """Score what is new in a folder or prefix since the last run, each record once; never cached.
+
+    Args:
+        configuration: What to do; netanomaly/config/scoring.py.
+        data_source: Over the configuration's field of the name; empty: as there.
+        model: The same.
+        registry: The same.
+        out: The same: where results and position are kept.
+
+    Returns:
+        alerts: Incidents of this run, one JSON document a line.
+        summary: What was new, and what is known of the source by now, JSON.
+        scored: Files, flows, alerts and incidents of this run.
+        version: The version that scored last.
+    """
+    return dsl.ContainerSpec(
+        image=image("score"),
+        command=["python3", "-m", "netanomaly.stages.score"],
+        args=["new", "--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER],
     )

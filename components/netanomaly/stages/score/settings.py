@@ -17,6 +17,7 @@ class Overrides:
     data_source: str = ""
     model: str = ""
     registry: str = ""
+    out: str = ""
 
 
 def resolved(document: Mapping[str, Any], overrides: Overrides) -> ScoringConfig:
@@ -34,3 +35,21 @@ def resolved(document: Mapping[str, Any], overrides: Overrides) -> ScoringConfig
     if not wanted.registry:
         raise ConfigError("no registry is named; set registry in the configuration, e.g. s3://bucket/registry")
     return wanted
+
+
+def refuse_other_form(wanted: ScoringConfig, *, following: bool) -> None:
+    """Refuse a configuration that is of the other of both pipelines.
+
+    Raises:
+        ConfigError: It follows and says not where results are kept; or it does not, and says so.
+    """
+    if following and not wanted.out:
+        raise ConfigError(
+            "out is not set: the following pipeline keeps its results and its position there, a folder or prefix of its own, "
+            "e.g. s3://bucket/scored/office"
+        )
+    if not following and (wanted.out or wanted.webhooks):
+        raise ConfigError(
+            f"{'out' if wanted.out else 'webhooks'} is set, which is of --pipeline following: that scores what is new since its last run; "
+            "leave it out, or name that pipeline"
+        )

@@ -1,0 +1,87 @@
+"""Training again from here, in this process, for a window that was judged: at most once, whoever else judges it."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netanomaly import output
+from netanomaly.cli.run import new_run_dir
+from netanomaly.errors import ConfigError, GateRefusal, InputError, NetanomalyError, OutsideError
+
+if TYPE_CHECKING:
+    from netanomaly.registry import Registry
+
+
+def read_training(path: Path, model: str, source: Sequence[str], registry: str) -> dict[str, Any]:
+    """The training configuration of a retraining, checked: of this model, on the window unless it names its own data.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    from netanomaly import config
+    from netanomaly.stages.prepare.program import check
+
+    given = config.read(path)
+    document = {"data_source": list(source), **given, "model_name": model, "registry": registry}
+    check(document)
+    return document
+
+
+def retrain(
+    registry: "Registry",
+    verdict: Mapping[str, Any],
+    training: Mapping[str, Any],
+    when: Sequence[str],
+    age_days: float,
+    workdir: Path,
+) -> str:
+    """Train for the window where it is due; what came of it, or why not, in words. Empty where nothing was due.
+
+    Raises:
+        NetanomalyError: The training failed or a gate refused it: the champion stays, and this window is not tried again.
+    """
+    from netanomaly.monitoring.retraining import CHOICES, Wish, poisoned, reason, started
+
+    if unknown := [each for each in when if each not in CHOICES]:
+        raise ConfigError(f"--retrain-when has {unknown[0]!r}; choose of {', '.join(CHOICES)}")
+    model, number = verdict["model"]["name"], verdict["model"]["version"]
+    created = registry.version(f"{model}:{number}").record.created_at
+    why = reason(verdict, Wish(tuple(when), age_days), created)
+    if not why:
+        return ""
+    if against := poisoned(verdict):
+        return f"not retrained, though {why}: {against}; look at its alerts first"
+    output.tell(f"retraining {model}: {why}")
+    claim = started(registry, model, verdict["window"], number, lambda run: _train(run, training, workdir / model))
+    if claim is None:
+        return f"not retrained: for this window that was done, failed, or is being done ({why})"
+    return f"{claim.words} ({why})"
+
+
+def _train(run: str, training: Mapping[str, Any], parent: Path) -> str:
+    """Run the training pipeline on this machine."""
+    from netanomaly import runners
+    from netanomaly.cli.compile import compiled_file
+    from netanomaly.cli.pipelines import Name, kind
+    from netanomaly.runners import console
+    from netanomaly.runners.host import HostLauncher
+
+    training_kind = kind(Name.training)
+    run_dir = new_run_dir(parent, "retraining")
+    with console.view(sys.stderr) as show:
+        result = runners.run(
+            compiled_file(training_kind.name),
+            {"configuration": dict(training)},
+            run_dir,
+            run_id=run,
+            launcher=HostLauncher(),
+            on_event=show,
+            retries=False,
+        )
+    came = training_kind.of_run(result)
+    if result.state != "succeeded":
+        kinds: dict[int, type[NetanomalyError]] = {2: InputError, 3: OutsideError, 4: GateRefusal}
+        raise kinds.get(result.exit_code, NetanomalyError)(f"retraining failed, the champion stays: {result.error}")
+    decision = came.get("decision") or {}
+    return f"version {came['version']} registered: {decision.get('headline') or decision.get('decision') or 'see its report'}"

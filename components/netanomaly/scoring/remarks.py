@@ -1,0 +1,38 @@
+"""What changes the meaning of scores and incidents, and is therefore told."""
+
+from netanomaly.flows import time_names
+from netanomaly.traffic.any_source import AnyReader
+
+
+def remarks(reader: AnyReader) -> list[str]:
+    """Of a source that was read: lines for people.
+
+    Incidents are alerts of one stretch of time. Where the rows say who spoke and not when, all of a host are one.
+    """
+    if not reader.rows or not reader.tally.files:
+        return []
+    times = reader.times
+    if times is not None:
+        return (
+            [_missing(times["column"], times["missing"], times["missing"] + times["rows"])] if times["missing"] else []
+        )
+    contract = reader.contract
+    if "src_ip" not in contract.identity:
+        return []
+    called = [name for name in (*reader.ignored, *contract.features) if time_names.rank(name) is not None]
+    why = (
+        f"the values of column {called[0]!r} are not understood as points in time between 1990 and 2100"
+        if called
+        else "no column of times was found"
+    )
+    return [
+        f"{why}: rows are scored, and the alerts of each host are one incident, whenever they were; write seconds since 1970 or "
+        "ISO 8601, or name the column with --time-column"
+    ]
+
+
+def _missing(column: str, missing: int, rows: int) -> str:
+    return (
+        f"{missing:,} of {rows:,} rows have no time in column {column!r} that can be read: they are scored, and count as one "
+        "moment among a host's alerts"
+    )
