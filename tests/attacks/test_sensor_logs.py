@@ -16,7 +16,7 @@ from netanomaly.traffic import json_records
 from netanomaly.traffic.any_source import open_source
 from netanomaly.traffic.table import Counts
 
-from tests.attacks.measuring import MOST_BYTES, measured
+from tests.attacks.measuring import MOST_BYTES, measured, soak
 
 _READ = """
 import sys
@@ -124,6 +124,7 @@ def test_a_time_that_no_calendar_has_is_none(tmp_path, time):
     assert times["first"] == times["last"] == 1700000000.5
 
 
+@soak
 def test_hosts_of_mebibytes_are_none(tmp_path, idle):
     """Rows wait in memory to be sorted: a few hundred of them are not to be gibibytes."""
     row = RECORD.format("1700000000.5").replace("10.0.0.1", "h" * (3 << 20)).encode()
@@ -135,6 +136,7 @@ def azure(inside: bytes) -> bytes:
     return b'{"records":[{"category":"FlowLogFlowEvent","flowRecords":{"flows":[' + inside + b"]}}]}"
 
 
+@soak
 @pytest.mark.parametrize(
     ("inside", "words"),
     [
@@ -158,6 +160,7 @@ def test_records_in_one_object_are_read_one_by_one(monkeypatch):
     assert counts == Counts()
 
 
+@soak
 def test_a_page_of_a_sensors_parquet_that_decodes_to_gibibytes(tmp_path, idle):
     """A table of Amazon's is bounded as every other Parquet file is."""
     names = ("srcaddr", "dstaddr", "protocol", "packets", "bytes", "start", "end")
@@ -225,6 +228,7 @@ def test_a_header_before_each_record_costs_no_more_than_the_record(tmp_path, hea
     assert found.seconds < 20
 
 
+@soak
 @pytest.mark.parametrize(("header", "row"), [(ARGUS, ARGUS_ROW), (VPC, VPC_ROW)], ids=["argus", "aws"])
 def test_headers_that_change_again_and_again_are_refused(tmp_path, idle, header, row):
     other = header.replace(b"TotPkts", b"Packets").replace(b"packets bytes", b"packets bytes2 bytes")
