@@ -49,7 +49,7 @@ def applied() -> list[dict[str, Any]]:
 
 
 def test_folders_are_those_that_are_described():
-    assert FOLDERS == ["kserve", "namespace", "plain", "runs"]
+    assert FOLDERS == ["kserve", "namespace", "plain", "stage"]
     assert [path.stem for path in EXAMPLES] == ["canary", "dark-launch", "knative", "standard"]
 
 
@@ -175,7 +175,7 @@ def test_policies_select_the_servers_and_the_deploy_stage(rendered):
     assert set(serving["policyTypes"]) == {"Ingress", "Egress"}
     # Stages let nobody in, servers do: no pod may be both.
     assert TARGET.labels().get("app.kubernetes.io/part-of") != "netanomaly"
-    deploy = one(rendered["runs"], "NetworkPolicy")["spec"]
+    deploy = one(rendered["stage"], "NetworkPolicy")["spec"]
     assert {"port": 8080, "protocol": "TCP"} in deploy["egress"][0]["ports"]
     stage = deploy["podSelector"]["matchLabels"]
     assert stage == {"app.kubernetes.io/part-of": "netanomaly", "app.kubernetes.io/component": "deploy"}

@@ -34,20 +34,10 @@ ASK_THE_STORE = {
     Name.tuning: {"exec-prepare", "exec-ingest", "exec-ingest-2"},
     Name.scoring: {"exec-score"},
     Name.following: {"exec-score-new"},
-    Name.monitoring: {
-        *(
-            "exec-monitor",
-            "exec-prepare",
-            "exec-ingest",
-            "exec-ingest-2",
-            "exec-evaluate",
-            "exec-register",
-            "exec-track",
-        ),
-    },
     Name.scoring_from_captures: {"exec-capture", "exec-score"},
 }
 ASK_THE_STORE[Name.training_tuned] = ASK_THE_STORE[Name.training]
+ASK_THE_STORE[Name.monitoring] = ASK_THE_STORE[Name.training] | {"exec-monitor"}
 NEVER_CACHED = {
     Name.training_tuned: {"prepare", "register", "track", "deploy"},
     Name.tuning: {"prepare"},
@@ -55,7 +45,7 @@ NEVER_CACHED = {
     Name.training_from_captures: {"prepare", "register", "track", "deploy"},
     Name.scoring: {"score"},
     Name.following: {"score-new"},
-    Name.monitoring: {"monitor", "prepare", "register", "track"},
+    Name.monitoring: {"monitor", "prepare", "register", "track", "deploy"},
     Name.scoring_from_captures: {"capture", "score"},
 }
 # Captures alone pay a task for them. A search is plan, four rounds, suggest between them, and select.
@@ -72,12 +62,17 @@ DEPTH = {
 
 
 def tasks_of(carried: dict) -> dict[str, dict]:
-    """Every task, those of branches in place of the branch."""
-    found: dict[str, dict] = {}
-    for name, task in carried["root"]["dag"]["tasks"].items():
-        is_branch = "triggerPolicy" in task
-        found |= carried["components"][task["componentRef"]["name"]]["dag"]["tasks"] if is_branch else {name: task}
-    return found
+    """Every task; those of branches, and of a pipeline inside another, in place of these."""
+
+    def inside(tasks: dict[str, dict]) -> dict[str, dict]:
+        found: dict[str, dict] = {}
+        for name, task in tasks.items():
+            graph = carried["components"][task["componentRef"]["name"]].get("dag")
+            is_loop = "parameterIterator" in task
+            found |= inside(graph["tasks"]) if graph and not is_loop else {name: task}
+        return found
+
+    return inside(carried["root"]["dag"]["tasks"])
 
 
 @pytest.fixture(scope="module", params=list(Name))

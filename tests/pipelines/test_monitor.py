@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from netanomaly.monitoring import reference as references
+from netanomaly.monitoring.retraining import claimed_by_run
 from netanomaly.registry import open_registry
 
 from tests.bench import drift_traffic as traffic
@@ -40,6 +41,7 @@ def folder(tmp_path_factory) -> Path:
     training = pa.concat_tables([flows(NETWORK, draw, 900, day) for day in range(21)])
     log(folder / "training.log", training)
     log(folder / "quiet.log", flows(NETWORK, np.random.default_rng(2), 900, 22))
+    log(folder / "another.log", flows(NETWORK, np.random.default_rng(4), 900, 24))
     log(folder / "frames.log", flows(NETWORK, np.random.default_rng(3), 4000, 23, traffic.frame_bytes))
     config = {"model_name": "office", "model_type": "pca", "data_source": "training.log", "alert_budget": 0.01}
     (folder / "config.json").write_text(json.dumps(config))
@@ -113,6 +115,39 @@ def test_scores_are_judged_by_alerts_and_sources_and_it_is_said_that_features_ar
     assert "look at either" in mixed.last_line
 
 
+def test_scores_of_a_follower_and_of_another_budget_are_judged_as_those_of_a_run(folder, tmp_path):
+    registry = ("--registry", folder / "work/registry")
+    (tmp_path / "logs").mkdir()
+    lines = (folder / "quiet.log").read_text().splitlines(keepends=True)
+    head = [line for line in lines if line.startswith("#") and not line.startswith("#close")]
+    records = [line for line in lines if not line.startswith("#")]
+    for number, some in enumerate((records[:400], records[400:])):
+        (tmp_path / f"logs/conn.{number}.log").write_text("".join([*head, *some]))
+    once = ("score", "office", folder / "quiet.log", *registry)
+    assert netanomaly(*once, "--out", tmp_path / "run").code == 0
+    assert netanomaly(*once, "--out", tmp_path / "loud", "--budget", "0.05").code == 0
+    follow = ("score", "office", tmp_path / "logs", "--out", tmp_path / "followed", "--follow", "--once", *registry)
+    assert netanomaly(*follow).code == 0
+    scored = [
+        monitor(folder, *given, "--json", "--no-history").json["verdicts"][0]
+        for given in (
+            [tmp_path / "run"],
+            [tmp_path / "loud"],
+            [tmp_path / "followed"],
+            sorted((tmp_path / "followed/scores").iterdir()),
+        )
+    ]
+    assert [each["rows"] for each in scored] == [len(records)] * 4
+    assert scored[0]["alerts"] == scored[1]["alerts"]
+    assert {each["verdict"] for each in scored} == {"quiet"}
+    assert scored[2]["window"] == scored[3]["window"]
+
+    (tmp_path / "training.json").write_text(json.dumps({"model_type": "pca"}))
+    refused = monitor(folder, tmp_path / "followed", "--retrain", tmp_path / "training.json")
+    assert refused.code == 2
+    assert "holds scores, and nothing can be learnt from these" in refused.last_line
+
+
 def test_a_version_of_before_gets_its_reference_by_one_command(folder, tmp_path):
     registry = open_registry(folder / "work/registry")
     registry.download("office:1", tmp_path / "model")
@@ -150,6 +185,7 @@ def registered(folder: Path) -> list[int]:
 
 def test_a_window_is_retrained_for_once_from_here(folder):
     before = registered(folder)
+    next_version = len(before) + 1
     training = folder / "retraining.json"
     training.write_text(
         json.dumps({"model_name": "x", "model_type": "pca", "data_source": str(folder / "training.log")})
@@ -158,12 +194,12 @@ def test_a_window_is_retrained_for_once_from_here(folder):
     arguments = (folder / "quiet.log", *options, "--workdir", folder / "again")
     first = monitor(folder, *arguments)
     assert first.code == 0, first.stderr
-    assert "version 2 registered" in " ".join(first.stdout.split())
-    assert registered(folder) == [*before, 2]
+    assert f"version {next_version} registered" in " ".join(first.stdout.split())
+    assert registered(folder) == [*before, next_version]
     again = monitor(folder, *arguments)
     assert again.code == 0, again.stderr
     assert "that was done, failed, or is being done" in " ".join(again.stdout.split())
-    assert registered(folder) == [*before, 2]
+    assert registered(folder) == [*before, next_version]
     wrong = monitor(folder, folder / "quiet.log", "--retrain", training, "--retrain-when", "always")
     assert wrong.code == 2
     assert "choose of network changed, decay, age" in wrong.last_line
@@ -186,12 +222,15 @@ def test_the_pipeline_judges_and_trains_where_it_is_due_once_for_each_window(fol
     assert registered(folder) == before
     assert Path(run.json["report"]).is_file()
     path.write_text(
-        json.dumps(config | {"data_source": "quiet.log", "retrain_when": ["age"], "retrain_age_days": 0.000001})
+        json.dumps(config | {"data_source": "another.log", "retrain_when": ["age"], "retrain_age_days": 0.000001})
     )
-    # That window was retrained for above, and a run of the pipeline does not do it again.
     run = netanomaly("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched", "--json")
     assert run.code == 0, run.stderr
-    assert "not retrained for this window again" in run.json["monitored"]["retraining"]["words"]
+    assert run.json["monitored"]["retraining"]["due"]
+    assert len(registered(folder)) == len(before) + 1
+    # No other run trains for that window.
+    registry, window = open_registry(folder / "work/registry"), run.json["monitored"]["window"]
+    assert not claimed_by_run(registry, "office", window, 1, "another run")
     path.write_text(json.dumps(config | {"retrain_when": ["age"], "retrain_age_days": 0.000001, "training": None}))
     refused = netanomaly("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched")
     assert refused.code == 2

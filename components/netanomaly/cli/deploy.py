@@ -52,7 +52,7 @@ def deploy(
     come back bit for bit. Where anything fails, what was served before is served again. Only a version that a quality
     gate passed, and that is not deprecated, is deployed. The same command again changes nothing.
 
-    Example: netanomaly deploy office@champion --namespace netanomaly-serving --registry s3://models/registry
+    Example: netanomaly deploy office@champion --namespace serving
     """
     if kind not in _KINDS:
         raise InputError(f"--kind is {kind!r}; choose one of {', '.join(_KINDS)}")

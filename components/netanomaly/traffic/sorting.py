@@ -15,7 +15,7 @@ import pyarrow as pa
 
 Key = npt.NDArray[np.generic]
 
-RUN_ROWS = 1 << 18
+RUN_ROWS = 1 << 17
 _PIECE_ROWS = 1 << 13
 _LOADED_ROWS = 1 << 17
 # Of records of usual size a run is full long before.

@@ -192,10 +192,10 @@ def test_other_logs_are_named_with_what_they_lack(text, what):
 
 
 @pytest.mark.parametrize("magic", [b"\xd4\xc3\xb2\xa1", b"\x0a\x0d\x0d\x0a", b"\xa1\xb2\x3c\x4d"])
-def test_a_capture_is_named_with_the_command_that_makes_flows_of_it(magic):
+def test_a_capture_among_logs_is_named_with_the_pipeline_that_makes_flows_of_it(magic):
     found = recognise(magic + bytes(40))
     assert isinstance(found, NoFlows)
-    assert "suricata -r FILE" in found.lacks
+    assert "training-from-captures" in found.lacks
 
 
 def test_files_of_two_formats_in_one_source_are_refused_and_both_are_named():
