@@ -7,7 +7,7 @@ import shutil
 import threading
 
 import pytest
-from netanomaly.errors import DataError
+from netanomaly.errors import ConfigError, DataError
 from netanomaly.scoring import contents, following
 from netanomaly.scoring.settings import Settings
 
@@ -343,3 +343,51 @@ def test_alerts_of_a_follower_are_judged_like_those_of_a_run(out, followed, logs
         assert said.code == 0, said.stderr
         # Its flows were found in the scores of its commit.
         assert said.json["rows"]["rows"] > 0
+
+
+def test_other_options_than_before_are_told_once(out, followed, logs, capsys):
+    written(logs / "one.log", flows(2, 200))
+    followed(out)
+    written(logs / "two.log", flows(3, 200))
+    followed(out)
+    assert "from now on" not in capsys.readouterr().err
+    other = {"budget": 0.05, "alert_format": "ecs"}
+    followed(out, settings=other)
+    said = capsys.readouterr().err
+    assert "from now on budget 0.05 (before: as trained), alert format ecs (before: netanomaly);" in " ".join(
+        said.split()
+    )
+    assert followed(out, settings=other)["commits"] == 0
+    assert "from now on" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 0.0, -1.0])
+def test_numbers_that_are_none_are_refused_in_words(number):
+    with pytest.raises(ConfigError, match=r"alerts per day .*: it is a number of incidents over 0"):
+        Settings(source=["logs"], alerts_per_day=number)
+    with pytest.raises(ConfigError, match=r"budget .*: it is a share of normal flows"):
+        Settings(source=["logs"], budget=number)
+
+
+def test_a_followers_bucket_is_not_taken_for_traffic(outputs, followed, logs, registry):
+    written(logs / "conn.log", flows(2, 300))
+    followed(outputs)
+    if outputs.server is None:
+        pytest.skip("a folder is read")
+    for place in (outputs.uri, f"{outputs.uri}/", f"{outputs.uri}/scores"):
+        looked = netanomaly("monitor", "office", place, "--registry", registry)
+        assert (looked.code, "holds what score wrote" in looked.last_line) == (2, True), looked.stderr
+    said = netanomaly(
+        "feedback",
+        "add",
+        "abcdef",
+        "--verdict",
+        "attack",
+        "--why",
+        "scan",
+        "--alerts",
+        outputs.uri,
+        "--registry",
+        registry,
+    )
+    assert (said.code, f"{outputs.uri} is in a bucket" in said.last_line) == (2, True), said.stderr

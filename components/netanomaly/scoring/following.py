@@ -159,7 +159,7 @@ class Follower:
         self._told: set[tuple[str, str]] = set()
         self._deliveries: list[Delivery] = []
         self._remarked: set[str] = set()
-        self._is_empty = False
+        self._is_empty = self._is_told_otherwise = False
         self._resumes: dict[str, tuple[str, Resume]] = {}
         self.worked = Worked()
 
@@ -167,12 +167,28 @@ class Follower:
         """Take up what was committed last, by whomever. Raises as `Outputs.begin`."""
         self._outputs.begin()
         self._now = self._outputs.checkpoint
+        self._tell_what_is_asked_otherwise()
         self._publish()
         found = checkpoints.contents(self._outputs.store, self._now)
         self._known = Known(found)
         self._by_name = {content.name: content for content in found}
         self._marks = {content.name: content.mark for content in found}
         self._take_up_state()
+
+    def _tell_what_is_asked_otherwise(self) -> None:
+        """Outputs of before stay as they are: who reads them all has to know that others follow."""
+        before, asked = self._now.asked, _asked(self._settings)
+        changed = [
+            f"{name} {asked[name]} (before: {before[name]})"
+            for name in asked
+            if asked[name] != before.get(name, asked[name])
+        ]
+        if changed and not self._is_told_otherwise:
+            self._is_told_otherwise = True
+            output.tell(
+                f"warning: {self._outputs.store.uri}: from now on {', '.join(changed)}; what is there stays as it is"
+            )
+        self._now = msgspec.structs.replace(self._now, asked=asked)
 
     def _take_up_state(self) -> None:
         context, held = self._outputs.state(_CONTEXT), self._outputs.state(_OPEN)
@@ -219,7 +235,9 @@ class Follower:
             if stop.is_set():
                 break
             self._file(each)
-        if _but_for_marks(self._now) != _but_for_marks(self._outputs.checkpoint):
+        before = self._outputs.checkpoint
+        asked = self._now.asked != before.asked and before.asked
+        if asked or _but_for_marks(self._now) != _but_for_marks(before):
             self._commit(self._now)
 
     def _hear(self) -> None:
@@ -527,9 +545,22 @@ class Follower:
         return each.file.name if len(self._settings.source) == 1 else each.file.uri
 
 
+def _asked(settings: Settings) -> dict[str, str]:
+    """What of settings decides on alerts and their form, in words."""
+    return {
+        "budget": "as trained" if settings.budget is None else f"{settings.budget:g}",
+        "alerts a day": "not asked for" if settings.alerts_per_day is None else f"{settings.alerts_per_day:g}",
+        "alert format": settings.alert_format,
+    }
+
+
 def _but_for_marks(checkpoint: Checkpoint) -> tuple[Any, ...]:
     """What of a checkpoint is worth a commit of its own: other logs of a sensor grow all the time."""
-    return msgspec.structs.replace(checkpoint, others={}, resting={}), set(checkpoint.others), set(checkpoint.resting)
+    return (
+        msgspec.structs.replace(checkpoint, others={}, resting={}, asked={}),
+        set(checkpoint.others),
+        set(checkpoint.resting),
+    )
 
 
 def _is_left(each: Present) -> bool:
