@@ -157,7 +157,7 @@ def test_a_version_of_before_gets_its_reference_by_one_command(folder, tmp_path)
     arguments = ("--registry", tmp_path / "registry")
     without = netanomaly("monitor", "office", folder / "quiet.log", *arguments)
     assert "too little data" in without.stdout
-    assert "--make-reference" in without.stdout
+    assert "office:1 TRAINING_SOURCE --make-reference" in " ".join(without.stdout.split())
     made = netanomaly("monitor", "office", folder / "training.log", "--make-reference", *arguments)
     assert made.code == 0, made.stderr
     judged = netanomaly("monitor", "office", folder / "quiet.log", *arguments)
@@ -165,6 +165,64 @@ def test_a_version_of_before_gets_its_reference_by_one_command(folder, tmp_path)
     again = monitor(folder, folder / "training.log", "--make-reference")
     assert again.code == 2
     assert "which stands" in again.last_line
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory) -> Path:
+    """A version that learnt from the normal rows of a labelled table, and has no reference: it is from before there were any."""
+    folder = tmp_path_factory.mktemp("labelled")
+    draw = np.random.default_rng(7)
+    attacks = np.arange(9000) % 4 == 0
+    first = draw.normal(0, np.where(attacks, 3, 1))
+    second = np.where(attacks, -first, first + draw.normal(0, 0.1, 9000))
+    rows = [f"{a:.4f},{b:.4f},{'scan' if bad else 'fine'}" for a, b, bad in zip(first, second, attacks, strict=True)]
+    (folder / "rows.csv").write_text("\n".join(["a,b,class", *rows]) + "\n")
+    (folder / "unnamed.csv").write_text("\n".join(["a,b", *(row.rpartition(",")[0] for row in rows)]) + "\n")
+    config = {
+        "model_name": "table", "model_type": "pca", "data_source": "rows.csv", "label_column": "class", "normal_labels": ["fine"],
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    run = netanomaly("run", folder / "config.json", "--workdir", folder / "work", "--json")
+    assert run.code == 0, run.stderr
+    trained = open_registry(folder / "work/registry")
+    trained.download("table:1", folder / "model")
+    metadata = dict(trained.version("table:1").record.metadata)
+    older = open_registry(folder / "registry")
+    older.register("table", folder / "model/model.joblib", metadata, run_id="before")
+    few = {**metadata, "training": {**metadata["training"], "rows_eligible": 3000}}
+    older.register("few", folder / "model/model.joblib", few, run_id="few")
+    return folder
+
+
+def test_a_reference_made_anew_is_of_the_rows_that_the_version_learnt_from(labelled):
+    registry = ("--registry", labelled / "registry")
+    unnamed = netanomaly("monitor", "table", labelled / "unnamed.csv", "--make-reference", *registry)
+    assert unnamed.code == 0, unnamed.stderr
+    assert "% of the rows alert, where the model's alert budget is" in " ".join(unnamed.stderr.split())
+    assert "of all 9,000 rows" in unnamed.stdout
+    made = netanomaly("monitor", "table", labelled / "rows.csv", "--make-reference", *registry)
+    assert made.code == 0, made.stderr
+    assert "the 6,750 of 9,000 rows that are normal by column 'class'" in made.stdout
+    assert "warning" not in made.stderr
+    judged = netanomaly("monitor", "table", labelled / "rows.csv", "--no-history", *registry)
+    assert judged.stdout.startswith("table:1  network changed: "), judged.stdout
+
+
+def test_a_column_of_labels_that_is_not_there_is_named(labelled, folder):
+    ended = netanomaly(
+        "monitor", "table", labelled / "rows.csv", "--label-column", "nosuch", "--registry", labelled / "registry"
+    )
+    assert (ended.code, "no labels in a column 'nosuch'" in ended.last_line) == (2, True), ended.stderr
+    of_flows = monitor(folder, folder / "quiet.log", "--label-column", "nosuch")
+    assert (of_flows.code, "--label-column 'nosuch'" in of_flows.last_line) == (2, True), of_flows.stderr
+
+
+def test_a_version_of_too_few_rows_is_told_to_learn_from_more(labelled):
+    few = netanomaly(
+        "monitor", "few", labelled / "rows.csv", "--no-history", "--registry", labelled / "registry"
+    ).stdout
+    assert "learnt from 3,000 rows and a reference takes 4,000" in " ".join(few.split())
+    assert "--make-reference" not in few
 
 
 def test_wrong_windows_are_one_line(folder, tmp_path):
@@ -177,6 +235,9 @@ def test_wrong_windows_are_one_line(folder, tmp_path):
     refused = monitor(folder, folder / "quiet.log", "--out", folder / "strangers")
     assert refused.code == 2
     assert "no result of monitoring" in refused.last_line
+    for days in ("nan", "0", "-3"):
+        old = monitor(folder, folder / "quiet.log", "--retrain-age-days", days)
+        assert (old.code, f"--retrain-age-days {days}: it is a number of days over 0" in old.last_line) == (2, True)
 
 
 def registered(folder: Path) -> list[int]:

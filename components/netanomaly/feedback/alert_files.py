@@ -67,6 +67,11 @@ def find(where: Path, alert: str) -> Found:
 def _files(where: Path) -> list[Path]:
     if where.is_file():
         return [where]
+    if str(where).startswith("s3:"):
+        raise DataError(
+            f"{str(where).replace('s3:/', 's3://', 1)} is in a bucket, and --alerts reads folders: copy it here "
+            "(aws s3 sync, mc mirror) and name the copy"
+        )
     if not where.is_dir():
         raise DataError(
             f"{where} does not exist; --alerts names the folder of `netanomaly score --out`, or its {ALERTS}"

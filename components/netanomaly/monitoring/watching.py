@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from netanomaly import json_input
-from netanomaly.errors import ConfigError, DataError, InputError
+from netanomaly.errors import Absent, ConfigError, DataError, InputError, OutsideError, Refused
 from netanomaly.flows import sources
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.labels import is_normal
@@ -27,10 +27,12 @@ from netanomaly.monitoring.layout import Layout, learn_layout
 from netanomaly.monitoring.reference import LEAST_TRAINING_ROWS, Rates, Reference, build
 from netanomaly.monitoring.settings import Settings
 from netanomaly.monitoring.window import Window
+from netanomaly.registry.location import locate
 from netanomaly.scoring import checkpoint
 from netanomaly.scoring.scoring import SCORES, SUMMARY, open_as_learnt, rows_of
 from netanomaly.scoring.settings import Settings as ScoringSettings
 from netanomaly.traffic.any_source import AnyReader
+from netanomaly.traffic.reader import LABEL
 
 _MOST_SUMMARY_BYTES = 64 << 20
 _MOST_REFERENCE_ROWS = 1_000_000
@@ -85,7 +87,7 @@ def watch(model: AnomalyModel, layout: Layout | None, settings: Settings, progre
         progress: Told how many rows are done.
 
     Raises:
-        InputError: The source cannot be found or read.
+        InputError: The source cannot be found or read, or has no labels where its column was named.
     """
     window = Window(layout or Layout((), ()))
     files = sources.resolve(settings.source)
@@ -93,6 +95,7 @@ def watch(model: AnomalyModel, layout: Layout | None, settings: Settings, progre
     try:
         reader = _reader(model, files, settings)
         for batch, alerting in _alerting(model, reader, seen, settings):
+            _refuse_no_labels(batch, settings)
             _add(window, model, layout, reader, batch, alerting)
             progress(window.profile.rows)
         seen.identity = reader.identity()
@@ -106,16 +109,23 @@ def watch(model: AnomalyModel, layout: Layout | None, settings: Settings, progre
 def reference_from(model: AnomalyModel, settings: Settings, progress: Callable[[int], Any] = int) -> Reference:
     """A reference made anew, of the source that the model was trained on, or of one like it. Rows are held in memory.
 
+    With a label column it is of the normal rows. What else was met stands in its `about`: all rows (`rows_read`), the column of
+    labels, and how many of the rows taken alert (`alerts`).
+
     Raises:
-        DataError: It has too few rows.
+        DataError: It has too few rows, or no labels where their column was named.
     """
     reader = _reader(model, sources.resolve(settings.source), settings)
     layout: Layout | None = None
     stretches = []
-    blocks, rows = AlertBlocks(), 0
+    blocks, rows, read, alerts = AlertBlocks(), 0, 0, 0
     seen = Seen(Window(Layout((), ())), "")
     for batch, alerting in _alerting(model, reader, seen, settings):
+        _refuse_no_labels(batch, settings)
         normal = _normal(batch, settings)
+        read, alerts = read + batch.rows, alerts + int(alerting[normal].sum())
+        if not len(normal):
+            continue
         found = rows_of(batch, reader.contract, model).take(normal)
         layout = layout or learn_layout(model.schema, found)
         ends = [None if end is None else end.take(pa.array(normal)) for end in _ends(batch, reader)]
@@ -127,13 +137,19 @@ def reference_from(model: AnomalyModel, settings: Settings, progress: Callable[[
         rows += len(normal)
         progress(rows)
     rates = blocks.document()
-    about = {"rows": rows, "sensor": model.sensor, "training_rows": model.training_rows, "made_anew": reader.identity()}
+    about = {
+        "rows": rows, "rows_read": read, "alerts": alerts, "alert_budget": model.alert_budget, "sensor": model.sensor,
+        "label_column": settings.label_column,
+        "training_rows": model.training_rows, "made_anew": reader.identity(),
+    }  # fmt: skip
     made = None
     if layout is not None:
         made = build([joined(stretches)], layout, Rates(tuple(rates["rows"]), tuple(rates["alerts"])), about)
     if made is None:
         raise DataError(
-            f"a reference takes {LEAST_TRAINING_ROWS:,} rows or more, and {', '.join(settings.source)} has {rows:,}; give the "
+            f"a reference takes {LEAST_TRAINING_ROWS:,} rows or more, and {', '.join(settings.source)} has {rows:,}"
+            + (f" that are normal by column {settings.label_column!r}" if settings.label_column else "")
+            + "; give the "
             "data that the model was trained on"
         )
     return made
@@ -151,7 +167,7 @@ def scored_in(uris: Sequence[str]) -> list[Scored] | None:
     """The scores that these are: of runs, and of followers every commit; None where they are traffic.
 
     Raises:
-        InputError: Some are, and others are not; or a follower has committed none yet.
+        InputError: Some are, and others are not; they are in a bucket; or a follower has committed none yet.
     """
     found = [_scored(uri) for uri in uris]
     if all(each is None for each in found):
@@ -229,6 +245,7 @@ def _seconds(table: pa.Table) -> Any:
 def _scored(uri: str) -> list[Scored] | None:
     """The scores in a folder or file that `score` wrote; None: it is none of these."""
     if "://" in uri and not uri.startswith("file://"):
+        _refuse_scores_in_bucket(uri)
         return None
     path = Path(uri.removeprefix("file://"))
     if path.name == SCORES or (path / SCORES).is_file():
@@ -243,12 +260,56 @@ def _scored(uri: str) -> list[Scored] | None:
     return [_committed(each) for each in path.glob("*.parquet")] if path.name == "scores" else None
 
 
+def _refuse_scores_in_bucket(uri: str) -> None:
+    """Results in a bucket would be taken for traffic, of which most columns are gone."""
+    parent, _, last = uri.rstrip("/").rpartition("/")
+    for place in (uri, parent) if last == "scores" else (uri,):
+        if any(_is_there(place, name) for name in (checkpoint.KEY, SUMMARY)):
+            raise InputError(
+                f"{uri} holds what score wrote, and that is looked at in folders: copy it here (aws s3 sync, mc mirror) and give "
+                "the copy"
+            )
+
+
+def _is_there(prefix: str, name: str) -> bool:
+    """Whether a bucket has an object; of what cannot be looked at the source itself tells."""
+    if any(character in prefix for character in "*?["):
+        return False
+    try:
+        locate(prefix).read.stat(name)
+    except (Absent, Refused, InputError, OutsideError):
+        return False
+    return True
+
+
 def _committed(scores: Path) -> Scored:
     """Scores of one commit of a follower."""
     return Scored(scores, scores.parent.parent / "summaries" / f"{scores.stem}.json")
 
 
+def has_labels(model: AnomalyModel, settings: Settings) -> bool:
+    """Whether the source's first rows have labels in the column that is named."""
+    if model.sensor and settings.label_column != LABEL:
+        return False
+    for batch in _reader(model, sources.resolve(settings.source), settings).batches():
+        return batch.labels is not None
+    return False
+
+
+def _refuse_no_labels(batch: Batch, settings: Settings) -> None:
+    if settings.label_column and batch.labels is None:
+        raise DataError(
+            f"{', '.join(settings.source)} has no labels in a column {settings.label_column!r}, which --label-column names; "
+            "name the one that it has, or leave it out"
+        )
+
+
 def _reader(model: AnomalyModel, files: sources.Files, settings: Settings) -> AnyReader:
+    if model.sensor and settings.label_column not in ("", LABEL):
+        raise ConfigError(
+            f"--label-column {settings.label_column!r}: of a sensor's flows, as {', '.join(settings.source)} is read, classes are "
+            f"in the column {LABEL!r}; name that, or leave it out"
+        )
     return open_as_learnt(
         model,
         files,

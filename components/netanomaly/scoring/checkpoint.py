@@ -64,6 +64,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         others: Marks of files that hold no flows, by name.
         resting: Marks of files whose last line is not at its end, by name.
         counts: What was met so far, by what it is.
+        asked: How alerts were asked for when something was committed last: by option, as it was written.
     """
 
     format: int = FORMAT
@@ -79,6 +80,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     others: dict[str, str] = {}
     resting: dict[str, str] = {}
     counts: dict[str, int] = {}
+    asked: dict[str, str] = {}
     committed_at: str = ""
     written_by: str = ""
     checksum: str = ""
