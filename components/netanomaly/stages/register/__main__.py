@@ -44,6 +44,8 @@ def main(argv: list[str]) -> None:
                 "report.html": stage.input("report"),
                 smoke.FILE: smoke_rows,
             }
+            if stage.has_input("tuning_report"):
+                files["tuning_report.html"] = stage.input("tuning_report")
             if dossier.get("reference") is not None:
                 # What monitoring compares with.
                 files[REFERENCE] = Path(folder) / REFERENCE
