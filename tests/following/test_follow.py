@@ -11,7 +11,8 @@ from netanomaly.errors import DataError
 from netanomaly.scoring import contents, following
 from netanomaly.scoring.settings import Settings
 
-from tests.following.conn_logs import flows, header, probes, uid, written
+from tests.command import netanomaly
+from tests.following.conn_logs import START, flows, header, probes, uid, written
 
 
 def test_what_appears_is_scored_once_in_a_folder_and_in_a_bucket(outputs, followed, logs):
@@ -266,3 +267,23 @@ def test_flows_of_another_kind_of_sensor_are_refused(out, followed, logs):
     (logs / "eve.json").write_text(json.dumps(record) + "\n")
     with pytest.raises(DataError, match="flows of zeek taught the model and flows of suricata are to be judged"):
         followed(out)
+
+
+def test_alerts_of_a_follower_are_judged_like_those_of_a_run(out, followed, logs, registry):
+    for number in (0, 1):
+        start = START + 3600 * number
+        records = [*flows(number + 2, 40, start=start), *probes(300, start=start, name=f"s{number}x")]
+        written(logs / f"conn.{number}.log", records)
+    followed(out)
+    alerts = [alert["id"] for alert in out.alerts()]
+    assert alerts
+    queue = netanomaly("feedback", "queue", "--alerts", out.uri, "--registry", registry, "--json")
+    assert queue.code == 0, queue.stderr
+    for where, alert in ((out.uri, alerts[0]), (f"{out.uri}/alerts", alerts[-1])):
+        said = netanomaly(
+            "feedback", "add", alert, "--alerts", where, "--verdict", "attack", "--why", "new", "--registry", registry,
+            "--feedback", f"{out.uri}-said", "--json",
+        )  # fmt: skip
+        assert said.code == 0, said.stderr
+        # Its flows were found in the scores of its commit.
+        assert said.json["rows"]["rows"] > 0

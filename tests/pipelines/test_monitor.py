@@ -115,6 +115,39 @@ def test_scores_are_judged_by_alerts_and_sources_and_it_is_said_that_features_ar
     assert "look at either" in mixed.last_line
 
 
+def test_scores_of_a_follower_and_of_another_budget_are_judged_as_those_of_a_run(folder, tmp_path):
+    registry = ("--registry", folder / "work/registry")
+    (tmp_path / "logs").mkdir()
+    lines = (folder / "quiet.log").read_text().splitlines(keepends=True)
+    head = [line for line in lines if line.startswith("#") and not line.startswith("#close")]
+    records = [line for line in lines if not line.startswith("#")]
+    for number, some in enumerate((records[:400], records[400:])):
+        (tmp_path / f"logs/conn.{number}.log").write_text("".join([*head, *some]))
+    once = ("score", "office", folder / "quiet.log", *registry)
+    assert netanomaly(*once, "--out", tmp_path / "run").code == 0
+    assert netanomaly(*once, "--out", tmp_path / "loud", "--budget", "0.05").code == 0
+    follow = ("score", "office", tmp_path / "logs", "--out", tmp_path / "followed", "--follow", "--once", *registry)
+    assert netanomaly(*follow).code == 0
+    scored = [
+        monitor(folder, *given, "--json", "--no-history").json["verdicts"][0]
+        for given in (
+            [tmp_path / "run"],
+            [tmp_path / "loud"],
+            [tmp_path / "followed"],
+            sorted((tmp_path / "followed/scores").iterdir()),
+        )
+    ]
+    assert [each["rows"] for each in scored] == [len(records)] * 4
+    assert scored[0]["alerts"] == scored[1]["alerts"]
+    assert {each["verdict"] for each in scored} == {"quiet"}
+    assert scored[2]["window"] == scored[3]["window"]
+
+    (tmp_path / "training.json").write_text(json.dumps({"model_type": "pca"}))
+    refused = monitor(folder, tmp_path / "followed", "--retrain", tmp_path / "training.json")
+    assert refused.code == 2
+    assert "holds scores, and nothing can be learnt from these" in refused.last_line
+
+
 def test_a_version_of_before_gets_its_reference_by_one_command(folder, tmp_path):
     registry = open_registry(folder / "work/registry")
     registry.download("office:1", tmp_path / "model")

@@ -95,6 +95,7 @@ def monitor(
         if no_history:
             raise ConfigError("--retrain keeps in the registry for which window it trained; leave --no-history out")
         # What is wrong with it is said before anything is looked at.
+        occasions = retraining.read_occasions(retrain_when)
         training = retraining.read_training(retrain, reference(model).model, source, opened.uri)
     from netanomaly.monitoring.program import keep
     from netanomaly.monitoring.program import monitor as look
@@ -106,7 +107,6 @@ def monitor(
         if retrain is not None:
             if len(verdicts) > 1:
                 raise InputError("the scores are of several versions; retrain by the scores of one, or by the traffic")
-            occasions = [each.strip() for each in retrain_when.split(",")]
             words = retraining.retrain(opened, verdicts[0], training, occasions, retrain_age_days, workdir)
             verdicts[0]["retraining"] = {"words": words}
     if out is not None:

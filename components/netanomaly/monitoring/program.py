@@ -3,8 +3,6 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from netanomaly.errors import InputError
@@ -12,7 +10,7 @@ from netanomaly.monitoring import reference as references
 from netanomaly.monitoring.judging import judge
 from netanomaly.monitoring.reference import Reference
 from netanomaly.monitoring.settings import Settings
-from netanomaly.monitoring.watching import Seen, reference_from, scored_folders, summary_of, watch, watch_scores
+from netanomaly.monitoring.watching import Scored, Seen, reference_from, scored_in, summary_of, watch, watch_scores
 from netanomaly.registry import Registry
 from netanomaly.registry.changes import caller
 from netanomaly.registry.documents import now
@@ -31,25 +29,25 @@ def monitor(
     Raises:
         InputError: The model is not there, or the source cannot be read or is of another model.
     """
-    folders = scored_folders(settings.source)
-    if folders is None:
+    scores = scored_in(settings.source)
+    if scores is None:
         chosen = choose(registry, reference)
         kept = kept_reference(registry, chosen.version)
         seen = watch(chosen.model, None if kept is None else kept.layout, settings, progress)
         return [_judged(chosen.version, kept, seen, settings)]
-    by_version: dict[int, list[Path]] = {}
+    by_version: dict[int, list[Scored]] = {}
     wanted = registry.version(reference)
-    for folder in folders:
-        summary = summary_of(folder)
+    for each in scores:
+        summary = summary_of(each)
         if summary["name"] != wanted.model:
-            raise InputError(f"{folder} was scored by model {summary['name']}, not by {wanted.model}")
-        by_version.setdefault(summary["version"], []).append(folder)
+            raise InputError(f"{each.scores} was scored by model {summary['name']}, not by {wanted.model}")
+        by_version.setdefault(summary["version"], []).append(each)
     found = []
-    for number, scored in sorted(by_version.items()):
+    for number, its in sorted(by_version.items()):
         version = registry.version(f"{wanted.model}:{number}")
         kept = kept_reference(registry, version)
-        seen = watch_scores(scored)
-        found.append(_judged(version, kept, seen, replace(settings, source=[str(folder) for folder in scored])))
+        seen = watch_scores(its, registry.load_version(version).threshold)
+        found.append(_judged(version, kept, seen, settings))
     return found
 
 

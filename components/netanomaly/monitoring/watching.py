@@ -1,7 +1,7 @@
 """Look at a window of traffic with a model and its reference: from the source itself, or from what `score` wrote of it."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from netanomaly import json_input
-from netanomaly.errors import DataError, InputError
+from netanomaly.errors import ConfigError, DataError, InputError
 from netanomaly.flows import sources
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.labels import is_normal
@@ -27,6 +27,7 @@ from netanomaly.monitoring.layout import Layout, learn_layout
 from netanomaly.monitoring.reference import LEAST_TRAINING_ROWS, Rates, Reference, build
 from netanomaly.monitoring.settings import Settings
 from netanomaly.monitoring.window import Window
+from netanomaly.scoring import checkpoint
 from netanomaly.scoring.scoring import SCORES, SUMMARY, open_as_learnt, rows_of
 from netanomaly.scoring.settings import Settings as ScoringSettings
 from netanomaly.traffic.any_source import AnyReader
@@ -138,24 +139,44 @@ def reference_from(model: AnomalyModel, settings: Settings, progress: Callable[[
     return made
 
 
-def scored_folders(uris: Sequence[str]) -> list[Path] | None:
-    """The folders of scores that these are; None where they are traffic.
+@dataclass(frozen=True, order=True)
+class Scored:
+    """Scores, and the summary of the run or commit that they are of."""
+
+    scores: Path
+    summary: Path
+
+
+def scored_in(uris: Sequence[str]) -> list[Scored] | None:
+    """The scores that these are: of runs, and of followers every commit; None where they are traffic.
 
     Raises:
-        InputError: Some are, and others are not.
+        InputError: Some are, and others are not; or a follower has committed none yet.
     """
-    found = [_scored_folder(uri) for uri in uris]
-    if not any(found):
+    found = [_scored(uri) for uri in uris]
+    if all(each is None for each in found):
         return None
     if None in found:
         traffic = uris[found.index(None)]
-        raise InputError(f"{traffic} is traffic, and others are folders of scores; look at either")
-    return [folder for folder in found if folder is not None]
+        raise InputError(f"{traffic} is traffic, and others are scores; look at either")
+    scored = sorted({each for several in found if several is not None for each in several})
+    if not scored:
+        raise InputError(f"{', '.join(uris)} holds no scores yet; look again when something was scored")
+    return scored
 
 
-def summary_of(folder: Path) -> dict[str, Any]:
+def refuse_to_learn_scores(uris: Sequence[str], training: Mapping[str, Any]) -> None:
+    """Raise ConfigError where a retraining would take scores for its training data."""
+    if "data_source" not in training and scored_in(uris) is not None:
+        raise ConfigError(
+            f"{uris[0]} holds scores, and nothing can be learnt from these: name the data_source of the retraining in its "
+            "configuration, or give the traffic itself"
+        )
+
+
+def summary_of(scored: Scored) -> dict[str, Any]:
     """The summary beside scores. Raises InputError where it cannot be read."""
-    path = folder / SUMMARY
+    path = scored.summary
     try:
         document = json_input.parse(json_input.read(path, _MOST_SUMMARY_BYTES))
         named = document["model"]
@@ -164,32 +185,37 @@ def summary_of(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read as the summary of scores: {error}; score again") from None
 
 
-def watch_scores(folders: Sequence[Path]) -> Seen:
+def watch_scores(found: Sequence[Scored], threshold: float) -> Seen:
     """Look at what `score` wrote: alerts, times and sources; the rows themselves are not in it.
+
+    Args:
+        found: Scores of one version.
+        threshold: The version's own, by which its usual alert rate was seen: whoever scored may have chosen another.
 
     Raises:
         InputError: A file is no table of scores.
     """
-    layout = Layout((), ())
-    window = Window(layout)
+    window = Window(Layout((), ()))
     digest = hashlib.sha256()
-    for folder in sorted(folders):
-        summary = summary_of(folder)
+    for each in sorted(found):
+        summary = summary_of(each)
         digest.update(repr((summary["identity"], summary["version"])).encode())
         try:
-            file = pq.ParquetFile(folder / SCORES, pre_buffer=False)
-            for batch in file.iter_batches(columns=["time", "src_ip", "dst_ip", "alert"]):
+            file = pq.ParquetFile(each.scores, pre_buffer=False)
+            for batch in file.iter_batches(columns=["time", "src_ip", "dst_ip", "score"]):
                 table = pa.Table.from_batches([batch])
                 rows = Rows(np.empty((len(table), 0)), np.empty((len(table), 0), dtype=np.int32))
+                # A row that could not be scored has no score, and does not alert.
+                scores = pc.fill_null(table.column("score"), float("-inf")).to_numpy()
                 window.add(
                     rows,
-                    alerts=pc.fill_null(table.column("alert"), False).to_numpy(),
+                    alerts=scores > threshold,
                     times=_seconds(table),
                     source=table.column("src_ip").combine_chunks(),
                     target=table.column("dst_ip").combine_chunks(),
                 )
         except (OSError, pa.ArrowException, KeyError) as error:
-            raise InputError(f"{folder / SCORES} is no table of scores: {error}; score again") from None
+            raise InputError(f"{each.scores} is no table of scores: {error}; score again") from None
     return Seen(window, "sha256:" + digest.hexdigest(), features=False)
 
 
@@ -200,13 +226,26 @@ def _seconds(table: pa.Table) -> Any:
     return found
 
 
-def _scored_folder(uri: str) -> Path | None:
+def _scored(uri: str) -> list[Scored] | None:
+    """The scores in a folder or file that `score` wrote; None: it is none of these."""
     if "://" in uri and not uri.startswith("file://"):
         return None
     path = Path(uri.removeprefix("file://"))
-    if path.name == SCORES and (path.parent / SUMMARY).is_file():
-        return path.parent
-    return path if (path / SCORES).is_file() and (path / SUMMARY).is_file() else None
+    if path.name == SCORES or (path / SCORES).is_file():
+        folder = path.parent if path.name == SCORES else path
+        return [Scored(folder / SCORES, folder / SUMMARY)] if (folder / SUMMARY).is_file() else None
+    if (path / checkpoint.KEY).is_file():
+        path = path / "scores"
+    if not (path.parent / checkpoint.KEY).is_file() and not (path.parent.parent / checkpoint.KEY).is_file():
+        return None
+    if path.suffix == ".parquet" and path.parent.name == "scores":
+        return [_committed(path)]
+    return [_committed(each) for each in path.glob("*.parquet")] if path.name == "scores" else None
+
+
+def _committed(scores: Path) -> Scored:
+    """Scores of one commit of a follower."""
+    return Scored(scores, scores.parent.parent / "summaries" / f"{scores.stem}.json")
 
 
 def _reader(model: AnomalyModel, files: sources.Files, settings: Settings) -> AnyReader:

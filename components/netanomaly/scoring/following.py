@@ -156,6 +156,7 @@ class Follower:
         self._told: set[tuple[str, str]] = set()
         self._deliveries: list[Delivery] = []
         self._remarked: set[str] = set()
+        self._is_empty = False
         self._resumes: dict[str, tuple[str, Resume]] = {}
         self.worked = Worked()
 
@@ -200,6 +201,13 @@ class Follower:
         """
         wanted = sources.is_sensor_file if self._sensor else sources.is_data_file
         there = sources.present(self._settings.source, wanted)
+        if bool(there) == self._is_empty:
+            self._is_empty = not there
+            if not there:
+                output.tell(
+                    f"warning: nothing is found in {', '.join(self._settings.source)}; is that the place? What appears there is "
+                    "scored"
+                )
         self._names = {each.file.address for each in there}
         self._forget_absent()
         self._resumes = {name: each for name, each in self._resumes.items() if name in self._names}
@@ -271,7 +279,9 @@ class Follower:
             # The windows may have met some of its flows.
             self._take_up_state()
             if not isinstance(error, Changed) and _is_still(each):
-                self._leave(each, str(error))
+                why = str(error)
+                # What is wrong with its content may not say whose.
+                self._leave(each, why if each.file.uri in why else f"{each.file.uri}: {why}")
 
     def _leave(self, each: Present, why: str, *, half: bool | None = None) -> None:
         """Not read while it stays as it is. What looks half-written is told of when it is still so at the next look."""

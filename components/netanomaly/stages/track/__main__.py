@@ -38,7 +38,7 @@ def _tracked(stage: stage_io.Stage) -> "Tracked":
 
     settings = stage.settings(Settings)
     if not settings.mlflow:
-        return Tracked()
+        return Tracked(warning=settings.nowhere_since)
     dossier = stage.input_json("dossier")
     pages = os.environ.get("KF_PIPELINES_UI_ENDPOINT", "").rstrip("/")
     further = {**made_by(), "netanomaly.kfp_run": f"{pages}/#/runs/details/{settings.run_id}" if pages else ""}
