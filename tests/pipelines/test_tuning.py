@@ -94,10 +94,9 @@ def test_the_registrys_record_and_the_log_say_what_the_search_came_to(tuned_trai
     folder = Path(tuned_training.json["run_dir"])
     version = open_registry(str(workdir / "registry")).version("small:1")
     assert {"report.html", "tuning_report.html"} <= set(version.record.files)
-    [log] = (
-        path for path in folder.rglob("*") if path.is_file() and "register" in path.parts and path.suffix == ".log"
-    )
-    [said] = [line for line in log.read_text().splitlines() if line.startswith("result: ")]
+    [said] = [
+        line for line in (folder / "logs" / "register.log").read_text().splitlines() if line.startswith("result: ")
+    ]
     assert TunedTraining().of_log(json.loads(said.removeprefix("result: ")))["tuning"] == tuned_training.json["tuning"]
 
 
