@@ -72,11 +72,13 @@ def _defined(*, captures: bool = False, tuned: bool = False) -> Callable[..., in
             captures=captures,
         )
         dossier, train_settings = begun.dossier, begun.settings["train"]
+        kept: dict[str, Any] = {}
         shown: dict[str, Any] = {}
         if tuned:
             found = search(begun.training, dossier, begun.settings["tune"], train_settings, object_store)
             dossier, train_settings = found.dossier, found.train
-            shown = {"tuning": found.tuning, "tuning_report": found.report}
+            kept = {"tuning_report": found.report}
+            shown = {**kept, "tuning": found.tuning}
 
         trained = train(
             flows=begun.training,
@@ -102,6 +104,7 @@ def _defined(*, captures: bool = False, tuned: bool = False) -> Callable[..., in
             configuration=begun.configuration,
             settings=begun.settings["register"],
             task_name=dsl.PIPELINE_TASK_NAME_PLACEHOLDER,
+            **kept,
         )
         registered.set_display_name("Register")
         settle("register", registered, object_store)

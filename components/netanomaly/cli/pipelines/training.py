@@ -32,7 +32,7 @@ class Training:
     }
     pages: Mapping[str, str] = {"data_report": "data_report.html", "report": "report.html"}
     # Register, or train where the data was refused.
-    telling = ("register", "train")
+    telling: tuple[str, ...] = ("register", "train")
     beside = ("track",)
 
     def read(self, document: Mapping[str, Any]) -> Wanted:

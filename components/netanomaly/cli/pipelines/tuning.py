@@ -58,6 +58,8 @@ class TunedTraining(Training):
 
     kept: Mapping[tuple[str, str], str] = {**Training.kept, **_KEPT}
     pages: Mapping[str, str] = {**Training.pages, "tuning_report": "tuning_report.html"}
+    # Data that is refused shows in plan, before train.
+    telling = (*Training.telling, "tune-plan")
 
     def of_run(self, result: "RunResult") -> dict[str, Any]:
         return {**super().of_run(result), "tuning": in_short(document(result, "tune-select", "tuning"))}
