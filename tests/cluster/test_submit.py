@@ -24,7 +24,7 @@ TOLD = (
 FATAL = "F1122 22:43:54.842015      16 main.go:59]"
 # Both log routes.
 LOG = r"(/log|main-logs:read)$"
-STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register", "track"]
+STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register", "track", "condition-1"]
 
 # The API's own address, and that of the UI's server.
 BOTH = pytest.mark.parametrize("through", ["api", "ui"], indirect=True)
@@ -159,7 +159,7 @@ def test_a_run_without_caching_is_of_a_version_without_caching(standin, configur
 
     def caching(submitted):
         tasks = standin.specs[submitted["pipeline_version_id"]]["root"]["dag"]["tasks"]
-        return {key for key, task in tasks.items() if task["cachingOptions"].get("enableCache")}
+        return {key for key, task in tasks.items() if task.get("cachingOptions", {}).get("enableCache")}
 
     assert caching(fresh) == set()
     assert caching(cached) == {"ingest", "ingest-2", "validate", "train", "evaluate"}

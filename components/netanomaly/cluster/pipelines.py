@@ -24,7 +24,7 @@ class Package:
     """Display name of each task by its key, in topological order."""
     parameters: frozenset[str]
     ends: frozenset[str] = frozenset()
-    """Keys of the tasks that no other waits for: they say what came of a run."""
+    """Keys of the tasks that no other waits for, branches apart: they say what came of a run."""
 
     @classmethod
     def read(cls, text: str, *, cache: bool = True) -> "Package":
@@ -33,12 +33,14 @@ class Package:
             # A run made from a version cannot say it: the version has to.
             text = re.sub(r"(?m)^(\s+enableCache:) true$", r"\1 false", text)
         spec = compiled.parse(text)
+        # A branch that nobody asked for waits for a task and says nothing.
+        always = {name: task for name, task in spec.dag.tasks.items() if task.condition is None}
         return cls(
             text=text,
             name=spec.name,
             tasks={task.name: task.display_name for task in spec.dag.tasks.values()},
             parameters=frozenset(spec.root.interface.input_parameters),
-            ends=frozenset(spec.dag.tasks).difference(*(task.after for task in spec.dag.tasks.values())),
+            ends=frozenset(always).difference(*(task.after for task in always.values())),
         )
 
     @property
