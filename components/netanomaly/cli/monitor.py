@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netanomaly import output
+from netanomaly.cli.feedback import FeedbackOption
 from netanomaly.cli.monitored import monitored
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
 from netanomaly.errors import ConfigError, GateRefusal, InputError
@@ -44,6 +45,7 @@ def monitor(
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Look at flows of another kind of sensor than was learnt from.")
     ] = False,
+    feedback: FeedbackOption = "",
     make_reference: Annotated[
         bool,
         typer.Option(
@@ -82,6 +84,7 @@ def monitor(
         time_column=time_column,
         label_column=label_column,
         allow_other_sensor=allow_other_sensor,
+        feedback=feedback,
     )
     if make_reference:
         _make_reference(opened, model, settings, as_json=as_json)

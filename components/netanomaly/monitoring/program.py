@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from netanomaly.errors import InputError
+from netanomaly.feedback.book import place
 from netanomaly.monitoring import reference as references
+from netanomaly.monitoring import reviewed
 from netanomaly.monitoring.judging import judge
 from netanomaly.monitoring.reference import Reference
+from netanomaly.monitoring.reviewed import Feedback
 from netanomaly.monitoring.settings import Settings
 from netanomaly.monitoring.watching import Seen, reference_from, scored_folders, summary_of, watch, watch_scores
 from netanomaly.registry import Registry
@@ -35,8 +38,9 @@ def monitor(
     if folders is None:
         chosen = choose(registry, reference)
         kept = kept_reference(registry, chosen.version)
+        said = reviewed.read(place(settings.feedback, registry.uri), chosen.version.model)
         seen = watch(chosen.model, None if kept is None else kept.layout, settings, progress)
-        return [_judged(chosen.version, kept, seen, settings)]
+        return [_judged(chosen.version, kept, seen, settings, said)]
     by_version: dict[int, list[Path]] = {}
     wanted = registry.version(reference)
     for folder in folders:
@@ -44,12 +48,13 @@ def monitor(
         if summary["name"] != wanted.model:
             raise InputError(f"{folder} was scored by model {summary['name']}, not by {wanted.model}")
         by_version.setdefault(summary["version"], []).append(folder)
+    said = reviewed.read(place(settings.feedback, registry.uri), wanted.model)
     found = []
     for number, scored in sorted(by_version.items()):
         version = registry.version(f"{wanted.model}:{number}")
         kept = kept_reference(registry, version)
-        seen = watch_scores(scored)
-        found.append(_judged(version, kept, seen, replace(settings, source=[str(folder) for folder in scored])))
+        seen = watch_scores(scored, said.heard)
+        found.append(_judged(version, kept, seen, replace(settings, source=[str(folder) for folder in scored]), said))
     return found
 
 
@@ -110,12 +115,26 @@ def digest_of(parts: list[Any]) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def _judged(version: Version, kept: Reference | None, seen: Seen, settings: Settings) -> dict[str, Any]:
+def _judged(version: Version, kept: Reference | None, seen: Seen, settings: Settings, said: Feedback) -> dict[str, Any]:
     window = seen.window
     if not seen.features and kept is not None:
         # Scores hold no features: what is judged of them is how many alert, and whose they are.
         kept = kept.of_alerts()
-    document = judge(kept, window, gone=seen.gone, quality=seen.quality(kept), now=time.time())
+    quality = seen.quality(kept) + reviewed.quality(said, version, kept, window.profile.rows, window.profile.alerts)
+    document = judge(kept, window, gone=seen.gone, quality=quality, now=time.time())
+    document["suppressed"] = seen.suppressed
+    if seen.suppressed:
+        document["notes"].append(
+            f"{seen.suppressed:,} more rows alert that feedback suppresses; they do not count as alerts"
+        )
+    elif seen.features and said.suppresses:
+        document["notes"].append(
+            "rows that feedback suppresses count as alerts here: give the folders that score wrote to tell them apart"
+        )
+    document["notes"] += [
+        f"feedback {said.uri}/{key} cannot be read ({problem}); nothing follows from it"
+        for key, problem in said.pages.unreadable.items()
+    ]
     if not seen.features:
         document["notes"].append(
             "scores hold no features: alert rate and sources are judged; give the traffic itself for the rest"

@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 
 from netanomaly import json_input
 from netanomaly.errors import DataError, InputError
+from netanomaly.feedback import alert_files
+from netanomaly.feedback.flows import belong
+from netanomaly.feedback.suppression import NOTHING, Heard, is_open
 from netanomaly.flows import sources
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.labels import is_normal
@@ -27,7 +30,7 @@ from netanomaly.monitoring.layout import Layout, learn_layout
 from netanomaly.monitoring.reference import LEAST_TRAINING_ROWS, Rates, Reference, build
 from netanomaly.monitoring.settings import Settings
 from netanomaly.monitoring.window import Window
-from netanomaly.scoring.scoring import SCORES, SUMMARY, open_as_learnt, rows_of
+from netanomaly.scoring.scoring import ALERTS, SCORES, SUMMARY, open_as_learnt, rows_of
 from netanomaly.scoring.settings import Settings as ScoringSettings
 from netanomaly.traffic.any_source import AnyReader
 
@@ -45,6 +48,8 @@ class Seen:
         gone: Why a source cannot be read as the model's was, where what it needs is not there any more.
         attacks, caught: Of rows with a label: attacks, and those of them that alert.
         features: Whether rows were seen whole; of scores alone their alerts, times and ends are.
+        suppressed: Rows that alert and are of incidents that feedback suppresses, which are no alerts here; of traffic they
+            are not told apart.
     """
 
     window: Window
@@ -53,6 +58,7 @@ class Seen:
     attacks: int = 0
     caught: int = 0
     features: bool = True
+    suppressed: int = 0
 
     def quality(self, reference: Reference | None) -> tuple[Quality, ...]:
         """What the labels say, beside what was registered."""
@@ -164,8 +170,12 @@ def summary_of(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read as the summary of scores: {error}; score again") from None
 
 
-def watch_scores(folders: Sequence[Path]) -> Seen:
+def watch_scores(folders: Sequence[Path], heard: Heard = NOTHING) -> Seen:
     """Look at what `score` wrote: alerts, times and sources; the rows themselves are not in it.
+
+    Args:
+        folders: Of scores.
+        heard: What was said of the model's alerts: those that it suppresses now do not count as alerts.
 
     Raises:
         InputError: A file is no table of scores.
@@ -173,7 +183,9 @@ def watch_scores(folders: Sequence[Path]) -> Seen:
     layout = Layout((), ())
     window = Window(layout)
     digest = hashlib.sha256()
+    count = 0
     for folder in sorted(folders):
+        suppressed = _suppressed(folder, heard)
         summary = summary_of(folder)
         digest.update(repr((summary["identity"], summary["version"])).encode())
         try:
@@ -181,16 +193,32 @@ def watch_scores(folders: Sequence[Path]) -> Seen:
             for batch in file.iter_batches(columns=["time", "src_ip", "dst_ip", "alert"]):
                 table = pa.Table.from_batches([batch])
                 rows = Rows(np.empty((len(table), 0)), np.empty((len(table), 0), dtype=np.int32))
+                alerting = pc.fill_null(table.column("alert"), False).to_numpy()
+                still = alerting.copy()
+                for incident in suppressed:
+                    still &= ~belong(incident, batch).to_numpy(zero_copy_only=False)
+                count += int(alerting.sum() - still.sum())
                 window.add(
                     rows,
-                    alerts=pc.fill_null(table.column("alert"), False).to_numpy(),
+                    alerts=still,
                     times=_seconds(table),
                     source=table.column("src_ip").combine_chunks(),
                     target=table.column("dst_ip").combine_chunks(),
                 )
         except (OSError, pa.ArrowException, KeyError) as error:
             raise InputError(f"{folder / SCORES} is no table of scores: {error}; score again") from None
-    return Seen(window, "sha256:" + digest.hexdigest(), features=False)
+    return Seen(window, "sha256:" + digest.hexdigest(), features=False, suppressed=count)
+
+
+def _suppressed(folder: Path, heard: Heard) -> list[dict[str, Any]]:
+    """The incidents of a folder of scores that feedback suppresses now, whatever it did when they were made."""
+    if not heard.holding or not (folder / ALERTS).is_file():
+        return []
+    return [
+        each
+        for each in heard.mark([found.incident for found in alert_files.read(folder / ALERTS)])
+        if not is_open(each)
+    ]
 
 
 def _seconds(table: pa.Table) -> Any:

@@ -32,7 +32,9 @@ def main(argv: list[str]) -> None:
         wanted = resolved(document, Overrides(**overrides))
         for uri in config.as_list(wanted.data_source):
             stage_io.in_a_bucket(uri, "data source")
-        stage_io.in_a_bucket(wanted.registry or "", "registry")
+        for name in ("registry", "feedback"):
+            if uri := getattr(wanted, name):
+                stage_io.in_a_bucket(uri, name)
         with tempfile.TemporaryDirectory() as folder:
             came = monitor(wanted, str(stage.parameter("job_id")), Path(folder), stage.progress)
             for name, file in {"verdict": VERDICT, "report": REPORT}.items():

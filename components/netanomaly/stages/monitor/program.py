@@ -54,6 +54,7 @@ def monitor(wanted: MonitoringConfig, run: str, folder: Path, progress: Callable
         label_column=wanted.label_column or "",
         normal_labels=list(wanted.normal_labels),
         allow_other_sensor=wanted.allow_other_sensor,
+        feedback=wanted.feedback or "",
     )
     found = monitoring.monitor(registry, wanted.model, settings, progress)
     if len(found) != 1:
