@@ -46,9 +46,10 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who retrains for a window. `state`: claimed, done, or failed; a claim that is not renewed may be taken over.
+    """Who retrains for a window. `state`: claimed, registering, done, or failed; one that is claimed may be taken over.
 
-    `beat` rises with each renewal, so that others see it live without comparing clocks.
+    `beat` rises with each renewal, so that others see it live without comparing clocks. `taken_from`: the owners before, who
+    may not register any more.
     """
 
     window: _Text
@@ -58,6 +59,7 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     state: _Text = "claimed"
     beat: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] = 0
     words: _Text = ""
+    taken_from: list[_Text] = []
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
