@@ -102,7 +102,8 @@ def monitor(
     from netanomaly.monitoring.program import keep
     from netanomaly.monitoring.program import monitor as look
 
-    verdicts = look(opened, model, settings, _Progress())
+    judged = look(opened, model, settings, _Progress())
+    verdicts = [each.verdict for each in judged]
     if not no_history:
         for verdict in verdicts:
             keep(opened, verdict)
@@ -110,7 +111,7 @@ def monitor(
             if len(verdicts) > 1:
                 raise InputError("the scores are of several versions; retrain by the scores of one, or by the traffic")
             occasions = [each.strip() for each in retrain_when.split(",")]
-            words = retraining.retrain(opened, verdicts[0], training, occasions, retrain_age_days, workdir)
+            words = retraining.retrain(opened, judged[0], training, feedback, occasions, retrain_age_days, workdir)
             verdicts[0]["retraining"] = {"words": words}
     if out is not None:
         _write(opened, verdicts, out)

@@ -3,12 +3,14 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from netanomaly.errors import InputError
 from netanomaly.feedback.book import place
+from netanomaly.feedback.confirmed import confirmed_of
+from netanomaly.flows.left_out import RowsByFile, name_of
 from netanomaly.monitoring import reference as references
 from netanomaly.monitoring import reviewed
 from netanomaly.monitoring.judging import judge
@@ -26,9 +28,17 @@ from netanomaly.scoring.choosing import choose
 FORMAT = 1
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A window as a version sees it: the verdict as a document, and which rows alert and are not suppressed."""
+
+    verdict: dict[str, Any]
+    open_alerts: RowsByFile
+
+
 def monitor(
     registry: Registry, reference: str, settings: Settings, progress: Callable[[int], Any] = int
-) -> list[dict[str, Any]]:
+) -> list[Judged]:
     """The verdicts on a window, by version; of traffic one, of scores one for each version that they are of.
 
     Raises:
@@ -110,12 +120,44 @@ def keep(registry: Registry, verdict: Mapping[str, Any]) -> bool:
     )
 
 
+def without_open_alerts(
+    registry: Registry, model: str, training: Mapping[str, Any], judged: Judged, feedback: str
+) -> dict[str, Any]:
+    """The configuration of a retraining that learns nothing of what alerts and nobody called benign.
+
+    Rows of open alerts are left out, where they are in its data. What feedback calls benign is learnt by its own flows, which
+    are kept with the verdict. What came of it is said in the verdict, under `learnt`.
+
+    Args:
+        training: As it is given; what it says of `feedback` and `leave_out` itself stands.
+        feedback: Where feedback is kept; empty: beside the models.
+    """
+    found = judged.open_alerts
+    made = {"feedback": feedback or True, **training}
+    if found.rows and made.get("leave_out") is None:
+        data = found.encode()
+        made["leave_out"] = registry.monitored(model).keep_left_out(name_of(data), data)
+    where = made["feedback"]
+    benign = confirmed_of(place(where if isinstance(where, str) else "", registry.uri), model).benign if where else []
+    learnt = {
+        "open_alerts_left_out": found.rows,
+        "benign_by_feedback": sum(kept.rows for kept in benign),
+        "not_left_out": found.over,
+    }
+    judged.verdict["learnt"] = learnt
+    judged.verdict["notes"].append(
+        f"training again leaves out {found.rows:,} rows of open alerts of this window, and takes {learnt['benign_by_feedback']:,} flows "
+        "that feedback calls benign" + (f"; {found.over:,} more alert than can be left out" if found.over else "")
+    )
+    return made
+
+
 def digest_of(parts: list[Any]) -> str:
     """A digest of plain values."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def _judged(version: Version, kept: Reference | None, seen: Seen, settings: Settings, said: Feedback) -> dict[str, Any]:
+def _judged(version: Version, kept: Reference | None, seen: Seen, settings: Settings, said: Feedback) -> Judged:
     window = seen.window
     if not seen.features and kept is not None:
         # Scores hold no features: what is judged of them is how many alert, and whose they are.
@@ -140,7 +182,7 @@ def _judged(version: Version, kept: Reference | None, seen: Seen, settings: Sett
             "scores hold no features: alert rate and sources are judged; give the traffic itself for the rest"
         )
     identity = f"sha256:{version.record.artifact.sha256}"
-    return {
+    verdict = {
         "format": FORMAT,
         "model": {"name": version.model, "version": version.number, "digest": identity},
         "window": digest_of(
@@ -150,3 +192,4 @@ def _judged(version: Version, kept: Reference | None, seen: Seen, settings: Sett
         "identity": seen.identity,
         **document,
     }
+    return Judged(verdict, seen.open_alerts)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from netanomaly.flows import sources
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.labels import is_normal
 from netanomaly.flows.layout import MissingColumn
+from netanomaly.flows.left_out import RowsByFile
 from netanomaly.metrics.alert_rates import AlertBlocks
 from netanomaly.metrics.intervals import exact_share
 from netanomaly.models.model import AnomalyModel
@@ -50,6 +51,7 @@ class Seen:
         features: Whether rows were seen whole; of scores alone their alerts, times and ends are.
         suppressed: Rows that alert and are of incidents that feedback suppresses, which are no alerts here; of traffic they
             are not told apart.
+        open_alerts: Which rows alert and are not suppressed.
     """
 
     window: Window
@@ -59,6 +61,7 @@ class Seen:
     caught: int = 0
     features: bool = True
     suppressed: int = 0
+    open_alerts: RowsByFile = field(default_factory=RowsByFile)
 
     def quality(self, reference: Reference | None) -> tuple[Quality, ...]:
         """What the labels say, beside what was registered."""
@@ -183,14 +186,14 @@ def watch_scores(folders: Sequence[Path], heard: Heard = NOTHING) -> Seen:
     layout = Layout((), ())
     window = Window(layout)
     digest = hashlib.sha256()
-    count = 0
+    count, open_alerts = 0, RowsByFile()
     for folder in sorted(folders):
         suppressed = _suppressed(folder, heard)
         summary = summary_of(folder)
         digest.update(repr((summary["identity"], summary["version"])).encode())
         try:
             file = pq.ParquetFile(folder / SCORES, pre_buffer=False)
-            for batch in file.iter_batches(columns=["time", "src_ip", "dst_ip", "alert"]):
+            for batch in file.iter_batches(columns=["file", "record", "time", "src_ip", "dst_ip", "alert"]):
                 table = pa.Table.from_batches([batch])
                 rows = Rows(np.empty((len(table), 0)), np.empty((len(table), 0), dtype=np.int32))
                 alerting = pc.fill_null(table.column("alert"), False).to_numpy()
@@ -198,6 +201,8 @@ def watch_scores(folders: Sequence[Path], heard: Heard = NOTHING) -> Seen:
                 for incident in suppressed:
                     still &= ~belong(incident, batch).to_numpy(zero_copy_only=False)
                 count += int(alerting.sum() - still.sum())
+                files = table.column("file").combine_chunks().cast(pa.string()).dictionary_encode()
+                open_alerts.add(files, table.column("record").to_numpy(), still)
                 window.add(
                     rows,
                     alerts=still,
@@ -207,7 +212,7 @@ def watch_scores(folders: Sequence[Path], heard: Heard = NOTHING) -> Seen:
                 )
         except (OSError, pa.ArrowException, KeyError) as error:
             raise InputError(f"{folder / SCORES} is no table of scores: {error}; score again") from None
-    return Seen(window, "sha256:" + digest.hexdigest(), features=False, suppressed=count)
+    return Seen(window, "sha256:" + digest.hexdigest(), features=False, suppressed=count, open_alerts=open_alerts)
 
 
 def _suppressed(folder: Path, heard: Heard) -> list[dict[str, Any]]:
@@ -262,6 +267,8 @@ def _alerting(model: AnomalyModel, reader: AnyReader, seen: Seen, settings: Sett
             attacks = ~np.isin(np.arange(len(rows)), _normal(batch, settings))
             seen.attacks += int(attacks.sum())
             seen.caught += int((attacks & alerting).sum())
+        if batch.records is not None:
+            seen.open_alerts.add(batch.file, batch.records, alerting)
         yield batch, alerting
 
 

@@ -121,6 +121,13 @@ class Monitored:
             self._location.write.put_new(file.path, data)
         self.change(lambda document: replace(document, references={**document.references, str(version): file}))
 
+    def keep_left_out(self, name: str, data: bytes) -> str:
+        """Store the rows that a retraining leaves out, under a name by their content; where they are."""
+        key = f"{documents.MODELS}{self._model}/left_out/{name}"
+        with suppress(Refused):  # it is there already
+            self._location.write.put_new(key, data)
+        return f"{self._location.uri}/{key}"
+
     def change(self, make: Callable[[Document], Document]) -> Document:
         """Replace the document by what `make` makes of it, again and again until no other writer was faster.
 

@@ -90,6 +90,8 @@ def test_what_feedback_suppresses_does_not_count_as_an_alert_and_is_counted_besi
     times = np.arange(20) * 1_000_000 + 1_781_222_400_000_000
     table = pa.table(
         {
+            "file": ["conn.log"] * 20,
+            "record": pa.array(range(1, 21), pa.int64()),
             "time": pa.array(times, pa.timestamp("us", tz="UTC")),
             "src_ip": [ip, other] * 10,
             "dst_ip": ["10.0.0.9"] * 20,
@@ -107,6 +109,8 @@ def test_what_feedback_suppresses_does_not_count_as_an_alert_and_is_counted_besi
     after = watch_scores([tmp_path], heard)
     # Its host's rows of its ten seconds; those of others, and after it, are alerts as before.
     assert (after.window.profile.alerts, after.suppressed) == (14, 5)
+    # Nor are they kept from being learnt.
+    assert (before.open_alerts.rows, after.open_alerts.rows) == (19, 14)
     assert sum(alerts for _, alerts in after.window.hours.values()) == 14
     attack = Heard("file:///book", [verdict(incident), verdict(incident, id="2", said=ATTACK)])
     assert watch_scores([tmp_path], attack).suppressed == 0

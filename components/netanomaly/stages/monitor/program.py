@@ -15,6 +15,7 @@ from netanomaly.monitoring.retraining import Wish, claimed_by_run, poisoned, rea
 from netanomaly.monitoring.settings import Settings
 from netanomaly.registry import Registry, open_registry
 from netanomaly.report import monitoring_page
+from netanomaly.stages.monitor.settings import training_of
 
 VERDICT, REPORT = "verdict.json", "report.html"
 
@@ -25,11 +26,11 @@ class Monitored:
 
     Attributes:
         verdict: The document, with `retraining`: whether this run is to train, and why or why not, in words.
-        retrain: Whether it is.
+        training: The configuration of the training, where it is; else None.
     """
 
     verdict: dict[str, Any]
-    retrain: bool
+    training: dict[str, Any] | None
 
 
 def monitor(wanted: MonitoringConfig, run: str, folder: Path, progress: Callable[[int], Any] = int) -> Monitored:
@@ -59,16 +60,20 @@ def monitor(wanted: MonitoringConfig, run: str, folder: Path, progress: Callable
     found = monitoring.monitor(registry, wanted.model, settings, progress)
     if len(found) != 1:
         raise InputError("the scores are of several versions; give a run the scores of one, or the traffic")
-    verdict = found[0]
+    verdict = found[0].verdict
     monitoring.keep(registry, verdict)
     why, due = due_for(
         registry, wanted, verdict, lambda window, version: _claimed(registry, verdict, window, version, run)
     )
+    training = None
+    if due:
+        name = verdict["model"]["name"]
+        training = monitoring.without_open_alerts(registry, name, training_of(wanted), found[0], wanted.feedback or "")
     verdict["retraining"] = {"due": due, "words": why}
     before = msgspec.to_builtins(registry.monitored(verdict["model"]["name"]).verdicts())
     (folder / VERDICT).write_text(output.json_text(verdict) + "\n", encoding="utf-8")
     (folder / REPORT).write_text(monitoring_page(verdict, before), encoding="utf-8")
-    return Monitored(verdict, due)
+    return Monitored(verdict, training)
 
 
 def due_for(
