@@ -220,7 +220,7 @@ bench-serve: setup ## Latency, throughput and memory of the server, beside KServ
 SOAK := $(BIN)/pytest -o faulthandler_timeout=7200
 
 .PHONY: soak
-soak: soak-registry soak-follow soak-retraining soak-mutants soak-traffic soak-serve soak-images ## Every long test
+soak: soak-registry soak-follow soak-retraining soak-mutants soak-attacks soak-traffic soak-serve soak-images ## Every long test
 
 # On each server two minutes of random faults and kills, and an outage of a minute; five hundred random histories.
 SOAK_SECONDS ?= 120
@@ -247,6 +247,10 @@ soak-retraining: setup ## Two monitors find the same window a hundred times, wit
 .PHONY: soak-mutants
 soak-mutants: setup ## Ten thousand altered documents of each kind that a registry has
 	$(BIN)/python -m tests.attacks.mutants --count 10000
+
+.PHONY: soak-attacks
+soak-attacks: setup ## Files that decode to hundreds of mebibytes, and what memory it takes to refuse them
+	NETANOMALY_SOAK=1 $(SOAK) --durations 10 tests/attacks/test_parquet.py tests/attacks/test_text.py tests/attacks/test_sensor_logs.py
 
 .PHONY: soak-traffic
 soak-traffic: setup ## Ten thousand damaged logs of each format: rows, or one clear line

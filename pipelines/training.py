@@ -1,6 +1,7 @@
 """The training pipeline: traffic records in, a registered anomaly detector out."""
 
 from collections.abc import Callable
+from typing import Any
 
 from kfp import dsl
 from netanomaly.stages.deploy.component import deploy
@@ -71,9 +72,13 @@ def _defined(*, captures: bool = False, tuned: bool = False) -> Callable[..., in
             captures=captures,
         )
         dossier, train_settings = begun.dossier, begun.settings["train"]
+        kept: dict[str, Any] = {}
+        shown: dict[str, Any] = {}
         if tuned:
             found = search(begun.training, dossier, begun.settings["tune"], train_settings, object_store)
             dossier, train_settings = found.dossier, found.train
+            kept = {"tuning_report": found.report}
+            shown = {**kept, "tuning": found.tuning}
 
         trained = train(
             flows=begun.training,
@@ -99,6 +104,7 @@ def _defined(*, captures: bool = False, tuned: bool = False) -> Callable[..., in
             configuration=begun.configuration,
             settings=begun.settings["register"],
             task_name=dsl.PIPELINE_TASK_NAME_PLACEHOLDER,
+            **kept,
         )
         registered.set_display_name("Register")
         settle("register", registered, object_store)
@@ -118,6 +124,7 @@ def _defined(*, captures: bool = False, tuned: bool = False) -> Callable[..., in
             configuration=begun.configuration,
             settings=begun.settings["track"],
             register_task=registered.name,
+            **shown,
         )
         tracked.set_display_name("Track in MLflow")
         settle("track", tracked, object_store)

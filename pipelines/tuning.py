@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfp import dsl
+from netanomaly.stages.track.component import track
 from netanomaly.stages.tune.component import tune_plan, tune_select, tune_suggest, tune_trial
 from netanomaly.tuning.rounds import ROUNDS
 
@@ -34,11 +35,13 @@ Parameters of a run:
 
 @dataclass(frozen=True)
 class Searched:
-    """What a search hands on: the dossier, and the settings of train."""
+    """What a search hands on: the dossier, the settings of train, what it came to, and the search itself."""
 
     dossier: Any
     train: Any
     outcome: Any
+    tuning: Any
+    report: Any
 
 
 def search(flows: Any, dossier: Any, settings: Any, train: Any, object_store: str) -> Searched:
@@ -75,7 +78,8 @@ def search(flows: Any, dossier: Any, settings: Any, train: Any, object_store: st
     )
     selected.set_display_name("Select")
     settle("tune", selected, object_store)
-    return Searched(selected.outputs["dossier"], selected.outputs["train"], selected.outputs["outcome"])
+    names = ("dossier", "train", "outcome", "tuning", "tuning_report")
+    return Searched(*(selected.outputs[name] for name in names))
 
 
 @dsl.pipeline(
@@ -111,4 +115,16 @@ def tuning(
         tuned or defaults_kept.
     """
     begun = begin(configuration, data_source, evaluation_data_source, model_name, model_version, registry, object_store)
-    return search(begun.training, begun.dossier, begun.settings["tune"], begun.settings["train"], object_store).outcome
+    found = search(begun.training, begun.dossier, begun.settings["tune"], begun.settings["train"], object_store)
+    tracked = track(
+        dossier=found.dossier,
+        configuration=begun.configuration,
+        settings=begun.settings["track"],
+        register_task="",
+        tuning=found.tuning,
+        tuning_report=found.report,
+    )
+    tracked.set_display_name("Track in MLflow")
+    settle("track", tracked, object_store)
+    tracked.set_caching_options(enable_caching=False)
+    return found.outcome

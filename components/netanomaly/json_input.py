@@ -15,6 +15,8 @@ MOST_VALUES = 4_000_000
 DEEPEST = 100
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
+_AS_LISTS = bytes.maketrans(b"{}", b"[]")
+_NO_MARKS = bytes(code for code in range(256) if code not in b'[]{}"\\')
 
 
 def parse(
@@ -63,6 +65,31 @@ def refuse_deep(document: Any, deepest: int = DEEPEST) -> None:
         if not level:
             return
     raise ValueError(f"it is nested more than {deepest} deep")
+
+
+def surely_shallow(text: bytes, deepest: int) -> bool:
+    """Whether brackets alone tell that lists and objects are nested no deeper; False: they may be, or may not.
+
+    In half the time of `refuse_deep`, for what is read in hundreds. A bracket in a text, or an escape, is left to that.
+
+    Args:
+        text: JSON that was decoded without an error, in UTF-8.
+    """
+    marks = text.translate(_AS_LISTS, _NO_MARKS)
+    if marks.count(b"[") <= deepest:
+        return True
+    # Without escapes each text has two quotes. Were a bracket in one, an odd number would stand before it, and one be left.
+    # An escape is left, too.
+    marks = marks.replace(b'""', b"")
+    for _ in range(deepest):
+        if not marks:
+            return True
+        # The innermost level of all goes.
+        inner = marks.replace(b"[]", b"")
+        if len(inner) == len(marks):
+            return False
+        marks = inner
+    return not marks
 
 
 def read(path: Path, most: int = LARGEST_FILE) -> bytes:

@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import pytest
+
+soak = pytest.mark.skipif(
+    not os.environ.get("NETANOMALY_SOAK"), reason="a soak: make soak-attacks; test_lowered_bounds is as strict"
+)
+"""What makes hundreds of mebibytes to see that nobody reads them."""
+
 # Over what the process has anyway: the interpreter with Arrow and NumPy.
 MOST_BYTES = 300 << 20
 _READ = """

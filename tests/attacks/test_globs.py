@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from netanomaly.errors import DataError
+from netanomaly.flows import sources
 from netanomaly.flows.glob_pattern import Glob
 
 names = st.text("ab.", min_size=1, max_size=4).filter(lambda name: name.strip("."))
@@ -61,3 +62,12 @@ def test_any_number_of_stars_takes_no_time(pattern, key):
 def test_a_pattern_longer_than_any_key_is_refused():
     with pytest.raises(DataError, match="matches no key"):
         Glob("*" * 10_000)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a/" * 3000])
+@pytest.mark.parametrize(
+    "look", [lambda item: sources.resolve([item]), lambda item: sources.present([item], bool)], ids=["once", "again"]
+)
+def test_a_source_whose_name_no_file_can_have(tmp_path, name, look):
+    with pytest.raises(DataError, match="cannot be read: File name too long"):
+        look(f"{tmp_path}/{name}")

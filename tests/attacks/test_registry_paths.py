@@ -190,3 +190,23 @@ def test_an_import_takes_what_lies_below_its_file_unless_told(root, tmp_path, ou
 def test_an_import_takes_no_more_than_its_file_when_it_names_the_folder_itself(root, tmp_path):
     with pytest.raises(InputError, match="--files-below"):
         import_file(locate(root), original(tmp_path, "."))
+
+
+@pytest.mark.parametrize("name", ["9" * 300, "a/" * 3000, "x" * 5000 + "/y", "a\0b", "loop", "file/inside"])
+def test_a_model_file_whose_name_no_file_can_have_is_not_there(root, tmp_path, name):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_bytes(b"x")
+    path = original(tmp_path, name)
+    assert [one.with_file for one in import_file(locate(root), path)] == [False]
+
+
+def test_a_model_file_that_may_not_be_looked_at_is_told(root, tmp_path, monkeypatch):
+    """It is not taken for one that is gone, and what root may look at depends on no rights."""
+
+    def forbidden(path, **_):
+        raise PermissionError(13, "Permission denied")
+
+    path = original(tmp_path, "closed/model.joblib")
+    monkeypatch.setattr(Path, "exists", forbidden)
+    with pytest.raises(InputError, match=r"^the model file of version '1' of model 'old' .* Permission denied"):
+        import_file(locate(root), path)

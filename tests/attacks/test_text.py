@@ -10,7 +10,7 @@ import pytest
 from netanomaly.errors import DataError
 from netanomaly.flows import bounds, streams, values
 
-from tests.attacks.measuring import MOST_BYTES, read
+from tests.attacks.measuring import MOST_BYTES, read, soak
 
 ROW = b"1,tcp,normal\n"
 HEAD = b"bytes,proto,label\n"
@@ -42,6 +42,7 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@soak
 @pytest.mark.parametrize("suffix", COMPRESSIONS)
 def test_one_line_of_hundreds_of_mebibytes_in_a_small_file(tmp_path, suffix):
     path = tmp_path / f"line.csv{suffix}"
@@ -52,17 +53,17 @@ def test_one_line_of_hundreds_of_mebibytes_in_a_small_file(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", [".xz", ".bz2"])
 def test_lines_without_an_end_in_a_small_file(tmp_path, suffix, monkeypatch):
     """What a compressed file makes of each of its bytes is bounded, once it is much."""
-    monkeypatch.setattr(streams, "_UNSUSPICIOUS_BYTES", 1 << 20)
+    monkeypatch.setattr(streams, "_UNSUSPICIOUS_BYTES", 1 << 18)
     path = tmp_path / f"bomb.csv{suffix}"
-    path.write_bytes(COMPRESSIONS[suffix](HEAD + ROW * (2 << 20)))
+    path.write_bytes(COMPRESSIONS[suffix](HEAD + ROW * (1 << 18)))
     with pytest.raises(DataError, match="no records compress so"):
         _read_all(path)
 
 
 def test_records_that_compress_well_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(streams, "_UNSUSPICIOUS_BYTES", 1 << 20)
+    monkeypatch.setattr(streams, "_UNSUSPICIOUS_BYTES", 1 << 18)
     path = tmp_path / "flows.csv.gz"
-    path.write_bytes(gzip.compress(HEAD + ROW * (2 << 20)))
+    path.write_bytes(gzip.compress(HEAD + ROW * (1 << 18)))
     _read_all(path)
 
 

@@ -61,6 +61,19 @@ def test_the_servers_own_mlflow_plug_in_is_told_its_experiment(standin, configur
     assert recurring["plugins_input"] == {"mlflow": {"experiment_name": "traffic"}}
 
 
+def test_a_configuration_with_tuning_is_scheduled_as_the_tuned_form(standin, configuration, here):
+    wanted = ("schedule", configuration, "--cron", "0 3 * * *", "--json")
+    block = ("--set", 'tuning={"trials": 8}')
+    assert here(*wanted, *block).json["state"] == "created"
+    assert here(*wanted, *block).json["state"] == "unchanged"
+    (recurring,) = standin.recurring.values()
+    assert recurring["runtime_config"]["parameters"]["configuration"]["tuning"] == {"trials": 8}
+    pipeline = standin.pipelines[recurring["pipeline_version_reference"]["pipeline_id"]]
+    assert pipeline["name"] == "netanomaly-training-tuned"
+    ended = here("schedule", configuration, "--cron", "0 3 * * *", "--set", 'tuning={"trials": 0}')
+    assert (ended.code, "'tuning.trials' is 0" in ended.last_line) == (2, True)
+
+
 def test_doubles_that_someone_else_made_are_reduced_to_one(standin, configuration, here):
     here("schedule", configuration, "--cron", "0 3 * * *")
     (made,) = standin.recurring.values()

@@ -474,3 +474,46 @@ def test_a_time_to_wait_is_refused_where_it_is_none(standin, configuration, here
     assert ended.code == 2
     assert "e.g. 90s, 10m or 1h" in ended.last_line
     assert standin.seen == []
+
+
+TUNED: dict[str, Any] = {
+    "outcome": "tuned",
+    "reason": "trial 7 catches more on every fold",
+    "counts": {"complete": 20, "stopped": 10, "failed": 2, "not_run": 0},
+    "configuration": {"model_type": "knn", "knn_params": {"n_neighbors": 3}},
+}
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "stage"), [("training", "register"), ("training", "refused"), ("tuning", "tune-select")]
+)
+def test_what_a_search_came_to_is_printed_of_either_pipeline(standin, configuration, here, pipeline, stage):
+    """Training with a tuning block is the tuned form's, whose name nobody has to say."""
+    said = TUNED if pipeline == "tuning" else {"model_name": "office", **CAME_TO, "tuning": TUNED}
+    refused = stage == "refused"
+    lines = (f"result: {json.dumps(said)}", *(["error: a gate refused, nothing is registered: x"] if refused else []))
+    standin.fates = {"register" if refused else stage: Fate(4 if refused else 0, lines)}
+    wanted = ("--set", 'tuning={"trials": 32}', "--pipeline", pipeline)
+    ended = here("submit", configuration, *wanted, "--json")
+    assert ended.code == (4 if refused else 0)
+    assert ended.json["tuning"] == TUNED
+    assert ended.json["pipeline"] == ("netanomaly-tuning" if pipeline == "tuning" else "netanomaly-training-tuned")
+    assert "tuned: trial 7 catches more on every fold" in (
+        here("submit", configuration, *wanted).stdout or ended.stderr
+    )
+
+
+def test_data_that_a_tuned_training_refuses_is_told_by_plan(standin, configuration, here):
+    lines = (f"result: {json.dumps(CAME_TO)}", "error: the data gate refused the data: x")
+    standin.fates = {"tune-plan": Fate(4, lines)}
+    ended = here("submit", configuration, "--set", 'tuning={"trials": 4}')
+    assert (ended.code, ended.last_line) == (4, "error: the data gate refused the data: x")
+    assert "12% of rows are duplicates" in ended.stderr
+
+
+@pytest.mark.parametrize("block", ['{"trials": 100}', '{"space": {"model_type": ["knnn"]}}', '{"space": 3}'])
+def test_a_tuning_block_that_cannot_be_searched_is_refused_before_anything_is_made(standin, configuration, here, block):
+    ended = here("submit", configuration, "--set", f"tuning={block}")
+    assert ended.code == 2
+    assert "tuning" in ended.last_line
+    assert standin.requests("POST", "") == 0

@@ -134,6 +134,25 @@ def test_a_receiver_that_is_new_is_told_of_what_is_new(out, followed, logs, rece
     assert len(receiving.taken) == taken
 
 
+def test_alerts_that_were_removed_while_they_waited_stop_no_delivery(
+    out, followed, logs, receiving, monkeypatch, capsys
+):
+    followed(out, receivers=[Webhook(receiving.url)])
+    for number in (0, 1):
+        scanned(logs, number)
+    listed = delivery.Delivery._waiting
+
+    def removed_then(self: delivery.Delivery, last: int) -> list[tuple[int, str]]:
+        found = listed(self, last)
+        return [(number, "alerts/removed.ndjson" if number == 1 else key) for number, key in found]
+
+    monkeypatch.setattr(delivery.Delivery, "_waiting", removed_then)
+    report = followed(out, receivers=[Webhook(receiving.url)])
+    assert report["undelivered"] == []
+    assert receiving.taken
+    assert "alerts/removed.ndjson was removed before" in capsys.readouterr().err
+
+
 def test_what_is_suppressed_is_not_delivered(receiving):
     alerts = [{"id": 1, "suppressed_by": None}, {"id": 2, "suppressed_by": {"verdict": "v"}}, {"netanomaly": {"suppressed_by": {"v": 1}}},
               {"unmapped": {"netanomaly": {"suppressed_by": {"v": 1}}}}, {"id": 5}]  # fmt: skip

@@ -106,6 +106,37 @@ def test_a_damaged_state_is_named(out, followed, logs):
         followed(out)
 
 
+@pytest.mark.parametrize("gone", ["checkpoint.json", "state/context", "known/"])
+def test_what_is_gone_is_named_and_nothing_is_scored_again_in_silence(out, followed, logs, monkeypatch, gone):
+    monkeypatch.setattr(checkpoints, "_MOST_CONTENTS", 2)
+    monkeypatch.setattr(checkpoints, "_SEALED_TOGETHER", 1)
+    for number in range(4):
+        written(logs / f"conn.{number}.log", flows(number, 20))
+    followed(out)
+    Path(out.uri, next(key for key in out.objects.all() if key.startswith(gone))).unlink()
+    before = out.objects.all()
+    with pytest.raises(
+        WrongCheckpoint, match=f"{gone}.* is gone, .*restore it from a backup, or move the whole folder away"
+    ):
+        followed(out)
+    left = out.objects.all()
+    assert {key: left[key] for key in before if key.startswith(("scores/", "alerts/"))} == {
+        key: data for key, data in before.items() if key.startswith(("scores/", "alerts/"))
+    }
+
+
+def test_a_place_where_nothing_is_is_told_of(out, followed, logs, capsys):
+    followed(out)
+    assert f"nothing is found in {logs}; is that the place?" in capsys.readouterr().err
+
+
+def test_what_cannot_be_read_is_told_with_its_name(out, followed, logs, capsys):
+    (logs / "stranger.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"stranger\.csv: flows of zeek"):
+        followed(out)
+    assert "stranger.csv: flows of zeek" in capsys.readouterr().err
+
+
 def test_a_folder_of_another_model_or_of_something_else_is_refused(out, followed, logs, tmp_path):
     written(logs / "conn.log", flows(2, 50))
     Outputs.at(out.uri, "branch").begin()

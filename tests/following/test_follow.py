@@ -7,11 +7,12 @@ import shutil
 import threading
 
 import pytest
-from netanomaly.errors import DataError
+from netanomaly.errors import ConfigError, DataError
 from netanomaly.scoring import contents, following
 from netanomaly.scoring.settings import Settings
 
-from tests.following.conn_logs import flows, header, probes, uid, written
+from tests.command import netanomaly
+from tests.following.conn_logs import START, flows, header, probes, uid, written
 
 
 def test_what_appears_is_scored_once_in_a_folder_and_in_a_bucket(outputs, followed, logs):
@@ -75,14 +76,70 @@ def test_of_a_file_that_grows_the_rest_alone_is_read(out, registry, logs, monkey
     assert not list((logs.parent / "out/.tmp").iterdir())
 
 
-def test_a_last_line_without_an_end_is_scored_when_the_file_rests(out, followed, logs):
-    lines = flows(2, 50)
-    path = written(logs / "conn.log", lines, close=False)
+def unended(path, lines):
+    """A log whose last line has no end."""
+    written(path, lines, close=False)
     path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    return path
+
+
+def left(path):
+    """Nobody wrote to it for long."""
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - following.LAST_LINE_SECONDS - 1))
+
+
+def test_a_last_line_without_an_end_is_scored_when_the_file_rests_for_long(out, followed, logs):
+    lines = flows(2, 50)
+    left(unended(logs / "conn.log", lines))
     assert followed(out)["rows"] == 49
     assert followed(out)["rows"] == 1
     assert followed(out)["commits"] == 0
     out.check([uid(line) for line in lines])
+
+
+@pytest.mark.parametrize("cut", [1, 30, 100])
+def test_a_writer_that_pauses_within_a_line_loses_none(out, followed, logs, cut):
+    lines = flows(2, 50)
+    whole = (header() + "".join(f"{line}\n" for line in lines)).encode()
+    path = logs / "conn.log"
+    path.write_bytes(whole[:-cut])
+    report = followed(out)
+    assert (report["rows"], report["waiting"]) == (49, [str(path)])
+    for _ in range(3):
+        assert followed(out)["rows"] == 0
+    with path.open("ab") as file:
+        file.write(whole[-cut:])
+    report = followed(out)
+    assert (report["rows"], report["waiting"]) == (1, [])
+    out.check([uid(line) for line in lines])
+
+
+def test_a_rotated_log_is_read_to_its_end(out, followed, logs):
+    lines = flows(2, 50)
+    path = unended(logs / "conn.log", lines)
+    assert followed(out)["rows"] == 49
+    (logs / "conn.1.log.gz").write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+    assert followed(out)["rows"] == 1
+    out.check([uid(line) for line in lines])
+
+
+def test_a_line_that_goes_on_after_it_was_taken_for_the_last_is_told(out, followed, logs, capsys):
+    lines = flows(2, 50)
+    whole = (header() + "".join(f"{line}\n" for line in lines)).encode()
+    path = logs / "conn.log"
+    path.write_bytes(whole[:-40])
+    left(path)
+    followed(out)
+    followed(out)
+    with path.open("ab") as file:
+        file.write(whole[-40:])
+    capsys.readouterr()
+    assert followed(out)["counts"]["lines that went on after they were scored"] == 1
+    assert f"line at byte {len(whole) - 40:,} had no end" in capsys.readouterr().err
+    with path.open("ab") as file:
+        file.write(f"{flows(3, 1)[0]}\n".encode())
+    assert followed(out)["counts"]["lines that went on after they were scored"] == 1
 
 
 def test_rotated_and_compressed_files_are_known_by_what_is_in_them(outputs, followed, logs):
@@ -266,3 +323,71 @@ def test_flows_of_another_kind_of_sensor_are_refused(out, followed, logs):
     (logs / "eve.json").write_text(json.dumps(record) + "\n")
     with pytest.raises(DataError, match="flows of zeek taught the model and flows of suricata are to be judged"):
         followed(out)
+
+
+def test_alerts_of_a_follower_are_judged_like_those_of_a_run(out, followed, logs, registry):
+    for number in (0, 1):
+        start = START + 3600 * number
+        records = [*flows(number + 2, 40, start=start), *probes(300, start=start, name=f"s{number}x")]
+        written(logs / f"conn.{number}.log", records)
+    followed(out)
+    alerts = [alert["id"] for alert in out.alerts()]
+    assert alerts
+    queue = netanomaly("feedback", "queue", "--alerts", out.uri, "--registry", registry, "--json")
+    assert queue.code == 0, queue.stderr
+    for where, alert in ((out.uri, alerts[0]), (f"{out.uri}/alerts", alerts[-1])):
+        said = netanomaly(
+            "feedback", "add", alert, "--alerts", where, "--verdict", "attack", "--why", "new", "--registry", registry,
+            "--feedback", f"{out.uri}-said", "--json",
+        )  # fmt: skip
+        assert said.code == 0, said.stderr
+        # Its flows were found in the scores of its commit.
+        assert said.json["rows"]["rows"] > 0
+
+
+def test_other_options_than_before_are_told_once(out, followed, logs, capsys):
+    written(logs / "one.log", flows(2, 200))
+    followed(out)
+    written(logs / "two.log", flows(3, 200))
+    followed(out)
+    assert "from now on" not in capsys.readouterr().err
+    other = {"budget": 0.05, "alert_format": "ecs"}
+    followed(out, settings=other)
+    said = capsys.readouterr().err
+    assert "from now on budget 0.05 (before: as trained), alert format ecs (before: netanomaly);" in " ".join(
+        said.split()
+    )
+    assert followed(out, settings=other)["commits"] == 0
+    assert "from now on" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 0.0, -1.0])
+def test_numbers_that_are_none_are_refused_in_words(number):
+    with pytest.raises(ConfigError, match=r"alerts per day .*: it is a number of incidents over 0"):
+        Settings(source=["logs"], alerts_per_day=number)
+    with pytest.raises(ConfigError, match=r"budget .*: it is a share of normal flows"):
+        Settings(source=["logs"], budget=number)
+
+
+def test_a_followers_bucket_is_not_taken_for_traffic(outputs, followed, logs, registry):
+    written(logs / "conn.log", flows(2, 300))
+    followed(outputs)
+    if outputs.server is None:
+        pytest.skip("a folder is read")
+    for place in (outputs.uri, f"{outputs.uri}/", f"{outputs.uri}/scores"):
+        looked = netanomaly("monitor", "office", place, "--registry", registry)
+        assert (looked.code, "holds what score wrote" in looked.last_line) == (2, True), looked.stderr
+    said = netanomaly(
+        "feedback",
+        "add",
+        "abcdef",
+        "--verdict",
+        "attack",
+        "--why",
+        "scan",
+        "--alerts",
+        outputs.uri,
+        "--registry",
+        registry,
+    )
+    assert (said.code, f"{outputs.uri} is in a bucket" in said.last_line) == (2, True), said.stderr

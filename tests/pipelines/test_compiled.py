@@ -32,7 +32,7 @@ ASK_THE_STORE = {
         *("exec-prepare", "exec-capture", "exec-capture-2", "exec-ingest", "exec-ingest-2"),
         *("exec-evaluate", "exec-register", "exec-track", "exec-deploy"),
     },
-    Name.tuning: {"exec-prepare", "exec-ingest", "exec-ingest-2"},
+    Name.tuning: {"exec-prepare", "exec-ingest", "exec-ingest-2", "exec-track"},
     Name.scoring: {"exec-score"},
     Name.following: {"exec-score-new"},
     Name.scoring_from_captures: {"exec-capture", "exec-score"},
@@ -41,7 +41,7 @@ ASK_THE_STORE[Name.training_tuned] = ASK_THE_STORE[Name.training]
 ASK_THE_STORE[Name.monitoring] = ASK_THE_STORE[Name.training] | {"exec-monitor"}
 NEVER_CACHED = {
     Name.training_tuned: {"prepare", "register", "track", "deploy"},
-    Name.tuning: {"prepare"},
+    Name.tuning: {"prepare", "track"},
     Name.training: {"prepare", "register", "track", "deploy"},
     Name.training_from_captures: {"prepare", "register", "track", "deploy"},
     Name.scoring: {"score"},
@@ -49,12 +49,12 @@ NEVER_CACHED = {
     Name.monitoring: {"monitor", "prepare", "register", "track", "deploy"},
     Name.scoring_from_captures: {"capture", "score"},
 }
-# Captures alone pay a task for them. A search is plan, four rounds, suggest between them, and select.
+# Captures alone pay a task for them. A search is plan, four rounds, suggest between them, and select; then it is shown.
 DEPTH = {
     Name.training: 6,
     Name.training_from_captures: 7,
     Name.training_tuned: 15,
-    Name.tuning: 12,
+    Name.tuning: 13,
     Name.scoring: 1,
     Name.following: 1,
     Name.monitoring: 1,

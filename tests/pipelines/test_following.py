@@ -63,6 +63,7 @@ def test_without_a_place_for_results_nothing_runs(work, logs):
     ended = hourly(work, logs, "--set", "out=null")
     assert ended.code == 2
     assert "out is not set" in ended.json["error"]
+    assert not (logs.parent / "runs").exists()
 
 
 def test_the_scoring_pipeline_takes_no_place_for_results(work, logs):

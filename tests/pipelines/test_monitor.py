@@ -115,6 +115,39 @@ def test_scores_are_judged_by_alerts_and_sources_and_it_is_said_that_features_ar
     assert "look at either" in mixed.last_line
 
 
+def test_scores_of_a_follower_and_of_another_budget_are_judged_as_those_of_a_run(folder, tmp_path):
+    registry = ("--registry", folder / "work/registry")
+    (tmp_path / "logs").mkdir()
+    lines = (folder / "quiet.log").read_text().splitlines(keepends=True)
+    head = [line for line in lines if line.startswith("#") and not line.startswith("#close")]
+    records = [line for line in lines if not line.startswith("#")]
+    for number, some in enumerate((records[:400], records[400:])):
+        (tmp_path / f"logs/conn.{number}.log").write_text("".join([*head, *some]))
+    once = ("score", "office", folder / "quiet.log", *registry)
+    assert netanomaly(*once, "--out", tmp_path / "run").code == 0
+    assert netanomaly(*once, "--out", tmp_path / "loud", "--budget", "0.05").code == 0
+    follow = ("score", "office", tmp_path / "logs", "--out", tmp_path / "followed", "--follow", "--once", *registry)
+    assert netanomaly(*follow).code == 0
+    scored = [
+        monitor(folder, *given, "--json", "--no-history").json["verdicts"][0]
+        for given in (
+            [tmp_path / "run"],
+            [tmp_path / "loud"],
+            [tmp_path / "followed"],
+            sorted((tmp_path / "followed/scores").iterdir()),
+        )
+    ]
+    assert [each["rows"] for each in scored] == [len(records)] * 4
+    assert scored[0]["alerts"] == scored[1]["alerts"]
+    assert {each["verdict"] for each in scored} == {"quiet"}
+    assert scored[2]["window"] == scored[3]["window"]
+
+    (tmp_path / "training.json").write_text(json.dumps({"model_type": "pca"}))
+    refused = monitor(folder, tmp_path / "followed", "--retrain", tmp_path / "training.json")
+    assert refused.code == 2
+    assert "holds scores, and nothing can be learnt from these" in refused.last_line
+
+
 def test_a_version_of_before_gets_its_reference_by_one_command(folder, tmp_path):
     registry = open_registry(folder / "work/registry")
     registry.download("office:1", tmp_path / "model")
@@ -124,7 +157,7 @@ def test_a_version_of_before_gets_its_reference_by_one_command(folder, tmp_path)
     arguments = ("--registry", tmp_path / "registry")
     without = netanomaly("monitor", "office", folder / "quiet.log", *arguments)
     assert "too little data" in without.stdout
-    assert "--make-reference" in without.stdout
+    assert "office:1 TRAINING_SOURCE --make-reference" in " ".join(without.stdout.split())
     made = netanomaly("monitor", "office", folder / "training.log", "--make-reference", *arguments)
     assert made.code == 0, made.stderr
     judged = netanomaly("monitor", "office", folder / "quiet.log", *arguments)
@@ -132,6 +165,64 @@ def test_a_version_of_before_gets_its_reference_by_one_command(folder, tmp_path)
     again = monitor(folder, folder / "training.log", "--make-reference")
     assert again.code == 2
     assert "which stands" in again.last_line
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory) -> Path:
+    """A version that learnt from the normal rows of a labelled table, and has no reference: it is from before there were any."""
+    folder = tmp_path_factory.mktemp("labelled")
+    draw = np.random.default_rng(7)
+    attacks = np.arange(9000) % 4 == 0
+    first = draw.normal(0, np.where(attacks, 3, 1))
+    second = np.where(attacks, -first, first + draw.normal(0, 0.1, 9000))
+    rows = [f"{a:.4f},{b:.4f},{'scan' if bad else 'fine'}" for a, b, bad in zip(first, second, attacks, strict=True)]
+    (folder / "rows.csv").write_text("\n".join(["a,b,class", *rows]) + "\n")
+    (folder / "unnamed.csv").write_text("\n".join(["a,b", *(row.rpartition(",")[0] for row in rows)]) + "\n")
+    config = {
+        "model_name": "table", "model_type": "pca", "data_source": "rows.csv", "label_column": "class", "normal_labels": ["fine"],
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    run = netanomaly("run", folder / "config.json", "--workdir", folder / "work", "--json")
+    assert run.code == 0, run.stderr
+    trained = open_registry(folder / "work/registry")
+    trained.download("table:1", folder / "model")
+    metadata = dict(trained.version("table:1").record.metadata)
+    older = open_registry(folder / "registry")
+    older.register("table", folder / "model/model.joblib", metadata, run_id="before")
+    few = {**metadata, "training": {**metadata["training"], "rows_eligible": 3000}}
+    older.register("few", folder / "model/model.joblib", few, run_id="few")
+    return folder
+
+
+def test_a_reference_made_anew_is_of_the_rows_that_the_version_learnt_from(labelled):
+    registry = ("--registry", labelled / "registry")
+    unnamed = netanomaly("monitor", "table", labelled / "unnamed.csv", "--make-reference", *registry)
+    assert unnamed.code == 0, unnamed.stderr
+    assert "% of the rows alert, where the model's alert budget is" in " ".join(unnamed.stderr.split())
+    assert "of all 9,000 rows" in unnamed.stdout
+    made = netanomaly("monitor", "table", labelled / "rows.csv", "--make-reference", *registry)
+    assert made.code == 0, made.stderr
+    assert "the 6,750 of 9,000 rows that are normal by column 'class'" in made.stdout
+    assert "warning" not in made.stderr
+    judged = netanomaly("monitor", "table", labelled / "rows.csv", "--no-history", *registry)
+    assert judged.stdout.startswith("table:1  network changed: "), judged.stdout
+
+
+def test_a_column_of_labels_that_is_not_there_is_named(labelled, folder):
+    ended = netanomaly(
+        "monitor", "table", labelled / "rows.csv", "--label-column", "nosuch", "--registry", labelled / "registry"
+    )
+    assert (ended.code, "no labels in a column 'nosuch'" in ended.last_line) == (2, True), ended.stderr
+    of_flows = monitor(folder, folder / "quiet.log", "--label-column", "nosuch")
+    assert (of_flows.code, "--label-column 'nosuch'" in of_flows.last_line) == (2, True), of_flows.stderr
+
+
+def test_a_version_of_too_few_rows_is_told_to_learn_from_more(labelled):
+    few = netanomaly(
+        "monitor", "few", labelled / "rows.csv", "--no-history", "--registry", labelled / "registry"
+    ).stdout
+    assert "learnt from 3,000 rows and a reference takes 4,000" in " ".join(few.split())
+    assert "--make-reference" not in few
 
 
 def test_wrong_windows_are_one_line(folder, tmp_path):
@@ -144,6 +235,9 @@ def test_wrong_windows_are_one_line(folder, tmp_path):
     refused = monitor(folder, folder / "quiet.log", "--out", folder / "strangers")
     assert refused.code == 2
     assert "no result of monitoring" in refused.last_line
+    for days in ("nan", "0", "-3"):
+        old = monitor(folder, folder / "quiet.log", "--retrain-age-days", days)
+        assert (old.code, f"--retrain-age-days {days}: it is a number of days over 0" in old.last_line) == (2, True)
 
 
 def registered(folder: Path) -> list[int]:

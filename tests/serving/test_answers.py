@@ -197,6 +197,13 @@ def test_a_score_log_that_cannot_be_written_holds_so_much_and_loses_the_rest(des
     assert capsys.readouterr().err.count("scored rows are not written") == 1
 
 
+def test_a_wish_in_the_address_of_json_is_not_passed_over(desk, office):
+    body = json.dumps(document(office.rows(2))).encode()
+    with pytest.raises(RequestError, match='in JSON it is "parameters"'):
+        answer(desk, asked(body, explain="3"))
+    answer(desk, asked(body, trace="abc"))
+
+
 @pytest.mark.parametrize("form", ["json", "binary", "arrow"])
 def test_bodies_of_strangers_are_answered_or_refused(desk, office, form):
     """Never anything else: what is not a RequestError would be a 500."""

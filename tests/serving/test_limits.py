@@ -144,6 +144,21 @@ def test_what_is_no_http_is_refused_and_the_server_goes_on(narrow, data):
     assert narrow.ask("/v2/health/ready").status == 200
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"GARBAGE\r\n\r\n", id="no HTTP"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", id="a length below nothing"),
+        pytest.param(b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", id="too long"),
+    ],
+)
+def test_what_is_no_http_is_told_in_the_form_of_every_error(narrow, data):
+    head, _, body = raw(narrow, data).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"content-type: application/json" in head
+    assert json.loads(body)["error"]
+
+
 def test_many_at_once_are_answered_or_told_to_come_again(narrow, office):
     table = office.rows(20)
     with ThreadPoolExecutor(20) as threads:

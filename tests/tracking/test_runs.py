@@ -45,9 +45,22 @@ def test_mlflow_that_is_away_is_one_line_and_the_run_is_what_it_is(configuration
 def test_an_address_in_the_environment_that_is_for_other_programs_is_told_and_no_failure(configuration, tmp_path):
     ended = run(configuration, tmp_path, MLFLOW_TRACKING_URI="databricks")
     assert ended.code == 0, ended.stderr
-    log = (Path(ended.json["run_dir"]) / "logs/prepare.log").read_text()
-    assert "warning: this run is not shown in MLflow: MLFLOW_TRACKING_URI is 'databricks'" in log
-    assert ended.json["tracking"] is None
+    assert ended.json["tracking"]["url"] == ""
+    # In the run's last lines, where the terminal shows it, and not in a stage's log alone.
+    warning = ended.json["tracking"]["warning"]
+    assert warning.startswith("this run is not shown in MLflow: MLFLOW_TRACKING_URI is 'databricks'")
+
+
+@pytest.mark.parametrize("assignment", ["tracking.register=true", "tracking.experiment=office"])
+def test_tracking_that_names_no_server_is_told(configuration, tmp_path, assignment):
+    ended = run(configuration, tmp_path, "--set", assignment, MLFLOW_TRACKING_URI="")
+    assert ended.code == 0, ended.stderr
+    assert "no server is named; name it in tracking.mlflow" in ended.json["tracking"]["warning"]
+
+
+def test_no_server_on_purpose_is_not_told(configuration, tmp_path):
+    ended = run(configuration, tmp_path, "--set", "tracking.mlflow=", "--set", "tracking.experiment=office")
+    assert (ended.code, ended.json["tracking"]) == (0, None)
 
 
 @pytest.mark.parametrize(

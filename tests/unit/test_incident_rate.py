@@ -68,3 +68,10 @@ def test_no_more_alerts_than_the_incidents_allow(steps, allowed):
     most = most_alerts(len(steps), lambda count: int(counts[count]), allowed)
     assert counts[most] <= allowed
     assert most == len(steps) or counts[most + 1] > allowed
+
+
+def test_minutes_of_traffic_tell_nothing_of_a_day():
+    minutes, hours = (rate(0.05, np.linspace(0, span, 9), 0.0, span) for span in (250.0, 5 * 3600.0))
+    assert minutes is not None
+    assert hours is not None
+    assert (minutes.tells_a_day, hours.tells_a_day) == (False, True)

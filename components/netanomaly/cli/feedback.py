@@ -296,7 +296,7 @@ def _with_flows(made: "Verdict", book: "Book", found: "Found") -> "Verdict":
 
     from netanomaly.feedback.flows import of_incident
 
-    table, whole = of_incident(found.folder, found.incident)
+    table, whole = of_incident(found.scores, found.incident)
     if table is None:
         output.tell("warning: the alert's scores are not beside it, so that none of its flows is kept for training")
         return made

@@ -1,5 +1,6 @@
 """`netanomaly monitor`: whether what a model scores is still what it learnt from, and if not, what changed."""
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from netanomaly.monitoring.settings import Settings
     from netanomaly.registry import Registry
 
+_FAR_OVER = 5
+"""Times the alert budget: of training data no more alert than that."""
 VERDICT, REPORT = FILES = ("verdict.json", "report.html")
 
 
@@ -35,7 +38,10 @@ def monitor(
     ] = None,
     registry: RegistryOption = DEFAULT,
     label_column: Annotated[
-        str, typer.Option(help="The column of classes, where labels of the window are to be believed.")
+        str,
+        typer.Option(
+            help="The column of classes, where labels are to be believed; with --make-reference by default the version's own."
+        ),
     ] = "",
     time_column: Annotated[str, typer.Option(help="Of a table, the column of times; default: known by its name.")] = "",
     delimiter: Annotated[str | None, typer.Option(help="Of a CSV; default: told by its first lines.")] = None,
@@ -77,6 +83,9 @@ def monitor(
     from netanomaly.monitoring.settings import Settings
     from netanomaly.registry import open_registry
 
+    # Of NaN no comparison is true.
+    if not 0 < retrain_age_days < math.inf:
+        raise ConfigError(f"--retrain-age-days {retrain_age_days:g}: it is a number of days over 0, e.g. 30")
     opened = open_registry(registry)
     settings = Settings(
         source=source,
@@ -98,6 +107,7 @@ def monitor(
         if no_history:
             raise ConfigError("--retrain keeps in the registry for which window it trained; leave --no-history out")
         # What is wrong with it is said before anything is looked at.
+        occasions = retraining.read_occasions(retrain_when)
         training = retraining.read_training(retrain, reference(model).model, source, opened.uri)
     from netanomaly.monitoring.program import keep
     from netanomaly.monitoring.program import monitor as look
@@ -110,7 +120,6 @@ def monitor(
         if retrain is not None:
             if len(verdicts) > 1:
                 raise InputError("the scores are of several versions; retrain by the scores of one, or by the traffic")
-            occasions = [each.strip() for each in retrain_when.split(",")]
             words = retraining.retrain(opened, judged[0], training, feedback, occasions, retrain_age_days, workdir)
             verdicts[0]["retraining"] = {"words": words}
     if out is not None:
@@ -131,13 +140,22 @@ def _make_reference(opened: "Registry", model: str, settings: "Settings", *, as_
     from netanomaly.monitoring import program
 
     version, made = program.make_reference(opened, model, settings, _Progress())
-    if as_json:
-        output.say_json({"model_name": version.model, "version": version.number, "rows": made.profile.rows})
-    else:
-        output.say(
-            f"{version.model}:{version.number} has a reference now, of {made.profile.rows:,} rows; netanomaly monitor "
-            "compares with it"
+    about = made.about
+    share, budget = about["alerts"] / about["rows"], about["alert_budget"]
+    if share > _FAR_OVER * budget:
+        output.tell(
+            f"warning: {share:.1%} of the rows alert, where the model's alert budget is {budget:.2%}: they hold attacks, or are "
+            "other traffic than it learnt from, and are usual from now on; make it anew of the training data, with "
+            "--label-column where attacks are labelled"
         )
+    if as_json:
+        output.say_json({"model_name": version.model, "version": version.number, **about})
+        return
+    column = about["label_column"]
+    taken = f"all {about['rows']:,} rows"
+    if column:
+        taken = f"the {about['rows']:,} of {about['rows_read']:,} rows that are normal by column {column!r}"
+    output.say(f"{version.model}:{version.number} has a reference now, of {taken}; netanomaly monitor compares with it")
 
 
 def _write(opened: "Registry", verdicts: list[dict[str, Any]], out: Path) -> None:

@@ -21,12 +21,28 @@ def read_training(path: Path, model: str, source: Sequence[str], registry: str) 
         ConfigError: It is none.
     """
     from netanomaly import config
+    from netanomaly.monitoring.watching import refuse_to_learn_scores
     from netanomaly.stages.prepare.program import check
 
     given = config.read(path)
+    refuse_to_learn_scores(source, given)
     document = {"data_source": list(source), **given, "model_name": model, "registry": registry}
     check(document)
     return document
+
+
+def read_occasions(words: str) -> list[str]:
+    """What to retrain for, of what was written for --retrain-when.
+
+    Raises:
+        ConfigError: Something of it is none of the choices.
+    """
+    from netanomaly.monitoring.retraining import CHOICES
+
+    found = [each.strip() for each in words.split(",")]
+    if unknown := [each for each in found if each not in CHOICES]:
+        raise ConfigError(f"--retrain-when has {unknown[0]!r}; choose of {', '.join(CHOICES)}")
+    return found
 
 
 def retrain(
@@ -44,10 +60,8 @@ def retrain(
         NetanomalyError: The training failed or a gate refused it: the champion stays, and this window is not tried again.
     """
     from netanomaly.monitoring.program import without_open_alerts
-    from netanomaly.monitoring.retraining import CHOICES, Wish, poisoned, reason, started
+    from netanomaly.monitoring.retraining import Wish, poisoned, reason, started
 
-    if unknown := [each for each in when if each not in CHOICES]:
-        raise ConfigError(f"--retrain-when has {unknown[0]!r}; choose of {', '.join(CHOICES)}")
     verdict = judged.verdict
     model, number = verdict["model"]["name"], verdict["model"]["version"]
     created = registry.version(f"{model}:{number}").record.created_at

@@ -71,4 +71,7 @@ def followed(report: Mapping[str, Any]) -> list[str]:
         lines += row("", f"not read: {name}: {why}", hang=2, most=3)
     if (more := len(report["unread"]) - _UNREAD_SHOWN) > 0:
         lines += row("", f"and {more:,} more files that could not be read")
+    if waiting := report["waiting"]:
+        said = f"{', '.join(waiting[:3])}{f' and {len(waiting) - 3:,} more' if len(waiting) > 3 else ''}"
+        lines += row("waiting", f"for the end of what is being written: {said}", most=3)
     return [*lines, f"{'results':<12}{report['out']}, up to {report['last_commit']:08d}"]

@@ -10,7 +10,9 @@ from netanomaly import json_input
 from netanomaly.errors import DataError, InputError
 from netanomaly.paths import expanded
 
-ALERTS = "alerts.ndjson"
+ALERTS, SCORES = "alerts.ndjson", "scores.parquet"
+# Of a follower's folder (docs/decisions/scored-once.md).
+_CHECKPOINT, _COMMITTED = "checkpoint.json", "alerts"
 
 # A shift's folder of hours, and no more: nobody means a whole disk.
 _MOST_FILES = 10_000
@@ -20,14 +22,16 @@ _LEAST_PREFIX = 4
 
 @dataclass(frozen=True)
 class Found:
-    """An incident as scoring made it, and the folder that it was written to."""
+    """An incident as scoring made it, and where the scores are that it was made of."""
 
     incident: dict[str, Any]
-    folder: Path
+    scores: Path
 
 
 def read(where: Path) -> Iterator[Found]:
-    """The incidents of a file, or of every `alerts.ndjson` in a folder and below it, by path; each id once.
+    """The incidents of a file, or of a folder and those below it, by path; each id once.
+
+    In a folder they are in `alerts.ndjson`, or a follower's: in a file of each of its commits.
 
     Raises:
         DataError: There is no such file, or one that holds something else.
@@ -37,7 +41,7 @@ def read(where: Path) -> Iterator[Found]:
         for incident in _incidents(path):
             if incident["id"] not in seen:
                 seen.add(incident["id"])
-                yield Found(incident, path.parent)
+                yield Found(incident, _scores_of(path))
 
 
 def find(where: Path, alert: str) -> Found:
@@ -63,20 +67,40 @@ def find(where: Path, alert: str) -> Found:
 def _files(where: Path) -> list[Path]:
     if where.is_file():
         return [where]
+    if str(where).startswith("s3:"):
+        raise DataError(
+            f"{str(where).replace('s3:/', 's3://', 1)} is in a bucket, and --alerts reads folders: copy it here "
+            "(aws s3 sync, mc mirror) and name the copy"
+        )
     if not where.is_dir():
         raise DataError(
             f"{where} does not exist; --alerts names the folder of `netanomaly score --out`, or its {ALERTS}"
         )
-    found = []
-    for path in where.rglob(ALERTS):
+    found = set()
+    for path in _candidates(where):
         # What is still being written is in a folder that begins with a dot.
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(where).parts):
-            found.append(path)
+            found.add(path)
         if len(found) > _MOST_FILES:
-            raise DataError(f"{where} holds more than {_MOST_FILES:,} files {ALERTS}; name a folder of fewer")
+            raise DataError(f"{where} holds more than {_MOST_FILES:,} files of alerts; name a folder of fewer")
     if not found:
-        raise DataError(f"{where} holds no {ALERTS}; --alerts names the folder of `netanomaly score --out`")
+        raise DataError(f"{where} holds no alerts; --alerts names the folder of `netanomaly score --out`")
     return sorted(found)
+
+
+def _candidates(where: Path) -> Iterator[Path]:
+    yield from where.rglob(ALERTS)
+    if where.name == _COMMITTED and (where.parent / _CHECKPOINT).is_file():
+        yield from where.glob("*.ndjson")
+    for checkpoint in where.rglob(_CHECKPOINT):
+        yield from (checkpoint.parent / _COMMITTED).glob("*.ndjson")
+
+
+def _scores_of(alerts: Path) -> Path:
+    """The scores that alerts were made of, which may be gone."""
+    if alerts.parent.name == _COMMITTED and (alerts.parent.parent / _CHECKPOINT).is_file():
+        return alerts.parent.parent / "scores" / f"{alerts.stem}.parquet"
+    return alerts.parent / SCORES
 
 
 def _incidents(path: Path) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from netanomaly.errors import DataError
 from netanomaly.feedback.kept import Kept
 from netanomaly.flows import sources
 
-SCORES, FEATURES = "scores.parquet", "features"
+FEATURES = "features"
 PARTS = ("src_ip", "src_port", "dst_ip", "dst_port", "protocol", "uid")
 
 MOST_ROWS = 1000
@@ -30,15 +30,18 @@ MOST_ROWS = 1000
 _LARGEST_FILE = 64 << 20
 
 
-def of_incident(folder: Path, incident: Mapping[str, Any]) -> tuple[pa.Table | None, int]:
+def of_incident(path: Path, incident: Mapping[str, Any]) -> tuple[pa.Table | None, int]:
     """The flows of an incident, at most `MOST_ROWS`, and how many it has; None where the scores are not there.
 
     They are the alerting flows of its host in its time.
 
+    Args:
+        path: The scores that it was made of.
+        incident: As it was written.
+
     Raises:
         DataError: The scores cannot be read.
     """
-    path = folder / SCORES
     if not path.is_file():
         return None, 0
     try:

@@ -58,9 +58,12 @@ class Captured:
         return cls(stage.input("captured"), stage.input_json("capture_report"))
 
     def files(self, source: Sequence[str]) -> Files:
-        """The records as the only file of the source, named after the capture where it was one."""
+        """The records as the only file of the source, named after the capture where it was one.
+
+        They are not compressed as the capture may be, so its suffix does not end their name.
+        """
         uris = self.report["files"]
-        name = Path(uris[0]).name if len(uris) == 1 else f"{len(uris)} captures"
+        name = f"{Path(uris[0]).name}.flows" if len(uris) == 1 else f"{len(uris)} captures"
         uri = uris[0] if len(uris) == 1 else ", ".join(source)
         return Files(tuple(source), (LocalFile(f"flows of {uri}", name, self.flows, self.flows.stat().st_size),))
 

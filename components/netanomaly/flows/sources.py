@@ -167,7 +167,13 @@ def _present(item: str, is_wanted: Callable[[str], bool]) -> Iterable[Present]:
         from netanomaly.flows.objects import present_objects
 
         return present_objects(item, is_wanted)
-    path = _local_path(item)
+    try:
+        return _present_here(item, _local_path(item), is_wanted)
+    except OSError as error:
+        raise DataError(f"data source {item!r} cannot be read: {error.strerror}") from None
+
+
+def _present_here(item: str, path: Path, is_wanted: Callable[[str], bool]) -> Iterable[Present]:
     named = [(each, each.name) for each in [path] if each.is_file()]
     if path.is_dir():
         named = [

@@ -22,6 +22,7 @@ DAY = 86_400.0
 _FEWEST_DAYS, _BLOCKS = 3, 8
 # Days of one network differ by some 55% of their mean beside chance; that counts for as much as so many blocks do.
 _USUAL_SPREAD, _WEIGHT = 0.3, 4
+_LEAST_OF_A_DAY = 0.15
 # Where none was seen, up to three were to be expected (the rule of three).
 _FEWEST = 3
 
@@ -45,6 +46,11 @@ class IncidentRate:
     seconds: float
     blocks: int
     spread: float
+
+    @property
+    def tells_a_day(self) -> bool:
+        """Whether so much time was replayed that a day can be told by it; a few minutes of a network are not."""
+        return self.seconds >= _LEAST_OF_A_DAY * DAY
 
     @property
     def per_day(self) -> float:

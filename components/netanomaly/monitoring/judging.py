@@ -13,7 +13,7 @@ from netanomaly.monitoring import sensor, statistics
 from netanomaly.monitoring.encoded import Encoded
 from netanomaly.monitoring.profile import Profile
 from netanomaly.monitoring.rates import RateLimits, rate_limits
-from netanomaly.monitoring.reference import LEAST_TRAINING_ROWS, Reference
+from netanomaly.monitoring.reference import Reference
 from netanomaly.monitoring.statistics import Named
 from netanomaly.monitoring.window import Window
 
@@ -66,6 +66,7 @@ def judge(
     gone: str = "",
     quality: tuple[Quality, ...] = (),
     now: float | None = None,
+    lacking: str = "",
 ) -> dict[str, Any]:
     """The verdict as a document.
 
@@ -75,16 +76,13 @@ def judge(
         gone: Why the source cannot be read as the model's was, where a column that it needs is not there any more.
         quality: What labels or reviews say.
         now: Seconds since 1970.
+        lacking: Why there is no reference, and what to do.
     """
     document = _about(window)
     if gone:
         return _said(document, _Judged(SENSOR, [gone], ["restore the column at the sensor"]))
     if reference is None:
-        reason = (
-            f"the version has no reference: its training data had fewer than {LEAST_TRAINING_ROWS:,} rows, or it was made before "
-            "references were; make one with netanomaly monitor MODEL --make-reference SOURCE"
-        )
-        return _said(document, _Judged(TOO_LITTLE, [reason]))
+        return _said(document, _Judged(TOO_LITTLE, [lacking or "the version has no reference"]))
     rows = window.profile.rows
     limits = usual.for_rows(reference.limits, rows)
     document["notes"] = _notes(window, reference, now)

@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from netanomaly.errors import InputError
@@ -17,13 +16,23 @@ from netanomaly.monitoring.judging import judge
 from netanomaly.monitoring.reference import Reference
 from netanomaly.monitoring.reviewed import Feedback
 from netanomaly.monitoring.settings import Settings
-from netanomaly.monitoring.watching import Seen, reference_from, scored_folders, summary_of, watch, watch_scores
+from netanomaly.monitoring.watching import (
+    Scored,
+    Seen,
+    has_labels,
+    reference_from,
+    scored_in,
+    summary_of,
+    watch,
+    watch_scores,
+)
 from netanomaly.registry import Registry
 from netanomaly.registry.changes import caller
 from netanomaly.registry.documents import now
 from netanomaly.registry.monitored import Verdict
 from netanomaly.registry.reading import Version
-from netanomaly.scoring.choosing import choose
+from netanomaly.scoring.choosing import Chosen, choose
+from netanomaly.traffic.reader import LABEL
 
 FORMAT = 1
 
@@ -44,27 +53,27 @@ def monitor(
     Raises:
         InputError: The model is not there, or the source cannot be read or is of another model.
     """
-    folders = scored_folders(settings.source)
-    if folders is None:
+    scores = scored_in(settings.source)
+    if scores is None:
         chosen = choose(registry, reference)
         kept = kept_reference(registry, chosen.version)
         said = reviewed.read(place(settings.feedback, registry.uri), chosen.version.model)
         seen = watch(chosen.model, None if kept is None else kept.layout, settings, progress)
-        return [_judged(chosen.version, kept, seen, settings, said)]
-    by_version: dict[int, list[Path]] = {}
+        return [_judged(registry, chosen.version, kept, seen, settings, said)]
+    by_version: dict[int, list[Scored]] = {}
     wanted = registry.version(reference)
-    for folder in folders:
-        summary = summary_of(folder)
+    for each in scores:
+        summary = summary_of(each)
         if summary["name"] != wanted.model:
-            raise InputError(f"{folder} was scored by model {summary['name']}, not by {wanted.model}")
-        by_version.setdefault(summary["version"], []).append(folder)
+            raise InputError(f"{each.scores} was scored by model {summary['name']}, not by {wanted.model}")
+        by_version.setdefault(summary["version"], []).append(each)
     said = reviewed.read(place(settings.feedback, registry.uri), wanted.model)
     found = []
-    for number, scored in sorted(by_version.items()):
+    for number, its in sorted(by_version.items()):
         version = registry.version(f"{wanted.model}:{number}")
         kept = kept_reference(registry, version)
-        seen = watch_scores(scored, said.heard)
-        found.append(_judged(version, kept, seen, replace(settings, source=[str(folder) for folder in scored]), said))
+        seen = watch_scores(its, registry.load_version(version).threshold, said.heard)
+        found.append(_judged(registry, version, kept, seen, settings, said))
     return found
 
 
@@ -84,6 +93,8 @@ def make_reference(
 ) -> tuple[Version, Reference]:
     """Make a version's reference anew from its training source, and keep it in the registry.
 
+    Where no label column is named, a version that learnt from normal rows takes the one that it had then, if the source has it.
+
     Raises:
         InputError: The version carries one, which stands; or there is no such version.
         DataError: The source has too few rows.
@@ -95,9 +106,47 @@ def make_reference(
             f"{version.model}:{version.number} carries the reference that it was registered with, which stands: train a new "
             "version on other data"
         )
-    made = reference_from(chosen.model, settings, progress)
+    made = reference_from(chosen.model, _as_learnt(chosen, settings), progress)
     registry.monitored(version.model).keep_reference(version.number, made.text().encode())
     return version, made
+
+
+def _as_learnt(chosen: Chosen, settings: Settings) -> Settings:
+    """Settings with the labels by which the version learnt from normal rows alone."""
+    metadata = chosen.version.record.metadata
+    configuration = _part(metadata, "configuration")
+    names = settings.normal_labels or list(configuration.get("normal_labels") or [])
+    if settings.label_column or chosen.model.training_rows != "normal":
+        return replace(settings, normal_labels=names)
+    had = _part(_part(metadata, "data"), "training").get("label_column")
+    column = str(had or configuration.get("label_column") or LABEL)
+    labelled = replace(settings, label_column=column, normal_labels=names)
+    return labelled if has_labels(chosen.model, labelled) else settings
+
+
+def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Of metadata that anyone may have registered."""
+    found = document.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _why_no_reference(version: Version, *, checks_signatures: bool) -> str:
+    """Which of the reasons it is, and what to do."""
+    rows = _part(version.record.metadata, "training").get("rows_eligible")
+    if isinstance(rows, int) and rows < references.LEAST_TRAINING_ROWS:
+        return (
+            f"the version has no reference, as it learnt from {rows:,} rows and a reference takes "
+            f"{references.LEAST_TRAINING_ROWS:,}: train a new version on more data"
+        )
+    if checks_signatures:
+        return (
+            "the version was made before references were, and one that is made anew is not signed, as is asked for here: train a "
+            "new version"
+        )
+    return (
+        "the version was made before references were; make one with netanomaly monitor "
+        f"{version.model}:{version.number} TRAINING_SOURCE --make-reference"
+    )
 
 
 def keep(registry: Registry, verdict: Mapping[str, Any]) -> bool:
@@ -157,13 +206,16 @@ def digest_of(parts: list[Any]) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def _judged(version: Version, kept: Reference | None, seen: Seen, settings: Settings, said: Feedback) -> Judged:
+def _judged(
+    registry: Registry, version: Version, kept: Reference | None, seen: Seen, settings: Settings, said: Feedback
+) -> Judged:
     window = seen.window
     if not seen.features and kept is not None:
         # Scores hold no features: what is judged of them is how many alert, and whose they are.
         kept = kept.of_alerts()
+    lacking = "" if kept is not None else _why_no_reference(version, checks_signatures=registry.checks_signatures)
     quality = seen.quality(kept) + reviewed.quality(said, version, kept, window.profile.rows, window.profile.alerts)
-    document = judge(kept, window, gone=seen.gone, quality=quality, now=time.time())
+    document = judge(kept, window, gone=seen.gone, quality=quality, now=time.time(), lacking=lacking)
     document["suppressed"] = seen.suppressed
     if seen.suppressed:
         document["notes"].append(

@@ -198,7 +198,7 @@ def read(data: bytes) -> Reference:
         )
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, zlib.error) as error:
         raise ModelError(
-            f"the version's {FILE} cannot be read ({error}); make it anew: netanomaly monitor MODEL --make-reference SOURCE"
+            f"the version's {FILE} cannot be read ({error}); make it anew: netanomaly monitor MODEL TRAINING_SOURCE --make-reference"
         ) from None
 
 

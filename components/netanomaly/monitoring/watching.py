@@ -1,7 +1,7 @@
 """Look at a window of traffic with a model and its reference: from the source itself, or from what `score` wrote of it."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from netanomaly import json_input
-from netanomaly.errors import DataError, InputError
+from netanomaly.errors import Absent, ConfigError, DataError, InputError, OutsideError, Refused
 from netanomaly.feedback import alert_files
 from netanomaly.feedback.flows import belong
 from netanomaly.feedback.suppression import NOTHING, Heard, is_open
@@ -31,9 +31,12 @@ from netanomaly.monitoring.layout import Layout, learn_layout
 from netanomaly.monitoring.reference import LEAST_TRAINING_ROWS, Rates, Reference, build
 from netanomaly.monitoring.settings import Settings
 from netanomaly.monitoring.window import Window
+from netanomaly.registry.location import locate
+from netanomaly.scoring import checkpoint
 from netanomaly.scoring.scoring import ALERTS, SCORES, SUMMARY, open_as_learnt, rows_of
 from netanomaly.scoring.settings import Settings as ScoringSettings
 from netanomaly.traffic.any_source import AnyReader
+from netanomaly.traffic.reader import LABEL
 
 _MOST_SUMMARY_BYTES = 64 << 20
 _MOST_REFERENCE_ROWS = 1_000_000
@@ -93,7 +96,7 @@ def watch(model: AnomalyModel, layout: Layout | None, settings: Settings, progre
         progress: Told how many rows are done.
 
     Raises:
-        InputError: The source cannot be found or read.
+        InputError: The source cannot be found or read, or has no labels where its column was named.
     """
     window = Window(layout or Layout((), ()))
     files = sources.resolve(settings.source)
@@ -101,6 +104,7 @@ def watch(model: AnomalyModel, layout: Layout | None, settings: Settings, progre
     try:
         reader = _reader(model, files, settings)
         for batch, alerting in _alerting(model, reader, seen, settings):
+            _refuse_no_labels(batch, settings)
             _add(window, model, layout, reader, batch, alerting)
             progress(window.profile.rows)
         seen.identity = reader.identity()
@@ -114,16 +118,23 @@ def watch(model: AnomalyModel, layout: Layout | None, settings: Settings, progre
 def reference_from(model: AnomalyModel, settings: Settings, progress: Callable[[int], Any] = int) -> Reference:
     """A reference made anew, of the source that the model was trained on, or of one like it. Rows are held in memory.
 
+    With a label column it is of the normal rows. What else was met stands in its `about`: all rows (`rows_read`), the column of
+    labels, and how many of the rows taken alert (`alerts`).
+
     Raises:
-        DataError: It has too few rows.
+        DataError: It has too few rows, or no labels where their column was named.
     """
     reader = _reader(model, sources.resolve(settings.source), settings)
     layout: Layout | None = None
     stretches = []
-    blocks, rows = AlertBlocks(), 0
+    blocks, rows, read, alerts = AlertBlocks(), 0, 0, 0
     seen = Seen(Window(Layout((), ())), "")
     for batch, alerting in _alerting(model, reader, seen, settings):
+        _refuse_no_labels(batch, settings)
         normal = _normal(batch, settings)
+        read, alerts = read + batch.rows, alerts + int(alerting[normal].sum())
+        if not len(normal):
+            continue
         found = rows_of(batch, reader.contract, model).take(normal)
         layout = layout or learn_layout(model.schema, found)
         ends = [None if end is None else end.take(pa.array(normal)) for end in _ends(batch, reader)]
@@ -135,36 +146,62 @@ def reference_from(model: AnomalyModel, settings: Settings, progress: Callable[[
         rows += len(normal)
         progress(rows)
     rates = blocks.document()
-    about = {"rows": rows, "sensor": model.sensor, "training_rows": model.training_rows, "made_anew": reader.identity()}
+    about = {
+        "rows": rows, "rows_read": read, "alerts": alerts, "alert_budget": model.alert_budget, "sensor": model.sensor,
+        "label_column": settings.label_column,
+        "training_rows": model.training_rows, "made_anew": reader.identity(),
+    }  # fmt: skip
     made = None
     if layout is not None:
         made = build([joined(stretches)], layout, Rates(tuple(rates["rows"]), tuple(rates["alerts"])), about)
     if made is None:
         raise DataError(
-            f"a reference takes {LEAST_TRAINING_ROWS:,} rows or more, and {', '.join(settings.source)} has {rows:,}; give the "
+            f"a reference takes {LEAST_TRAINING_ROWS:,} rows or more, and {', '.join(settings.source)} has {rows:,}"
+            + (f" that are normal by column {settings.label_column!r}" if settings.label_column else "")
+            + "; give the "
             "data that the model was trained on"
         )
     return made
 
 
-def scored_folders(uris: Sequence[str]) -> list[Path] | None:
-    """The folders of scores that these are; None where they are traffic.
+@dataclass(frozen=True, order=True)
+class Scored:
+    """Scores, and the summary of the run or commit that they are of."""
+
+    scores: Path
+    summary: Path
+
+
+def scored_in(uris: Sequence[str]) -> list[Scored] | None:
+    """The scores that these are: of runs, and of followers every commit; None where they are traffic.
 
     Raises:
-        InputError: Some are, and others are not.
+        InputError: Some are, and others are not; they are in a bucket; or a follower has committed none yet.
     """
-    found = [_scored_folder(uri) for uri in uris]
-    if not any(found):
+    found = [_scored(uri) for uri in uris]
+    if all(each is None for each in found):
         return None
     if None in found:
         traffic = uris[found.index(None)]
-        raise InputError(f"{traffic} is traffic, and others are folders of scores; look at either")
-    return [folder for folder in found if folder is not None]
+        raise InputError(f"{traffic} is traffic, and others are scores; look at either")
+    scored = sorted({each for several in found if several is not None for each in several})
+    if not scored:
+        raise InputError(f"{', '.join(uris)} holds no scores yet; look again when something was scored")
+    return scored
 
 
-def summary_of(folder: Path) -> dict[str, Any]:
+def refuse_to_learn_scores(uris: Sequence[str], training: Mapping[str, Any]) -> None:
+    """Raise ConfigError where a retraining would take scores for its training data."""
+    if "data_source" not in training and scored_in(uris) is not None:
+        raise ConfigError(
+            f"{uris[0]} holds scores, and nothing can be learnt from these: name the data_source of the retraining in its "
+            "configuration, or give the traffic itself"
+        )
+
+
+def summary_of(scored: Scored) -> dict[str, Any]:
     """The summary beside scores. Raises InputError where it cannot be read."""
-    path = folder / SUMMARY
+    path = scored.summary
     try:
         document = json_input.parse(json_input.read(path, _MOST_SUMMARY_BYTES))
         named = document["model"]
@@ -173,30 +210,32 @@ def summary_of(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read as the summary of scores: {error}; score again") from None
 
 
-def watch_scores(folders: Sequence[Path], heard: Heard = NOTHING) -> Seen:
+def watch_scores(found: Sequence[Scored], threshold: float, heard: Heard = NOTHING) -> Seen:
     """Look at what `score` wrote: alerts, times and sources; the rows themselves are not in it.
 
     Args:
-        folders: Of scores.
+        found: Scores of one version.
+        threshold: The version's own, by which its usual alert rate was seen: whoever scored may have chosen another.
         heard: What was said of the model's alerts: those that it suppresses now do not count as alerts.
 
     Raises:
         InputError: A file is no table of scores.
     """
-    layout = Layout((), ())
-    window = Window(layout)
+    window = Window(Layout((), ()))
     digest = hashlib.sha256()
     count, open_alerts = 0, RowsByFile()
-    for folder in sorted(folders):
-        suppressed = _suppressed(folder, heard)
-        summary = summary_of(folder)
+    for each in sorted(found):
+        suppressed = _suppressed(each.scores, heard)
+        summary = summary_of(each)
         digest.update(repr((summary["identity"], summary["version"])).encode())
         try:
-            file = pq.ParquetFile(folder / SCORES, pre_buffer=False)
-            for batch in file.iter_batches(columns=["file", "record", "time", "src_ip", "dst_ip", "alert"]):
+            file = pq.ParquetFile(each.scores, pre_buffer=False)
+            for batch in file.iter_batches(columns=["file", "record", "time", "src_ip", "dst_ip", "score", "alert"]):
                 table = pa.Table.from_batches([batch])
                 rows = Rows(np.empty((len(table), 0)), np.empty((len(table), 0), dtype=np.int32))
-                alerting = pc.fill_null(table.column("alert"), False).to_numpy()
+                # A row that could not be scored has no score, and does not alert.
+                scores = pc.fill_null(table.column("score"), float("-inf")).to_numpy()
+                alerting = scores > threshold
                 still = alerting.copy()
                 for incident in suppressed:
                     still &= ~belong(incident, batch).to_numpy(zero_copy_only=False)
@@ -211,19 +250,19 @@ def watch_scores(folders: Sequence[Path], heard: Heard = NOTHING) -> Seen:
                     target=table.column("dst_ip").combine_chunks(),
                 )
         except (OSError, pa.ArrowException, KeyError) as error:
-            raise InputError(f"{folder / SCORES} is no table of scores: {error}; score again") from None
+            raise InputError(f"{each.scores} is no table of scores: {error}; score again") from None
     return Seen(window, "sha256:" + digest.hexdigest(), features=False, suppressed=count, open_alerts=open_alerts)
 
 
-def _suppressed(folder: Path, heard: Heard) -> list[dict[str, Any]]:
-    """The incidents of a folder of scores that feedback suppresses now, whatever it did when they were made."""
-    if not heard.holding or not (folder / ALERTS).is_file():
+def _suppressed(scores: Path, heard: Heard) -> list[dict[str, Any]]:
+    """The incidents of scores that feedback suppresses now, whatever it did when they were made."""
+    alerts = scores.parent / ALERTS
+    if scores.name != SCORES:
+        # A follower's, by its number.
+        alerts = scores.parent.parent / "alerts" / f"{scores.stem}.ndjson"
+    if not heard.holding or not alerts.is_file():
         return []
-    return [
-        each
-        for each in heard.mark([found.incident for found in alert_files.read(folder / ALERTS)])
-        if not is_open(each)
-    ]
+    return [each for each in heard.mark([found.incident for found in alert_files.read(alerts)]) if not is_open(each)]
 
 
 def _seconds(table: pa.Table) -> Any:
@@ -233,16 +272,74 @@ def _seconds(table: pa.Table) -> Any:
     return found
 
 
-def _scored_folder(uri: str) -> Path | None:
+def _scored(uri: str) -> list[Scored] | None:
+    """The scores in a folder or file that `score` wrote; None: it is none of these."""
     if "://" in uri and not uri.startswith("file://"):
+        _refuse_scores_in_bucket(uri)
         return None
     path = Path(uri.removeprefix("file://"))
-    if path.name == SCORES and (path.parent / SUMMARY).is_file():
-        return path.parent
-    return path if (path / SCORES).is_file() and (path / SUMMARY).is_file() else None
+    if path.name == SCORES or (path / SCORES).is_file():
+        folder = path.parent if path.name == SCORES else path
+        return [Scored(folder / SCORES, folder / SUMMARY)] if (folder / SUMMARY).is_file() else None
+    if (path / checkpoint.KEY).is_file():
+        path = path / "scores"
+    if not (path.parent / checkpoint.KEY).is_file() and not (path.parent.parent / checkpoint.KEY).is_file():
+        return None
+    if path.suffix == ".parquet" and path.parent.name == "scores":
+        return [_committed(path)]
+    return [_committed(each) for each in path.glob("*.parquet")] if path.name == "scores" else None
+
+
+def _refuse_scores_in_bucket(uri: str) -> None:
+    """Results in a bucket would be taken for traffic, of which most columns are gone."""
+    parent, _, last = uri.rstrip("/").rpartition("/")
+    for place in (uri, parent) if last == "scores" else (uri,):
+        if any(_is_there(place, name) for name in (checkpoint.KEY, SUMMARY)):
+            raise InputError(
+                f"{uri} holds what score wrote, and that is looked at in folders: copy it here (aws s3 sync, mc mirror) and give "
+                "the copy"
+            )
+
+
+def _is_there(prefix: str, name: str) -> bool:
+    """Whether a bucket has an object; of what cannot be looked at the source itself tells."""
+    if any(character in prefix for character in "*?["):
+        return False
+    try:
+        locate(prefix).read.stat(name)
+    except (Absent, Refused, InputError, OutsideError):
+        return False
+    return True
+
+
+def _committed(scores: Path) -> Scored:
+    """Scores of one commit of a follower."""
+    return Scored(scores, scores.parent.parent / "summaries" / f"{scores.stem}.json")
+
+
+def has_labels(model: AnomalyModel, settings: Settings) -> bool:
+    """Whether the source's first rows have labels in the column that is named."""
+    if model.sensor and settings.label_column != LABEL:
+        return False
+    for batch in _reader(model, sources.resolve(settings.source), settings).batches():
+        return batch.labels is not None
+    return False
+
+
+def _refuse_no_labels(batch: Batch, settings: Settings) -> None:
+    if settings.label_column and batch.labels is None:
+        raise DataError(
+            f"{', '.join(settings.source)} has no labels in a column {settings.label_column!r}, which --label-column names; "
+            "name the one that it has, or leave it out"
+        )
 
 
 def _reader(model: AnomalyModel, files: sources.Files, settings: Settings) -> AnyReader:
+    if model.sensor and settings.label_column not in ("", LABEL):
+        raise ConfigError(
+            f"--label-column {settings.label_column!r}: of a sensor's flows, as {', '.join(settings.source)} is read, classes are "
+            f"in the column {LABEL!r}; name that, or leave it out"
+        )
     return open_as_learnt(
         model,
         files,

@@ -80,3 +80,8 @@ def refuse_depth(value: Any) -> None:
     """Raises ValueError where lists and objects are nested too deep for what walks them later."""
     if value:
         json_input.refuse_deep(value, MOST_DEPTH)
+
+
+def surely_shallow(data: bytes) -> bool:
+    """Whether a document that was parsed needs no `refuse_depth` of what is in it."""
+    return json_input.surely_shallow(data, MOST_DEPTH)

@@ -1,5 +1,6 @@
 """Taking over the original workflow's `model_registry.json`."""
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,8 +169,16 @@ def _model_file(registry: Path, below: Path, model: str, version: _Version) -> P
     elsewhere = None
     for start in (registry.parent, below, Path()):
         candidate = start / version.model_path
-        if "\0" in version.model_path or not candidate.exists():
-            continue
+        try:
+            if "\0" in version.model_path or not candidate.exists():
+                continue
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                continue
+            raise InputError(
+                f"the model file of version {names.short(version.name)} of model {model!r} in {registry} cannot be looked at: "
+                f"{error.strerror}; who imports must be able to read it"
+            ) from None
         resolved = candidate.resolve()
         if resolved.is_relative_to(allowed) and resolved != allowed:
             return resolved

@@ -43,7 +43,7 @@ def record(data: bytes, key: str) -> Record:
     """A record, with names and places that a registration writes. Raises as `decode`."""
     found = decode(Record, data, key)
     with checking.of(key):
-        checking.record(found)
+        checking.record(found, data)
     return found
 
 

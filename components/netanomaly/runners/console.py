@@ -67,6 +67,7 @@ class PlainView:
         self._stream = stream
         self._rows_told: dict[str, float] = {}
         self._errors_of: dict[str, str] = {}
+        self._skipped: list[StageResult] = []
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -84,11 +85,16 @@ class PlainView:
                 self._say(_waiting(event))
             case TaskRetried():
                 self._say(f"{event.stage.name}: {event.error}; again in {event.wait_seconds:g} s")
+            case TaskFinished() if event.stage.state == SKIPPED:
+                self._skipped.append(event.stage)
             case TaskFinished():
                 self._say(_last_line(self._told_once(event.stage)))
             case RunStopping():
                 self._say(f"{event.signal_name}: stopping; once more to kill")
             case RunFinished():
+                # Of a run that went well they are of branches that nobody asked for.
+                for stage in self._skipped if event.state != SUCCEEDED else ():
+                    self._say(_last_line(stage))
                 self._say(f"run {event.state} after {event.seconds:.1f} s")
 
     def _told_once(self, stage: StageResult) -> StageResult:

@@ -6,7 +6,7 @@ from contextlib import suppress
 import msgspec
 
 from netanomaly import __version__
-from netanomaly.errors import InputError, Refused
+from netanomaly.errors import Absent, InputError, Refused
 from netanomaly.registry import bounds, documents
 from netanomaly.registry.store import Store
 from netanomaly.scoring.contents import Content
@@ -64,6 +64,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         others: Marks of files that hold no flows, by name.
         resting: Marks of files whose last line is not at its end, by name.
         counts: What was met so far, by what it is.
+        asked: How alerts were asked for when something was committed last: by option, as it was written.
     """
 
     format: int = FORMAT
@@ -79,6 +80,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     others: dict[str, str] = {}
     resting: dict[str, str] = {}
     counts: dict[str, int] = {}
+    asked: dict[str, str] = {}
     committed_at: str = ""
     written_by: str = ""
     checksum: str = ""
@@ -123,6 +125,14 @@ def decoded(data: bytes, place: str, model: str) -> Checkpoint:
     return found
 
 
+def missing(store: Store, key: str) -> WrongCheckpoint:
+    """What to raise where something that a checkpoint names, or the checkpoint itself, is gone."""
+    return WrongCheckpoint(
+        f"{store.uri}/{key} is gone, and without it nobody knows what was scored; restore it from a backup, or move the whole "
+        "folder away and begin anew: then all that is there is scored again"
+    )
+
+
 def contents(store: Store, checkpoint: Checkpoint) -> list[Content]:
     """All contents that are known, the older first.
 
@@ -131,7 +141,10 @@ def contents(store: Store, checkpoint: Checkpoint) -> list[Content]:
     """
     found: list[Content] = []
     for sealed in checkpoint.sealed:
-        data = store.get(sealed.key).data
+        try:
+            data = store.get(sealed.key).data
+        except Absent:
+            raise missing(store, sealed.key) from None
         if hashlib.sha256(data).hexdigest() != sealed.sha256:
             raise WrongCheckpoint(f"{store.uri}/{sealed.key} was altered; restore it from a backup")
         found += bounds.parse(list[Content], data)

@@ -110,8 +110,15 @@ class Delivery:
     def _deliver(self) -> None:
         last = self._last
         for number, key in self._waiting(last):
-            with self._store.read(key) as pieces:
-                lines = b"".join(pieces).splitlines()
+            try:
+                with self._store.read(key) as pieces:
+                    lines = b"".join(pieces).splitlines()
+            except Absent:
+                # Old alerts may be removed at any time, also between a listing and this.
+                output.tell(
+                    f"warning: {self._store.uri}/{key} was removed before {self._receiver.words} was told of it"
+                )
+                lines = []
             for begin, some in together(lines):
                 if begin < self._within or self._stop.is_set():
                     continue

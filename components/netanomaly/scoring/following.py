@@ -4,6 +4,7 @@ docs/decisions/scored-once.md has the protocol. Whatever is raised here leaves t
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -39,7 +40,9 @@ from netanomaly.traffic.recognition import Format, NoFlows, recognise
 from netanomaly.traffic.source import HEAD_BYTES
 
 EVERY_SECONDS = 4.0
-"""A folder is looked at so often. A file rests when it is the same at two looks."""
+"""A folder is looked at so often. A file that is read whole rests when it is the same at two looks."""
+LAST_LINE_SECONDS = 900.0
+"""A file that nobody wrote to for so long ends where it ends: writers pause in the middle of a line, for seconds and minutes."""
 _LONGEST_OUTAGE_WAIT = 60.0
 _PIECE_BYTES = 4 << 20
 _CONTEXT, _OPEN = "context", "open"
@@ -156,6 +159,7 @@ class Follower:
         self._told: set[tuple[str, str]] = set()
         self._deliveries: list[Delivery] = []
         self._remarked: set[str] = set()
+        self._is_empty = self._is_told_otherwise = False
         self._resumes: dict[str, tuple[str, Resume]] = {}
         self.worked = Worked()
 
@@ -163,12 +167,28 @@ class Follower:
         """Take up what was committed last, by whomever. Raises as `Outputs.begin`."""
         self._outputs.begin()
         self._now = self._outputs.checkpoint
+        self._tell_what_is_asked_otherwise()
         self._publish()
         found = checkpoints.contents(self._outputs.store, self._now)
         self._known = Known(found)
         self._by_name = {content.name: content for content in found}
         self._marks = {content.name: content.mark for content in found}
         self._take_up_state()
+
+    def _tell_what_is_asked_otherwise(self) -> None:
+        """Outputs of before stay as they are: who reads them all has to know that others follow."""
+        before, asked = self._now.asked, _asked(self._settings)
+        changed = [
+            f"{name} {asked[name]} (before: {before[name]})"
+            for name in asked
+            if asked[name] != before.get(name, asked[name])
+        ]
+        if changed and not self._is_told_otherwise:
+            self._is_told_otherwise = True
+            output.tell(
+                f"warning: {self._outputs.store.uri}: from now on {', '.join(changed)}; what is there stays as it is"
+            )
+        self._now = msgspec.structs.replace(self._now, asked=asked)
 
     def _take_up_state(self) -> None:
         context, held = self._outputs.state(_CONTEXT), self._outputs.state(_OPEN)
@@ -200,6 +220,13 @@ class Follower:
         """
         wanted = sources.is_sensor_file if self._sensor else sources.is_data_file
         there = sources.present(self._settings.source, wanted)
+        if bool(there) == self._is_empty:
+            self._is_empty = not there
+            if not there:
+                output.tell(
+                    f"warning: nothing is found in {', '.join(self._settings.source)}; is that the place? What appears there is "
+                    "scored"
+                )
         self._names = {each.file.address for each in there}
         self._forget_absent()
         self._resumes = {name: each for name, each in self._resumes.items() if name in self._names}
@@ -208,7 +235,9 @@ class Follower:
             if stop.is_set():
                 break
             self._file(each)
-        if _but_for_marks(self._now) != _but_for_marks(self._outputs.checkpoint):
+        before = self._outputs.checkpoint
+        asked = self._now.asked != before.asked and before.asked
+        if asked or _but_for_marks(self._now) != _but_for_marks(before):
             self._commit(self._now)
 
     def _hear(self) -> None:
@@ -234,6 +263,7 @@ class Follower:
             "alerts": self.worked.alerts,
             "incidents": self.worked.incidents,
             "unread": {name: each.why for name, each in sorted(now.unread.items())},
+            "waiting": sorted(now.resting),
             "counts": dict(sorted(now.counts.items())),
             "last_commit": now.number,
             "undelivered": self.worked.undelivered,
@@ -260,18 +290,20 @@ class Follower:
             if unread is not None:
                 self._tell(each, unread.why)
             return
-        rests = self._now.resting.get(name) == each.mark
-        if not rests and each.mark in (self._marks.get(name), self._now.others.get(name)):
+        same = self._now.resting.get(name) == each.mark
+        if not (same and _is_left(each)) and each.mark in (self._marks.get(name), self._now.others.get(name)):
             return
         for what in ("resting", "unread"):
             self._forget(what, name)
         try:
-            self._looked_at(each, whole=rests or not each.grows)
+            self._looked_at(each, same=same)
         except DataError as error:
             # The windows may have met some of its flows.
             self._take_up_state()
             if not isinstance(error, Changed) and _is_still(each):
-                self._leave(each, str(error))
+                why = str(error)
+                # What is wrong with its content may not say whose.
+                self._leave(each, why if each.file.uri in why else f"{each.file.uri}: {why}")
 
     def _leave(self, each: Present, why: str, *, half: bool | None = None) -> None:
         """Not read while it stays as it is. What looks half-written is told of when it is still so at the next look."""
@@ -296,7 +328,8 @@ class Follower:
             kept = {key: value for key, value in held.items() if key != name}
             self._now = msgspec.structs.replace(self._now, **{what: kept})
 
-    def _looked_at(self, each: Present, *, whole: bool) -> None:
+    def _looked_at(self, each: Present, *, same: bool) -> None:
+        """What is new of one file. Args: same: Whether it was like this at the look before."""
         if is_parquet(each.file):
             # Its end says how the rest is read: what can be read is whole.
             text, compressed, takes_parts = self._text_of_bytes(each), False, False
@@ -309,7 +342,7 @@ class Follower:
                     self._note_other(each, found.what)
                     return
                 takes_parts = _takes_parts(found, stream.peek(1))
-                whole = whole or compressed
+                whole = compressed or not each.grows or (same and (not takes_parts or _is_left(each)))
                 if not takes_parts and not whole:
                     self._let_rest(each)
                     return
@@ -415,6 +448,12 @@ class Follower:
             )
             self._replace(known, content)
             self._met(summary, past, grown=known is not None)
+            if known is not None and not compressed and _goes_on_in_a_line(each, text.start):
+                self._note("lines that went on after they were scored")
+                output.tell(
+                    f"warning: {each.file.uri}: the line at byte {text.start:,} had no end for {LAST_LINE_SECONDS / 60:.0f} minutes "
+                    "and was taken for the last; it went on, and what it says is not scored as a whole"
+                )
             if not text.whole:
                 self._let_rest(each)
             self._written(summary, folder, past, loaded.named["version"])
@@ -488,7 +527,7 @@ class Follower:
         self._now = msgspec.structs.replace(self._now, contents=[*kept, content])
 
     def _let_rest(self, each: Present) -> None:
-        """Looked at again when it is the same at the next look: then its last line is all there is."""
+        """Looked at again though nobody writes to it: once it rests, its last line is all there is."""
         if each.grows and self._now.resting.get(each.file.address) != each.mark:
             self._now = msgspec.structs.replace(self._now, resting={**self._now.resting, each.file.address: each.mark})
 
@@ -506,9 +545,34 @@ class Follower:
         return each.file.name if len(self._settings.source) == 1 else each.file.uri
 
 
+def _asked(settings: Settings) -> dict[str, str]:
+    """What of settings decides on alerts and their form, in words."""
+    return {
+        "budget": "as trained" if settings.budget is None else f"{settings.budget:g}",
+        "alerts a day": "not asked for" if settings.alerts_per_day is None else f"{settings.alerts_per_day:g}",
+        "alert format": settings.alert_format,
+    }
+
+
 def _but_for_marks(checkpoint: Checkpoint) -> tuple[Any, ...]:
     """What of a checkpoint is worth a commit of its own: other logs of a sensor grow all the time."""
-    return msgspec.structs.replace(checkpoint, others={}, resting={}), set(checkpoint.others), set(checkpoint.resting)
+    return (
+        msgspec.structs.replace(checkpoint, others={}, resting={}, asked={}),
+        set(checkpoint.others),
+        set(checkpoint.resting),
+    )
+
+
+def _is_left(each: Present) -> bool:
+    """Whether nobody wrote to a file for so long that its last line is taken as it is."""
+    return time.time() - each.modified >= LAST_LINE_SECONDS
+
+
+def _goes_on_in_a_line(each: Present, start: int) -> bool:
+    """Whether the text on both sides of a place is one line."""
+    with each.file.open() as stream:
+        stream.seek(start - 1)
+        return b"\n" not in stream.read(2)
 
 
 def _is_still(each: Present) -> bool:

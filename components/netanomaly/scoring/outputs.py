@@ -23,6 +23,8 @@ _OURS = (
     checkpoints.KEY, "scores/", ALERTS, "summaries/", STAGED, STATE, checkpoints.SEALED_PREFIX, "follower.json",
     "delivered.json", "probe.json", "probe/",
 )  # fmt: skip
+# What a commit leaves: without its checkpoint it would be scored again, and written over.
+_OF_COMMITS = ("scores/", ALERTS, "summaries/", STATE, checkpoints.SEALED_PREFIX)
 
 
 def alerts_key(number: int) -> str:
@@ -60,7 +62,7 @@ class Outputs:
         """Read the checkpoint, and change nothing.
 
         Raises:
-            WrongCheckpoint: It is damaged, or another model's.
+            WrongCheckpoint: It is damaged, another model's, or gone from beside what was scored.
             ConfigError: There is none, and something that is no follower's.
         """
         try:
@@ -136,8 +138,11 @@ class Outputs:
         key = self.checkpoint.state.get(name)
         if key is None:
             return None
-        with self.store.read(key) as pieces:
-            data = b"".join(pieces)
+        try:
+            with self.store.read(key) as pieces:
+                data = b"".join(pieces)
+        except Absent:
+            raise checkpoints.missing(self.store, key) from None
         if f"{STATE}{name}-{documents.digest(data)}" != key:
             raise checkpoints.WrongCheckpoint(
                 f"{self.store.uri}/{key} was altered; restore it from a backup, or begin anew in another folder"
@@ -187,3 +192,6 @@ class Outputs:
                 raise ConfigError(
                     f"{self.store.uri} holds {item.key!r}, which is no result of following; name another folder with --out"
                 )
+            if item.key.startswith(_OF_COMMITS):
+                # A checkpoint is there before any of these is.
+                raise checkpoints.missing(self.store, checkpoints.KEY)

@@ -1,5 +1,6 @@
 """What scoring is told."""
 
+import math
 from dataclasses import dataclass, field
 
 from netanomaly.config import CsvFormat
@@ -39,3 +40,8 @@ class Settings:
             raise ConfigError(
                 "budget and alerts per day are both given; they choose the same threshold: keep one of them"
             )
+        # Of NaN no comparison is true.
+        if self.budget is not None and not 0 < self.budget < 1:
+            raise ConfigError(f"budget {self.budget:g}: it is a share of normal flows, over 0 and under 1, e.g. 0.001")
+        if self.alerts_per_day is not None and not 0 < self.alerts_per_day < math.inf:
+            raise ConfigError(f"alerts per day {self.alerts_per_day:g}: it is a number of incidents over 0, e.g. 20")

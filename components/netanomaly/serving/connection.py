@@ -1,6 +1,7 @@
 """A connection of uvicorn's, with what it lacks: an end to headers that never end, an answer to who is done with sending."""
 
 import asyncio
+import json
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -48,6 +49,15 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_head, self._head_bytes = True, 0
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP gets the body that every other error has."""
+        if self.transport.is_closing():
+            return
+        body = json.dumps({"error": msg}).encode("ascii")
+        head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head.encode("ascii") + body)
+        self.transport.close()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         # What was asked for whole is answered; TLS has no such half.

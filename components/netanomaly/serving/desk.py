@@ -15,7 +15,7 @@ from netanomaly.serving.flow_columns import Flows
 from netanomaly.serving.options import Limits
 from netanomaly.serving.served import Answer, Seen, Served
 from netanomaly.serving.tensors import BINARY_HEADER, Most, Request
-from netanomaly.serving.wishes import REASONS, of_query
+from netanomaly.serving.wishes import REASONS, of_query, refuse_query
 
 JSON, BINARY, ARROW = "application/json", "application/octet-stream", arrow_stream.MEDIA_TYPE
 # Beside the model's own: what a client has at hand and sends along.
@@ -125,5 +125,6 @@ class Desk:
     def _read(self, served: Served, asked: Asked) -> Request:
         if asked.arrow:
             return Request(arrow_stream.read(asked.body, self._limits.rows), of_query(asked.query))
+        refuse_query(asked.query)
         most = Most(self._limits.rows, len(served.model.schema.features) + _COLUMNS_BESIDE)
         return tensors.read(asked.body, asked.binary_header, most)

@@ -69,6 +69,20 @@ def of_query(given: Mapping[str, str]) -> Wishes:
     return of_parameters(parameters)
 
 
+def refuse_query(given: Mapping[str, str]) -> None:
+    """Refuse wishes in the address of a request whose body has a place for them; others' words there mean nothing.
+
+    Raises:
+        RequestError: One of ours is there.
+    """
+    for name in given:
+        if name in _OURS:
+            raise RequestError(
+                f"the address says {name}={_shown(given[name])}, which only an Arrow stream is asked by; in JSON it is "
+                f'"parameters": {{"{name}": ...}}'
+            )
+
+
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:60] + "..."

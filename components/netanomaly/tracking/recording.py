@@ -4,7 +4,7 @@ A run is found again by its tag, and everything in it is written over with the s
 would have ended, wherever that one was cut off.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ class Recorded:
 
 
 def record(server: Server, experiment: str, run: Run, injected: Injected | None = None) -> Recorded:
-    """Write a run and its trials; its artefacts come last, so that what is small is there where time runs out.
+    """Write a run, its artefacts, and its trials: where time runs out, what most people look for is there.
 
     Raises:
         TrackingFailed: Something was not done; what was done stays, and doing it again goes on from there.
@@ -48,14 +48,26 @@ def record(server: Server, experiment: str, run: Run, injected: Injected | None 
     else:
         recorded = _found_or_made(server, experiment_id(server, experiment), run, {})
     _fill(server, recorded, run, ends=injected is None)
-    if run.trials:
-        made = _trials(server, recorded)
-        for trial in run.trials:
-            tags = {"mlflow.parentRunId": recorded.run_id}
-            one = made.get(trial.key) or _found_or_made(server, recorded.experiment_id, trial, tags)
-            _fill(server, one, trial, ends=True)
     send(server, recorded, run.artifacts)
+    for _ in told_trials(server, recorded, run.trials):
+        pass
     return recorded
+
+
+def told_trials(server: Server, parent: Recorded, trials: Sequence[Run]) -> Iterator[Recorded]:
+    """Write trials below the run that they belong to, which is there already; each, when it is there.
+
+    Raises:
+        TrackingFailed: Not all are there; doing it again goes on from there.
+    """
+    made = _trials(server, parent) if trials else {}
+    for trial in trials:
+        one = made.get(trial.key)
+        if one is None:
+            tags = {"mlflow.parentRunId": parent.run_id}
+            one = _found_or_made(server, parent.experiment_id, trial, tags, absent=True)
+        _fill(server, one, trial, ends=True)
+        yield one
 
 
 def send(server: Server, recorded: Recorded, artifacts: Mapping[str, bytes]) -> None:
@@ -126,8 +138,13 @@ def set_tags(server: Server, run_id: str, tags: Mapping[str, str]) -> None:
     server.post("/runs/log-batch", {"run_id": run_id, "tags": named})
 
 
-def _found_or_made(server: Server, experiment: str, run: Run, tags: Mapping[str, str]) -> Recorded:
-    """Looked for before each try: a request whose answer was lost may have made it."""
+def _found_or_made(
+    server: Server, experiment: str, run: Run, tags: Mapping[str, str], *, absent: bool = False
+) -> Recorded:
+    """Looked for before each try: a request whose answer was lost may have made it.
+
+    `absent`: it was looked for already, and is not there.
+    """
     body = {
         "experiment_id": experiment,
         "run_name": run.name,
@@ -135,8 +152,8 @@ def _found_or_made(server: Server, experiment: str, run: Run, tags: Mapping[str,
         "tags": [{"key": key, "value": value} for key, value in {RUN_ID: run.key, **tags}.items()],
     }
     last: TryAgain | None = None
-    for _ in range(_TRIES):
-        found = find(server, experiment, run.key)
+    for attempt in range(_TRIES):
+        found = None if absent and not attempt else find(server, experiment, run.key)
         if found is not None:
             return found
         try:

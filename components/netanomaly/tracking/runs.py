@@ -83,6 +83,13 @@ def batches(run: Run) -> Iterator[dict[str, Any]]:
         {"key": name(key), "value": value, "timestamp": run.ended, "step": 0} for key, value in run.metrics.items()
     ]
     parameters = [{"key": name(key), "value": value} for key, value in run.parameters.items()]
+    texts = [*tags, *parameters]
+    few = len(parameters) <= MOST_PARAMETERS and len(tags) <= MOST_TAGS and len(metrics) + len(texts) <= MOST_METRICS
+    if few and sum(len(each["value"]) for each in texts) <= _BATCH_CHARACTERS:
+        # One request: a search has dozens of trials, and ten seconds.
+        if texts or metrics:
+            yield {"tags": tags, "metrics": metrics, "params": parameters}
+        return
     for start in range(0, len(tags), MOST_TAGS):
         yield {"tags": tags[start : start + MOST_TAGS]}
     for start in range(0, len(metrics), MOST_METRICS):

@@ -43,13 +43,20 @@ def training_run(configuration: Document, dossier: Document, report: bytes, made
     """
     evaluation, training = dossier["evaluation"], dossier["training"]
     came_to = outcome(dossier)
-    started = _milliseconds(configuration["prepared_at"])
+    started = milliseconds(configuration["prepared_at"])
     verdict = came_to["verdict"] or {}
     decision = came_to["decision"] or {}
     tags = {
         "mlflow.source.name": "netanomaly training",
         "mlflow.source.type": "JOB",
-        "mlflow.note.content": _note(configuration, verdict, decision),
+        "mlflow.note.content": note(
+            [
+                f"{verdict.get('headline') or 'Not evaluated'}.",
+                *(f"- {reason}" for reason in verdict.get("reasons") or ()),
+                f"Decision: {decision.get('decision')}, {decision.get('reason')}.",
+                str(configuration.get("description") or ""),
+            ]
+        ),
         "netanomaly.model": configuration["model_name"],
         "netanomaly.model_version": configuration["model_version"],
         "netanomaly.registry": configuration.get("registry") or "",
@@ -64,12 +71,12 @@ def training_run(configuration: Document, dossier: Document, report: bytes, made
         name=f"{configuration['model_name']} {configuration['model_version']}",
         started=started,
         # What was taken from Kubeflow's cache was trained before this run began.
-        ended=max(started, _milliseconds(training["trained_at"])),
+        ended=max(started, milliseconds(training["trained_at"])),
         status="FINISHED" if evaluation.get("verdict") == "pass" else "FAILED",
         parameters=parameters(configuration),
         metrics={**with_ends(evaluation), **_further(evaluation, training)},
         tags={key: value for key, value in tags.items() if value},
-        datasets=[_dataset(dossier["ingest"][context], context) for context in ("training", "evaluation")],
+        datasets=[dataset(dossier["ingest"][context], context) for context in ("training", "evaluation")],
         artifacts=_artifacts(configuration, dossier, came_to, report),
     )
 
@@ -102,7 +109,8 @@ def _further(evaluation: Document, training: Document) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _dataset(report: Document, context: str) -> Dataset:
+def dataset(report: Document, context: str) -> Dataset:
+    """The data that was read, `training` or `evaluation`, by what ingest reports of it."""
     sources = [str(source) for source in report["source"]]
     first = sources[0] if sources else ""
     scheme = urlsplit(first).scheme or "local"
@@ -127,8 +135,8 @@ def _artifacts(configuration: Document, dossier: Document, came_to: Document, re
     """The largest come last."""
     evaluation = dossier["evaluation"]
     found = {
-        "decision.json": _json({"decision": dossier.get("decision"), "verdict": came_to["verdict"]}),
-        "configuration.json": _json(configuration),
+        "decision.json": json_bytes({"decision": dossier.get("decision"), "verdict": came_to["verdict"]}),
+        "configuration.json": json_bytes(configuration),
     }
     for name, columns in _CURVES.items():
         if points := evaluation["curves"][name]:
@@ -147,18 +155,13 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _json(document: Any) -> bytes:
+def json_bytes(document: Any) -> bytes:
+    """A document as a file has it."""
     return output.json_text(document, allow_nan=True).encode() + b"\n"
 
 
-def _note(configuration: Document, verdict: Document, decision: Document) -> str:
+def note(lines: Iterable[str]) -> str:
     """A description in Markdown; whose texts may come from data, so that none of it is a link or markup."""
-    lines = [
-        f"{verdict.get('headline') or 'Not evaluated'}.",
-        *(f"- {reason}" for reason in verdict.get("reasons") or ()),
-        f"Decision: {decision.get('decision')}, {decision.get('reason')}.",
-        str(configuration.get("description") or ""),
-    ]
     return "\n\n".join(_plain(line) for line in lines if line)
 
 
@@ -168,5 +171,6 @@ def _plain(text: str) -> str:
     return head + "".join(f"\\{letter}" if letter in "\\`*_[]<>#|!" else letter for letter in text)
 
 
-def _milliseconds(moment: str) -> int:
+def milliseconds(moment: str) -> int:
+    """Since 1970, of a time as documents write it."""
     return int(datetime.fromisoformat(moment).timestamp() * 1000)

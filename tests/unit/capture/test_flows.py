@@ -181,7 +181,7 @@ def test_no_capture_and_captures_beside_netflow_are_refused(tmp_path):
         flows_of(*both)
 
 
-def test_a_capture_that_changed_since_the_run_was_prepared_is_refused(tmp_path):
+def test_a_capture_that_changed_since_the_run_was_prepared_is_refused(suricata, tmp_path):
     path = written(tmp_path / "office.pcap", made.pcap(*conversation()))
     with pytest.raises(DataError, match="changed while the pipeline ran"):
         capture(Settings([str(path)], "sha256:0"), io.BytesIO())
@@ -268,3 +268,15 @@ def test_a_folder_of_captures_is_a_source_and_one_with_logs_is_not(tmp_path):
     ]
     written(tmp_path / "conn.log", b"x")
     assert [file.name for file in sources.resolve([str(tmp_path)]).files] == ["conn.log"]
+
+
+@pytest.mark.parametrize("name", ["office.pcap.gz", "nfcapd.202001010000.xz", "office.parquet"])
+def test_flows_of_a_compressed_capture_are_read_as_what_they_are(tmp_path, name):
+    start = "2020-01-01T00:00:00.000000+0000"
+    record = {"timestamp": start, "event_type": "flow", "src_ip": "10.0.0.1", "src_port": 1, "dest_ip": "10.0.0.2"}
+    record |= {"dest_port": 2, "proto": "TCP", "flow": {"start": start, "end": start, "bytes_toserver": 60}}
+    flows = written(tmp_path / "flows", json.dumps(record).encode() + b"\n")
+    files = Captured(flows, {"files": [f"/captures/{name}"]}).files([f"/captures/{name}"])
+    found = format_of(files)
+    assert found is not None
+    assert found.name == "suricata-eve"

@@ -51,19 +51,19 @@ ROWS = [
 
 def test_they_are_the_alerting_flows_of_the_host_in_that_time(tmp_path, incident):
     scores(tmp_path, ROWS)
-    table, whole = of_incident(tmp_path, incident)
+    table, whole = of_incident(tmp_path / "scores.parquet", incident)
     assert table is not None
     assert (table.column("bytes_out").to_pylist(), whole) == ([1.0, 2.0], 2)
     assert table.column("src_ip").to_pylist() == ["10.0.0.5"] * 2
     target = {**incident, "entity": {"type": "target", "ip": "10.0.0.9"}}
-    table, _ = of_incident(tmp_path, target)
+    table, _ = of_incident(tmp_path / "scores.parquet", target)
     assert table is not None
     assert table.column("bytes_out").to_pylist() == [1.0, 4.0]
 
 
 def test_of_many_an_even_part_is_kept(tmp_path, incident):
     scores(tmp_path, [("10.0.0.5", "10.0.0.9", number / 100, True, float(number)) for number in range(2500)])
-    table, whole = of_incident(tmp_path, incident)
+    table, whole = of_incident(tmp_path / "scores.parquet", incident)
     assert table is not None
     kept = table.column("bytes_out").to_pylist()
     assert (whole, len(kept)) == (2500, 834)
@@ -73,12 +73,12 @@ def test_of_many_an_even_part_is_kept(tmp_path, incident):
 
 
 def test_without_scores_or_a_host_there_are_none(tmp_path, incident):
-    assert of_incident(tmp_path, incident) == (None, 0)
+    assert of_incident(tmp_path / "scores.parquet", incident) == (None, 0)
     scores(tmp_path, ROWS)
-    assert of_incident(tmp_path, {**incident, "entity": {"type": "row", "ip": None}}) == (None, 0)
+    assert of_incident(tmp_path / "scores.parquet", {**incident, "entity": {"type": "row", "ip": None}}) == (None, 0)
     (tmp_path / "scores.parquet").write_bytes(b"PAR1, and no more")
     with pytest.raises(DataError, match=r"scores.parquet cannot be read"):
-        of_incident(tmp_path, incident)
+        of_incident(tmp_path / "scores.parquet", incident)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from netanomaly.feedback.documents import ATTACK, BENIGN, Review, Verdict
 from netanomaly.feedback.suppression import NOTHING, Heard
 from netanomaly.monitoring.judging import judge
 from netanomaly.monitoring.reviewed import Feedback, quality
-from netanomaly.monitoring.watching import watch_scores
+from netanomaly.monitoring.watching import scored_in, watch_scores
 
 from tests.unit.alerts.test_forms import INCIDENT
 from tests.unit.feedback.conftest import verdict
@@ -95,6 +95,7 @@ def test_what_feedback_suppresses_does_not_count_as_an_alert_and_is_counted_besi
             "time": pa.array(times, pa.timestamp("us", tz="UTC")),
             "src_ip": [ip, other] * 10,
             "dst_ip": ["10.0.0.9"] * 20,
+            "score": [0.9] * 19 + [None],
             "alert": [True] * 19 + [None],
         }
     )
@@ -103,14 +104,16 @@ def test_what_feedback_suppresses_does_not_count_as_an_alert_and_is_counted_besi
     (tmp_path / "summary.json").write_text(
         json.dumps({"model": {"name": "office", "version": 3, "digest": "x"}, "identity": "y"})
     )
-    before = watch_scores([tmp_path])
+    scored = scored_in([str(tmp_path)])
+    assert scored is not None
+    before = watch_scores(scored, 0.5)
     assert (before.window.profile.alerts, before.suppressed) == (19, 0)
     heard = Heard("file:///book", [verdict(incident)])
-    after = watch_scores([tmp_path], heard)
+    after = watch_scores(scored, 0.5, heard)
     # Its host's rows of its ten seconds; those of others, and after it, are alerts as before.
     assert (after.window.profile.alerts, after.suppressed) == (14, 5)
     # Nor are they kept from being learnt.
     assert (before.open_alerts.rows, after.open_alerts.rows) == (19, 14)
     assert sum(alerts for _, alerts in after.window.hours.values()) == 14
     attack = Heard("file:///book", [verdict(incident), verdict(incident, id="2", said=ATTACK)])
-    assert watch_scores([tmp_path], attack).suppressed == 0
+    assert watch_scores(scored, 0.5, attack).suppressed == 0

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netanomaly.errors import ConfigError, NetanomalyError
+
 if TYPE_CHECKING:
     from netanomaly.cli.pipelines.kind import Kind
 
@@ -54,11 +56,22 @@ def kind(name: Name) -> "Kind":
     return Training(name)
 
 
+_TUNED = (Name.training_tuned, Name.tuning)
 _FROM_CAPTURES = {Name.training: Name.training_from_captures, Name.scoring: Name.scoring_from_captures}
+_NO_CAPTURES = (
+    "tuning has no form for captures: give the sensor's log of these flows (Suricata's eve.json, Zeek's conn.log) as "
+    "data_source, or leave tuning out of the configuration"
+)
 
 
 def as_wanted(name: Name, document: Mapping[str, Any]) -> Name:
-    """Training in its tuned form where the configuration asks for tuning."""
+    """Training in its tuned form where the configuration asks for tuning.
+
+    Raises:
+        ConfigError: There is none: of captures.
+    """
+    if name is Name.training_from_captures and document.get("tuning") is not None:
+        raise ConfigError(_NO_CAPTURES)
     return Name.training_tuned if name is Name.training and document.get("tuning") is not None else name
 
 
@@ -66,13 +79,18 @@ def for_sources(name: Name, sources: Iterable[str]) -> Name:
     """The pipeline to run here for a configuration with these sources: of captures, the one that makes flows of them.
 
     Sources elsewhere are not looked at, and what is wrong with those here is for the pipeline to say.
+
+    Raises:
+        ConfigError: Captures, for a pipeline that tunes.
     """
-    from netanomaly.errors import NetanomalyError
     from netanomaly.flows import captured
     from netanomaly.flows import sources as data
 
+    are_captures = False
     with suppress(NetanomalyError, OSError):
         here = [uri for uri in sources if "://" not in uri or uri.startswith("file://")]
-        if here and name in _FROM_CAPTURES and captured.kind_of_source(data.resolve(here[:1])) is not None:
-            return _FROM_CAPTURES[name]
-    return name
+        reads = name in _FROM_CAPTURES or name in _TUNED
+        are_captures = bool(here) and reads and captured.kind_of_source(data.resolve(here[:1])) is not None
+    if are_captures and name in _TUNED:
+        raise ConfigError(_NO_CAPTURES)
+    return _FROM_CAPTURES[name] if are_captures else name

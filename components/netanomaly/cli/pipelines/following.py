@@ -28,7 +28,12 @@ class Following:
     beside = ()
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
-        return said_of_itself(parse(document), self.name)
+        from netanomaly.stages.score.settings import refuse_other_form
+
+        wanted = parse(document)
+        # Before a run is begun that could only end so.
+        refuse_other_form(wanted, following=True)
+        return said_of_itself(wanted, self.name)
 
     def check(self, document: Mapping[str, Any]) -> Wanted:
         from netanomaly.stages.score.settings import Overrides, refuse_other_form, resolved

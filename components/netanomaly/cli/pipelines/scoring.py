@@ -31,7 +31,11 @@ class Scoring:
     beside = ()
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
-        return said_of_itself(parse(document), "scoring")
+        from netanomaly.stages.score.settings import refuse_other_form
+
+        wanted = parse(document)
+        refuse_other_form(wanted, following=False)
+        return said_of_itself(wanted, "scoring")
 
     def check(self, document: Mapping[str, Any]) -> Wanted:
         from netanomaly.stages.score.settings import Overrides, refuse_other_form, resolved

@@ -32,7 +32,7 @@ class Training:
     }
     pages: Mapping[str, str] = {"data_report": "data_report.html", "report": "report.html"}
     # Register, or train where the data was refused.
-    telling = ("register", "train")
+    telling: tuple[str, ...] = ("register", "train")
     beside = ("track",)
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
@@ -56,7 +56,7 @@ class Training:
             "version": int(result.output("register", "version")) if registered else None,
             "metrics": metadata.get("metrics", {}),
             **outcome(dossier, document(result, "register", "registration")),
-            "tracking": _tracking(document(result, "track", "tracked")),
+            "tracking": tracked(document(result, "track", "tracked")),
         }
 
     def of_log(self, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,24 +64,25 @@ class Training:
             "version": said.get("version"),
             "metrics": said.get("metrics", {}),
             **{name: said.get(name, nothing) for name, nothing in outcome().items()},
-            "tracking": _tracking(said.get("tracking")),
+            "tracking": tracked(said.get("tracking")),
         }
 
     def lines(self, summary: Mapping[str, Any]) -> list[str]:
-        shown = [*terminal.lines(summary, summary["registry"]), *_shown(summary["tracking"])]
+        lines = [*terminal.lines(summary, summary["registry"]), *shown(summary["tracking"])]
         if summary["error"]:
-            return shown
+            return lines
         version = f", version {summary['version']}" if summary["version"] is not None else ""
-        return [*terminal.row("model", f"{summary['model_name']} {summary['model_version']}{version}"), *shown]
+        return [*terminal.row("model", f"{summary['model_name']} {summary['model_version']}{version}"), *lines]
 
 
-def _tracking(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def tracked(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Where the run is in MLflow, and what went wrong; None where nobody asked for it."""
     found = {name: (said or {}).get(name) for name in ("url", "version", "warning")}
     return found if found["url"] or found["warning"] else None
 
 
-def _shown(tracking: Mapping[str, Any] | None) -> list[str]:
+def shown(tracking: Mapping[str, Any] | None) -> list[str]:
+    """The same, for the terminal."""
     if not tracking:
         return []
     # In one piece: a terminal opens it.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.pipelines.kind import Wanted, document
-from netanomaly.cli.pipelines.training import Training
+from netanomaly.cli.pipelines.training import Training, shown, tracked
 
 if TYPE_CHECKING:
     from netanomaly.runners import RunResult
@@ -32,7 +32,7 @@ class Tuning:
     pages: Mapping[str, str] = {"data_report": "data_report.html", "report": "tuning_report.html"}
     # Select, or plan where the data was refused.
     telling = ("tune-select", "tune-plan")
-    beside: tuple[str, ...] = ()
+    beside = ("track",)
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
         return _labelled(Training().read(document))
@@ -41,13 +41,16 @@ class Tuning:
         return _labelled(Training().check(document))
 
     def of_run(self, result: "RunResult") -> dict[str, Any]:
-        return {"tuning": in_short(document(result, "tune-select", "tuning"))}
+        return {
+            "tuning": in_short(document(result, "tune-select", "tuning")),
+            "tracking": tracked(document(result, "track", "tracked")),
+        }
 
     def of_log(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        return {"tuning": in_short(said)}
+        return {"tuning": in_short(said), "tracking": tracked(said.get("tracking"))}
 
     def lines(self, summary: Mapping[str, Any]) -> list[str]:
-        return lines(summary["tuning"])
+        return [*lines(summary["tuning"]), *shown(summary["tracking"])]
 
 
 class TunedTraining(Training):
@@ -55,6 +58,8 @@ class TunedTraining(Training):
 
     kept: Mapping[tuple[str, str], str] = {**Training.kept, **_KEPT}
     pages: Mapping[str, str] = {**Training.pages, "tuning_report": "tuning_report.html"}
+    # Data that is refused shows in plan, before train.
+    telling = (*Training.telling, "tune-plan")
 
     def of_run(self, result: "RunResult") -> dict[str, Any]:
         return {**super().of_run(result), "tuning": in_short(document(result, "tune-select", "tuning"))}

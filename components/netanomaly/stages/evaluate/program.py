@@ -269,7 +269,7 @@ def false_alarms(model: AnomalyModel, normal: int | None) -> dict[str, Any]:
     return {
         "evaluated": expected(normal),
         "per_day": expected(model.rows_per_day),
-        "incidents_per_day": None if rate is None else incident_rate.document(rate),
+        "incidents_per_day": None if rate is None or not rate.tells_a_day else incident_rate.document(rate),
     }
 
 

@@ -11,8 +11,9 @@ from netanomaly import config, output
 from netanomaly.config.monitoring import MonitoringConfig
 from netanomaly.errors import InputError
 from netanomaly.monitoring import program as monitoring
-from netanomaly.monitoring.retraining import Wish, claimed_by_run, poisoned, reason
+from netanomaly.monitoring.retraining import NEVER, Wish, claimed_by_run, poisoned, reason
 from netanomaly.monitoring.settings import Settings
+from netanomaly.monitoring.watching import refuse_to_learn_scores
 from netanomaly.registry import Registry, open_registry
 from netanomaly.report import monitoring_page
 from netanomaly.stages.monitor.settings import training_of
@@ -57,6 +58,8 @@ def monitor(wanted: MonitoringConfig, run: str, folder: Path, progress: Callable
         allow_other_sensor=wanted.allow_other_sensor,
         feedback=wanted.feedback or "",
     )
+    if NEVER not in wanted.retrain_when:
+        refuse_to_learn_scores(settings.source, wanted.training or {})
     found = monitoring.monitor(registry, wanted.model, settings, progress)
     if len(found) != 1:
         raise InputError("the scores are of several versions; give a run the scores of one, or the traffic")

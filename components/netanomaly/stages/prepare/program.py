@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from netanomaly import __version__, config, output
+from netanomaly import __version__, config
 from netanomaly.errors import ConfigError
 from netanomaly.feedback.book import place
 from netanomaly.feedback.confirmed import Confirmed
@@ -127,7 +127,7 @@ def prepare(
     if wanted.feedback:
         feedback = wanted.feedback if isinstance(wanted.feedback, str) else ""
         confirmed = confirmed_of(place(feedback, wanted.registry or ""), wanted.model_name)
-    tracking = _tracking(wanted.tracking, environment)
+    tracking, nowhere_since = _tracking(wanted.tracking, environment)
     configuration = {
         **dataclasses.asdict(wanted),
         "tracking": dataclasses.asdict(tracking),
@@ -205,6 +205,7 @@ def prepare(
             mlflow=tracking.mlflow,
             experiment=tracking.experiment,
             register_in_mlflow=tracking.register,
+            nowhere_since=nowhere_since,
         ),
         deploy=_deployed(wanted),
     )
@@ -266,20 +267,25 @@ def _settings(kind: type[S], resolved: Mapping[str, Any], **own: Any) -> S:
     return kind(**{name: known[name] for name in names if name in known})
 
 
-def _tracking(wanted: config.Tracking, environment: Mapping[str, str]) -> config.Tracking:
-    """The server, empty where there is none, and the experiment.
+def _tracking(wanted: config.Tracking, environment: Mapping[str, str]) -> tuple[config.Tracking, str]:
+    """The server, empty where there is none, and the experiment; and why there is none, where one may be expected.
 
     A wrong address in the environment may be meant for other programs (MLflow's own clients write to folders, too): it is
     told, and nothing is tracked.
     """
-    mlflow, named = wanted.mlflow, environment.get(access.URI, "")
+    mlflow, named, nowhere_since = wanted.mlflow, environment.get(access.URI, ""), ""
     if mlflow is None and named:
         try:
             mlflow = access.address(named, access.URI)
         except ConfigError as error:
-            output.tell(f"warning: this run is not shown in MLflow: {error}")
+            nowhere_since = f"this run is not shown in MLflow: {error}"
+    elif mlflow is None and (wanted.experiment or wanted.register):
+        nowhere_since = (
+            "this run is not shown in MLflow: the configuration has tracking, and no server is named; "
+            f"name it in tracking.mlflow, or in {access.URI} where runs are started"
+        )
     experiment = wanted.experiment or environment.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
-    return config.Tracking((mlflow or "").rstrip("/"), experiment, wanted.register)
+    return config.Tracking((mlflow or "").rstrip("/"), experiment, wanted.register), nowhere_since
 
 
 _EXPERIMENT = "netanomaly"

@@ -9,6 +9,9 @@ import msgspec
 from netanomaly import output, stage_io
 from netanomaly.errors import GateRefusal
 
+# What submit shows of a search for hyper-parameters.
+_OF_A_SEARCH = ("outcome", "reason", "counts", "configuration")
+
 
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
@@ -22,6 +25,8 @@ def main(argv: list[str]) -> None:
         settings = stage.settings(Settings)
         dossier = stage.input_json("dossier")
         metadata = describe(stage.input_json("configuration"), dossier)
+        found = dossier.get("tuning")
+        searched = {} if found is None else {"tuning": {name: found[name] for name in _OF_A_SEARCH}}
         stage.write_json("model_metadata", metadata)
         stage.describe("model_metadata", {"model_digest": metadata["model"]["digest"], **metadata["metrics"]})
         registry = open_registry(stage_io.in_a_bucket(settings.registry, "registry"))
@@ -31,7 +36,8 @@ def main(argv: list[str]) -> None:
         except GateRefusal as refusal:
             # A retraining that a gate refused is not repeated for its window.
             claims.ended(monitored, settings.run_id, claims.FAILED, str(refusal))
-            stage.tell({"model_name": settings.model_name, "metrics": metadata["metrics"], **outcome(dossier)})
+            told = {"model_name": settings.model_name, "metrics": metadata["metrics"], **searched}
+            stage.tell({**told, **outcome(dossier)})
             raise
         claims.about_to_register(monitored, settings.run_id)
         decision = dossier["decision"]
@@ -43,6 +49,8 @@ def main(argv: list[str]) -> None:
                 "report.html": stage.input("report"),
                 smoke.FILE: smoke_rows,
             }
+            if stage.has_input("tuning_report"):
+                files["tuning_report.html"] = stage.input("tuning_report")
             if dossier.get("reference") is not None:
                 # What monitoring compares with.
                 files[REFERENCE] = Path(folder) / REFERENCE
@@ -95,6 +103,7 @@ def main(argv: list[str]) -> None:
                 "model_name": settings.model_name,
                 "version": registration.version,
                 "metrics": metadata["metrics"],
+                **searched,
                 **outcome(dossier, {"aliases": registration.aliases, "reason": registration.reason}),
             }
         )

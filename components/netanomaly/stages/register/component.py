@@ -17,6 +17,7 @@ def register(
     version: dsl.OutputPath(int),
     settings: dict,
     task_name: str,
+    tuning_report: dsl.Input[dsl.HTML] = None,
 ):
     """Make the model a version in the registry, once, however often this is tried; never cached.
 
@@ -28,6 +29,7 @@ def register(
         configuration: The resolved configuration, from prepare.
         settings: From prepare; netanomaly/stages/register/settings.py.
         task_name: This task's name; with the run's id, what makes a retry the same registration.
+        tuning_report: Of a run that searched for hyper-parameters, what came of it, for people; kept beside the model, too.
 
     Returns:
         model_metadata: How the model came to be: data, configuration, code, metrics, parents; JSON.

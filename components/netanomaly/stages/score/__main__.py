@@ -68,7 +68,8 @@ def _score_new(stage: stage_io.Stage, wanted: "ScoringConfig") -> None:
     stage.set_output_parameter("version", summary.get("model", {}).get("version", 0))
     # Files that cannot be read may be thousands; a line of the log is bounded.
     unread = summary.get("unread", {})
-    stage.tell({**summary, "unread": dict(list(unread.items())[:_MOST_UNREAD])})
+    waiting = summary.get("waiting", [])[:_MOST_UNREAD]
+    stage.tell({**summary, "unread": dict(list(unread.items())[:_MOST_UNREAD]), "waiting": waiting})
 
 
 _MOST_UNREAD = 5

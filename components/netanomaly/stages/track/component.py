@@ -7,12 +7,14 @@ from netanomaly.images import image
 
 @dsl.container_component
 def track(
-    report: dsl.Input[dsl.HTML],
     dossier: dsl.Input[dsl.Artifact],
     configuration: dsl.Input[dsl.Artifact],
     tracked: dsl.Output[dsl.Artifact],
     settings: dict,
     register_task: str,
+    tuning: dsl.Input[dsl.Artifact] = None,
+    tuning_report: dsl.Input[dsl.HTML] = None,
+    report: dsl.Input[dsl.HTML] = None,
 ):
     """Show the run in MLflow: configuration, data, figures, report; never cached, and never a reason for a run to fail.
 
@@ -20,11 +22,13 @@ def track(
     looked up in the registry.
 
     Args:
-        report: The evaluation report.
-        dossier: From evaluate.
+        dossier: From evaluate; of a search alone, from select.
         configuration: The resolved configuration, from prepare.
         settings: From prepare; netanomaly/stages/track/settings.py.
-        register_task: Name of the task that registers this run's model.
+        register_task: Name of the task that registers this run's model; empty where none does.
+        tuning: Of a run that searched for hyper-parameters, the search, whose trials are shown below the run.
+        tuning_report: The same for people.
+        report: The evaluation report; none where nothing was trained.
 
     Returns:
         tracked: Where the run is in MLflow, or why it is not, JSON.

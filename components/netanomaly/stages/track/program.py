@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from netanomaly.errors import NetanomalyError
 from netanomaly.stages.track.settings import Settings
@@ -18,6 +18,8 @@ REGISTRATION_SECONDS = 30.0
 """How long the version that register makes meanwhile is waited for: as long as a pod may start later than this one."""
 
 _SECONDS_BETWEEN_LOOKS = 0.5
+
+T = TypeVar("T")
 
 LookUp = Callable[[], Standing | None]
 
@@ -54,42 +56,71 @@ def track(
         seconds: For all that MLflow is asked, together.
         registration_seconds: For waiting until the version is registered, which is not MLflow's doing.
     """
-    began = time.monotonic()
-    recorded: list[Recorded] = []
+    patient = _Patient(seconds)
 
-    def tell(clock: Clock) -> None:
-        server = Server(access.from_environment(settings.mlflow), clock)
-        recorded.append(recording.record(server, settings.experiment, run, injected))
+    def tell(clock: Clock) -> Recorded:
+        # Its trials are many requests, and what fewer people look for: they come last.
+        return recording.record(_server(settings, clock), settings.experiment, replace(run, trials=()), injected)
 
     try:
-        patience.within(tell, seconds)
+        shown = patient.within(tell)
     except NetanomalyError as error:
         return Tracked(warning=f"MLflow was not told of all of this run: {error}")
-    (shown,) = recorded
-    left = seconds - (time.monotonic() - began)
-    if look_up is None:
-        return Tracked(shown.url)
+    version, warning = (
+        (None, "") if look_up is None else _version(patient, settings, shown, look_up, registration_seconds)
+    )
+    there: list[Recorded] = []
+    try:
+        patient.within(lambda clock: there.extend(recording.told_trials(_server(settings, clock), shown, run.trials)))
+    except NetanomalyError as error:
+        missing = f"MLflow was told of {len(there)} of {len(run.trials)} trials: {error}"
+        warning = "; ".join(filter(None, [warning, missing]))
+    return Tracked(shown.url, version, warning)
+
+
+class _Patient:
+    """What is left of the time for MLflow, over several goes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+
+    def within(self, work: Callable[[Clock], T]) -> T:
+        began = time.monotonic()
+        try:
+            return patience.within(work, max(self._left, 0.1))
+        finally:
+            self._left -= time.monotonic() - began
+
+
+def _version(
+    patient: _Patient, settings: Settings, shown: Recorded, look_up: LookUp, registration_seconds: float
+) -> tuple[int | None, str]:
+    """The version that MLflow was told of, and what went wrong."""
     try:
         standing = _registered(look_up, registration_seconds)
     except NetanomalyError as error:
-        return Tracked(shown.url, warning=f"MLflow was not told the version of this run: {error}")
+        return None, f"MLflow was not told the version of this run: {error}"
     if standing is None:
-        return Tracked(
-            shown.url,
-            warning=f"MLflow was not told the version of this run: none was registered within {registration_seconds:g} s",
+        return (
+            None,
+            f"MLflow was not told the version of this run: none was registered within {registration_seconds:g} s",
         )
 
-    def tell_version(clock: Clock) -> None:
-        server = Server(access.from_environment(settings.mlflow), clock)
+    def tell(clock: Clock) -> None:
+        server = _server(settings, clock)
         recording.set_tags(server, shown.run_id, standing.tags)
         if settings.register_in_mlflow:
             versions.register(server, shown, standing)
 
     try:
-        patience.within(tell_version, max(left, 0.1))
+        patient.within(tell)
     except NetanomalyError as error:
-        return Tracked(shown.url, warning=f"MLflow was not told of version {standing.number}: {error}")
-    return Tracked(shown.url, standing.number)
+        return None, f"MLflow was not told of version {standing.number}: {error}"
+    return standing.number, ""
+
+
+def _server(settings: Settings, clock: Clock) -> Server:
+    return Server(access.from_environment(settings.mlflow), clock)
 
 
 def injected_run(settings: Settings, environment: Mapping[str, str]) -> Injected | None:

@@ -14,6 +14,7 @@ class Settings:
         registry: URI of the registry.
         model_name: The model's name in the registry.
         run_id: The run's id.
+        nowhere_since: Why it is shown nowhere, where somebody may expect it to be; told at the end of the run.
     """
 
     mlflow: str
@@ -22,3 +23,4 @@ class Settings:
     registry: str
     model_name: str
     run_id: str
+    nowhere_since: str = ""

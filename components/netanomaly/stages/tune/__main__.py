@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from netanomaly import output, stage_io
-from netanomaly.errors import InputError
+from netanomaly.errors import GateRefusal, InputError
 
 
 def ahead() -> None:
@@ -32,12 +32,17 @@ def _plan(stage: stage_io.Stage) -> None:
     import pyarrow.parquet as pq
 
     from netanomaly.flows.flow_file import open_flows
+    from netanomaly.metrics.outcome import outcome
     from netanomaly.stages.tune.program import ask, plan
     from netanomaly.stages.tune.settings import Settings
 
-    settings = stage.settings(Settings)
+    settings, dossier = stage.settings(Settings), stage.input_json("dossier_before")
     flows = open_flows(stage.input("flows"))
-    planned = plan(flows, stage.input_json("dossier_before"), settings, stage.progress)
+    try:
+        planned = plan(flows, dossier, settings, stage.progress)
+    except GateRefusal:
+        stage.tell(outcome(dossier))
+        raise
     pq.write_table(planned.sample.table, stage.output("rows"))
     planned.shared.save(stage.output("shared"))
     output.tell(planned.search["objective"]["said"])

@@ -267,7 +267,20 @@ def select(
 
 def in_short(document: Document) -> dict[str, Any]:
     """What the dossier, and with it the registry's record, says of a search: that it was tuned, how, and on what."""
-    kept = ("outcome", "reason", "rule", "objective", "by_time", "data", "splits", "winner", "final", "counts", "space")
+    kept = (
+        "outcome",
+        "reason",
+        "rule",
+        "objective",
+        "by_time",
+        "data",
+        "splits",
+        "winner",
+        "final",
+        "counts",
+        "space",
+        "configuration",
+    )
     top = next((each for each in document["trials"] if each["number"] == document["best"]), None)
     return {
         **{name: document[name] for name in (*kept, "seconds", "seed")},
