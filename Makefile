@@ -220,7 +220,7 @@ bench-serve: setup ## Latency, throughput and memory of the server, beside KServ
 SOAK := $(BIN)/pytest -o faulthandler_timeout=7200
 
 .PHONY: soak
-soak: soak-registry soak-follow soak-mutants soak-attacks soak-traffic soak-serve soak-images ## Every long test
+soak: soak-registry soak-follow soak-retraining soak-mutants soak-attacks soak-traffic soak-serve soak-images ## Every long test
 
 # On each server two minutes of random faults and kills, and an outage of a minute; five hundred random histories.
 SOAK_SECONDS ?= 120
@@ -236,6 +236,13 @@ SOAK_KILLS ?= 1000
 .PHONY: soak-follow
 soak-follow: setup ## Kill a follower a thousand times: each record is scored once (SOAK_KILLS=10000 for more)
 	NETANOMALY_SOAK_KILLS=$(SOAK_KILLS) $(SOAK) -rP tests/following/test_kills.py
+
+# Two monitors at once, each time none, one or both of them killed.
+SOAK_RETRAININGS ?= 100
+
+.PHONY: soak-retraining
+soak-retraining: setup ## Two monitors find the same window a hundred times, with kills: one training for each (SOAK_RETRAININGS=1000 for more)
+	NETANOMALY_SOAK_RETRAININGS=$(SOAK_RETRAININGS) $(SOAK) -rP -k two_monitors tests/monitoring/test_retraining.py
 
 .PHONY: soak-mutants
 soak-mutants: setup ## Ten thousand altered documents of each kind that a registry has

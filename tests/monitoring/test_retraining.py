@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from netanomaly.errors import GateRefusal
 from netanomaly.monitoring import retraining
 from netanomaly.monitoring.retraining import Wish, claimed_by_run, poisoned, reason, run_of, started
-from netanomaly.registry import Registry, open_registry
+from netanomaly.registry import Registry, claims, open_registry
 
 from tests.monitoring.retraining_work import METADATA, retrain
 
@@ -44,7 +45,8 @@ def test_two_monitors_and_kills_never_train_twice_for_a_window_and_never_not_at_
         killed = chosen.sample(both, chosen.choice((0, 1, 1, 2)))
         for process in killed:
             assert process.pid is not None
-            os.kill(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(process.pid, signal.SIGKILL)
         for process in both:
             process.join(60)
             assert process.exitcode is not None
@@ -90,12 +92,128 @@ def test_of_runs_of_the_pipeline_the_first_keeps_its_window_and_a_retry_of_it_go
     assert claimed_by_run(registry, "office", window, 1, "job-1")
     assert not claimed_by_run(registry, "office", window, 1, "job-2")
     assert claimed_by_run(registry, "office", window, 1, "job-1")
-    old = (datetime.now(UTC) - timedelta(days=retraining.LEASE_DAYS + 1)).isoformat()
+    old = (datetime.now(UTC) - timedelta(hours=retraining.LEASE_HOURS + 1)).isoformat()
     registry.monitored("office").change(
         lambda found: replace(found, claims=[replace(each, at=old) for each in found.claims])
     )
     assert claimed_by_run(registry, "office", window, 1, "job-3")
     assert not claimed_by_run(registry, "office", window, 1, "job-1")
+
+
+def older(registry: Registry, hours: float) -> None:
+    """Lets time pass."""
+
+    def aged(found):
+        return replace(
+            found,
+            claims=[
+                replace(each, at=(datetime.fromisoformat(each.at) - timedelta(hours=hours)).isoformat())
+                for each in found.claims
+            ],
+        )
+
+    registry.monitored("office").change(aged)
+
+
+class Run:
+    """A run of the monitoring pipeline that trains by its claim, step by step."""
+
+    def __init__(self, registry: Registry, model_file, name: str) -> None:
+        self.registry, self.model_file, self.name = registry, model_file, name
+        self.steps = [self.claim, self.hold, self.register, self.end]
+
+    def step(self) -> None:
+        if self.steps:
+            try:
+                self.steps.pop(0)()
+            except GateRefusal:
+                self.steps = []
+
+    def claim(self) -> None:
+        if not claimed_by_run(self.registry, "office", WINDOW, 1, self.name):
+            self.steps = []
+
+    def hold(self) -> None:
+        claims.about_to_register(self.registry.monitored("office"), self.name)
+
+    def register(self) -> None:
+        self.registry.register("office", self.model_file, METADATA, run_id=self.name)
+
+    def end(self) -> None:
+        claims.ended(self.registry.monitored("office"), self.name, claims.DONE, "registered")
+
+
+WINDOW = "e" * 32
+
+
+def made(registry: Registry) -> list[str]:
+    return [str(each.record.run_id) for each in registry.versions("office") if each.record.run_id != "first"]
+
+
+@pytest.mark.parametrize("steps_before", range(5))
+@pytest.mark.parametrize("slow", range(5))
+def test_a_run_that_is_taken_for_dead_and_lives_never_makes_a_second_version(registry, tmp_path, steps_before, slow):
+    """The first does so many steps, is taken for dead, and goes on after so many steps of the second."""
+    first, second = (Run(registry, tmp_path / "model.joblib", name) for name in ("job-1", "job-2"))
+    for _ in range(steps_before):
+        first.step()
+    older(registry, retraining.LEASE_HOURS + 1)
+    for _ in range(slow):
+        second.step()
+    for _ in range(5):
+        first.step()
+    for _ in range(5):
+        second.step()
+    # Never two, and never none: both went on in the end.
+    assert len(made(registry)) == 1
+
+
+@pytest.mark.parametrize("steps_before", [1, 2, 3])
+def test_a_run_that_is_killed_on_the_way_does_not_keep_its_window_for_ever(registry, tmp_path, steps_before):
+    first = Run(registry, tmp_path / "model.joblib", "job-1")
+    for _ in range(steps_before):
+        first.step()
+    # Not at once; and one that was about to register may have done so as long as it can live.
+    assert not claimed_by_run(registry, "office", WINDOW, 1, "job-2")
+    older(registry, (retraining.LEASE_HOURS if steps_before == 1 else retraining.LONGEST_HOURS) + 1)
+    second = Run(registry, tmp_path / "model.joblib", "job-3")
+    for _ in range(4):
+        second.step()
+    assert len(made(registry)) == 1
+
+
+def test_between_the_look_at_versions_and_the_claim_nobody_slips_through(registry, tmp_path, monkeypatch):
+    first = Run(registry, tmp_path / "model.joblib", "job-1")
+    first.step()
+    older(registry, retraining.LEASE_HOURS + 1)
+    looked = retraining._registered
+
+    def and_then_the_first_goes_on(*arguments):
+        found = looked(*arguments)
+        first.step()
+        return found
+
+    monkeypatch.setattr(retraining, "_registered", and_then_the_first_goes_on)
+    second = Run(registry, tmp_path / "model.joblib", "job-2")
+    for _ in range(5):
+        second.step()
+        first.step()
+    assert made(registry) == ["job-1"]
+
+
+def test_a_second_run_has_as_long_as_any_can_take_so_that_slow_trainings_end(registry):
+    assert claimed_by_run(registry, "office", WINDOW, 1, "job-1")
+    older(registry, retraining.LEASE_HOURS + 1)
+    assert claimed_by_run(registry, "office", WINDOW, 1, "job-2")
+    older(registry, retraining.LEASE_HOURS + 1)
+    assert not claimed_by_run(registry, "office", WINDOW, 1, "job-3")
+
+
+def test_what_a_gate_refused_is_not_tried_again_by_a_later_run(registry):
+    assert claimed_by_run(registry, "office", WINDOW, 1, "job-1")
+    claims.ended(registry.monitored("office"), "job-1", claims.FAILED, "the quality gate refused")
+    older(registry, 1000)
+    assert not claimed_by_run(registry, "office", WINDOW, 1, "job-2")
 
 
 def verdict(**replaced: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from kfp import components
 from netanomaly.cli.pipelines import Name
 from netanomaly.cli.pipelines import kind as kind_of
@@ -310,3 +311,14 @@ def test_the_pipeline_is_no_deeper_than_the_documentation_says(carried, pipeline
         return 1 + max(map(depth, tasks[name].get("dependentTasks", ())), default=0)
 
     assert max(map(depth, tasks)) == DEPTH[pipeline]
+
+
+@pytest.mark.parametrize("pipeline", Name)
+def test_the_schema_of_a_pipelines_configuration_knows_its_example(pipeline):
+    compiled = yaml.safe_load((COMPILED / f"{pipeline}.yaml").read_text().split("\n---\n")[0])
+    example = compiled["root"]["inputDefinitions"]["parameters"]["configuration"]["defaultValue"]
+    asked = netanomaly("config", "schema", "--pipeline", pipeline)
+    assert asked.code == 0, asked.stderr
+    checked = Draft202012Validator(asked.json)
+    assert checked.is_valid(example)
+    assert not checked.is_valid({**example, "no_such_field": 1})

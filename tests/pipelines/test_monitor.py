@@ -41,9 +41,9 @@ def folder(tmp_path_factory) -> Path:
     training = pa.concat_tables([flows(NETWORK, draw, 900, day) for day in range(21)])
     log(folder / "training.log", training)
     log(folder / "quiet.log", flows(NETWORK, np.random.default_rng(2), 900, 22))
-    log(folder / "another.log", flows(NETWORK, np.random.default_rng(4), 900, 24))
+    log(folder / "another.log", flows(NETWORK, np.random.default_rng(4), 1800, 24))
     log(folder / "frames.log", flows(NETWORK, np.random.default_rng(3), 4000, 23, traffic.frame_bytes))
-    config = {"model_name": "office", "model_type": "pca", "data_source": "training.log", "alert_budget": 0.01}
+    config = {"model_name": "office", "model_type": "pca", "data_source": "training.log", "alert_budget": 0.05}
     (folder / "config.json").write_text(json.dumps(config))
     run = netanomaly("run", folder / "config.json", "--workdir", folder / "work", "--json")
     assert run.code == 0, run.stderr
@@ -257,6 +257,7 @@ def test_a_window_is_retrained_for_once_from_here(folder):
     assert first.code == 0, first.stderr
     assert f"version {next_version} registered" in " ".join(first.stdout.split())
     assert registered(folder) == [*before, next_version]
+    assert "training again leaves out" in " ".join(first.stdout.split())
     again = monitor(folder, *arguments)
     assert again.code == 0, again.stderr
     assert "that was done, failed, or is being done" in " ".join(again.stdout.split())
@@ -282,13 +283,26 @@ def test_the_pipeline_judges_and_trains_where_it_is_due_once_for_each_window(fol
     assert run.json["monitored"]["verdict"] == "sensor changed"
     assert registered(folder) == before
     assert Path(run.json["report"]).is_file()
+    of_the_window = {"model_type": "pca", "split": "random"}
     path.write_text(
-        json.dumps(config | {"data_source": "another.log", "retrain_when": ["age"], "retrain_age_days": 0.000001})
+        json.dumps(
+            config
+            | {"data_source": "another.log", "retrain_when": ["age"], "retrain_age_days": 0.000001}
+            | {"training": of_the_window}
+        )
     )
     run = netanomaly("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched", "--json")
     assert run.code == 0, run.stderr
     assert run.json["monitored"]["retraining"]["due"]
     assert len(registered(folder)) == len(before) + 1
+    # What alerts in the window is not learnt, neither in training nor in what is held out.
+    verdict = run.json["monitored"]
+    assert verdict["learnt"] == {"open_alerts_left_out": verdict["alerts"], "benign_by_feedback": 0, "not_left_out": 0}
+    assert verdict["alerts"] > 0
+    found = [path for path in Path(run.json["run_dir"]).rglob("*ingest_report*") if path.is_file()]
+    ingested = [json.loads(path.read_text()) for path in found]
+    assert [each["left_out"] for each in ingested] == [{"rows": verdict["alerts"], "of": verdict["alerts"]}] * 2
+    assert sum(each["rows"] for each in ingested) == verdict["rows"] - verdict["alerts"]
     # No other run trains for that window.
     registry, window = open_registry(folder / "work/registry"), run.json["monitored"]["window"]
     assert not claimed_by_run(registry, "office", window, 1, "another run")

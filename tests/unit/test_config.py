@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from netanomaly import config
 from netanomaly.config import fields
-from netanomaly.config.schema import schema
+from netanomaly.config.schema import monitoring_schema, schema
 from netanomaly.errors import ConfigError
 from netanomaly.flows import rules
 from netanomaly.flows.rules import RULES
@@ -30,6 +30,7 @@ ORIGINAL: dict[str, Any] = {
     "output_base_dir": "data/mlops_artifacts",
     "isolation_forest_params": {"n_estimators": 100, "contamination": "auto", "random_state": 42},
 }
+TRAINING_SCHEMA = schema(catalogue.schema(), {"gates": gates.schema(), "validation": rules.schema()})
 
 
 def test_the_original_configuration_is_accepted_unchanged():
@@ -237,6 +238,19 @@ def test_every_field_and_every_rule_of_the_data_gate_is_documented():
         assert f"| `{name}` |" in documented, name
 
 
+def test_every_field_of_monitoring_is_documented_with_its_default():
+    documented = (ROOT / "docs/monitoring.md").read_text()
+    for name, field in monitoring_schema(TRAINING_SCHEMA)["properties"].items():
+        if name == "$schema":
+            continue
+        row = next((line for line in documented.splitlines() if line.startswith(f"| `{name}` |")), "")
+        assert row, name
+        if "default" not in field:
+            assert "| required |" in row, name
+        elif isinstance(field["default"], str | float | list) and field["default"]:
+            assert json.dumps(field["default"]) in row, name
+
+
 @pytest.mark.parametrize(
     ("csv", "has_header"),
     [({}, True), ({"columns": ["a"]}, False), ({"columns": ["a"], "header": True}, True)],
@@ -247,7 +261,7 @@ def test_a_header_is_expected_unless_columns_are_given(csv, has_header):
 
 def test_an_editors_line_is_no_field_and_the_schema_knows_every_field():
     assert config.parse({**ORIGINAL, "$schema": "netanomaly.schema.json"}) == config.parse(ORIGINAL)
-    made = schema(catalogue.schema(), {"gates": gates.schema(), "validation": rules.schema()})
+    made = TRAINING_SCHEMA
     assert set(made["required"]) == {"model_name", "data_source"}
     assert set(fields.FIELDS) < set(made["properties"])
     assert all(field.get("description") for name, field in made["properties"].items() if name != "$schema")
@@ -258,3 +272,18 @@ def test_an_editors_line_is_no_field_and_the_schema_knows_every_field():
     assert validator.is_valid(ORIGINAL)
     for wrong in ({"alert_budget": 2}, {"splt": "time"}, {"csv": {"heder": True}}, {"gates": {"min_auc": 1}}):
         assert not validator.is_valid({**ORIGINAL, **wrong}), wrong
+
+
+def test_the_schema_of_monitoring_checks_the_training_in_it_too():
+    made = monitoring_schema(TRAINING_SCHEMA)
+    Draft202012Validator.check_schema(made)
+    validator = Draft202012Validator(made)
+    smallest = {"model": "office", "data_source": "conn.log"}
+    for right in ({}, {"retrain_when": ["decay", "age"], "training": {"alert_budget": 0.01}}, {"training": None}):
+        assert validator.is_valid({**smallest, **right}), right
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"model": 3}, {"retrain_when": ["always"]}, {"retrain": 1}, {"training": {"alert_budget": 2}}, {"training": {"x": 1}},
+    )  # fmt: skip
+    for wrong in wrongs:
+        assert not validator.is_valid({**smallest, **wrong}), wrong
+    assert not validator.is_valid({"model": "office"})

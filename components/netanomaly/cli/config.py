@@ -22,9 +22,9 @@ def show_schema(pipeline: PipelineOption = Name.training) -> None:
 
     Example: netanomaly config schema > netanomaly.schema.json
     """
-    from netanomaly.config.schema import plain_schema, schema
+    from netanomaly.config.schema import monitoring_schema, plain_schema, schema
 
-    if pipeline is Name.scoring:
+    if pipeline in (Name.scoring, Name.scoring_from_captures, Name.following):
         from netanomaly.config.scoring import ScoringConfig
 
         output.say_json(plain_schema(ScoringConfig, "A scoring configuration of netanomaly"))
@@ -34,4 +34,5 @@ def show_schema(pipeline: PipelineOption = Name.training) -> None:
     from netanomaly.models import catalogue
 
     further = {"validation": rules.schema(), "gates": gates.schema()}
-    output.say_json(schema(catalogue.schema(), further))
+    training = schema(catalogue.schema(), further)
+    output.say_json(monitoring_schema(training) if pipeline is Name.monitoring else training)

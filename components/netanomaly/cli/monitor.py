@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netanomaly import output
+from netanomaly.cli.feedback import FeedbackOption
 from netanomaly.cli.monitored import monitored
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
 from netanomaly.errors import ConfigError, GateRefusal, InputError
@@ -50,6 +51,7 @@ def monitor(
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Look at flows of another kind of sensor than was learnt from.")
     ] = False,
+    feedback: FeedbackOption = "",
     make_reference: Annotated[
         bool,
         typer.Option(
@@ -91,6 +93,7 @@ def monitor(
         time_column=time_column,
         label_column=label_column,
         allow_other_sensor=allow_other_sensor,
+        feedback=feedback,
     )
     if make_reference:
         _make_reference(opened, model, settings, as_json=as_json)
@@ -109,14 +112,15 @@ def monitor(
     from netanomaly.monitoring.program import keep
     from netanomaly.monitoring.program import monitor as look
 
-    verdicts = look(opened, model, settings, _Progress())
+    judged = look(opened, model, settings, _Progress())
+    verdicts = [each.verdict for each in judged]
     if not no_history:
         for verdict in verdicts:
             keep(opened, verdict)
         if retrain is not None:
             if len(verdicts) > 1:
                 raise InputError("the scores are of several versions; retrain by the scores of one, or by the traffic")
-            words = retraining.retrain(opened, verdicts[0], training, occasions, retrain_age_days, workdir)
+            words = retraining.retrain(opened, judged[0], training, feedback, occasions, retrain_age_days, workdir)
             verdicts[0]["retraining"] = {"words": words}
     if out is not None:
         _write(opened, verdicts, out)

@@ -10,6 +10,7 @@ from netanomaly.cli.run import new_run_dir
 from netanomaly.errors import ConfigError, GateRefusal, InputError, NetanomalyError, OutsideError
 
 if TYPE_CHECKING:
+    from netanomaly.monitoring.program import Judged
     from netanomaly.registry import Registry
 
 
@@ -46,8 +47,9 @@ def read_occasions(words: str) -> list[str]:
 
 def retrain(
     registry: "Registry",
-    verdict: Mapping[str, Any],
+    judged: "Judged",
     training: Mapping[str, Any],
+    feedback: str,
     when: Sequence[str],
     age_days: float,
     workdir: Path,
@@ -57,8 +59,10 @@ def retrain(
     Raises:
         NetanomalyError: The training failed or a gate refused it: the champion stays, and this window is not tried again.
     """
+    from netanomaly.monitoring.program import without_open_alerts
     from netanomaly.monitoring.retraining import Wish, poisoned, reason, started
 
+    verdict = judged.verdict
     model, number = verdict["model"]["name"], verdict["model"]["version"]
     created = registry.version(f"{model}:{number}").record.created_at
     why = reason(verdict, Wish(tuple(when), age_days), created)
@@ -67,7 +71,11 @@ def retrain(
     if against := poisoned(verdict):
         return f"not retrained, though {why}: {against}; look at its alerts first"
     output.tell(f"retraining {model}: {why}")
-    claim = started(registry, model, verdict["window"], number, lambda run: _train(run, training, workdir / model))
+
+    def train(run: str) -> str:
+        return _train(run, without_open_alerts(registry, model, training, judged, feedback), workdir / model)
+
+    claim = started(registry, model, verdict["window"], number, train)
     if claim is None:
         return f"not retrained: for this window that was done, failed, or is being done ({why})"
     return f"{claim.words} ({why})"

@@ -141,7 +141,7 @@ def refuse_passwords(config: Any, *fields: str) -> None:
 
 
 def _check(config: Config) -> None:
-    refuse_passwords(config, "data_source", "evaluation_data_source", "registry", "feedback")
+    refuse_passwords(config, "data_source", "evaluation_data_source", "registry", "feedback", "leave_out")
     label = wanted_columns(config).label
     if config.feature_columns is not None:
         if label in config.feature_columns:

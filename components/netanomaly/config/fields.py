@@ -263,6 +263,9 @@ class Config:
             "true, false, a folder or s3://bucket/prefix",
         ),
     ] = False
+    leave_out: Annotated[
+        Path | None, meta("Rows of the training data to leave out, in a file that monitoring wrote for a retraining.")
+    ] = None
     aliases: Annotated[Names, meta("Further names for the new version, e.g. staging.")] = field(default_factory=list)
     tracking: Annotated[Tracking, meta("Where runs are shown in MLflow.")] = field(default_factory=Tracking)
     deploy: Annotated[

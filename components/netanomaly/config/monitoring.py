@@ -40,6 +40,9 @@ class MonitoringConfig:
     allow_other_sensor: Annotated[
         bool, meta("Whether flows of another kind of sensor than the model learnt from may be looked at.")
     ] = False
+    feedback: Annotated[
+        Path | None, meta("Where feedback on alerts is kept; null: in the registry's folder feedback.")
+    ] = None
     retrain_when: Annotated[
         list[Occasion],
         meta("What starts a training, at most once for each window: verdicts, the version's age, or never."),
@@ -65,5 +68,5 @@ def parse(document: Mapping[str, Any]) -> MonitoringConfig:
         InputError: An address holds a password.
     """
     config = converted(document, MonitoringConfig)
-    refuse_passwords(config, "data_source", "registry")
+    refuse_passwords(config, "data_source", "registry", "feedback")
     return config

@@ -7,6 +7,7 @@ import msgspec
 
 from netanomaly.config.checking import SCHEMA_FIELD
 from netanomaly.config.fields import PARAMETERS_SUFFIX, Config
+from netanomaly.config.monitoring import MonitoringConfig
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -26,6 +27,24 @@ def schema(parameters: Mapping[str, Any], further: Mapping[str, Mapping[str, Any
     fields["model_type"]["enum"] = list(parameters)
     for detector, known in parameters.items():
         fields[f"{detector}{PARAMETERS_SUFFIX}"] = {**known, "description": f"Parameters of {detector}."}
+    return document
+
+
+def monitoring_schema(training: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a monitoring configuration, whose `training` is checked, too: its data and model need not be named there.
+
+    Args:
+        training: The schema of a training configuration, as `schema` makes it.
+    """
+    document = plain_schema(MonitoringConfig, "A monitoring configuration of netanomaly")
+    field = document["properties"]["training"]
+    inner = {"type": "object", "properties": training["properties"], "additionalProperties": False}
+    document["properties"]["training"] = {
+        "anyOf": [{"type": "null"}, inner],
+        **{name: field[name] for name in ("description", "default")},
+    }
+    # What both have is the same.
+    document["$defs"] = {**training["$defs"], **document["$defs"]}
     return document
 
 

@@ -49,7 +49,7 @@ def of_incident(path: Path, incident: Mapping[str, Any]) -> tuple[pa.Table | Non
             if FEATURES not in file.schema_arrow.names or incident["entity"].get("ip") is None:
                 return None, 0
             parts = [
-                pa.Table.from_batches([batch]).filter(_of(incident, batch))
+                pa.Table.from_batches([batch]).filter(belong(incident, batch))
                 for batch in file.iter_batches(columns=["time", *PARTS, "alert", FEATURES])
             ]
     except (pa.ArrowException, OSError) as error:
@@ -66,7 +66,8 @@ def of_incident(path: Path, incident: Mapping[str, Any]) -> tuple[pa.Table | Non
     return pa.table(columns), found.num_rows
 
 
-def _of(incident: Mapping[str, Any], batch: pa.RecordBatch) -> pa.Array:
+def belong(incident: Mapping[str, Any], batch: pa.RecordBatch) -> pa.Array:
+    """Which rows of scores are the incident's: the alerting flows of its host in its time. True or false for each row."""
     entity = incident["entity"]
     end = "dst_ip" if entity["type"] == TARGET else "src_ip"
     mask = pc.and_(pc.fill_null(batch.column("alert"), False), pc.equal(batch.column(end), entity["ip"]))

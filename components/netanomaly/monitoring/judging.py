@@ -28,7 +28,7 @@ _DO = {
     SENSOR: "do not retrain on data that mixes before and after; {checks}; then train on data of after the change",
     HOSTS: "look at these hosts: this is a matter for people, and no reason to retrain",
     NETWORK: "train again on newer data, once nothing in it is an attack",
-    DECAY: "train again on newer data, with what was learnt from the labels",
+    DECAY: "train again on newer data, with what was learnt from the labels or the reviewed alerts",
     TOO_LITTLE: "nothing, until there is more",
 }
 _SHOWN = 40
@@ -39,7 +39,7 @@ _HOURS = 24 * 62
 
 @dataclass(frozen=True)
 class Quality:
-    """What labels or reviews say of a window, and what was registered; each a share with its interval."""
+    """What labels or reviews say of a window, and the least that was registered or promised; a share with its interval."""
 
     name: str
     value: float
@@ -47,6 +47,7 @@ class Quality:
     high: float
     registered_low: float
     counted: str
+    promise: str = "that it had at least when it was registered"
 
 
 @dataclass
@@ -255,7 +256,7 @@ def _weigh_quality(judged: _Judged, quality: tuple[Quality, ...], document: dict
     document["quality"] = [
         {
             "name": each.name, "value": each.value, "low": each.low, "high": each.high,
-            "registered_low": each.registered_low, "counted": each.counted,
+            "registered_low": each.registered_low, "counted": each.counted, "promise": each.promise,
         }
         for each in quality
     ]  # fmt: skip
@@ -264,7 +265,7 @@ def _weigh_quality(judged: _Judged, quality: tuple[Quality, ...], document: dict
         judged.verdict = DECAY
         judged.reasons = [
             f"{each.name} is {each.value:.0%} ({each.low:.0%} to {each.high:.0%}, {each.counted}), under the {each.registered_low:.0%} "
-            "that it had at least when it was registered"
+            f"{each.promise}"
             for each in worse
         ] + judged.reasons
 

@@ -3,13 +3,18 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netanomaly.errors import InputError
+from netanomaly.feedback.book import place
+from netanomaly.feedback.confirmed import confirmed_of
+from netanomaly.flows.left_out import RowsByFile, name_of
 from netanomaly.monitoring import reference as references
+from netanomaly.monitoring import reviewed
 from netanomaly.monitoring.judging import judge
 from netanomaly.monitoring.reference import Reference
+from netanomaly.monitoring.reviewed import Feedback
 from netanomaly.monitoring.settings import Settings
 from netanomaly.monitoring.watching import (
     Scored,
@@ -32,9 +37,17 @@ from netanomaly.traffic.reader import LABEL
 FORMAT = 1
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A window as a version sees it: the verdict as a document, and which rows alert and are not suppressed."""
+
+    verdict: dict[str, Any]
+    open_alerts: RowsByFile
+
+
 def monitor(
     registry: Registry, reference: str, settings: Settings, progress: Callable[[int], Any] = int
-) -> list[dict[str, Any]]:
+) -> list[Judged]:
     """The verdicts on a window, by version; of traffic one, of scores one for each version that they are of.
 
     Raises:
@@ -44,8 +57,9 @@ def monitor(
     if scores is None:
         chosen = choose(registry, reference)
         kept = kept_reference(registry, chosen.version)
+        said = reviewed.read(place(settings.feedback, registry.uri), chosen.version.model)
         seen = watch(chosen.model, None if kept is None else kept.layout, settings, progress)
-        return [_judged(registry, chosen.version, kept, seen, settings)]
+        return [_judged(registry, chosen.version, kept, seen, settings, said)]
     by_version: dict[int, list[Scored]] = {}
     wanted = registry.version(reference)
     for each in scores:
@@ -53,12 +67,13 @@ def monitor(
         if summary["name"] != wanted.model:
             raise InputError(f"{each.scores} was scored by model {summary['name']}, not by {wanted.model}")
         by_version.setdefault(summary["version"], []).append(each)
+    said = reviewed.read(place(settings.feedback, registry.uri), wanted.model)
     found = []
     for number, its in sorted(by_version.items()):
         version = registry.version(f"{wanted.model}:{number}")
         kept = kept_reference(registry, version)
-        seen = watch_scores(its, registry.load_version(version).threshold)
-        found.append(_judged(registry, version, kept, seen, settings))
+        seen = watch_scores(its, registry.load_version(version).threshold, said.heard)
+        found.append(_judged(registry, version, kept, seen, settings, said))
     return found
 
 
@@ -154,28 +169,72 @@ def keep(registry: Registry, verdict: Mapping[str, Any]) -> bool:
     )
 
 
+def without_open_alerts(
+    registry: Registry, model: str, training: Mapping[str, Any], judged: Judged, feedback: str
+) -> dict[str, Any]:
+    """The configuration of a retraining that learns nothing of what alerts and nobody called benign.
+
+    Rows of open alerts are left out, where they are in its data. What feedback calls benign is learnt by its own flows, which
+    are kept with the verdict. What came of it is said in the verdict, under `learnt`.
+
+    Args:
+        training: As it is given; what it says of `feedback` and `leave_out` itself stands.
+        feedback: Where feedback is kept; empty: beside the models.
+    """
+    found = judged.open_alerts
+    made = {"feedback": feedback or True, **training}
+    if found.rows and made.get("leave_out") is None:
+        data = found.encode()
+        made["leave_out"] = registry.monitored(model).keep_left_out(name_of(data), data)
+    where = made["feedback"]
+    benign = confirmed_of(place(where if isinstance(where, str) else "", registry.uri), model).benign if where else []
+    learnt = {
+        "open_alerts_left_out": found.rows,
+        "benign_by_feedback": sum(kept.rows for kept in benign),
+        "not_left_out": found.over,
+    }
+    judged.verdict["learnt"] = learnt
+    judged.verdict["notes"].append(
+        f"training again leaves out {found.rows:,} rows of open alerts of this window, and takes {learnt['benign_by_feedback']:,} flows "
+        "that feedback calls benign" + (f"; {found.over:,} more alert than can be left out" if found.over else "")
+    )
+    return made
+
+
 def digest_of(parts: list[Any]) -> str:
     """A digest of plain values."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def _judged(
-    registry: Registry, version: Version, kept: Reference | None, seen: Seen, settings: Settings
-) -> dict[str, Any]:
+    registry: Registry, version: Version, kept: Reference | None, seen: Seen, settings: Settings, said: Feedback
+) -> Judged:
     window = seen.window
     if not seen.features and kept is not None:
         # Scores hold no features: what is judged of them is how many alert, and whose they are.
         kept = kept.of_alerts()
     lacking = "" if kept is not None else _why_no_reference(version, checks_signatures=registry.checks_signatures)
-    document = judge(
-        kept, window, gone=seen.gone, quality=seen.quality(kept), now=time.time(), lacking=lacking
-    )  # fmt: skip
+    quality = seen.quality(kept) + reviewed.quality(said, version, kept, window.profile.rows, window.profile.alerts)
+    document = judge(kept, window, gone=seen.gone, quality=quality, now=time.time(), lacking=lacking)
+    document["suppressed"] = seen.suppressed
+    if seen.suppressed:
+        document["notes"].append(
+            f"{seen.suppressed:,} more rows alert that feedback suppresses; they do not count as alerts"
+        )
+    elif seen.features and said.suppresses:
+        document["notes"].append(
+            "rows that feedback suppresses count as alerts here: give the folders that score wrote to tell them apart"
+        )
+    document["notes"] += [
+        f"feedback {said.uri}/{key} cannot be read ({problem}); nothing follows from it"
+        for key, problem in said.pages.unreadable.items()
+    ]
     if not seen.features:
         document["notes"].append(
             "scores hold no features: alert rate and sources are judged; give the traffic itself for the rest"
         )
     identity = f"sha256:{version.record.artifact.sha256}"
-    return {
+    verdict = {
         "format": FORMAT,
         "model": {"name": version.model, "version": version.number, "digest": identity},
         "window": digest_of(
@@ -185,3 +244,4 @@ def _judged(
         "identity": seen.identity,
         **document,
     }
+    return Judged(verdict, seen.open_alerts)

@@ -18,19 +18,22 @@ from msgspec.structs import replace
 
 from netanomaly.errors import NetanomalyError, OutsideError
 from netanomaly.monitoring.judging import RETRAIN_FOR
+from netanomaly.registry.claims import CLAIMED, DONE, FAILED, REGISTERING, claim_of, with_claim
 from netanomaly.registry.documents import now
 from netanomaly.registry.errors import NotInRegistry
-from netanomaly.registry.monitored import MOST_CLAIMS, Claim, Document
+from netanomaly.registry.monitored import Claim, Document
 from netanomaly.registry.reading import Reader
 
-CLAIMED, DONE, FAILED = "claimed", "done", "failed"
 AGE, NEVER = "age", "never"
 CHOICES = (*RETRAIN_FOR, AGE, NEVER)
 """When to retrain: verdicts, the age of the version, or never."""
 
 BEAT_SECONDS, PATIENCE_SECONDS = 5.0, 60.0
-LEASE_DAYS = 3.0
-"""No run of the training pipeline lasts as long: its stages' time limits add up to less."""
+LEASE_HOURS = 12.0
+"""The claim of a pipeline's run that registered nothing may be taken over after so long: the time limit of the stage `monitor`."""
+LONGEST_HOURS = 72.0
+"""No run of the training pipeline lasts as long, its stages' time limits add up to less: of a claim that was taken over once, or
+that is registering."""
 
 # The champion calls so many times as many of the rows attacks as is usual, or a host that was not there is so much of them.
 _TIMES_USUAL, _MOST_OF_ONE = 5.0, 0.5
@@ -127,23 +130,20 @@ def started(
 def claimed_by_run(registry: Reader, model: str, window: str, version: int, run: str) -> bool:
     """Whether a run of the monitoring pipeline is the one that trains for a window: the first that asked, or asks again.
 
-    A run's tasks cannot beat. So another takes its claim over only when it is `LEASE_DAYS` old and nothing was registered:
-    by then no run of the first is alive.
+    A run's tasks cannot beat. So another takes its claim over when it is `LEASE_HOURS` old and nothing was registered. If the
+    first is alive after all, it registers nothing (`registry.claims`). The second has `LONGEST_HOURS`, so that trainings that
+    take long are not taken over for ever.
     """
     monitored = registry.monitored(model)
     seen = claim_of(monitored.read(), window)
-    if seen is not None and seen.owner != run:
-        age = (datetime.now(UTC) - datetime.fromisoformat(seen.at)).total_seconds() / 86_400
-        if seen.state != CLAIMED or age < LEASE_DAYS or _registered(registry, model, seen.owner) is not None:
-            return False
+    if seen is not None and seen.owner != run and (not _is_over(seen) or _has_registered(registry, model, seen)):
+        return False
 
     def take(document: Document) -> Document:
         there = claim_of(document, window)
         if there != seen or (there is not None and there.owner == run):
             return document
-        others = [each for each in document.claims if each.window != window]
-        mine = Claim(window=window, version=version, owner=run, at=now())
-        return replace(document, claims=[*others, mine][-MOST_CLAIMS:])
+        return with_claim(document, Claim(window=window, version=version, owner=run, at=now()))
 
     found = claim_of(monitored.change(take), window)
     return found is not None and found.owner == run and found.state == CLAIMED
@@ -154,9 +154,12 @@ def run_of(model: str, window: str) -> str:
     return f"retrain-{model}-{window[:16]}"
 
 
-def claim_of(document: Document, window: str) -> Claim | None:
-    """The claim on a window; None where nobody claimed it."""
-    return next((each for each in document.claims if each.window == window), None)
+def _is_over(claim: Claim) -> bool:
+    """Whether the claim of a run may be taken over, as far as its age says."""
+    if claim.state not in (CLAIMED, REGISTERING):
+        return False
+    hours = (datetime.now(UTC) - datetime.fromisoformat(claim.at)).total_seconds() / 3600
+    return hours >= (LEASE_HOURS if claim.state == CLAIMED and not claim.taken_from else LONGEST_HOURS)
 
 
 def _claim(registry: Reader, model: str, window: str, version: int, owner: str, patience: float) -> Claim | None:
@@ -171,8 +174,7 @@ def _claim(registry: Reader, model: str, window: str, version: int, owner: str, 
         if there is not None and (there.state != CLAIMED or there != seen):
             return document
         mine = Claim(window=window, version=version, owner=owner, at=now(), beat=0 if there is None else there.beat + 1)
-        others = [each for each in document.claims if each.window != window]
-        return replace(document, claims=[*others, mine][-MOST_CLAIMS:])
+        return with_claim(document, mine)
 
     found = claim_of(monitored.change(take), window)
     return found if found is not None and found.owner == owner and found.state == CLAIMED else None
@@ -195,6 +197,12 @@ def _registered(registry: Reader, model: str, run: str) -> int | None:
             if version.record.run_id == run:
                 return version.number
     return None
+
+
+def _has_registered(registry: Reader, model: str, claim: Claim) -> bool:
+    """Whether the version that is claimed is there: of a run of the pipeline, or of one started from here."""
+    runs = (claim.owner, run_of(model, claim.window))
+    return any(_registered(registry, model, run) is not None for run in runs)
 
 
 def _end(registry: Reader, model: str, window: str, owner: str, state: str, words: str) -> Claim | None:
@@ -229,7 +237,9 @@ class _Beating:
     def _beat(self) -> None:
         def renewed(document: Document) -> Document:
             claims = [
-                replace(each, beat=each.beat + 1) if each.window == self._window and each.owner == self._owner else each
+                replace(each, beat=each.beat + 1, at=now())
+                if each.window == self._window and each.owner == self._owner
+                else each
                 for each in document.claims
             ]
             return replace(document, claims=claims)

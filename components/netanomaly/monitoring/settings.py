@@ -16,6 +16,7 @@ class Settings:
         time_column: The column of points in time of a table; empty: one known by its name.
         label_column: The column of classes, where the source has it and it is to be believed; empty: none.
         normal_labels: Class names that are normal; empty for the usual ones.
+        feedback: Where feedback on alerts is kept; empty: beside the models, in the registry.
         allow_other_sensor: Whether the source may be of another kind of sensor than what the model learnt from.
     """
 
@@ -26,3 +27,4 @@ class Settings:
     label_column: str = ""
     normal_labels: list[str] = field(default_factory=list)
     allow_other_sensor: bool = False
+    feedback: str = ""

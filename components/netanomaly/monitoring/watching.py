@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,14 @@ import pyarrow.parquet as pq
 
 from netanomaly import json_input
 from netanomaly.errors import Absent, ConfigError, DataError, InputError, OutsideError, Refused
+from netanomaly.feedback import alert_files
+from netanomaly.feedback.flows import belong
+from netanomaly.feedback.suppression import NOTHING, Heard, is_open
 from netanomaly.flows import sources
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.labels import is_normal
 from netanomaly.flows.layout import MissingColumn
+from netanomaly.flows.left_out import RowsByFile
 from netanomaly.metrics.alert_rates import AlertBlocks
 from netanomaly.metrics.intervals import exact_share
 from netanomaly.models.model import AnomalyModel
@@ -29,7 +33,7 @@ from netanomaly.monitoring.settings import Settings
 from netanomaly.monitoring.window import Window
 from netanomaly.registry.location import locate
 from netanomaly.scoring import checkpoint
-from netanomaly.scoring.scoring import SCORES, SUMMARY, open_as_learnt, rows_of
+from netanomaly.scoring.scoring import ALERTS, SCORES, SUMMARY, open_as_learnt, rows_of
 from netanomaly.scoring.settings import Settings as ScoringSettings
 from netanomaly.traffic.any_source import AnyReader
 from netanomaly.traffic.reader import LABEL
@@ -48,6 +52,9 @@ class Seen:
         gone: Why a source cannot be read as the model's was, where what it needs is not there any more.
         attacks, caught: Of rows with a label: attacks, and those of them that alert.
         features: Whether rows were seen whole; of scores alone their alerts, times and ends are.
+        suppressed: Rows that alert and are of incidents that feedback suppresses, which are no alerts here; of traffic they
+            are not told apart.
+        open_alerts: Which rows alert and are not suppressed.
     """
 
     window: Window
@@ -56,6 +63,8 @@ class Seen:
     attacks: int = 0
     caught: int = 0
     features: bool = True
+    suppressed: int = 0
+    open_alerts: RowsByFile = field(default_factory=RowsByFile)
 
     def quality(self, reference: Reference | None) -> tuple[Quality, ...]:
         """What the labels say, beside what was registered."""
@@ -201,38 +210,59 @@ def summary_of(scored: Scored) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read as the summary of scores: {error}; score again") from None
 
 
-def watch_scores(found: Sequence[Scored], threshold: float) -> Seen:
+def watch_scores(found: Sequence[Scored], threshold: float, heard: Heard = NOTHING) -> Seen:
     """Look at what `score` wrote: alerts, times and sources; the rows themselves are not in it.
 
     Args:
         found: Scores of one version.
         threshold: The version's own, by which its usual alert rate was seen: whoever scored may have chosen another.
+        heard: What was said of the model's alerts: those that it suppresses now do not count as alerts.
 
     Raises:
         InputError: A file is no table of scores.
     """
     window = Window(Layout((), ()))
     digest = hashlib.sha256()
+    count, open_alerts = 0, RowsByFile()
     for each in sorted(found):
+        suppressed = _suppressed(each.scores, heard)
         summary = summary_of(each)
         digest.update(repr((summary["identity"], summary["version"])).encode())
         try:
             file = pq.ParquetFile(each.scores, pre_buffer=False)
-            for batch in file.iter_batches(columns=["time", "src_ip", "dst_ip", "score"]):
+            for batch in file.iter_batches(columns=["file", "record", "time", "src_ip", "dst_ip", "score", "alert"]):
                 table = pa.Table.from_batches([batch])
                 rows = Rows(np.empty((len(table), 0)), np.empty((len(table), 0), dtype=np.int32))
                 # A row that could not be scored has no score, and does not alert.
                 scores = pc.fill_null(table.column("score"), float("-inf")).to_numpy()
+                alerting = scores > threshold
+                still = alerting.copy()
+                for incident in suppressed:
+                    still &= ~belong(incident, batch).to_numpy(zero_copy_only=False)
+                count += int(alerting.sum() - still.sum())
+                files = table.column("file").combine_chunks().cast(pa.string()).dictionary_encode()
+                open_alerts.add(files, table.column("record").to_numpy(), still)
                 window.add(
                     rows,
-                    alerts=scores > threshold,
+                    alerts=still,
                     times=_seconds(table),
                     source=table.column("src_ip").combine_chunks(),
                     target=table.column("dst_ip").combine_chunks(),
                 )
         except (OSError, pa.ArrowException, KeyError) as error:
             raise InputError(f"{each.scores} is no table of scores: {error}; score again") from None
-    return Seen(window, "sha256:" + digest.hexdigest(), features=False)
+    return Seen(window, "sha256:" + digest.hexdigest(), features=False, suppressed=count, open_alerts=open_alerts)
+
+
+def _suppressed(scores: Path, heard: Heard) -> list[dict[str, Any]]:
+    """The incidents of scores that feedback suppresses now, whatever it did when they were made."""
+    alerts = scores.parent / ALERTS
+    if scores.name != SCORES:
+        # A follower's, by its number.
+        alerts = scores.parent.parent / "alerts" / f"{scores.stem}.ndjson"
+    if not heard.holding or not alerts.is_file():
+        return []
+    return [each for each in heard.mark([found.incident for found in alert_files.read(alerts)]) if not is_open(each)]
 
 
 def _seconds(table: pa.Table) -> Any:
@@ -334,6 +364,8 @@ def _alerting(model: AnomalyModel, reader: AnyReader, seen: Seen, settings: Sett
             attacks = ~np.isin(np.arange(len(rows)), _normal(batch, settings))
             seen.attacks += int(attacks.sum())
             seen.caught += int((attacks & alerting).sum())
+        if batch.records is not None:
+            seen.open_alerts.add(batch.file, batch.records, alerting)
         yield batch, alerting
 
 

@@ -46,9 +46,10 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who retrains for a window. `state`: claimed, done, or failed; a claim that is not renewed may be taken over.
+    """Who retrains for a window. `state`: claimed, registering, done, or failed; one that is claimed may be taken over.
 
-    `beat` rises with each renewal, so that others see it live without comparing clocks.
+    `beat` rises with each renewal, so that others see it live without comparing clocks. `taken_from`: the owners before, who
+    may not register any more.
     """
 
     window: _Text
@@ -58,6 +59,7 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     state: _Text = "claimed"
     beat: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] = 0
     words: _Text = ""
+    taken_from: list[_Text] = []
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +120,13 @@ class Monitored:
         with suppress(Refused):  # it is there already, and its name says what it holds
             self._location.write.put_new(file.path, data)
         self.change(lambda document: replace(document, references={**document.references, str(version): file}))
+
+    def keep_left_out(self, name: str, data: bytes) -> str:
+        """Store the rows that a retraining leaves out, under a name by their content; where they are."""
+        key = f"{documents.MODELS}{self._model}/left_out/{name}"
+        with suppress(Refused):  # it is there already
+            self._location.write.put_new(key, data)
+        return f"{self._location.uri}/{key}"
 
     def change(self, make: Callable[[Document], Document]) -> Document:
         """Replace the document by what `make` makes of it, again and again until no other writer was faster.

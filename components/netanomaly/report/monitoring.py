@@ -244,6 +244,7 @@ def _quality(verdict: Document) -> list[dict[str, str]]:
             "ends": f"{words.percent(documents.number(each, 'low'))} to {words.percent(documents.number(each, 'high'))}",
             "registered": words.percent(documents.number(each, "registered_low")),
             "counted": words.clip(documents.text(each, "counted"), 120),
+            "promise": words.clip(documents.text(each, "promise"), 160),
         }
         for each in documents.objects(verdict, "quality")[:_MOST_REASONS]
     ]

@@ -26,6 +26,8 @@ def main(argv: list[str]) -> None:
         settings = stage.settings(Settings)
         for uri in settings.source:
             stage_io.in_a_bucket(uri, "data source")
+        if settings.leave_out is not None:
+            stage_io.in_a_bucket(settings.leave_out, "leave_out")
         report = ingest(settings, open_sink, stage.progress, stage.output("flows").parent, Captured.of_stage(stage))
         stage.write_json("ingest_report", report)
         stage.describe("flows", {"rows": report["rows"], "identity": report["identity"], "format": "parquet"})

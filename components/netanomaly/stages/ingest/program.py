@@ -11,8 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from netanomaly import output
 from netanomaly.errors import DataError
 from netanomaly.flows import identifiers, layout, row_hash, sources
+from netanomaly.flows import left_out as rows_left_out
 from netanomaly.flows.batch import Batch, schema_of
 from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import ROW_GROUP_ROWS, Contract
@@ -123,7 +125,9 @@ def _into(
     hidden = None if settings.identities else Hidden()
     distinct = DistinctRows()
     apart: tuple[str, ...] = ()
-    for batch in reader.batches():
+    left_out = None if settings.leave_out is None else rows_left_out.read(settings.leave_out)
+    for read in reader.batches():
+        batch = read if left_out is None else read.keep(left_out.mask(read))
         contract = reader.contract
         if sink is None or profile is None:
             sink = open_sink(contract)
@@ -150,6 +154,10 @@ def _into(
             + (f" for the {settings.part} part; it has {reader.rows}" if reader.rows else "; it has none")
         )
     assert sink is not None  # noqa: S101 - rows were read
+    if left_out is not None:
+        output.tell(
+            f"note: {left_out.met:,} of {left_out.rows:,} rows of open alerts are in this data, and are left out"
+        )
     confirmed = _add_confirmed(settings, reader.contract, sink, profile, distinct, apart)
     columns = profile.columns()
     told = () if reader.contract.sensor else identifiers.apart(columns)
@@ -158,6 +166,7 @@ def _into(
     return _report(settings, reader, identity, profile, columns, distinct, split) | {
         "hashed_without": list(apart),
         "confirmed": confirmed,
+        "left_out": None if left_out is None else {"rows": left_out.met, "of": left_out.rows},
     }
 
 

@@ -48,6 +48,7 @@ class Settings:
         random_state: Seed of the split and of the profile's sample.
         identities: Whether the ends of flows are kept beside the features; else salted digests of them.
         confirmed: Flows that people judged to be benign, to add to those of the source.
+        leave_out: URI of the rows that are to be left out; None: none are.
     """
 
     source: list[str]
@@ -66,6 +67,7 @@ class Settings:
     context: bool | None = None
     confirmed: list[Kept] = field(default_factory=list)
     identities: bool = True
+    leave_out: str | None = None
 
     def __post_init__(self) -> None:
         if self.part not in PARTS:

@@ -23,7 +23,7 @@ def main(argv: list[str]) -> None:
         # Heavy imports come after the arguments are parsed: --help stays fast.
         from netanomaly import config
         from netanomaly.stages.monitor.program import REPORT, VERDICT, monitor
-        from netanomaly.stages.monitor.settings import Overrides, resolved, training_of
+        from netanomaly.stages.monitor.settings import Overrides, resolved
 
         document = stage.parameter("configuration")
         if not isinstance(document, dict):
@@ -32,7 +32,9 @@ def main(argv: list[str]) -> None:
         wanted = resolved(document, Overrides(**overrides))
         for uri in config.as_list(wanted.data_source):
             stage_io.in_a_bucket(uri, "data source")
-        stage_io.in_a_bucket(wanted.registry or "", "registry")
+        for name in ("registry", "feedback"):
+            if uri := getattr(wanted, name):
+                stage_io.in_a_bucket(uri, name)
         with tempfile.TemporaryDirectory() as folder:
             came = monitor(wanted, str(stage.parameter("job_id")), Path(folder), stage.progress)
             for name, file in {"verdict": VERDICT, "report": REPORT}.items():
@@ -42,15 +44,15 @@ def main(argv: list[str]) -> None:
         stage.describe("monitored", figures)
         stage.describe("verdict", {"verdict": verdict["verdict"], "rows": verdict["rows"]})
         stage.set_output_parameter("found", verdict["verdict"])
-        stage.set_output_parameter("retrain", "yes" if came.retrain else "no")
-        stage.set_output_parameter("training", training_of(wanted) if came.retrain else {})
+        stage.set_output_parameter("retrain", "no" if came.training is None else "yes")
+        stage.set_output_parameter("training", came.training or {})
         stage.tell({name: verdict.get(name) for name in SAID})
 
 
 # What the terminal shows of a run: a line of the log is bounded, and has no rows.
 SAID = (
     *("model", "verdict", "reasons", "do", "rows", "alerts", "first_seen", "last_seen", "alert_rate", "notes"),
-    *("distance", "retraining"),
+    *("distance", "retraining", "learnt"),
 )
 
 if __name__ == "__main__":

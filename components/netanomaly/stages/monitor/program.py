@@ -16,6 +16,7 @@ from netanomaly.monitoring.settings import Settings
 from netanomaly.monitoring.watching import refuse_to_learn_scores
 from netanomaly.registry import Registry, open_registry
 from netanomaly.report import monitoring_page
+from netanomaly.stages.monitor.settings import training_of
 
 VERDICT, REPORT = "verdict.json", "report.html"
 
@@ -26,11 +27,11 @@ class Monitored:
 
     Attributes:
         verdict: The document, with `retraining`: whether this run is to train, and why or why not, in words.
-        retrain: Whether it is.
+        training: The configuration of the training, where it is; else None.
     """
 
     verdict: dict[str, Any]
-    retrain: bool
+    training: dict[str, Any] | None
 
 
 def monitor(wanted: MonitoringConfig, run: str, folder: Path, progress: Callable[[int], Any] = int) -> Monitored:
@@ -55,22 +56,27 @@ def monitor(wanted: MonitoringConfig, run: str, folder: Path, progress: Callable
         label_column=wanted.label_column or "",
         normal_labels=list(wanted.normal_labels),
         allow_other_sensor=wanted.allow_other_sensor,
+        feedback=wanted.feedback or "",
     )
     if NEVER not in wanted.retrain_when:
         refuse_to_learn_scores(settings.source, wanted.training or {})
     found = monitoring.monitor(registry, wanted.model, settings, progress)
     if len(found) != 1:
         raise InputError("the scores are of several versions; give a run the scores of one, or the traffic")
-    verdict = found[0]
+    verdict = found[0].verdict
     monitoring.keep(registry, verdict)
     why, due = due_for(
         registry, wanted, verdict, lambda window, version: _claimed(registry, verdict, window, version, run)
     )
+    training = None
+    if due:
+        name = verdict["model"]["name"]
+        training = monitoring.without_open_alerts(registry, name, training_of(wanted), found[0], wanted.feedback or "")
     verdict["retraining"] = {"due": due, "words": why}
     before = msgspec.to_builtins(registry.monitored(verdict["model"]["name"]).verdicts())
     (folder / VERDICT).write_text(output.json_text(verdict) + "\n", encoding="utf-8")
     (folder / REPORT).write_text(monitoring_page(verdict, before), encoding="utf-8")
-    return Monitored(verdict, due)
+    return Monitored(verdict, training)
 
 
 def due_for(

@@ -16,7 +16,7 @@ _OF_A_SEARCH = ("outcome", "reason", "counts", "configuration")
 def main(argv: list[str]) -> None:
     with stage_io.stage(argv) as stage:
         from netanomaly.metrics.outcome import outcome
-        from netanomaly.registry import open_registry, smoke
+        from netanomaly.registry import claims, open_registry, smoke
         from netanomaly.registry.changes import CHAMPION
         from netanomaly.stages.register.metadata import describe
         from netanomaly.stages.register.program import REFERENCE, admit, promotion, written
@@ -29,12 +29,17 @@ def main(argv: list[str]) -> None:
         searched = {} if found is None else {"tuning": {name: found[name] for name in _OF_A_SEARCH}}
         stage.write_json("model_metadata", metadata)
         stage.describe("model_metadata", {"model_digest": metadata["model"]["digest"], **metadata["metrics"]})
+        registry = open_registry(stage_io.in_a_bucket(settings.registry, "registry"))
+        monitored = registry.monitored(settings.model_name)
         try:
             admit(dossier["evaluation"])
-        except GateRefusal:
+        except GateRefusal as refusal:
+            # A retraining that a gate refused is not repeated for its window.
+            claims.ended(monitored, settings.run_id, claims.FAILED, str(refusal))
             told = {"model_name": settings.model_name, "metrics": metadata["metrics"], **searched}
             stage.tell({**told, **outcome(dossier)})
             raise
+        claims.about_to_register(monitored, settings.run_id)
         decision = dossier["decision"]
         with tempfile.TemporaryDirectory() as folder:
             smoke_rows = Path(folder) / smoke.FILE
@@ -50,7 +55,7 @@ def main(argv: list[str]) -> None:
                 # What monitoring compares with.
                 files[REFERENCE] = Path(folder) / REFERENCE
                 files[REFERENCE].write_text(written(dossier["reference"]), encoding="utf-8")
-            registration = open_registry(stage_io.in_a_bucket(settings.registry, "registry")).register(
+            registration = registry.register(
                 settings.model_name,
                 stage.input("model"),
                 metadata,
@@ -66,6 +71,7 @@ def main(argv: list[str]) -> None:
                 why=decision["reason"],
                 files=files,
             )
+        claims.ended(monitored, settings.run_id, claims.DONE, f"version {registration.version} registered")
         if registration.reason:
             output.tell(f"warning: challenger, not champion: {registration.reason}")
         stage.write_json(
