@@ -81,7 +81,7 @@ class Checkout:
         program = "from netanomaly.cli import main; main()"
         compiled = self.run("-c", program, "compile", "--out", "out", "--image-prefix", prefix)
         assert compiled.code == 0, compiled.stderr
-        return (self.folder / "out/training.yaml").read_text()
+        return "".join(path.read_text() for path in sorted((self.folder / "out").glob("*.yaml")))
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_what_is_missing_is_pushed_once_and_then_named_by_its_digest(client, che
         assert json.loads(checkout.notes.read_text()) == notes
 
         named = set(re.findall(r"(?m)^\s*image: (\S+)$", checkout.compile(prefix)))
-        assert named == {notes.get(name, name) for name in names.values()}
+        assert named == {notes.get(names[stage], names[stage]) for stage in images.STAGES}
 
         # As a pipeline names it, on a machine that does not have it yet.
         reference = notes[names["validate"]]
