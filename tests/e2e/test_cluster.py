@@ -247,7 +247,9 @@ def test_6_a_schedule_is_made_once_replaced_fires_and_is_removed(again, cluster,
 def test_7_the_namespace_is_restricted_and_every_stage_ran_in_it(demo_pods, cluster):
     labels = cluster.core.read_namespace(cluster.namespace).metadata.labels
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
-    assert {pod.metadata.labels["app.kubernetes.io/component"] for pod in demo_pods} == set(images.STAGES)
+    # Nothing is deployed, so the branch that would has no pod.
+    ran = {"prepare", "ingest", "validate", "train", "evaluate", "register", "track"}
+    assert {pod.metadata.labels["app.kubernetes.io/component"] for pod in demo_pods} == ran
     for pod in demo_pods:
         (stage,) = (container for container in pod.spec.containers if container.name == "main")
         assert stage.security_context.run_as_non_root
