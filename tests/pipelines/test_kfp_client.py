@@ -7,6 +7,7 @@ from typing import Any
 
 import kfp
 import pytest
+import yaml
 
 from pipelines.compile import COMPILED
 
@@ -54,6 +55,7 @@ def test_a_run_is_started_from_the_file_with_no_special_arguments(server):
     assert run.run_id == "r"
     sent = posted[-1]
     assert sent["runtime_config"]["parameters"] == {"configuration": configuration}
-    assert len(sent["pipeline_spec"]["pipeline_spec"]["deploymentSpec"]["executors"]) == 7
+    carried = next(yaml.safe_load_all((COMPILED / "training.yaml").read_text()))["deploymentSpec"]["executors"]
+    assert set(sent["pipeline_spec"]["pipeline_spec"]["deploymentSpec"]["executors"]) == set(carried)
     on_kubernetes = sent["pipeline_spec"]["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert all(stage["securityContext"] == {"runAsNonRoot": True} for stage in on_kubernetes.values())
