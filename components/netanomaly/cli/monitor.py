@@ -11,6 +11,7 @@ from netanomaly import output
 from netanomaly.cli.feedback import FeedbackOption
 from netanomaly.cli.monitored import monitored
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
+from netanomaly.cli.table_options import ColumnsOption, DelimiterOption, TimeColumnOption, csv_format
 from netanomaly.errors import ConfigError, GateRefusal, InputError
 
 if TYPE_CHECKING:
@@ -43,11 +44,9 @@ def monitor(
             help="The column of classes, where labels are to be believed; with --make-reference by default the version's own."
         ),
     ] = "",
-    time_column: Annotated[str, typer.Option(help="Of a table, the column of times; default: known by its name.")] = "",
-    delimiter: Annotated[str | None, typer.Option(help="Of a CSV; default: told by its first lines.")] = None,
-    columns: Annotated[
-        str | None, typer.Option(help="Of a CSV without a header, its columns by name, parted by commas.")
-    ] = None,
+    time_column: TimeColumnOption = "",
+    delimiter: DelimiterOption = None,
+    columns: ColumnsOption = None,
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Look at flows of another kind of sensor than was learnt from.")
     ] = False,
@@ -79,7 +78,6 @@ def monitor(
 
     Example: netanomaly monitor office conn.log --out monitored
     """
-    from netanomaly.config import CsvFormat
     from netanomaly.monitoring.settings import Settings
     from netanomaly.registry import open_registry
 
@@ -89,7 +87,7 @@ def monitor(
     opened = open_registry(registry)
     settings = Settings(
         source=source,
-        csv=CsvFormat(columns=columns.split(",") if columns else None, delimiter=delimiter),
+        csv=csv_format(columns, delimiter),
         time_column=time_column,
         label_column=label_column,
         allow_other_sensor=allow_other_sensor,

@@ -12,6 +12,7 @@ from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
 from netanomaly.cli.run import Runner
 from netanomaly.cli.score_follow import deliver_alerts, follow_source
 from netanomaly.cli.scored import scored
+from netanomaly.cli.table_options import ColumnsOption, DelimiterOption, TimeColumnOption, csv_format
 from netanomaly.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,11 +46,9 @@ def score(
     alert_format: Annotated[
         str, typer.Option(help="How alerts.ndjson is written: netanomaly, ecs (Elastic) or ocsf.")
     ] = "netanomaly",
-    time_column: Annotated[str, typer.Option(help="Of a table, the column of times; default: known by its name.")] = "",
-    delimiter: Annotated[str | None, typer.Option(help="Of a CSV; default: told by its first lines.")] = None,
-    columns: Annotated[
-        str | None, typer.Option(help="Of a CSV without a header, its columns by name, parted by commas.")
-    ] = None,
+    time_column: TimeColumnOption = "",
+    delimiter: DelimiterOption = None,
+    columns: ColumnsOption = None,
     allow_other_sensor: Annotated[
         bool, typer.Option("--allow-other-sensor", help="Score flows of another kind of sensor than was learnt from.")
     ] = False,
@@ -85,13 +84,12 @@ def score(
 
     Example: netanomaly score office conn.log --out scored
     """
-    from netanomaly.config import CsvFormat
     from netanomaly.scoring.settings import Settings
 
     settings = Settings(
         source=source,
         budget=budget,
-        csv=CsvFormat(columns=columns.split(",") if columns else None, delimiter=delimiter),
+        csv=csv_format(columns, delimiter),
         time_column=time_column,
         allow_other_sensor=allow_other_sensor,
         identities=not no_identities,

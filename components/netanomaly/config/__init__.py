@@ -4,7 +4,7 @@ The fields of the original workflow are accepted unchanged; every other field ha
 used is refused here, before anything runs, with the field and the way out.
 """
 
-from netanomaly.config.checking import as_list, parse
+from netanomaly.config.checking import as_list, overridden, parse
 from netanomaly.config.document import override, read
 from netanomaly.config.fields import Config, CsvFormat, Deploy, Tracking, Tuning
 from netanomaly.config.names import suggestion
@@ -17,6 +17,7 @@ __all__ = [
     "Tracking",
     "Tuning",
     "as_list",
+    "overridden",
     "override",
     "parse",
     "read",

@@ -191,3 +191,8 @@ def as_list(source: str | list[str]) -> list[str]:
         if isinstance(items, list) and items and all(isinstance(item, str) and item for item in items):
             return items
     return [source]
+
+
+def overridden(document: Mapping[str, Any], overrides: Any) -> dict[str, Any]:
+    """A configuration with what a run's parameters say over it: a dataclass of texts, of which empty ones say nothing."""
+    return {**document, **{name: value for name, value in dataclasses.asdict(overrides).items() if value}}

@@ -1,7 +1,7 @@
 """What the monitor stage is told: the monitoring configuration, with what a run's parameters say over it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from netanomaly import config
@@ -26,7 +26,7 @@ def resolved(document: Mapping[str, Any], overrides: Overrides) -> MonitoringCon
         ConfigError: A field is wrong, no registry is named, or retraining is wanted and not configured.
         InvalidName: The model is no name, name@alias or name:version.
     """
-    merged = {**document, **{name: value for name, value in asdict(overrides).items() if value}}
+    merged = config.overridden(document, overrides)
     if isinstance(merged.get("data_source"), str):
         merged["data_source"] = config.as_list(merged["data_source"])
     wanted = parse(merged)

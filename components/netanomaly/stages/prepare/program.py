@@ -113,7 +113,7 @@ def prepare(
         DataError: A source is missing or empty.
         OutsideError: The registry or a store cannot be read.
     """
-    merged = {**document, **{name: value for name, value in dataclasses.asdict(overrides).items() if value}}
+    merged = config.overridden(document, overrides)
     wanted, parameters = check(merged)
     sources = {"training": config.as_list(wanted.data_source)}
     sources["evaluation"] = config.as_list(wanted.evaluation_data_source or wanted.data_source)

@@ -1,7 +1,7 @@
 """What the score stage is told: the scoring configuration, with what a run's parameters say over it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from netanomaly import config
@@ -27,7 +27,7 @@ def resolved(document: Mapping[str, Any], overrides: Overrides) -> ScoringConfig
         ConfigError: A field is wrong, or no registry is named.
         InvalidName: The model is no name, name@alias or name:version.
     """
-    merged = {**document, **{name: value for name, value in asdict(overrides).items() if value}}
+    merged = config.overridden(document, overrides)
     if isinstance(merged.get("data_source"), str):
         merged["data_source"] = config.as_list(merged["data_source"])
     wanted = parse(merged)
