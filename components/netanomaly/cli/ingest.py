@@ -123,7 +123,9 @@ def _captures(capture: Mapping[str, Any] | None) -> str:
         return ""
     said = f"{words.counted(len(capture['files']), 'file')}, by {capture['tool']} {capture['version']}"
     if capture["kind"] == "capture":
-        said += f": {capture['packets']:,} packets, {capture['share_in_no_flow']:.2%} of them in no flow"
+        outside, count = capture["packets_in_no_flow"], capture["packets"]
+        said += f": {words.counted(count, 'packet')}, "
+        said += f"{outside / count:.2%} of them in no flow (ARP and the like)" if outside else "all of them in flows"
     return said
 
 

@@ -15,7 +15,8 @@ from netanomaly.stages.capture import tools
 VERSION = r"version ([0-9][0-9.]*)"
 
 # Tables of fragments and hosts are small: the flow manager locks each of their places each time that it looks for what is
-# over, which took a third of all with 65,536. Time-outs in seconds. Those of an emergency are the same: what is left out for want of memory is said, not what is cut.
+# over, which took a third of all with 65,536. Time-outs in seconds. Those of an emergency are the same: what is left out for
+# want of memory is said, not what is cut.
 _CONFIGURATION = """\
 %YAML 1.1
 ---
@@ -63,9 +64,7 @@ app-layer:
 """
 # These are told by how they begin, and not parsed: no flow event holds what a parser finds. FTP's and SMTP's parsers are
 # left, which name other flows (ftp-data), or what a flow goes on as.
-_NAMED = """\
-bittorrent-dht dcerpc dhcp http http2 ike imap krb5 mqtt nfs ntp pgsql quic rdp rfb smb snmp ssh telnet tls
-""".split()
+_NAMED = ["bittorrent-dht", "dcerpc", "dhcp", "http", "http2", "ike", "imap", "krb5", "mqtt", "nfs", "ntp", "pgsql", "quic", "rdp", "rfb", "smb", "snmp", "ssh", "telnet", "tls"]
 _CONFIGURATION += "".join(f"    {name}: {{enabled: detection-only}}\n" for name in _NAMED)
 _CONFIGURATION += "    dns: {udp: {enabled: detection-only}, tcp: {enabled: detection-only}}\n"
 
