@@ -261,8 +261,8 @@ def _values(raw: Any, datatype: str, name: str) -> list[Any]:
         values: list[Any] = _DECODERS[datatype].decode(raw)
         return values
     except msgspec.ValidationError as error:
-        if datatype in _FLOATS and (values := _beyond_doubles(raw)) is not None:
-            return values
+        if datatype in _FLOATS and (numbers := _beyond_doubles(raw)) is not None:
+            return numbers
         given = _decoded(msgspec.json.decode, raw, f"data of input {name}")
         if isinstance(given, list):
             for row, value in enumerate(given, start=1):
