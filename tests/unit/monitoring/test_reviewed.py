@@ -16,7 +16,7 @@ from netanomaly.feedback.documents import ATTACK, BENIGN, Review, Verdict
 from netanomaly.feedback.suppression import NOTHING, Heard
 from netanomaly.monitoring.judging import judge
 from netanomaly.monitoring.reviewed import Feedback, quality
-from netanomaly.monitoring.watching import scored_in, watch_scores
+from netanomaly.monitoring.scored import scored_in, watch_scores
 
 from tests.unit.alerts.test_forms import INCIDENT
 from tests.unit.feedback.conftest import verdict
