@@ -158,7 +158,7 @@ def _into(
         output.tell(
             f"note: {left_out.met:,} of {left_out.rows:,} rows of open alerts are in this data, and are left out"
         )
-    confirmed = _add_confirmed(settings, reader.contract, sink, profile, distinct, apart)
+    confirmed = _add_confirmed(settings, reader.contract, sink, profile, distinct, apart, hidden)
     columns = profile.columns()
     told = () if reader.contract.sensor else identifiers.apart(columns)
     if told != apart:
@@ -171,7 +171,13 @@ def _into(
 
 
 def _add_confirmed(
-    settings: Settings, contract: Contract, sink: Sink, profile: Profile, distinct: DistinctRows, apart: tuple[str, ...]
+    settings: Settings,
+    contract: Contract,
+    sink: Sink,
+    profile: Profile,
+    distinct: DistinctRows,
+    apart: tuple[str, ...],
+    hidden: Hidden | None,
 ) -> dict[str, Any] | None:
     """Write the rows that people judged to be benign behind the source's own; what the report says of them."""
     if not settings.confirmed:
@@ -182,7 +188,8 @@ def _add_confirmed(
     known = [*normal, *settings.normal_labels, "normal"][0]
     rows = ConfirmedRows(settings.confirmed, contract, known, profile.rows)
     schema = schema_of(contract)
-    for batch in rows.batches():
+    for named in rows.batches():
+        batch = named if hidden is None else hidden.batch(named, contract)
         distinct.add(row_hash.row_hashes(batch, contract, apart))
         profile.add(batch)
         sink.write(batch.table(contract, schema))
