@@ -24,7 +24,7 @@ from netanomaly.flows.hidden import Hidden
 from netanomaly.flows.identity import RECORD
 from netanomaly.flows.labels import normal_names
 from netanomaly.flows.profile import Profile
-from netanomaly.flows.reader import NO_LABEL, Reader
+from netanomaly.flows.reader import NO_LABEL
 from netanomaly.stages.ingest import splitting
 from netanomaly.stages.ingest.settings import TRAINING_PART, Settings
 from netanomaly.traffic.any_source import AnyReader, open_source
@@ -96,8 +96,10 @@ def _ingest(
     try:
         return _read(settings, files, reader, open_sink, progress)
     except Contradiction:
-        assert isinstance(reader, Reader)  # noqa: S101 - of a sensor's columns nothing has to be told
-        again = _reader(settings, files, decisions=reader.survey())
+        from netanomaly.traffic.reader import TrafficReader
+
+        assert not isinstance(reader, TrafficReader)  # noqa: S101 - of a sensor's columns nothing has to be told
+        again = _reader(settings, files, scratch, decisions=reader.survey())
         return _read(settings, files, again, open_sink, progress)
 
 
