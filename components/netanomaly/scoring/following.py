@@ -36,7 +36,7 @@ from netanomaly.scoring.scoring import ALERTS, SCORES, SUMMARY, Origin, open_as_
 from netanomaly.scoring.settings import Settings
 from netanomaly.traffic.context import Context
 from netanomaly.traffic.reader import TrafficReader
-from netanomaly.traffic.recognition import Format, NoFlows, recognise
+from netanomaly.traffic.recognition import CAPTURES, Format, NoFlows, recognise
 from netanomaly.traffic.source import HEAD_BYTES
 
 EVERY_SECONDS = 4.0
@@ -159,7 +159,7 @@ class Follower:
         self._told: set[tuple[str, str]] = set()
         self._deliveries: list[Delivery] = []
         self._remarked: set[str] = set()
-        self._is_empty = self._is_told_otherwise = False
+        self._is_empty = self._is_told_otherwise = self._is_told_of_captures = False
         self._resumes: dict[str, tuple[str, Resume]] = {}
         self.worked = Worked()
 
@@ -218,7 +218,7 @@ class Follower:
             InputError: The source or the model cannot be used.
             OutsideError: A store failed.
         """
-        wanted = sources.is_sensor_file if self._sensor else sources.is_data_file
+        wanted = _is_of_a_sensor if self._sensor else sources.is_data_file
         there = sources.present(self._settings.source, wanted)
         if bool(there) == self._is_empty:
             self._is_empty = not there
@@ -316,6 +316,17 @@ class Follower:
             self.worked.wrong.append(why)
             self._tell(each, why)
 
+    def _leave_capture(self, each: Present, what: str) -> None:
+        """Told of once, as captures come by the hour; a new one that nothing else is new beside is an error of `--once`."""
+        why = (
+            f"{each.file.uri} is {what}, which --follow does not read: score it when it is complete (netanomaly score MODEL "
+            "FILE --out FOLDER), or follow the log of what makes flows of it; docs/scoring.md says how"
+        )
+        self.worked.wrong.append(why)
+        if not self._is_told_of_captures:
+            self._is_told_of_captures = True
+            output.tell(f"warning: not scored: {why}")
+
     def _tell(self, each: Present, why: str) -> None:
         """Once for each state of a file."""
         if (each.file.address, each.mark) not in self._told:
@@ -340,6 +351,8 @@ class Follower:
                 found = recognise(stream.peek(HEAD_BYTES)) if self._sensor else None
                 if isinstance(found, NoFlows):
                     self._note_other(each, found.what)
+                    if found in CAPTURES:
+                        self._leave_capture(each, found.what)
                     return
                 takes_parts = _takes_parts(found, stream.peek(1))
                 whole = compressed or not each.grows or (same and (not takes_parts or _is_left(each)))
@@ -588,6 +601,11 @@ def _is_still(each: Present) -> bool:
 
 def _inode(each: Present) -> str:
     return each.mark.partition("-")[0]
+
+
+def _is_of_a_sensor(name: str) -> bool:
+    """Captures are looked at so that they are told of."""
+    return sources.is_sensor_file(name) or sources.is_capture_file(name)
 
 
 def _takes_parts(found: Format | NoFlows | None, begins: bytes) -> bool:

@@ -59,6 +59,11 @@ _SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
+# What differs from row to row has no dictionary: to make one and find it too large is half the time of writing.
+_ENCODINGS = {
+    "use_dictionary": ["file", "src_ip", "dst_ip", "dst_port", "protocol", "reason"],
+    "column_encoding": {"record": "DELTA_BINARY_PACKED", "time": "DELTA_BINARY_PACKED"},
+}
 
 
 @dataclass
@@ -193,7 +198,7 @@ def write_results(
     if hidden is not None and heard.uri:
         output.tell("note: results name no ends, so feedback that names some is not applied to them")
     schema = _schema(model)
-    with pq.ParquetWriter(folder / SCORES, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(folder / SCORES, schema, compression="zstd", **_ENCODINGS) as writer:
         for read, rows, scores in _scored(model, reader):
             batch = read if origin is None else origin.of(read)
             alerting = scores > threshold

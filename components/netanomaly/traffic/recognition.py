@@ -153,6 +153,8 @@ _NFCAPD = NoFlows(
     "pipeline training-from-captures; see Captures in docs/traffic.md",
 )
 _NO_TEXT = {captured.CAPTURE: _CAPTURE, captured.NETFLOW: _NFCAPD}
+CAPTURES = tuple(_NO_TEXT.values())
+"""What flows are made of before they are read."""
 
 
 def recognise(head: bytes) -> Format | NoFlows | None:
