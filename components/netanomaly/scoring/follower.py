@@ -395,7 +395,7 @@ class Follower:
             (folder / SUMMARY).write_text(output.json_text({**noted, "commit": number}) + "\n", encoding="utf-8")
         if rows:
             files[f"scores/{number:08d}.parquet"] = folder / SCORES
-            if self._sensor:
+            if past.after().last is not None:
                 state[_CONTEXT] = past.after().state()
             state[_OPEN] = self._open.state()
         if summary.get("incidents"):
