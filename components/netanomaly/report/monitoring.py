@@ -82,6 +82,17 @@ def _tiles(verdict: Document) -> list[dict[str, str]]:
         else "what is usual is not known"
     )
     tiles.append({"name": "Alert rate", "figure": words.percent(share), "meaning": usual})
+    agreement = documents.section(verdict, "agreement")
+    if agreement:
+        low, high = (words.percent(documents.number(agreement, name)) for name in ("low", "high"))
+        members = words.integer(documents.number(agreement, "members"))
+        tiles.append(
+            {
+                "name": "Members that agree",
+                "figure": words.percent(documents.number(agreement, "rate")),
+                "meaning": f"of {members} alert where any of them does; {low} to {high} is usual",
+            }
+        )
     farthest = documents.objects(verdict, "shifts")
     if farthest:
         over = documents.number(farthest[0], "over") or 0.0

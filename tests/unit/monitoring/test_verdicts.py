@@ -1,11 +1,17 @@
 """What changed is named: the sensor, few hosts, or the network."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from netanomaly.monitoring.judging import Quality, judge
+from netanomaly.monitoring.profile import Profile
 from netanomaly.monitoring.rates import rate_limits
 from netanomaly.monitoring.reference import Rates
+from netanomaly.monitoring.statistics import Newcomers, measure
 from netanomaly.traffic import table
 
 from tests.bench import drift_traffic as traffic
@@ -116,6 +122,39 @@ def test_windows_of_wrong_times_are_noted(world):
     assert "overlaps the training period" in judge(world.reference, inside)["notes"][0]
     earlier = world.window(flows(world.network, draw(), 3000, -7))
     assert "before the training period" in judge(world.reference, earlier)["notes"][0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(column=st.integers(0, 200), rows=st.integers(1, 39), value=st.integers(0, 255))
+def test_rows_of_which_fewer_than_two_in_a_hundred_moved_are_never_out(world, column, rows, value):
+    """Whatever the column and the unit of its distance: of a flag that is never set one row in a thousand is 0.022 of Hellinger's."""
+    place = column % len(world.layout.names)
+    alike = world.encoded
+    bins = alike.bins.copy()
+    changed = np.arange(len(alike)) % 2000 < rows
+    bins[place, changed] = value % world.layout.widths[place]
+    profile = Profile.of(dataclasses.replace(alike, bins=bins), world.layout)
+    measured = measure(profile, world.reference.profile, world.layout, Newcomers())
+    for limits in world.reference.limits:
+        assert limits.distances(measured).max() <= 1
+
+
+def test_members_that_agree_otherwise_than_in_training_are_noted_and_are_no_verdict(world):
+    votes = Rates((500,) * 20, (5,) * 20, asked=(10,) * 20, votes=(14, 16) * 10, voters=3)
+    reference = dataclasses.replace(world.reference, rates=votes)
+    window = world.window(flows(world.network, draw(), 6000, MONDAY))
+    assert judge(reference, window)["agreement"] is None
+    window.asked, window.votes = 120, 180
+    found = judge(reference, window)
+    assert found["agreement"]["rate"] == found["agreement"]["usual"] == 0.5
+    assert (found["agreement"]["members"], found["agreement"]["rows"]) == (3, 120)
+    assert not any("members" in note for note in found["notes"])
+    window.votes = 122
+    found = judge(reference, window)
+    assert found["verdict"] == "quiet"
+    assert "where any of its 3 members alerts 34% of them do" in found["notes"][-1]
+    # References of before were kept without votes.
+    assert judge(world.reference, window)["agreement"] is None
 
 
 def test_limits_of_the_alert_rate_allow_for_days_that_differ():
