@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from netanomaly.errors import OutsideError, StoreUnavailable
 from netanomaly.registry.file_store import FileStore
-from netanomaly.scoring import following
 from netanomaly.scoring.following import EVERY_SECONDS, follow
 from netanomaly.scoring.settings import Settings
 
@@ -141,7 +140,7 @@ def test_a_machine_whose_clock_jumps_scores_each_line_once(out, followed, logs, 
     log = written(logs / "conn.log", lines[:30], close=False)
     followed(out)
     plain = time.time
-    monkeypatch.setattr(following.time, "time", lambda: plain() + jump_seconds)
+    monkeypatch.setattr(time, "time", lambda: plain() + jump_seconds)
     for begin in (30, 60):
         with log.open("a") as file:
             file.writelines(f"{line}\n" for line in lines[begin : begin + 30])
