@@ -258,8 +258,9 @@ soak-traffic: setup ## Ten thousand damaged logs of each format: rows, or one cl
 	NETANOMALY_SOAK_MUTATIONS=10000 $(BIN)/pytest -q -k damaged tests/unit/traffic/test_laws.py
 
 .PHONY: soak-serve
-soak-serve: setup ## Ten thousand mutated requests of each form; a day's worth of requests in ten minutes
+soak-serve: setup ## Ten thousand mutated requests of each form; a hundred moves while the registry fails; ten minutes of load
 	NETANOMALY_SOAK_MUTATIONS=10000 $(SOAK) -q -k strangers tests/serving/test_answers.py
+	NETANOMALY_SOAK_MOVES=100 $(SOAK) -rP tests/serving/test_failing_registry.py
 	NETANOMALY_SOAK_SECONDS=600 $(SOAK) -rP tests/serving/test_soak.py
 
 # Some ten minutes: what `make test` does with forty quick containers and one light image, with two thousand and with all.
