@@ -21,7 +21,7 @@ def monitored(verdict: Mapping[str, Any]) -> list[str]:
     if agreement := verdict.get("agreement"):
         lines += row(
             "members",
-            f"{agreement['rate']:.0%} of {agreement['members']} alert where any does; {agreement['low']:.0%} to "
+            f"where any of its {agreement['members']} members alerts, {agreement['rate']:.0%} of them do; {agreement['low']:.0%} to "
             f"{agreement['high']:.0%} is usual",
         )
     for note in verdict["notes"]:

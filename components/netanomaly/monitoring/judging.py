@@ -167,9 +167,10 @@ def _of_hosts(few: concentration.Few, window: Window, reference: Reference, docu
     ]
     document["host_features"] = what
     kind = few.kind if len(few.names) == 1 else f"{few.kind}s"
+    explain = "explains" if len(few.names) == 1 else "explain"
     listed = ", ".join(few.names[:3]) + (f" and {len(few.names) - 3} more" if len(few.names) > 3 else "")
     reason = (
-        f"{kind} {listed} ({sum(few.shares):.1%} of flows) explain {min(1.0, few.explained):.0%} of what is unusual"
+        f"{kind} {listed} ({sum(few.shares):.1%} of flows) {explain} {min(1.0, few.explained):.0%} of what is unusual"
         + (f": {', '.join(what[:3])}" if what else "")
     )
     return _Judged(HOSTS, [reason])
@@ -379,4 +380,4 @@ def _shifts(
             shift["window"] = [round(float(value), 6) for value in ours / max(ours.sum(), 1)]
             shift["reference"] = [round(float(value), 6) for value in theirs / max(theirs.sum(), 1)]
         found.append(shift)
-    return found
+    return sorted(found, key=lambda each: -each["over"])

@@ -37,7 +37,7 @@ class Limits:
     """For windows of `rows` rows or more.
 
     Attributes:
-        centre, scale: Of the logarithm of each statistic, over the blocks.
+        centre, scale: Of the logarithm of each statistic, over the blocks; a scale is wider where a block was farther.
         most: How many scales from its centre a statistic may be, over all of them together.
         blocks: From how many blocks that is known.
     """
@@ -81,20 +81,28 @@ class Limits:
         )
 
 
-def learn(rows: int, measured: Floats) -> Limits:
+def learn(rows: int, begins: Sequence[int], measured: Floats) -> Limits:
     """Limits from the statistics of blocks.
+
+    An episode of the training period, a night of scans say, is the farthest block in what it moved. It widens the limits of
+    that: were they all as wide, nothing else would ever be out. So what holds for all of them together is the farthest
+    block that does not overlap it, which a window like the blocks passes with probability 2 / (B + 1) at most.
 
     Args:
         rows: Of each block.
+        begins: At which row each begins.
         measured: Distances, blocks by statistics, each block measured against the rest.
     """
     logarithms = _logarithms(measured, rows)
-    farthest = 0.0
+    farthest = np.empty(len(logarithms))
     for block in range(len(logarithms)):
         centre, scale = _usual(np.delete(logarithms, block, axis=0))
-        farthest = max(farthest, float(np.max((logarithms[block] - centre) / scale)))
+        farthest[block] = np.max((logarithms[block] - centre) / scale)
+    apart = np.abs(np.array(begins) - begins[int(np.argmax(farthest))]) >= rows
+    together = max(1.0, float(farthest[apart].max(initial=0.0)))
     centre, scale = _usual(logarithms)
-    return Limits(rows, centre, scale, _MARGIN * max(farthest, 1.0), len(measured))
+    its_own = np.max((logarithms - centre) / scale, axis=0)
+    return Limits(rows, centre, scale * np.maximum(1.0, its_own / together), _MARGIN * together, len(measured))
 
 
 def for_rows(limits: Sequence[Limits], rows: int) -> Limits | None:

@@ -58,11 +58,15 @@ def _limits(sizes: npt.NDArray[np.float64], counts: npt.NDArray[np.float64], row
     if len(sizes) < LEAST_BLOCKS or not rows:
         return None
     usual = float(counts.sum() / sizes.sum())
-    shares = counts / sizes
     of_chance = usual * (1 - usual)
-    # What is left of the spread from block to block when chance is taken out.
-    spread = float(np.abs(np.diff(shares)).mean()) / _D2
-    between = max(0.0, spread**2 - of_chance / float(sizes.mean()))
+    # Stretches as long as the window, as far as enough of them are left: a burst is less of a day than of an hour.
+    together = max(1, min(int(rows / sizes.mean()), len(sizes) // LEAST_BLOCKS))
+    windows = np.lib.stride_tricks.sliding_window_view
+    sums, lengths = (windows(each, together).sum(axis=1) for each in (counts, sizes))
+    shares = sums / lengths
+    # What is left of the spread from stretch to stretch when chance is taken out.
+    spread = float(np.abs(np.diff(shares[::together])).mean()) / _D2
+    between = max(0.0, spread**2 - of_chance / float(lengths.mean()))
     # One row more or less is always possible.
     reach = _SIGMAS * math.sqrt(between + of_chance / rows) + 1 / rows
     # A training period with a busy day has seen one.

@@ -182,7 +182,7 @@ def build(stretches: Iterable[Encoded], layout: Layout, rates: Rates, about: Map
             block = Profile.of(part, layout)
             newcomers = met.newcomers(begin, begin + rows)
             measured.append(measure(block, profile.without(block), layout, newcomers).distances)
-        found.append(usual.learn(rows, np.array(measured)))
+        found.append(usual.learn(rows, blocks, np.array(measured)))
     if not found:
         return None
     return Reference(layout, profile, tuple(found), Known.of(everything), rates, about)

@@ -128,7 +128,7 @@ def _timeline(verdict: Document) -> Markup | None:
         points.append((part[0][0], sum(each[2] for each in part) / rows if rows else 0.0, rows))
     rate = documents.section(verdict, "alert_rate")
     low, high, usual = (documents.number(rate, name) for name in ("low", "high", "usual"))
-    top_value = max([share for _, share, _ in points] + [high or 0.0]) * 1.1 or 1.0
+    top_value = max([share for _, share, _ in points] + [high or 0.0]) * 1.1 or 0.01
     left, right, top, bottom = 56.0, float(_WIDTH) - 10, 20.0, _HEIGHT - 28.0
     x, y = svg.linear(0, max(len(points) - 1, 1), left, right), svg.linear(0, top_value, bottom, top)
     parts = []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from netanomaly.monitoring.judging import Quality, judge
 from netanomaly.monitoring.profile import Profile
 from netanomaly.monitoring.rates import rate_limits
-from netanomaly.monitoring.reference import Rates
+from netanomaly.monitoring.reference import Rates, build
 from netanomaly.monitoring.statistics import Newcomers, measure
 from netanomaly.traffic import table
 
@@ -56,6 +56,25 @@ def test_a_change_is_named(world, change, timeout, verdict, what):
     assert what in "; ".join(found["reasons"])
     assert found["retrain"] == (verdict == "network changed")
     assert ("do not retrain" in found["do"]) == (verdict == "sensor changed")
+
+
+def test_an_episode_in_training_widens_the_limits_of_what_it_moved_and_of_nothing_else(world):
+    """A night of flows that last exactly 77 seconds, farther out than all else: were all limits as wide, nothing would be out."""
+    seconds = world.encoded.seconds.copy()
+    first = len(seconds) // 2
+    seconds[first : first + 400] = 77
+    of = dataclasses.replace(world.encoded, seconds=seconds)
+    episode = build([of], world.layout, Rates(), {})
+    assert episode is not None
+    for limits, before in zip(episode.limits, world.reference.limits, strict=True):
+        assert limits.most < 1.3 * before.most
+    for change, verdict in (
+        (None, "quiet"),
+        (traffic.busier, "network changed"),
+        (traffic.frame_bytes, "sensor changed"),
+    ):
+        window = world.window(flows(world.network, draw(), 8000, MONDAY, change))
+        assert judge(episode, window)["verdict"] == verdict
 
 
 def test_a_column_that_is_not_said_any_more_and_a_value_called_otherwise_are_the_sensors_doing(world):
@@ -167,6 +186,15 @@ def test_limits_of_the_alert_rate_allow_for_days_that_differ():
     assert calm is not None
     assert 0.012 < calm.high < 0.016
     assert rate_limits(Rates((5000,) * 3, (50,) * 3), 5000) is None
+
+
+def test_a_burst_in_training_is_less_of_a_day_than_of_an_hour():
+    burst = Rates((200,) * 40, (*(2,) * 20, 40, *(2,) * 19))
+    hour, day = rate_limits(burst, 200), rate_limits(burst, 200 * 5)
+    assert hour is not None
+    assert day is not None
+    assert hour.high > 0.2
+    assert 0.04 < day.high < 0.1
 
 
 def test_more_alerts_than_usual_of_few_sources_is_theirs(world):
