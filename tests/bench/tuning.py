@@ -24,7 +24,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from netanomaly.flows.flow_file import open_flows
 from netanomaly.flows.labels import is_normal
-from netanomaly.stages.tune.program import ask, plan, select, try_lane
+from netanomaly.stages.tune.lane import try_lane
+from netanomaly.stages.tune.program import ask, plan, select
 from netanomaly.stages.tune.settings import Settings
 from netanomaly.tuning.rounds import ROUNDS
 

@@ -21,7 +21,7 @@ def read_training(path: Path, model: str, source: Sequence[str], registry: str) 
         ConfigError: It is none.
     """
     from netanomaly import config
-    from netanomaly.monitoring.watching import refuse_to_learn_scores
+    from netanomaly.monitoring.finding import refuse_to_learn_scores
     from netanomaly.stages.prepare.program import check
 
     given = config.read(path)
