@@ -173,7 +173,8 @@ bench-quality-quick: setup ## The same on 8,000 rows of each set, 10 minutes, re
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --rows 8000 --seeds 1 --promise-seeds 5 --minutes 10
 
 # BENCH_LOGS are real logs of flows for the bootstrap; those that are not there are left out.
-BENCH_LOGS ?= $(BENCH_DATA)/zeek/ctu50/008.conn.log.labeled.xz $(BENCH_DATA)/kddcup99/kddcup99.csv.xz
+BENCH_LOGS ?= $(addprefix $(BENCH_DATA)/,zeek/ctu50/008.conn.log.labeled.xz kddcup99/kddcup99.csv.xz unsw-nb15/UNSW_NB15_training-set.csv.xz \
+  binetflow/test2-malicious.binetflow.xz suricata/test6-malicious.suricata.json.xz)
 .PHONY: bench-drift
 bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 seeds, 10 minutes
 	$(BIN)/python -m tests.bench.drift --seeds 50 $(foreach log,$(BENCH_LOGS),--log $(log))
@@ -257,8 +258,9 @@ soak-traffic: setup ## Ten thousand damaged logs of each format: rows, or one cl
 	NETANOMALY_SOAK_MUTATIONS=10000 $(BIN)/pytest -q -k damaged tests/unit/traffic/test_laws.py
 
 .PHONY: soak-serve
-soak-serve: setup ## Ten thousand mutated requests of each form; a day's worth of requests in ten minutes
+soak-serve: setup ## Ten thousand mutated requests of each form; a hundred moves while the registry fails; ten minutes of load
 	NETANOMALY_SOAK_MUTATIONS=10000 $(SOAK) -q -k strangers tests/serving/test_answers.py
+	NETANOMALY_SOAK_MOVES=100 $(SOAK) -rP tests/serving/test_failing_registry.py
 	NETANOMALY_SOAK_SECONDS=600 $(SOAK) -rP tests/serving/test_soak.py
 
 # Some ten minutes: what `make test` does with forty quick containers and one light image, with two thousand and with all.

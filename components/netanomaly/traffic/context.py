@@ -83,6 +83,10 @@ class Past(Protocol):
     late: int
     cut: int
 
+    @property
+    def forgotten(self) -> int:
+        """See `Context.forgotten`."""
+
     def features(self, flows: Flows) -> dict[str, Floats]:
         """See `Context.features`."""
 
@@ -119,6 +123,11 @@ class Context:
         return made
 
     @property
+    def forgotten(self) -> int:
+        """Sources, pairs, and sources with a port, met within a day and forgotten, as there were over `MOST_MET` of their kind."""
+        return sum(met.forgotten for met in self.met.values())
+
+    @property
     def last(self) -> float | None:
         """When the last flow ended, in seconds since 1970; None before any."""
         return self._last / _MICRO if self._last > _NEVER else None
@@ -129,6 +138,7 @@ class Context:
         arrays = {f"kept_{item.name}": getattr(self.kept, item.name) for item in fields(Flows)}
         for name, met in self.met.items():
             arrays |= {f"met_{name}_{part}": values for part, values in met.merged()._asdict().items()}
+            arrays[f"forgotten_{name}"] = np.array([met.forgotten + met.over])
         np.savez_compressed(
             buffer, format=np.array([STATE_FORMAT]), counts=np.array([self.late, self.cut, self._last]), **arrays
         )
@@ -147,7 +157,11 @@ class Context:
             late, cut, last = (int(value) for value in held["counts"])
             kept = Flows(*(held[f"kept_{item.name}"] for item in fields(Flows)))
             met = {
-                name: Met([_Level(*(held[f"met_{name}_{part}"] for part in _Level._fields))])
+                name: Met(
+                    [_Level(*(held[f"met_{name}_{part}"] for part in _Level._fields))],
+                    # States of before did not count them.
+                    int(held[f"forgotten_{name}"][0]) if f"forgotten_{name}" in held else 0,
+                )
                 for name in ("src", "pair", "src_port")
             }
         return cls(kept, met, late, cut, last)
@@ -185,8 +199,11 @@ class Context:
 class Met:
     """When each key was last met, and the two gaps before that; keys silent for a day are forgotten."""
 
-    def __init__(self, levels: list["_Level"] | None = None) -> None:
+    def __init__(self, levels: list["_Level"] | None = None, forgotten: int = 0) -> None:
         self._levels = levels or []
+        self.over = 0
+        self.forgotten = forgotten
+        """Keys met within a day that there was no room for: the longest silent."""
 
     def gaps(self, keys: Keys, end: Whole) -> tuple[Floats, Floats]:
         """Seconds since the key was last met, and how much that differs from the gap before: 0 as regular as can be, near 1 not.
@@ -231,7 +248,8 @@ class Met:
         last = order[np.append(keys[1:] != keys[:-1], True)]
         ends = parts[1]
         last = last[ends[last] >= ends.max(initial=0) - MET_WITHIN_SECONDS * _MICRO]
-        if len(last) > MOST_MET:
+        self.over = max(len(last) - MOST_MET, 0)
+        if self.over:
             last = last[np.sort(np.lexsort((parts[0][last], ends[last]))[-MOST_MET:])]
         return _Level._make(values[last] for values in parts)
 
@@ -250,6 +268,8 @@ class Met:
         self._levels.append(_Level._make(values[order] for values in level))
         if len(self._levels) > _LEVELS:
             self._levels = [self.merged()]
+            # Once for each time that it is forgotten: what was is not known any more.
+            self.forgotten += self.over
 
 
 class _Level(NamedTuple):
