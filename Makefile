@@ -173,7 +173,8 @@ bench-quality-quick: setup ## The same on 8,000 rows of each set, 10 minutes, re
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --rows 8000 --seeds 1 --promise-seeds 5 --minutes 10
 
 # BENCH_LOGS are real logs of flows for the bootstrap; those that are not there are left out.
-BENCH_LOGS ?= $(BENCH_DATA)/zeek/ctu50/008.conn.log.labeled.xz $(BENCH_DATA)/kddcup99/kddcup99.csv.xz
+BENCH_LOGS ?= $(addprefix $(BENCH_DATA)/,zeek/ctu50/008.conn.log.labeled.xz kddcup99/kddcup99.csv.xz unsw-nb15/UNSW_NB15_training-set.csv.xz \
+  binetflow/test2-malicious.binetflow.xz suricata/test6-malicious.suricata.json.xz)
 .PHONY: bench-drift
 bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 seeds, 10 minutes
 	$(BIN)/python -m tests.bench.drift --seeds 50 $(foreach log,$(BENCH_LOGS),--log $(log))

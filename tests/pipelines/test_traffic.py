@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import joblib
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from tests.command import Ended, netanomaly
+from tests.unit.traffic.test_in_context import HEAD, lines
 from tests.unit.traffic.test_ingest import traffic
 from tests.unit.traffic.test_suricata import event
 from tests.unit.traffic.zeek_logs import FIELDS, tsv
@@ -67,6 +69,28 @@ def test_a_training_without_identities_keeps_no_address_and_no_uid_anywhere(fold
     metrics = json.loads((Path(ended.json["run_dir"]) / "evaluation_metrics.json").read_text())
     assert metrics["top_alerts"][0]["flow"]["src_ip"].startswith("host-")
     assert metrics["replay"] is None
+
+
+def test_a_table_in_context_is_trained_on_scored_and_watched_as_one(tmp_path):
+    (tmp_path / "flows.csv").write_text(HEAD + "".join(lines(1500)))
+    (tmp_path / "table.json").write_text(
+        json.dumps({
+            "model_name": "table", "data_source": "flows.csv", "context": True, "label_column": "",  "ignore_columns": ["src_ip", "dst_ip", "src_port"],
+        })
+    )  # fmt: skip
+    trained = netanomaly("run", tmp_path / "table.json", "--workdir", tmp_path / "work", "--json")
+    assert trained.code == 0, trained.stderr
+    metadata = json.loads((Path(trained.json["run_dir"]) / "model_metadata.json").read_text())
+    assert {"src_destinations_100", "pair_gap_seconds"} <= set(metadata["training"]["features"])
+    command = ("score", "table", tmp_path / "flows.csv", "--registry", trained.json["registry"])
+    scored = netanomaly(*command, "--out", tmp_path / "scored", "--json")
+    assert scored.code == 0, scored.stderr
+    table = pq.read_table(tmp_path / "scored" / "scores.parquet")
+    scan = table.filter(pc.equal(table.column("src_ip"), "10.0.0.66"))
+    assert scan.num_rows == 60
+    assert pc.mean(scan.column("alert").cast("int8")).as_py() > 0.5
+    watched = netanomaly("monitor", "table", tmp_path / "flows.csv", "--registry", trained.json["registry"], "--json")
+    assert watched.code == 0, watched.stderr
 
 
 def _content(path: Path) -> bytes:

@@ -85,11 +85,11 @@ def _train(run: str, training: Mapping[str, Any], parent: Path) -> str:
     """Run the training pipeline on this machine."""
     from netanomaly import runners
     from netanomaly.cli.compile import compiled_file
-    from netanomaly.cli.pipelines import Name, kind
+    from netanomaly.cli.pipelines import Name, kind_of
     from netanomaly.runners import console
     from netanomaly.runners.host import HostLauncher
 
-    training_kind = kind(Name.training)
+    training_kind = kind_of(Name.training)
     run_dir = new_run_dir(parent, "retraining")
     with console.view(sys.stderr) as show:
         result = runners.run(

@@ -196,7 +196,8 @@ class Config:
     context: Annotated[
         bool | None,
         meta(
-            "Whether flows get features beside the flows before them; null: where the data is of a sensor that is known."
+            "Whether flows get features beside the flows before them; null: where the data is of a sensor that is known. A table needs "
+            "times and both ends for it."
         ),
     ] = None
     allow_other_sensor: Annotated[

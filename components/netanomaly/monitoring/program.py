@@ -24,7 +24,7 @@ from netanomaly.monitoring.settings import Settings
 from netanomaly.monitoring.watching import watch
 from netanomaly.registry import Registry
 from netanomaly.registry.changes import caller
-from netanomaly.registry.documents import now
+from netanomaly.registry.documents import READY, now
 from netanomaly.registry.monitored import Verdict
 from netanomaly.registry.reading import Version
 from netanomaly.scoring.choosing import Chosen, choose
@@ -69,7 +69,10 @@ def monitor(
         version = registry.version(f"{wanted.model}:{number}")
         kept = kept_reference(registry, version)
         seen = watch_scores(its, registry.load_version(version).threshold, said.heard)
-        found.append(_judged(registry, version, kept, seen, settings, said))
+        judged = _judged(registry, version, kept, seen, settings, said)
+        if version.status != READY:
+            judged.verdict["notes"].append(f"{version.model}:{number}, which scored this, is {version.status} by now")
+        found.append(judged)
     return found
 
 

@@ -80,6 +80,19 @@ def test_a_damaged_reference_is_one_line(world, how):
         references.read(json.dumps(document).encode())
 
 
+def test_votes_are_kept_with_the_alert_rates_and_a_reference_of_before_has_none(world):
+    votes = references.Rates((500,) * 9, (5,) * 9, (10,) * 9, (15,) * 9, 3)
+    document = dataclasses.replace(world.reference, rates=votes).document()
+    assert references.read(json.dumps(document).encode()).rates == votes
+    for name in ("asked", "votes", "voters"):
+        del document["rates"][name]
+    before = references.read(json.dumps(document).encode()).rates
+    assert before == references.Rates((500,) * 9, (5,) * 9)
+    document["rates"]["alerts"].append(1)
+    with pytest.raises(ModelError, match="do not fit together"):
+        references.read(json.dumps(document).encode())
+
+
 def test_too_few_rows_give_no_reference(world):
     few = world.encoded.take(slice(0, references.LEAST_TRAINING_ROWS - 1))
     assert references.build([few], world.layout, references.Rates(), {}) is None

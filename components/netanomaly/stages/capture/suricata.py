@@ -63,9 +63,28 @@ app-layer:
 """
 # These are told by how they begin, and not parsed: no flow event holds what a parser finds. FTP's and SMTP's parsers are
 # left, which name other flows (ftp-data), or what a flow goes on as.
-_NAMED = """\
-bittorrent-dht dcerpc dhcp http http2 ike imap krb5 mqtt nfs ntp pgsql quic rdp rfb smb snmp ssh telnet tls
-""".split()
+_NAMED = [
+    "bittorrent-dht",
+    "dcerpc",
+    "dhcp",
+    "http",
+    "http2",
+    "ike",
+    "imap",
+    "krb5",
+    "mqtt",
+    "nfs",
+    "ntp",
+    "pgsql",
+    "quic",
+    "rdp",
+    "rfb",
+    "smb",
+    "snmp",
+    "ssh",
+    "telnet",
+    "tls",
+]
 _CONFIGURATION += "".join(f"    {name}: {{enabled: detection-only}}\n" for name in _NAMED)
 _CONFIGURATION += "    dns: {udp: {enabled: detection-only}, tcp: {enabled: detection-only}}\n"
 
