@@ -149,12 +149,13 @@ def _directions(traffic: Mapping[str, Any]) -> str:
     return f"{1 - traffic['unpaired_share']:.1%} of {traffic['one_way_records']:,} one-way records found their other direction"
 
 
-def _windows(traffic: Mapping[str, Any]) -> str:
-    return (
-        "traffic was so dense that windows reach back over the last 262,144 flows only"
-        if traffic.get("cut_windows")
-        else ""
-    )
+def _windows(traffic: Mapping[str, Any]) -> list[str]:
+    said = []
+    if traffic.get("cut_windows"):
+        said.append("traffic was so dense that windows reach back over the last 262,144 flows only")
+    if forgotten := traffic.get("forgotten"):
+        said.append(f"{forgotten:,} sources and pairs, met within a day, were forgotten: over a million of a kind were")
+    return said
 
 
 def _listed(counts: Mapping[str, int]) -> list[str]:

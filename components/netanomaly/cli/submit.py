@@ -196,7 +196,7 @@ def _ended(kind: "Kind", end: "End") -> dict[str, Any]:
 def _print(kind: "Kind", summary: Mapping[str, Any]) -> None:
     shown = [
         *kind.lines(summary),
-        *terminal.row("registry", summary["registry"]),
+        *(terminal.row("registry", summary["registry"]) if summary["registry"] else []),
         # In one piece: a terminal opens it.
         f"{'run':<12}{summary['url']}",
     ]

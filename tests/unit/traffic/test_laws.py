@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from netanomaly.errors import DataError
-from netanomaly.traffic import keys, table
+from netanomaly.traffic import keys, pairing, stream, table
 from netanomaly.traffic.recognition import FORMATS, Format, NoFlows, recognise
 from netanomaly.traffic.sorting import Room, Sorter
 
@@ -46,7 +46,11 @@ def test_every_format_has_a_sample_and_is_told_by_its_content():
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
-def test_a_damaged_log_gives_rows_or_one_clear_line(name):
+def test_a_damaged_log_gives_rows_or_one_clear_line(name, monkeypatch):
+    # Ten thousand small logs: handing each over between threads would take most of the time, on a busy machine nearly all.
+    for module in (stream, pairing):
+        if hasattr(module, "ahead"):
+            monkeypatch.setattr(module, "ahead", lambda source, _items: source)
     randomness = random.Random(name)
     original = SAMPLES[name].encode()
     read_whole = 0
