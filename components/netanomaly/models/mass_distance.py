@@ -10,6 +10,7 @@ import numpy as np
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector
 from netanomaly.models.rows import Floats
+from netanomaly.models.tiles import products, whole_tiles, with_ones
 
 
 class MassDistanceDetector(MatrixDetector):
@@ -28,12 +29,14 @@ class MassDistanceDetector(MatrixDetector):
             np.column_stack([-2 * reference, np.einsum("ij,ij->i", reference, reference)]).T
         )
 
-    def score_tile(self, matrix: Matrix) -> Floats:
+    def score_matrix(self, matrix: Matrix) -> Floats:
         references = self.table.shape[1]
         count = max(int(self.parameters["share"] * references), 1)
-        squares = np.column_stack([matrix, np.ones(len(matrix), dtype=np.float32)]) @ self.table
-        squares += np.einsum("ij,ij->i", matrix, matrix)[:, np.newaxis]
-        if count < references:
-            squares = np.partition(squares, count - 1, axis=1)[:, :count]
-        distances = np.sqrt(np.maximum(squares, 0))
-        return np.asarray(np.log(distances.mean(axis=1, dtype=np.float64) + 1e-2), dtype=np.float64)
+        means = np.empty(whole_tiles(len(matrix)))
+        own = np.zeros(len(means), dtype=np.float32)
+        np.einsum("ij,ij->i", matrix, matrix, out=own[: len(matrix)])
+        for rows, squares in products(with_ones(matrix), self.table):
+            squares += own[rows, np.newaxis]
+            squares.partition(count - 1, axis=1)
+            means[rows] = np.sqrt(np.maximum(squares[:, :count], 0)).mean(axis=1, dtype=np.float64)
+        return np.log(means[: len(matrix)] + 1e-2)
