@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from netanomaly.cluster.errors import NotFound, Unavailable
 from netanomaly.cluster.server import API, Server
 from netanomaly.errors import InputError, OutsideError
+from netanomaly.proxies import proxy_for
 from netanomaly.wording import reason
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
@@ -162,7 +162,7 @@ def _api_client(host: str, access: Access) -> Any:
                 raise InputError(f"token file {token_file} is empty")
         except OSError as error:
             raise InputError(f"token file {token_file} cannot be read: {error.strerror}") from None
-    proxy = _proxy(host)
+    proxy = proxy_for(host)
     with warnings.catch_warnings():
         # That it is for KFP 2 only.
         warnings.simplefilter("ignore", FutureWarning)
@@ -181,24 +181,6 @@ def _api_client(host: str, access: Access) -> Any:
             raise OutsideError(f"cannot sign in to {host}: {type(error).__name__}: {reason(error)}") from None
     # Its methods wait for ever, print to standard output and take a sign-in page for an empty answer.
     return client._run_api.api_client
-
-
-def _proxy(host: str) -> str | None:
-    parts = urlsplit(host)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    address = getproxies().get(parts.scheme)
-    if address is None:
-        return None
-    try:
-        found = urlsplit(address)
-        known = found.scheme in ("http", "https") and bool(found.hostname) and (found.port or 1) > 0
-    except ValueError:
-        known = False
-    if not known:
-        # It is not shown: it may hold a password.
-        raise InputError(f"{parts.scheme.upper()}_PROXY is no address of a proxy; write http://host:port")
-    return address
 
 
 def _old(tag: str) -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from netanomaly.tracking import runs
+from netanomaly.tracking import patience, runs
 from netanomaly.tracking.errors import Refusal, TrackingFailed, TryAgain
 from netanomaly.tracking.runs import RUN_ID, Run
-from netanomaly.tracking.server import Server
+from netanomaly.tracking.server import AT_ONCE, Server
 
 _TRIES = 3
 _PAGE = 1000
@@ -55,19 +55,22 @@ def record(server: Server, experiment: str, run: Run, injected: Injected | None 
 
 
 def told_trials(server: Server, parent: Recorded, trials: Sequence[Run]) -> Iterator[Recorded]:
-    """Write trials below the run that they belong to, which is there already; each, when it is there.
+    """Write trials below the run that they belong to, which is there already, several at a time; each, when it is there.
 
     Raises:
         TrackingFailed: Not all are there; doing it again goes on from there.
     """
     made = _trials(server, parent) if trials else {}
-    for trial in trials:
+
+    def tell(trial: Run) -> Recorded:
         one = made.get(trial.key)
         if one is None:
             tags = {"mlflow.parentRunId": parent.run_id}
             one = _found_or_made(server, parent.experiment_id, trial, tags, absent=True)
         _fill(server, one, trial, ends=True)
-        yield one
+        return one
+
+    return patience.several(tell, trials, AT_ONCE)
 
 
 def send(server: Server, recorded: Recorded, artifacts: Mapping[str, bytes]) -> None:

@@ -8,16 +8,21 @@ import http.client
 import json
 import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from netanomaly import json_input, wording
+from netanomaly.proxies import proxy_for
 from netanomaly.tracking.access import Access
 from netanomaly.tracking.errors import OutOfTime, Refusal, TrackingFailed, TryAgain
 from netanomaly.tracking.patience import Clock
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+AT_ONCE = 4
+"""Requests that a server is asked at a time, by threads of ours: as many as MLflow's has workers, unless told otherwise."""
 
 API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
@@ -31,15 +36,16 @@ _CANNOT_NOW = (408, 425, 429, 500, 502, 503, 504)
 
 
 class Server:
-    """A server, and the time that there is for it. Every method raises TrackingFailed."""
+    """A server, and the time that there is for it. Every method raises TrackingFailed, and may be called by several threads.
+
+    Connections are kept: a search is hundreds of requests.
+    """
 
     def __init__(self, access: Access, clock: Clock) -> None:
         self.uri = access.uri
         self._headers = dict(access.headers)
         self._clock = clock
-        self._opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=access.context()), _NoRedirects()
-        )
+        self._pool = _pool(access)
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         return self._again("GET", f"{API}{path}?{urlencode(query)}", None, {})
@@ -66,46 +72,52 @@ class Server:
         return self._answer(method, path, data, headers)
 
     def _answer(self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]) -> dict[str, Any]:
-        request = urllib.request.Request(  # noqa: S310 - `access.address` lets http and https through
-            f"{self.uri}{path}",
-            data=data,
-            headers={**self._headers, **headers, "Accept": "application/json", "Accept-Encoding": "identity"},
-            method=method,
-        )
+        from urllib3.exceptions import HTTPError
+
+        headers = {**self._headers, **headers, "Accept": "application/json", "Accept-Encoding": "identity"}
         what = f"{method} {path.partition('?')[0]}"
+        seconds = min(self._clock.left, _MOST_SECONDS)
         try:
-            with self._opener.open(request, timeout=min(self._clock.left, _MOST_SECONDS)) as answer:
-                status, said = answer.status, answer.headers
+            answer = self._pool.request(
+                method,
+                f"{self.uri}{path}",
+                body=data,
+                headers=headers,
+                timeout=seconds,
+                # A page to sign in on is behind most redirects; what is tried again is for `_again` to say.
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
+            try:
                 body = self._read(answer, what)
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                status, said = refusal.code, refusal.headers
-                body = self._read(refusal, what)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise self._unreachable(error) from None
+            except BaseException:
+                answer.close()
+                raise
+        except (OSError, HTTPError, ValueError) as error:
+            raise self._unreachable(error, what) from None
+        answer.release_conn()
+        status, said = answer.status, answer.headers
         document = _object(body)
         if status == 200 and (document is not None or not body.strip()):
             return document or {}
         raise self._refusal(what, status, said, body, document)
 
-    def _read(self, answer: Any, what: str) -> bytes:
+    def _read(self, answer: "BaseHTTPResponse", what: str) -> bytes:
         data = bytearray()
-        try:
-            while piece := answer.read1(_PIECE_BYTES):
-                data += piece
-                if len(data) > _LARGEST_ANSWER:
-                    raise TrackingFailed(
-                        f"{self.uri} answers {what} with more than {_LARGEST_ANSWER >> 20} MiB; it is no MLflow server"
-                    )
-                _ = self._clock.left
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from None
-        if answer.length:
-            raise TryAgain(f"{self.uri} broke off its answer to {what}")
+        while piece := answer.read1(_PIECE_BYTES):
+            data += piece
+            if len(data) > _LARGEST_ANSWER:
+                raise TrackingFailed(
+                    f"{self.uri} answers {what} with more than {_LARGEST_ANSWER >> 20} MiB; it is no MLflow server"
+                )
+            _ = self._clock.left
         return bytes(data)
 
-    def _unreachable(self, error: Exception) -> Exception:
-        cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    def _unreachable(self, error: Exception, what: str) -> Exception:
+        from urllib3.exceptions import IncompleteRead, ProtocolError
+
+        cause = _innermost(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return TrackingFailed(
                 f"the certificate of {self.uri} is not trusted ({cause.verify_message}); name your authority's file in "
@@ -121,8 +133,10 @@ class Server:
             except OutOfTime as late:
                 return OutOfTime(f"{self.uri} gave no answer: {late}")
             return TryAgain(f"{self.uri} gave no answer in time")
-        words = wording.reason(cause) if isinstance(cause, Exception) else str(cause)
-        if isinstance(error, ValueError):
+        if isinstance(cause, IncompleteRead | http.client.IncompleteRead):
+            return TryAgain(f"{self.uri} broke off its answer to {what}")
+        words = wording.reason(cause)
+        if isinstance(error, ValueError) and not isinstance(error, ProtocolError):
             return TrackingFailed(f"{self.uri} cannot be asked: {words[:_LONGEST_MESSAGE]}")
         return TryAgain(
             f"{self.uri} cannot be reached, or broke off ({words[:_LONGEST_MESSAGE]}); is MLflow running there?"
@@ -159,9 +173,24 @@ class Server:
         return TrackingFailed(f"{self.uri} answered {what} with {status} and no JSON: it is no MLflow server")
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """None: the answer stays what it is."""
+def _pool(access: Access) -> "PoolManager":
+    import urllib3
+
+    options: dict[str, Any] = {"ssl_context": access.context(), "maxsize": AT_ONCE}
+    proxy = proxy_for(access.uri)
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    parts = urlsplit(proxy)
+    user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
+    return urllib3.ProxyManager(proxy, proxy_headers=urllib3.make_headers(proxy_basic_auth=user), **options)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What a library's errors are wrapped around: the system's word."""
+    for inner in (error.__cause__, error.__context__, *error.args):
+        if isinstance(inner, OSError | http.client.HTTPException) and inner is not error:
+            return _innermost(inner)
+    return error
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

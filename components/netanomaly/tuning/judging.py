@@ -5,6 +5,7 @@ attack, as a single intrusion is. The threshold is the one that lets at most the
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,40 +55,66 @@ class Compared:
 
 
 def compared(before: Judged, after: Judged, budget: float, seed: int) -> Compared:
-    """Two detectors on the same rows: percentiles of a bootstrap over rows, the same for both.
+    """Two detectors on the same rows, in the same order: `Resampled` of the one, and the other beside it."""
+    return Resampled({1.0: before}, budget, seed).beside(1.0, after)
 
-    Normal rows are resampled together, attacks within their class; each replicate sets its own thresholds. Efron,
-    Tibshirani, 'An Introduction to the Bootstrap', 1993, section 13.3.
+
+class Resampled:
+    """One detector on a fold, drawn so often that others are compared with it at the cost of their own scores.
+
+    Intervals are percentiles of a bootstrap over rows, the same rows for both. Normal rows are resampled together, attacks
+    within their class; each replicate sets its own thresholds. Efron, Tibshirani, 'An Introduction to the Bootstrap', 1993,
+    section 13.3.
 
     Args:
-        before: Scores of the one.
-        after: Scores of the other, of the same rows in the same order.
+        scores: Its scores by the share of the rows that it was fitted on, all of the same rows.
         budget: Share of normal rows that may alert.
         seed: Of the draws.
     """
-    draw = np.random.default_rng([seed, 13])
-    points = np.array([before.recall(budget), after.recall(budget)])
-    sides = [_Side(each) for each in (before, after)]
-    codes, classes = before.codes, int(before.codes.max()) + 1
-    rows = np.bincount(codes, minlength=classes)
-    # Attacks by class, so that each class is resampled by itself.
-    order = np.argsort(codes, kind="stable")
-    first = np.repeat(np.concatenate([[0], np.cumsum(rows)[:-1]]), rows)
-    size = rows[codes[order]]
-    found = np.empty((_REPLICATES, 2))
-    normals = len(before.normal)
-    quiet = max(math.ceil(normals * (1 - budget) - 1e-9), 1)
-    for replicate in range(_REPLICATES):
-        weights = np.bincount(draw.integers(0, normals, normals), minlength=normals)
-        drawn = order[first + (draw.random(len(codes)) * size).astype(np.intp)]
-        drawn_codes = codes[drawn]
-        for place, side in enumerate(sides):
-            caught = np.bincount(drawn_codes, weights=side.caught(weights, quiet)[drawn], minlength=classes)
-            found[replicate, place] = float(np.mean(caught / np.maximum(rows, 1)))
-    low, high = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-    ends = [np.quantile(found[:, place], [low, high]) for place in (0, 1)]
-    apart = np.quantile(found[:, 1] - found[:, 0], [low, high])
-    return Compared(_around(points[0], ends[0]), _around(points[1], ends[1]), _around(points[1] - points[0], apart))
+
+    def __init__(self, scores: Mapping[float, Judged], budget: float, seed: int) -> None:
+        draw = np.random.default_rng([seed, 13])
+        one = next(iter(scores.values()))
+        codes, normals = one.codes, len(one.normal)
+        self._budget = budget
+        self._quiet = max(math.ceil(normals * (1 - budget) - 1e-9), 1)
+        self._codes, self._rows = codes, np.bincount(codes, minlength=int(codes.max()) + 1)
+        # Attacks by class, so that each class is resampled by itself.
+        order = np.argsort(codes, kind="stable")
+        first = np.repeat(np.concatenate([[0], np.cumsum(self._rows)[:-1]]), self._rows)
+        size = self._rows[codes[order]]
+        # How often a replicate has each row; no row is drawn 65,536 times.
+        self._normal = np.empty((_REPLICATES, normals), dtype=np.uint16)
+        self._attack = np.empty((_REPLICATES, len(codes)), dtype=np.uint16)
+        for replicate in range(_REPLICATES):
+            self._normal[replicate] = np.bincount(draw.integers(0, normals, normals), minlength=normals)
+            drawn = order[first + (draw.random(len(codes)) * size).astype(np.intp)]
+            self._attack[replicate] = np.bincount(drawn, minlength=len(codes))
+        self._before = {share: (judged.recall(budget), self._recalls(judged)) for share, judged in scores.items()}
+
+    def beside(self, share: float, after: Judged) -> Compared:
+        """Another one beside it.
+
+        Args:
+            share: Which of its scores.
+            after: The other's, of the same rows in the same order.
+        """
+        point, before = self._before[share]
+        other, found = after.recall(self._budget), self._recalls(after)
+        low, high = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
+        ends = [np.quantile(each, [low, high]) for each in (before, found, found - before)]
+        return Compared(_around(point, ends[0]), _around(other, ends[1]), _around(other - point, ends[2]))
+
+    def _recalls(self, judged: Judged) -> npt.NDArray[np.float64]:
+        """The mean of the classes' recalls in each replicate."""
+        side = _Side(judged)
+        found = np.empty(_REPLICATES)
+        for replicate, (normal, attack) in enumerate(zip(self._normal, self._attack, strict=True)):
+            caught = np.bincount(
+                self._codes, weights=side.caught(normal, self._quiet) * attack, minlength=len(self._rows)
+            )
+            found[replicate] = np.mean(caught / np.maximum(self._rows, 1))
+        return found
 
 
 class _Side:
@@ -97,7 +124,7 @@ class _Side:
         self._order = np.argsort(judged.normal, kind="stable")
         self._below = np.searchsorted(judged.normal[self._order], judged.attack, "left")
 
-    def caught(self, weights: npt.NDArray[np.intp], quiet: int) -> npt.NDArray[np.bool_]:
+    def caught(self, weights: npt.NDArray[np.integer[Any]], quiet: int) -> npt.NDArray[np.bool_]:
         """Which attacks score above the normal row up to which so many of the weighted rows score."""
         place = int(np.searchsorted(np.cumsum(weights[self._order]), quiet))
         caught: npt.NDArray[np.bool_] = self._below > place

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netanomaly.tuning.trial import COMPLETE, FAILED, NOT_RUN, STOPPED
+from netanomaly.tuning.endings import COMPLETE, FAILED, NOT_RUN, STOPPED
 
 TUNED, KEPT = "tuned", "defaults_kept"
 

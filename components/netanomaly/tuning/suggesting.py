@@ -16,8 +16,8 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from netanomaly.models.catalogue import check
+from netanomaly.tuning.endings import COMPLETE, STOPPED
 from netanomaly.tuning.space import Dimension, Space, candidate
-from netanomaly.tuning.trial import COMPLETE, STOPPED
 
 # Of the trials so far the best third at a quarter of the rows is worth all of them (successive halving: Jamieson,
 # Talwalkar, 'Non-stochastic best arm identification', 2016); of fewer than these nobody knows what the best third is.

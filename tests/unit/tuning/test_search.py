@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +15,14 @@ import pytest
 from netanomaly.errors import ConfigError, DataError, GateRefusal
 from netanomaly.models.detector import Detector
 from netanomaly.report import tuning_page
-from netanomaly.stages.tune.program import ask, in_short, plan, select, try_lane
+from netanomaly.stages.tune.lane import try_lane
+from netanomaly.stages.tune.program import ask, in_short, plan, select
 from netanomaly.stages.tune.settings import Settings
-from netanomaly.tuning import apart, measuring, trial
+from netanomaly.tuning import measuring
+from netanomaly.tuning.apart import Trials
 from netanomaly.tuning.measuring import Fitting
 from netanomaly.tuning.state import load
+from netanomaly.tuning.trial import Ground
 
 from tests.unit.models_data import FEATURES, traffic, write
 
@@ -83,6 +89,11 @@ def fitting() -> Fitting:
 def asked(**parameters: Any) -> dict[str, Any]:
     candidate = {"model_type": "knn", "parameters": parameters, "context": True}
     return {"number": 1, "round": 1, "params": {}, "candidate": candidate, "cut": None}
+
+
+def tried(files: tuple[Path, Path], question: dict[str, Any]) -> dict[str, Any]:
+    with Trials(*files, {"categorical": [], "training_rows": "normal", "seed": 5}, 0.05) as trials:
+        return trials.judged(question)
 
 
 def without_seconds(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -169,7 +180,7 @@ def test_a_winner_is_what_training_is_told(planned, files, searched):
 
 
 def test_a_candidate_that_cannot_be_fitted_is_a_failed_trial_and_says_why(files, planned):
-    found = apart.judged(files[0], files[1], asked(n_neighbors=0), fitting(), 0.05)
+    found = tried(files, asked(n_neighbors=0))
     assert found["state"] == "failed"
     assert "n_neighbors is 0" in found["why"]
     lane = {"trials": [asked(n_neighbors=0), asked(n_neighbors=1)]}
@@ -183,7 +194,7 @@ def test_a_trial_that_is_killed_is_a_failed_trial(files, monkeypatch, tmp_path):
     script.write_text("#!/bin/sh\nkill -9 $$\n")
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
-    found = apart.judged(files[0], files[1], asked(), fitting(), 0.05)
+    found = tried(files, asked())
     assert (found["state"], found["why"]) == ("failed", "killed by signal 9 (9: probably out of memory)")
 
 
@@ -192,8 +203,29 @@ def test_a_trial_that_says_nothing_is_a_failed_trial(files, monkeypatch, tmp_pat
     script.write_text("#!/bin/sh\necho nothing works >&2\nexit 7\n")
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
-    found = apart.judged(files[0], files[1], asked(), fitting(), 0.05)
+    found = tried(files, asked())
     assert (found["state"], found["why"]) == ("failed", "exit code 7: nothing works")
+
+
+def test_after_a_trial_that_was_killed_the_next_one_is_what_it_would_have_been(files, planned, monkeypatch, tmp_path):
+    lane = {"trials": [asked(n_neighbors=1), asked(n_neighbors=2)]}
+    undisturbed = try_lane(files[0], files[1], planned.search, lane)
+    script = tmp_path / "python"
+    script.write_text(
+        f"#!/bin/sh\n[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; kill -9 $$; }}\nexec {sys.executable} $@\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(script))
+    found = try_lane(files[0], files[1], planned.search, lane)["trials"]
+    assert found[0]["why"].startswith("killed by signal 9")
+    assert found[1] | {"seconds": 0} == undisturbed["trials"][1] | {"seconds": 0}
+
+
+def test_what_a_candidate_prints_is_no_answer():
+    """C libraries write where they like."""
+    script = "import os; from netanomaly.tuning import apart; apart._tried = lambda *_: os.write(1, b'{}\\n') and {'state': 'x'}; apart.main()"
+    ended = subprocess.run([sys.executable, "-c", script], input=b"{}\n{}\n", capture_output=True, check=True)
+    assert (ended.stdout, ended.stderr) == (b'{"state": "x"}\n', b"{}\n")
 
 
 def test_no_trial_begins_after_the_time_allowed_and_one_that_runs_is_ended(files, planned):
@@ -258,7 +290,8 @@ def test_alerts_a_day_are_a_share_of_the_rows_of_a_day(flows, table):
 
 
 def test_a_trial_is_stopped_where_the_defaults_catch_clearly_more_or_two_of_three_trials_did(planned, monkeypatch):
-    answer = trial.run(planned.sample.table, planned.shared, {**asked(n_neighbors=1), "cut": 1.1}, fitting(), 0.05)
+    ground = Ground(planned.sample.table, planned.shared, fitting(), 0.05)
+    answer = ground.run({**asked(n_neighbors=1), "cut": 1.1})
     assert answer["state"] == "stopped"
     assert "two of three earlier trials" in answer["why"]
 
@@ -272,7 +305,7 @@ def test_a_trial_is_stopped_where_the_defaults_catch_clearly_more_or_two_of_thre
             return np.zeros(len(rows))
 
     monkeypatch.setattr(measuring, "make", lambda kind, parameters: Blind(parameters))
-    answer = trial.run(planned.sample.table, planned.shared, asked(n_neighbors=1), fitting(), 0.05)
+    answer = ground.run(asked(n_neighbors=1))
     assert answer["state"] == "stopped"
     assert "on every fold clearly less than the defaults" in answer["why"]
 

@@ -67,7 +67,7 @@ def _asked(stage: stage_io.Stage, search: Mapping[str, Any], lanes: list[dict[st
 
 
 def _trial(stage: stage_io.Stage) -> None:
-    from netanomaly.stages.tune.program import try_lane
+    from netanomaly.stages.tune.lane import try_lane
 
     search = stage.input_json("search")
     rows, shared = stage.input("rows"), stage.input("shared")

@@ -1,9 +1,8 @@
-"""Plan a search, ask for candidates, try them, and choose: four steps that hand one document on."""
+"""Plan a search, ask for candidates, and choose, when they were tried: steps that hand one document on."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from netanomaly.models.row_keys import row_keys
 from netanomaly.models.rows import learn_schema
 from netanomaly.stages.tune.settings import Settings
 from netanomaly.traffic.feature_list import CONTEXT_NAMES
-from netanomaly.tuning import apart, folds, rows, selecting, suggesting
+from netanomaly.tuning import folds, rows, selecting, suggesting
 from netanomaly.tuning.importance import importance
 from netanomaly.tuning.injecting import with_injected
 from netanomaly.tuning.judging import compared
@@ -189,28 +188,6 @@ def ask(
     return {**search, "trials": trials, "rounds": rounds}, lanes
 
 
-def try_lane(
-    rows_file: Path, shared_file: Path, search: Document, lane: Document, told: Callable[[str], Any] = str
-) -> dict[str, Any]:
-    """What became of the trials of one lane, one after the other. No candidate makes it fail.
-
-    Args:
-        rows_file: The sample of rows.
-        shared_file: The folds and the defaults' scores.
-        search: The document of the plan.
-        lane: `trials`.
-        told: Called with a line for each trial.
-    """
-    fitting = _fitting(search)
-    found = []
-    for asked in lane["trials"]:
-        left = None if search["deadline"] is None else search["deadline"] - time.time()
-        result = apart.judged(rows_file, shared_file, asked, fitting, search["objective"]["budget"], left)
-        told(_in_a_line(result))
-        found.append(result)
-    return {"trials": found}
-
-
 def select(
     sample: Any, shared: Shared, search: Document, results: Sequence[Document], train: Document
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -367,12 +344,6 @@ def _changes(base: Document, chosen: Document) -> dict[str, Any]:
     if not chosen["context"]:
         changes["context"] = False
     return changes
-
-
-def _in_a_line(result: Document) -> str:
-    kind = result["candidate"]["model_type"]
-    caught = f"{result['value']:.1%} caught" if "value" in result else result.get("why", "")
-    return f"trial {result['number']}, {kind}: {result['state']}, {caught} ({result['seconds']:.1f} s)"
 
 
 def _nothing_to_judge_by(sample: rows.Searched) -> str:
