@@ -105,5 +105,6 @@ def _train(run: str, training: Mapping[str, Any], parent: Path) -> str:
     if result.state != "succeeded":
         kinds: dict[int, type[NetanomalyError]] = {2: InputError, 3: OutsideError, 4: GateRefusal}
         raise kinds.get(result.exit_code, NetanomalyError)(f"retraining failed, the champion stays: {result.error}")
-    decision = came.get("decision") or {}
-    return f"version {came['version']} registered: {decision.get('headline') or decision.get('decision') or 'see its report'}"
+    standing = "the champion now" if "champion" in (came.get("aliases") or ()) else "the champion stays"
+    reason = (came.get("decision") or {}).get("reason")
+    return f"version {came['version']} registered, {standing}" + (f": {reason}" if reason else "")

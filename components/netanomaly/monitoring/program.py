@@ -69,10 +69,7 @@ def monitor(
         version = registry.version(f"{wanted.model}:{number}")
         kept = kept_reference(registry, version)
         seen = watch_scores(its, registry.load_version(version).threshold, said.heard)
-        judged = _judged(registry, version, kept, seen, settings, said)
-        if version.status != READY:
-            judged.verdict["notes"].append(f"{version.model}:{number}, which scored this, is {version.status} by now")
-        found.append(judged)
+        found.append(_judged(registry, version, kept, seen, settings, said))
     return found
 
 
@@ -215,6 +212,8 @@ def _judged(
     lacking = "" if kept is not None else _why_no_reference(version, checks_signatures=registry.checks_signatures)
     quality = seen.quality(kept) + reviewed.quality(said, version, kept, window.profile.rows, window.profile.alerts)
     document = judge(kept, window, gone=seen.gone, quality=quality, now=time.time(), lacking=lacking)
+    if version.status != READY:
+        document["notes"].append(f"{version.model}:{version.number} is {version.status} by now")
     document["suppressed"] = seen.suppressed
     if seen.suppressed:
         document["notes"].append(

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import os
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from netanomaly.monitoring import reference as references
 from netanomaly.monitoring.profile import Profile
 
 from tests.unit.monitoring.worlds import World
+
+# PROFILE_MERGES=2000 for more.
+_MERGES = int(os.environ.get("PROFILE_MERGES", "40"))
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +30,7 @@ def same(one: Profile, other: Profile) -> bool:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=_MERGES, deadline=None)
 @given(cuts=st.lists(st.integers(0, 8000), max_size=6), order=st.randoms())
 def test_merging_is_associative_and_free_of_order(world, cuts, order):
     rows = world.encoded
