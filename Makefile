@@ -199,8 +199,9 @@ bench-incidents: setup ## Whether days not seen bring the incidents that alerts_
 SCORE_ROWS ?= 1000000
 
 .PHONY: bench-score
-bench-score: setup ## Flows a processor second and memory from a Zeek log to alerts (SCORE_ROWS="1000000 10000000" for more)
+bench-score: setup ## Flows a processor second and memory from a Zeek log to alerts, and how soon a new file is scored (SCORE_ROWS="1000000 10000000" for more)
 	$(BIN)/python -m tests.bench.score --rows $(SCORE_ROWS)
+	$(BIN)/python -m tests.bench.score --latency
 
 .PHONY: bench-images
 bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
@@ -255,7 +256,7 @@ soak-attacks: setup ## Files that decode to hundreds of mebibytes, and what memo
 
 .PHONY: soak-traffic
 soak-traffic: setup ## Ten thousand damaged logs of each format: rows, or one clear line
-	NETANOMALY_SOAK_MUTATIONS=10000 $(BIN)/pytest -q -k damaged tests/unit/traffic/test_laws.py
+	NETANOMALY_SOAK_MUTATIONS=10000 $(BIN)/pytest -q -k damaged tests/unit/traffic/test_laws.py tests/unit/traffic/test_variants.py
 
 .PHONY: soak-serve
 soak-serve: setup ## Ten thousand mutated requests of each form; a hundred moves while the registry fails; ten minutes of load
