@@ -104,7 +104,9 @@ def _allowed(action: pa.Array) -> pa.Array:
 
 
 def _outcome(protocol: pa.DictionaryArray, tcp: pa.StructArray, packets_in: pa.Array) -> pa.DictionaryArray:
-    out, back = (_hexadecimal(pc.struct_field(tcp, name).dictionary_encode()) for name in ("tcp_flags_ts", "tcp_flags_tc"))
+    out, back = (
+        _hexadecimal(pc.struct_field(tcp, name).dictionary_encode()) for name in ("tcp_flags_ts", "tcp_flags_tc")
+    )
     return outcome.of_flows(
         is_tcp=_among(protocol, ("tcp",)),
         flags_out=np.maximum(out, 0),
