@@ -10,14 +10,16 @@ from kfp import compiler
 from pipelines.doctor import doctor
 from pipelines.monitoring import monitoring
 from pipelines.scoring import following, scoring, scoring_from_captures
-from pipelines.training import training, training_from_captures, training_tuned
-from pipelines.tuning import tuning
+from pipelines.training import training, training_from_captures, training_tuned, training_tuned_from_captures
+from pipelines.tuning import tuning, tuning_from_captures
 
 PIPELINES = {
     "training": training,
     "training-from-captures": training_from_captures,
     "training-tuned": training_tuned,
+    "training-tuned-from-captures": training_tuned_from_captures,
     "tuning": tuning,
+    "tuning-from-captures": tuning_from_captures,
     "scoring": scoring,
     "scoring-from-captures": scoring_from_captures,
     "following": following,

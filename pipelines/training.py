@@ -151,3 +151,11 @@ training_tuned = dsl.pipeline(
     display_name="Tune and train a network anomaly detector",
     description=_DESCRIPTION.replace("train a detector", "search for its hyper-parameters, train a detector"),
 )(_defined(tuned=True))
+
+training_tuned_from_captures = dsl.pipeline(
+    name="netanomaly-training-tuned-from-captures",
+    display_name="Tune and train a network anomaly detector on captures",
+    description=_DESCRIPTION.replace("train a detector", "search for its hyper-parameters, train a detector").replace(
+        "traffic records", "captures of packets, or files of NetFlow"
+    ),
+)(_defined(captures=True, tuned=True))

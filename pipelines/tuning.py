@@ -4,6 +4,7 @@ There is no loop on Kubeflow that a task could end: the rounds of the search are
 one that tries for each lane; how many lanes there are is a parameter of the configuration, and nothing depends on it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,49 +83,68 @@ def search(flows: Any, dossier: Any, settings: Any, train: Any, object_store: st
     return Searched(*(selected.outputs[name] for name in names))
 
 
-@dsl.pipeline(
-    name="netanomaly-tuning",
-    display_name="Tune a network anomaly detector",
-    description=_DESCRIPTION,
-)
-def tuning(
-    configuration: dict = EXAMPLE,
-    data_source: str = "",
-    evaluation_data_source: str = "",
-    model_name: str = "",
-    model_version: str = "",
-    registry: str = "",
-    object_store: str = OBJECT_STORE,
-) -> str:
-    """Search for hyper-parameters.
+def _defined(*, captures: bool = False) -> Callable[..., str]:
+    def tuning(
+        configuration: dict = EXAMPLE,
+        data_source: str = "",
+        evaluation_data_source: str = "",
+        model_name: str = "",
+        model_version: str = "",
+        registry: str = "",
+        object_store: str = OBJECT_STORE,
+    ) -> str:
+        """Search for hyper-parameters.
 
-    Args:
-        configuration: What to do, a JSON object: that of a training run. Every field but model_name, data_source and registry
-            has a default.
-        data_source: Training data: a URI of a file, a folder or a glob. Empty: as in the configuration.
-        evaluation_data_source: Evaluation data, which the search does not see. Empty: as in the configuration; none there:
-            part of the training data is held out.
-        model_name: The model that is to be trained. Empty: as in the configuration.
-        model_version: Your own name for its version. Empty: as in the configuration.
-        registry: Where models are registered. Empty: as in the configuration.
-        object_store: Name of the Secret (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and of the ConfigMap
-            (S3_ENDPOINT_URL, AWS_REGION) of the object store, in the run's namespace. Either may be absent. Only a
-            cluster asks for them.
+        Args:
+            configuration: What to do, a JSON object: that of a training run. Every field but model_name, data_source and registry
+                has a default.
+            data_source: Training data: a URI of a file, a folder or a glob. Empty: as in the configuration.
+            evaluation_data_source: Evaluation data, which the search does not see. Empty: as in the configuration; none there:
+                part of the training data is held out.
+            model_name: The model that is to be trained. Empty: as in the configuration.
+            model_version: Your own name for its version. Empty: as in the configuration.
+            registry: Where models are registered. Empty: as in the configuration.
+            object_store: Name of the Secret (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and of the ConfigMap
+                (S3_ENDPOINT_URL, AWS_REGION) of the object store, in the run's namespace. Either may be absent. Only a
+                cluster asks for them.
 
-    Returns:
-        tuned or defaults_kept.
-    """
-    begun = begin(configuration, data_source, evaluation_data_source, model_name, model_version, registry, object_store)
-    found = search(begun.training, begun.dossier, begun.settings["tune"], begun.settings["train"], object_store)
-    tracked = track(
-        dossier=found.dossier,
-        configuration=begun.configuration,
-        settings=begun.settings["track"],
-        register_task="",
-        tuning=found.tuning,
-        tuning_report=found.report,
-    )
-    tracked.set_display_name("Track in MLflow")
-    settle("track", tracked, object_store)
-    tracked.set_caching_options(enable_caching=False)
-    return found.outcome
+        Returns:
+            tuned or defaults_kept.
+        """
+        begun = begin(
+            configuration,
+            data_source,
+            evaluation_data_source,
+            model_name,
+            model_version,
+            registry,
+            object_store,
+            captures=captures,
+        )
+        found = search(begun.training, begun.dossier, begun.settings["tune"], begun.settings["train"], object_store)
+        tracked = track(
+            dossier=found.dossier,
+            configuration=begun.configuration,
+            settings=begun.settings["track"],
+            register_task="",
+            tuning=found.tuning,
+            tuning_report=found.report,
+        )
+        tracked.set_display_name("Track in MLflow")
+        settle("track", tracked, object_store)
+        tracked.set_caching_options(enable_caching=False)
+        return found.outcome
+
+    return tuning
+
+
+tuning = dsl.pipeline(
+    name="netanomaly-tuning", display_name="Tune a network anomaly detector", description=_DESCRIPTION
+)(_defined())
+
+# A graph of its own, as for training: logs and tables pay no task for captures.
+tuning_from_captures = dsl.pipeline(
+    name="netanomaly-tuning-from-captures",
+    display_name="Tune a network anomaly detector on captures",
+    description=_DESCRIPTION.replace("detector, judged", "detector of captured traffic, judged"),
+)(_defined(captures=True))

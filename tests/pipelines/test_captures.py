@@ -58,6 +58,20 @@ def test_captures_are_scored_by_the_command_and_by_the_pipeline_alike(trained, c
     assert scores.read_bytes() == (tmp_path / "out" / "scores.parquet").read_bytes()
 
 
+def test_captures_are_tuned_on_by_attacks_that_are_injected(captures, tmp_path):
+    need("suricata")
+    configuration = tmp_path / "office.json"
+    space = {"model_type": ["pca"]}
+    document = {"model_name": "office", "data_source": str(captures), "model_type": "pca", "alert_budget": 0.05}
+    configuration.write_text(json.dumps({**document, "tuning": {"trials": 1, "space": space}}))
+    ended = netanomaly("run", configuration, "--workdir", tmp_path, "--json")
+    assert ended.code == 0, ended.stderr
+    assert ended.json["pipeline"] == "training-tuned-from-captures"
+    assert {stage["name"] for stage in ended.json["stages"]} >= {"capture", "tune-plan", "tune-select", "register"}
+    found = json.loads((Path(ended.json["run_dir"]) / "tuning.json").read_text())
+    assert found["objective"]["kind"] == "injected"
+
+
 def test_ingest_says_what_it_made_of_captures(captures):
     need("suricata")
     ended = netanomaly("ingest", captures)

@@ -9,8 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from kfp import components
-from netanomaly.cli.pipelines import Name
-from netanomaly.cli.pipelines import kind as kind_of
+from netanomaly.cli.pipelines import Name, kind_of
 
 from pipelines.compile import COMPILED, compile_all
 from tests.command import netanomaly
@@ -38,10 +37,14 @@ ASK_THE_STORE = {
     Name.scoring_from_captures: {"exec-capture", "exec-score"},
 }
 ASK_THE_STORE[Name.training_tuned] = ASK_THE_STORE[Name.training]
+ASK_THE_STORE[Name.training_tuned_from_captures] = ASK_THE_STORE[Name.training_from_captures]
+ASK_THE_STORE[Name.tuning_from_captures] = ASK_THE_STORE[Name.tuning] | {"exec-capture", "exec-capture-2"}
 ASK_THE_STORE[Name.monitoring] = ASK_THE_STORE[Name.training] | {"exec-monitor"}
 NEVER_CACHED = {
     Name.training_tuned: {"prepare", "register", "track", "deploy"},
+    Name.training_tuned_from_captures: {"prepare", "register", "track", "deploy"},
     Name.tuning: {"prepare", "track"},
+    Name.tuning_from_captures: {"prepare", "track"},
     Name.training: {"prepare", "register", "track", "deploy"},
     Name.training_from_captures: {"prepare", "register", "track", "deploy"},
     Name.scoring: {"score"},
@@ -54,7 +57,9 @@ DEPTH = {
     Name.training: 6,
     Name.training_from_captures: 7,
     Name.training_tuned: 15,
+    Name.training_tuned_from_captures: 16,
     Name.tuning: 13,
+    Name.tuning_from_captures: 14,
     Name.scoring: 1,
     Name.following: 1,
     Name.monitoring: 1,

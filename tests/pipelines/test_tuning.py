@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow.csv
 import pytest
+from netanomaly.cli.pipelines import Name, as_wanted, for_sources, kind
 from netanomaly.cli.pipelines.tuning import TunedTraining
 from netanomaly.registry import open_registry
 
@@ -77,6 +78,7 @@ def test_tune_says_what_it_came_to_and_registers_nothing(configuration, tuned_tr
     assert ended.code == 0, ended.stderr
     assert ended.stdout.startswith("tuning ")
     assert "trials      " in ended.stdout
+    assert "registry" not in ended.stdout
     [run] = (tmp_path / "small").glob("tuning_*")
     again = json.loads((run / "tuning.json").read_text())
     was = json.loads((Path(tuned_training.json["run_dir"]) / "tuning.json").read_text())
@@ -100,18 +102,17 @@ def test_the_registrys_record_and_the_log_say_what_the_search_came_to(tuned_trai
     assert TunedTraining().of_log(json.loads(said.removeprefix("result: ")))["tuning"] == tuned_training.json["tuning"]
 
 
-def test_captures_are_refused_in_one_line_where_there_is_a_search(configuration, tmp_path):
+@pytest.mark.parametrize("tuned", [False, True])
+@pytest.mark.parametrize("captures", [False, True])
+def test_a_configuration_takes_the_form_that_its_block_and_its_data_ask_for(configuration, tmp_path, tuned, captures):
     (tmp_path / "a.pcap").write_bytes(b"\xd4\xc3\xb2\xa1" + bytes(36))
-    source = ("--set", f"data_source={tmp_path / 'a.pcap'}")
-    block = ("--set", 'tuning={"trials": 4}')
-    for command in (
-        ("tune", configuration, *source),
-        ("run", configuration, *source, *block),
-        ("run", configuration, *source, *block, "--pipeline", "training-from-captures"),
-    ):
-        ended = netanomaly(*command, "--workdir", tmp_path)
-        assert ended.code == 2
-        assert ended.stderr.splitlines()[-1].startswith("error: tuning has no form for captures: give the sensor's log")
+    source = tmp_path / "a.pcap" if captures else configuration.parent / "flows.csv"
+    document = {"tuning": {"trials": 4}} if tuned else {}
+    form = "training" + ("-tuned" if tuned else "") + ("-from-captures" if captures else "")
+    assert for_sources(as_wanted(Name.training, document), [str(source)]) == form
+    assert as_wanted(for_sources(Name.training, [str(source)]), document) == form
+    assert kind(Name(form)).name == form
+    assert for_sources(Name.tuning, [str(source)]) == "tuning" + ("-from-captures" if captures else "")
 
 
 @pytest.mark.parametrize(

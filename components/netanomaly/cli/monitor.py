@@ -31,7 +31,7 @@ def monitor(
     source: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...", help="Traffic: files, folders, globs or s3:// addresses; or folders that score wrote."
+            metavar="SOURCE...", help="Files, folders, globs, here or s3://...: traffic, or what score wrote."
         ),
     ],
     out: Annotated[

@@ -17,8 +17,7 @@ from netanomaly import config, images, output
 from netanomaly.cli import configuration_words as words
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.compile import compiled_file
-from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, for_sources
-from netanomaly.cli.pipelines import kind as kind_of
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, for_sources, kind_of
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.paths import expanded
 from netanomaly.secrecy import refuse_credentials

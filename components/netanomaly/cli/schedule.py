@@ -12,8 +12,7 @@ from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.configuration_words import NoIdentitiesOption, SetOption, assigned
-from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted
-from netanomaly.cli.pipelines import kind as kind_of
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, kind_of
 from netanomaly.errors import InputError
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.configuration_words import NoIdentitiesOption, SetOption, assigned
-from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted
-from netanomaly.cli.pipelines import kind as kind_of
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, kind_of
 from netanomaly.errors import NetanomalyError, OutsideError
 
 if TYPE_CHECKING:
@@ -197,7 +196,7 @@ def _ended(kind: "Kind", end: "End") -> dict[str, Any]:
 def _print(kind: "Kind", summary: Mapping[str, Any]) -> None:
     shown = [
         *kind.lines(summary),
-        *terminal.row("registry", summary["registry"]),
+        *(terminal.row("registry", summary["registry"]) if summary["registry"] else []),
         # In one piece: a terminal opens it.
         f"{'run':<12}{summary['url']}",
     ]

@@ -24,7 +24,7 @@ from netanomaly.monitoring.settings import Settings
 from netanomaly.monitoring.watching import watch
 from netanomaly.registry import Registry
 from netanomaly.registry.changes import caller
-from netanomaly.registry.documents import now
+from netanomaly.registry.documents import READY, now
 from netanomaly.registry.monitored import Verdict
 from netanomaly.registry.reading import Version
 from netanomaly.scoring.choosing import Chosen, choose
@@ -212,6 +212,8 @@ def _judged(
     lacking = "" if kept is not None else _why_no_reference(version, checks_signatures=registry.checks_signatures)
     quality = seen.quality(kept) + reviewed.quality(said, version, kept, window.profile.rows, window.profile.alerts)
     document = judge(kept, window, gone=seen.gone, quality=quality, now=time.time(), lacking=lacking)
+    if version.status != READY:
+        document["notes"].append(f"{version.model}:{version.number} is {version.status} by now")
     document["suppressed"] = seen.suppressed
     if seen.suppressed:
         document["notes"].append(

@@ -28,12 +28,14 @@ class Scanned:
         batch: As it was read.
         rows: The same in the model's schema.
         alerting: Whether each row alerts.
+        votes: How many members of an ensemble would alert on each; None where there are none.
         normal: Places of the rows that are normal by their label; all of them where labels are not asked for.
     """
 
     batch: Batch
     rows: Rows
     alerting: npt.NDArray[np.bool_]
+    votes: npt.NDArray[np.int64] | None
     normal: npt.NDArray[np.intp]
 
 
@@ -72,10 +74,11 @@ def scanned(model: AnomalyModel, reader: AnyReader, settings: Settings) -> Itera
     for batch in reader.batches():
         _refuse_no_labels(batch, settings)
         rows = rows_of(batch, reader.contract, model)
-        alerting = model.score_rows(rows) > model.threshold
+        scores, votes = model.score_with_votes(rows)
+        alerting = scores > model.threshold
         if batch.unreadable:
             alerting[list(batch.unreadable)] = False
-        yield Scanned(batch, rows, alerting, _normal(batch, settings))
+        yield Scanned(batch, rows, alerting, votes, _normal(batch, settings))
 
 
 def has_labels(model: AnomalyModel, settings: Settings) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from netanomaly.errors import DataError
@@ -29,7 +30,7 @@ def reference_from(model: AnomalyModel, settings: Settings, progress: Callable[[
     reader = open_reader(model, settings)
     layout: Layout | None = None
     stretches = []
-    blocks, rows, read, alerts = AlertBlocks(), 0, 0, 0
+    blocks, rows, read, alerts = AlertBlocks(model.voters), 0, 0, 0
     for part in scanned(model, reader, settings):
         batch, normal, alerting = part.batch, part.normal, part.alerting[part.normal]
         read, alerts = read + batch.rows, alerts + int(alerting.sum())
@@ -42,10 +43,10 @@ def reference_from(model: AnomalyModel, settings: Settings, progress: Callable[[
             times = None if batch.times is None else batch.times[normal]
             stretches.append(encode(layout, found, times=times, source=ends[0], target=ends[1]))
         fresh = model.has_seen(found)
-        blocks.add(alerting if fresh is None else alerting[~fresh])
+        of = np.ones(len(normal), dtype=bool) if fresh is None else ~fresh
+        blocks.add(alerting[of], None if part.votes is None else part.votes[normal][of])
         rows += len(normal)
         progress(rows)
-    rates = blocks.document()
     about = {
         "rows": rows, "rows_read": read, "alerts": alerts, "alert_budget": model.alert_budget, "sensor": model.sensor,
         "label_column": settings.label_column,
@@ -53,7 +54,7 @@ def reference_from(model: AnomalyModel, settings: Settings, progress: Callable[[
     }  # fmt: skip
     made = None
     if layout is not None:
-        made = build([joined(stretches)], layout, Rates(tuple(rates["rows"]), tuple(rates["alerts"])), about)
+        made = build([joined(stretches)], layout, Rates.read(blocks.document()), about)
     if made is None:
         raise DataError(
             f"a reference takes {LEAST_TRAINING_ROWS:,} rows or more, and {', '.join(settings.source)} has {rows:,}"

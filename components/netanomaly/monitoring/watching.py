@@ -70,4 +70,5 @@ def _add(window: Window, layout: Layout | None, reader: AnyReader, part: Scanned
         source=source,
         target=target,
         categories=dict(part.batch.categories),
+        votes=part.votes,
     )

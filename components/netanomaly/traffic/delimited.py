@@ -137,7 +137,8 @@ def _right_width(
     places: list[int] = []
     for line, number in zip(kept, numbers, strict=True):
         fits = line.count(delimiter) == len(layout.names) - 1 and b'"' not in line
-        if not fits:
+        # An open quote would swallow the lines behind it.
+        if not fits and line.count(b'"') % 2 == 0:
             try:
                 fits = _arrow(line + b"\n", layout, {name: pa.string() for name in layout.wanted}).num_rows == 1
             except pa.ArrowInvalid:

@@ -22,7 +22,7 @@ from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.reader import Reader, Tally
 from netanomaly.flows.row_hash import row_hashes
 from netanomaly.traffic import keys, table
-from netanomaly.traffic.context import NAMES, Context, Flows, Past
+from netanomaly.traffic.context import MOST_KEPT, MOST_MET, NAMES, Context, Flows, Past
 from netanomaly.traffic.features import whole
 from netanomaly.traffic.sorting import Room, Sorter
 
@@ -139,8 +139,15 @@ class TableInContext:
             sorter.add(packing.packed(batch), _moments(batch), _order(batch, own))
         if sorter is None or packing is None:
             return
+        cut, forgotten = self.past.cut, self.past.forgotten
         for block in sorter.tables(_BLOCK_ROWS):
             yield from self._of_block(packing, block)
+        self.tally.repair(
+            f"block of rows after which windows reach back over the last {MOST_KEPT:,} only", self.past.cut - cut
+        )
+        self.tally.repair(
+            f"source or pair forgotten, as over {MOST_MET:,} were met within a day", self.past.forgotten - forgotten
+        )
 
     def _names(self, own: Contract) -> tuple[str, ...]:
         there = names(own.identity)

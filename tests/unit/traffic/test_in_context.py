@@ -9,11 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from netanomaly.config import CsvFormat
 from netanomaly.errors import ConfigError
+from netanomaly.flows import sources
+from netanomaly.flows.layout import Selection
 from netanomaly.serving.errors import RequestError
 from netanomaly.serving.flow_columns import Flows as Remembered
 from netanomaly.traffic import in_context
+from netanomaly.traffic.any_source import open_source
 from netanomaly.traffic.context import NAMES, Context
+from netanomaly.traffic.in_context import TableInContext
 from netanomaly.traffic.sorting import Room
 
 from tests.unit.traffic.test_ingest import Ingested, write
@@ -154,3 +159,17 @@ def test_a_server_remembers_rows_of_a_table_as_scoring_does(tmp_path):
     assert Remembered().in_context(found, asked) is found
     with pytest.raises(RequestError, match="timestamp is absent"):
         server.in_context(found.select(["src_ip", "dst_ip", "dst_port", "bytes"]), asked)
+
+
+def test_parts_that_come_one_after_the_other_are_seen_beside_those_before(tmp_path):
+    written = sorted(lines())
+    whole = ingested(tmp_path / "flows.csv", HEAD + "".join(written)).table
+    past, found = Context(), []
+    for part, begin in enumerate(range(0, len(written), 170)):
+        path = write(tmp_path / f"{part}.csv", HEAD + "".join(written[begin : begin + 170]))
+        reader = open_source(sources.resolve([str(path)]), CsvFormat(), Selection(), "auto", context=True, past=past)
+        found += [list(batch.numbers[-1]) for batch in reader.batches()]
+        past = Context.resumed(past.state())
+    assert isinstance(reader, TableInContext)
+    last = reader.contract.numeric[-1]
+    assert [value for part in found for value in part] == whole.column(last).to_pylist()

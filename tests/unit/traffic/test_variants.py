@@ -10,6 +10,7 @@ from netanomaly.traffic.recognition import NoFlows, recognise
 from tests.unit.traffic import test_argus, test_clouds, test_nfdump, test_suricata
 from tests.unit.traffic.reading import read, rows, same
 from tests.unit.traffic.test_clouds import entry
+from tests.unit.traffic.test_laws import MUTATIONS, read_whole, without_threads
 from tests.unit.traffic.zeek_logs import FIELDS, PING, SYN, WEB, as_json, tsv
 
 RECORDS = (WEB, SYN, PING)
@@ -213,3 +214,19 @@ def test_what_another_program_wrapped_or_printed_for_people_is_named_with_the_co
 
 def test_a_key_that_is_no_name_goes_into_no_command():
     assert recognise(json.dumps({"a'; rm -rf /; '": ZEEK[0]}).encode()) is None
+
+
+SPELLINGS = {
+    **{f"zeek: {name}": ZEEK_VARIANTS[name] for name in ("as pandas writes it", "names without a mark, pipes", "a list", "objects over lines")},
+    **{f"suricata: {name}": EVE_VARIANTS[name] for name in ("a list over lines", "ports as texts")},
+    **{f"argus: {name}": ARGUS_VARIANTS[name] for name in ("quotes", "pipes")},
+    **{f"nfdump: {name}": NFDUMP_VARIANTS[name] for name in ("blanks behind commas", "a mark before the names")},
+    **{f"amazon: {name}": AWS_VARIANTS[name] for name in ("as Athena exports it", "as aws logs tail prints it")},
+    "google: the payload alone": "".join(json.dumps(each) + "\n" for each in GOOGLE_VARIANTS["the payload alone"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_damaged_log_in_another_spelling_gives_rows_or_one_clear_line(name, monkeypatch):
+    without_threads(monkeypatch)
+    assert read_whole(SPELLINGS[name], name, MUTATIONS) > 0

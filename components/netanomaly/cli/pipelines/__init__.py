@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netanomaly.errors import ConfigError, NetanomalyError
+from netanomaly.errors import NetanomalyError
 
 if TYPE_CHECKING:
     from netanomaly.cli.pipelines.kind import Kind
@@ -19,7 +19,9 @@ class Name(StrEnum):
     training = "training"
     training_from_captures = "training-from-captures"
     training_tuned = "training-tuned"
+    training_tuned_from_captures = "training-tuned-from-captures"
     tuning = "tuning"
+    tuning_from_captures = "tuning-from-captures"
     scoring = "scoring"
     scoring_from_captures = "scoring-from-captures"
     following = "following"
@@ -29,7 +31,7 @@ class Name(StrEnum):
 PipelineOption = Annotated[Name, typer.Option("--pipeline", help="Which pipeline the configuration is of.")]
 
 
-def kind(name: Name) -> "Kind":
+def kind_of(name: Name) -> "Kind":
     """A pipeline by its name. Loads no more than that one needs."""
     if name in (Name.scoring, Name.scoring_from_captures):
         from netanomaly.cli.pipelines.scoring import Scoring
@@ -43,11 +45,11 @@ def kind(name: Name) -> "Kind":
         from netanomaly.cli.pipelines.monitoring import Monitoring
 
         return Monitoring()
-    if name is Name.tuning:
+    if name in (Name.tuning, Name.tuning_from_captures):
         from netanomaly.cli.pipelines.tuning import Tuning
 
-        return Tuning()
-    if name is Name.training_tuned:
+        return Tuning(name)
+    if name in _TUNED.values():
         from netanomaly.cli.pipelines.tuning import TunedTraining
 
         return TunedTraining(name)
@@ -56,41 +58,33 @@ def kind(name: Name) -> "Kind":
     return Training(name)
 
 
-_TUNED = (Name.training_tuned, Name.tuning)
-_FROM_CAPTURES = {Name.training: Name.training_from_captures, Name.scoring: Name.scoring_from_captures}
-_NO_CAPTURES = (
-    "tuning has no form for captures: give the sensor's log of these flows (Suricata's eve.json, Zeek's conn.log) as "
-    "data_source, or leave tuning out of the configuration"
-)
+_TUNED = {
+    Name.training: Name.training_tuned,
+    Name.training_from_captures: Name.training_tuned_from_captures,
+}
+_FROM_CAPTURES = {
+    Name.training: Name.training_from_captures,
+    Name.training_tuned: Name.training_tuned_from_captures,
+    Name.tuning: Name.tuning_from_captures,
+    Name.scoring: Name.scoring_from_captures,
+}
 
 
 def as_wanted(name: Name, document: Mapping[str, Any]) -> Name:
-    """Training in its tuned form where the configuration asks for tuning.
-
-    Raises:
-        ConfigError: There is none: of captures.
-    """
-    if name is Name.training_from_captures and document.get("tuning") is not None:
-        raise ConfigError(_NO_CAPTURES)
-    return Name.training_tuned if name is Name.training and document.get("tuning") is not None else name
+    """Training in its tuned form where the configuration asks for tuning."""
+    return _TUNED.get(name, name) if document.get("tuning") is not None else name
 
 
 def for_sources(name: Name, sources: Iterable[str]) -> Name:
     """The pipeline to run here for a configuration with these sources: of captures, the one that makes flows of them.
 
     Sources elsewhere are not looked at, and what is wrong with those here is for the pipeline to say.
-
-    Raises:
-        ConfigError: Captures, for a pipeline that tunes.
     """
     from netanomaly.flows import captured
     from netanomaly.flows import sources as data
 
-    are_captures = False
     with suppress(NetanomalyError, OSError):
         here = [uri for uri in sources if "://" not in uri or uri.startswith("file://")]
-        reads = name in _FROM_CAPTURES or name in _TUNED
-        are_captures = bool(here) and reads and captured.kind_of_source(data.resolve(here[:1])) is not None
-    if are_captures and name in _TUNED:
-        raise ConfigError(_NO_CAPTURES)
-    return _FROM_CAPTURES[name] if are_captures else name
+        if here and name in _FROM_CAPTURES and captured.kind_of_source(data.resolve(here[:1])) is not None:
+            return _FROM_CAPTURES[name]
+    return name

@@ -21,7 +21,10 @@ _NOTHING: dict[str, Any] = {"outcome": None, "reason": None, "counts": {}, "conf
 class Tuning:
     """Traffic in, what hyper-parameters are best out."""
 
-    name = "tuning"
+    def __init__(self, name: str = "tuning") -> None:
+        """Args: name: Its own, or that of the form that makes flows of captures first."""
+        self.name = name
+
     sources = Training.sources
     destinations = ("registry",)
     kept: Mapping[tuple[str, str], str] = {
@@ -42,12 +45,14 @@ class Tuning:
 
     def of_run(self, result: "RunResult") -> dict[str, Any]:
         return {
+            # It is looked into for a champion, and nothing is registered there.
+            "registry": None,
             "tuning": in_short(document(result, "tune-select", "tuning")),
             "tracking": tracked(document(result, "track", "tracked")),
         }
 
     def of_log(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        return {"tuning": in_short(said), "tracking": tracked(said.get("tracking"))}
+        return {"registry": None, "tuning": in_short(said), "tracking": tracked(said.get("tracking"))}
 
     def lines(self, summary: Mapping[str, Any]) -> list[str]:
         return [*lines(summary["tuning"]), *shown(summary["tracking"])]

@@ -38,6 +38,10 @@ _TIME_RESOLUTION, _TIME_OFFSET = 9, 14
 _TIMES_END = (1 << 32) * 1_000_000
 
 
+class NoPacketError(DataError):
+    """A capture without a whole packet."""
+
+
 class Bytes(Protocol):
     """What a capture is read from."""
 
@@ -96,7 +100,8 @@ def read(stream: Bytes, ends: Callable[[str], None]) -> Iterator[Packets]:
         ends: Told why, where it ends before its end: what is whole is read.
 
     Raises:
-        DataError: It is no capture, or its first packet cannot be read.
+        DataError: It is no capture.
+        NoPacketError: Its first packet cannot be read.
     """
     magic = stream.peek(4)
     if magic in _PCAP:
@@ -111,7 +116,7 @@ def read(stream: Bytes, ends: Callable[[str], None]) -> Iterator[Packets]:
         if len(packets):
             yield packets
     if not any_read:
-        raise DataError(f"{stream.uri} is a capture without a whole packet; look whether it was copied to its end")
+        raise NoPacketError(f"{stream.uri} is a capture without a whole packet; look whether it was copied to its end")
 
 
 def _pcap(stream: Bytes, ends: Callable[[str], None], order: str, nanoseconds: int) -> Iterator[Packets]:

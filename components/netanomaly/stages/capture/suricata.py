@@ -15,7 +15,8 @@ from netanomaly.stages.capture import tools
 VERSION = r"version ([0-9][0-9.]*)"
 
 # Tables of fragments and hosts are small: the flow manager locks each of their places each time that it looks for what is
-# over, which took a third of all with 65,536. Time-outs in seconds. Those of an emergency are the same: what is left out for want of memory is said, not what is cut.
+# over, which took a third of all with 65,536. Time-outs in seconds. Those of an emergency are the same: what is left out for
+# want of memory is said, not what is cut.
 _CONFIGURATION = """\
 %YAML 1.1
 ---
