@@ -173,7 +173,8 @@ bench-quality-quick: setup ## The same on 8,000 rows of each set, 10 minutes, re
 	$(BIN)/python -m tests.bench.quality --data $(BENCH_DATA) --rows 8000 --seeds 1 --promise-seeds 5 --minutes 10
 
 # BENCH_LOGS are real logs of flows for the bootstrap; those that are not there are left out.
-BENCH_LOGS ?= $(BENCH_DATA)/zeek/ctu50/008.conn.log.labeled.xz $(BENCH_DATA)/kddcup99/kddcup99.csv.xz
+BENCH_LOGS ?= $(addprefix $(BENCH_DATA)/,zeek/ctu50/008.conn.log.labeled.xz kddcup99/kddcup99.csv.xz unsw-nb15/UNSW_NB15_training-set.csv.xz \
+  binetflow/test2-malicious.binetflow.xz suricata/test6-malicious.suricata.json.xz)
 .PHONY: bench-drift
 bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 seeds, 10 minutes
 	$(BIN)/python -m tests.bench.drift --seeds 50 $(foreach log,$(BENCH_LOGS),--log $(log))
@@ -198,8 +199,9 @@ bench-incidents: setup ## Whether days not seen bring the incidents that alerts_
 SCORE_ROWS ?= 1000000
 
 .PHONY: bench-score
-bench-score: setup ## Flows a processor second and memory from a Zeek log to alerts (SCORE_ROWS="1000000 10000000" for more)
+bench-score: setup ## Flows a processor second and memory from a Zeek log to alerts, and how soon a new file is scored (SCORE_ROWS="1000000 10000000" for more)
 	$(BIN)/python -m tests.bench.score --rows $(SCORE_ROWS)
+	$(BIN)/python -m tests.bench.score --latency
 
 .PHONY: bench-images
 bench-images: images ## Sizes and start times of the stage images, peak memory of every stage with 1M rows
@@ -254,11 +256,12 @@ soak-attacks: setup ## Files that decode to hundreds of mebibytes, and what memo
 
 .PHONY: soak-traffic
 soak-traffic: setup ## Ten thousand damaged logs of each format: rows, or one clear line
-	NETANOMALY_SOAK_MUTATIONS=10000 $(BIN)/pytest -q -k damaged tests/unit/traffic/test_laws.py
+	NETANOMALY_SOAK_MUTATIONS=10000 $(BIN)/pytest -q -k damaged tests/unit/traffic/test_laws.py tests/unit/traffic/test_variants.py
 
 .PHONY: soak-serve
-soak-serve: setup ## Ten thousand mutated requests of each form; a day's worth of requests in ten minutes
+soak-serve: setup ## Ten thousand mutated requests of each form; a hundred moves while the registry fails; ten minutes of load
 	NETANOMALY_SOAK_MUTATIONS=10000 $(SOAK) -q -k strangers tests/serving/test_answers.py
+	NETANOMALY_SOAK_MOVES=100 $(SOAK) -rP tests/serving/test_failing_registry.py
 	NETANOMALY_SOAK_SECONDS=600 $(SOAK) -rP tests/serving/test_soak.py
 
 # Some ten minutes: what `make test` does with forty quick containers and one light image, with two thousand and with all.

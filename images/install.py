@@ -16,6 +16,12 @@ from pathlib import Path
 _DATED = 315_532_800
 # SelfTest is the tests of pycryptodome, private keys among them.
 _NOT_NEEDED_FOLDERS = ("tests", "SelfTest", "__pycache__", "include", "bin")
+# What nothing here imports, and is large: Arrow's RPC and its own client of S3 (ours is minio), post-quantum and old ciphers.
+_NEVER_IMPORTED = (
+    *("pyarrow/_flight.*", "pyarrow/flight.py", "pyarrow/libarrow_flight.*", "pyarrow/libarrow_python_flight.*"),
+    *("pyarrow/_s3fs.*", "pyarrow/libarrow_s3.*"),
+    *(f"Crypto/{name}.*" for name in ("PublicKey/_mlkem", "PublicKey/_mldsa", "Cipher/_raw_eksblowfish")),
+)
 _NOT_NEEDED_FILES = ("*.pyi", "*.pyx", "*.pxd", "*.pxi", "*.c", "*.h", "*.hpp", "*.cc", "*.cpp", "*.a")
 
 
@@ -86,6 +92,9 @@ def _strip(target: Path) -> None:
             shutil.rmtree(path)
     for pattern in _NOT_NEEDED_FILES:
         for path in target.rglob(pattern):
+            path.unlink()
+    for pattern in _NEVER_IMPORTED:
+        for path in target.glob(pattern):
             path.unlink()
 
 

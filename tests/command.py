@@ -1,10 +1,13 @@
 """Run the `netanomaly` command as a person does: a process of its own."""
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,30 @@ class Ended:
 def netanomaly(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ended:
     """The command's exit code and what it printed."""
     return _run(arguments, cwd, environment, seconds=300)
+
+
+def netanomaly_here(*arguments: str | Path) -> Ended:
+    """The same in this process, which has imported by now what a process of its own spends most of its time on.
+
+    For what a command answers. What it does to the process, and that it starts at all, is for `netanomaly`.
+    """
+    from netanomaly import cli
+
+    given, mask, handler = sys.argv, os.umask(0o022), signal.getsignal(signal.SIGINT)
+    os.umask(mask)
+    out, err = io.StringIO(), io.StringIO()
+    sys.argv = ["netanomaly", *map(str, arguments)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            cli.main()
+        code = 0
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        sys.argv = given
+        os.umask(mask)
+        signal.signal(signal.SIGINT, handler)
+    return Ended(code, out.getvalue(), err.getvalue())
 
 
 def netanomaly_on_a_cluster(*arguments: str | Path) -> Ended:

@@ -11,13 +11,14 @@ from netanomaly.flows import layout as layouts
 from netanomaly.flows import sources
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.labels import is_normal
+from netanomaly.flows.reader import Reader
 from netanomaly.models.rows import learn_schema
 from netanomaly.monitoring.encoded import Encoded, encode
 from netanomaly.monitoring.judging import QUIET, judge
 from netanomaly.monitoring.layout import Layout, learn_layout
 from netanomaly.monitoring.reference import Rates, build
 from netanomaly.monitoring.window import Window
-from netanomaly.traffic.any_source import open_source
+from netanomaly.traffic.any_source import AnyReader, open_source
 
 BLOCK = 50
 _BLOCKS_OF_REFERENCE, _BLOCKS_OF_WINDOW = 400, 20
@@ -55,8 +56,18 @@ def _normal(batch: Batch) -> np.ndarray:
     return kept
 
 
+def _open(log: Path) -> AnyReader:
+    """A reader; of a table what its columns hold is told by all of its rows."""
+    of = (sources.resolve([str(log)]), CsvFormat())
+    label = "" if log.name.endswith(("json.xz", "binetflow.xz")) else "label"
+    reader = open_source(*of, layouts.Selection(label_column=label), "auto")
+    if not isinstance(reader, Reader):
+        return reader
+    return open_source(*of, layouts.Selection(label_column=label), "auto", decisions=reader.survey())
+
+
 def _read(log: Path) -> tuple[Encoded, Layout]:
-    reader = open_source(sources.resolve([str(log)]), CsvFormat(), layouts.Selection(label_column="label"), "auto")
+    reader = _open(log)
     tables: list[pa.Table] = []
     ends: list[tuple[Any, Any, Any]] = []
     for batch in reader.batches():

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.bench import feature_groups
 from tests.bench.quality_data import FIVE_PERCENT, KNOWN, ONE_PERCENT, SETS, TEN_PERCENT, UNKNOWN
 from tests.bench.quality_measures import DETECTORS, MEASURES, Figures
 from tests.bench.quality_others import OTHERS
@@ -95,7 +96,7 @@ def main() -> None:
         print(*key, {figure: round(value, 4) for figure, value in results.figures[key].items()}, flush=True)
     page = written(given, results)
     if given.write:
-        given.write.write_text(page)
+        given.write.write_text("\n".join([page, *feature_groups.section_of(given.write)]))
     else:
         print(page)
 

@@ -1,5 +1,6 @@
 """What goes wrong around a follower: another one, a damaged checkpoint, a champion that moves, stores and clocks."""
 
+import gzip
 import json
 import shutil
 import signal
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from netanomaly.errors import ConfigError, InputError, StoreUnavailable
+from netanomaly.errors import ConfigError, DataError, InputError, StoreUnavailable
 from netanomaly.registry import Registry, open_registry
 from netanomaly.registry.file_store import FileStore
 from netanomaly.scoring import checkpoint as checkpoints
@@ -135,6 +136,22 @@ def test_what_cannot_be_read_is_told_with_its_name(out, followed, logs, capsys):
     with pytest.raises(InputError, match=r"stranger\.csv: flows of zeek"):
         followed(out)
     assert "stranger.csv: flows of zeek" in capsys.readouterr().err
+
+
+def test_captures_are_told_of_once_with_what_to_do(out, followed, logs, capsys):
+    """Rotated captures come by the hour, and a follower makes no flows of them."""
+    for number in range(2):
+        (logs / f"dmz.{number}.pcap.gz").write_bytes(gzip.compress(b"\xd4\xc3\xb2\xa1" + bytes(60)))
+    (logs / "nfcapd.202611280900").write_bytes(b"\x0c\xa5" + bytes(60))
+    with pytest.raises(
+        DataError, match=r"is a capture of packets, which --follow does not read: score it when it is comp"
+    ):
+        followed(out)
+    assert capsys.readouterr().err.count("--follow does not read") == 1
+    lines = flows(2, 30)
+    written(logs / "conn.log", lines)
+    assert followed(out)["counts"]["files of capture of packets"] == 2
+    out.check([uid(line) for line in lines])
 
 
 def test_a_folder_of_another_model_or_of_something_else_is_refused(out, followed, logs, tmp_path):

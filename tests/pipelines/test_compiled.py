@@ -9,8 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from kfp import components
-from netanomaly.cli.pipelines import Name
-from netanomaly.cli.pipelines import kind as kind_of
+from netanomaly.cli.pipelines import Name, kind_of
 
 from pipelines.compile import COMPILED, compile_all
 from tests.command import netanomaly

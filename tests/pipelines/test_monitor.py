@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from netanomaly.models.model import load
 from netanomaly.monitoring import reference as references
 from netanomaly.monitoring.retraining import claimed_by_run
 from netanomaly.registry import open_registry
 
 from tests.bench import drift_traffic as traffic
-from tests.command import Ended, netanomaly
+from tests.command import Ended, netanomaly, netanomaly_here
 from tests.unit.monitoring.worlds import flows
+from tests.unit.traffic import test_suricata
 from tests.unit.traffic.zeek_logs import tsv
 
 NETWORK = traffic.Network(1)
@@ -51,7 +53,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def monitor(folder: Path, *arguments: str | Path) -> Ended:
-    return netanomaly("monitor", "office", *arguments, "--registry", folder / "work/registry")
+    return netanomaly_here("monitor", "office", *arguments, "--registry", folder / "work/registry")
 
 
 def test_training_keeps_a_reference_with_the_version_in_few_bytes(folder):
@@ -68,7 +70,9 @@ def test_training_keeps_a_reference_with_the_version_in_few_bytes(folder):
 
 
 def test_a_quiet_day_is_one_line_and_a_page_and_stands_in_the_history_once(folder):
-    ended = monitor(folder, folder / "quiet.log", "--out", folder / "out")
+    ended = netanomaly(
+        "monitor", "office", folder / "quiet.log", "--registry", folder / "work/registry", "--out", folder / "out"
+    )
     assert ended.code == 0, ended.stderr
     assert ended.stdout.splitlines()[0] == "office:1  quiet"
     document = json.loads((folder / "out/verdict.json").read_text())
@@ -78,7 +82,7 @@ def test_a_quiet_day_is_one_line_and_a_page_and_stands_in_the_history_once(folde
     assert "Quiet: traffic is as it was in training" in page
     assert "Verdicts before" in page
     monitor(folder, folder / "quiet.log")
-    shown = netanomaly("registry", "history", "office", "--registry", folder / "work/registry")
+    shown = netanomaly_here("registry", "history", "office", "--registry", folder / "work/registry")
     assert shown.stdout.count("monitored: quiet") == 1
 
 
@@ -94,7 +98,7 @@ def test_a_change_of_the_sensor_is_named_with_what_to_check_and_its_exit_code_wh
 
 
 def test_scores_are_judged_by_alerts_and_sources_and_it_is_said_that_features_are_not_in_them(folder):
-    scored = netanomaly(
+    scored = netanomaly_here(
         "score",
         "office",
         folder / "quiet.log",
@@ -124,10 +128,10 @@ def test_scores_of_a_follower_and_of_another_budget_are_judged_as_those_of_a_run
     for number, some in enumerate((records[:400], records[400:])):
         (tmp_path / f"logs/conn.{number}.log").write_text("".join([*head, *some]))
     once = ("score", "office", folder / "quiet.log", *registry)
-    assert netanomaly(*once, "--out", tmp_path / "run").code == 0
-    assert netanomaly(*once, "--out", tmp_path / "loud", "--budget", "0.05").code == 0
+    assert netanomaly_here(*once, "--out", tmp_path / "run").code == 0
+    assert netanomaly_here(*once, "--out", tmp_path / "loud", "--budget", "0.05").code == 0
     follow = ("score", "office", tmp_path / "logs", "--out", tmp_path / "followed", "--follow", "--once", *registry)
-    assert netanomaly(*follow).code == 0
+    assert netanomaly_here(*follow).code == 0
     scored = [
         monitor(folder, *given, "--json", "--no-history").json["verdicts"][0]
         for given in (
@@ -155,12 +159,12 @@ def test_a_version_of_before_gets_its_reference_by_one_command(folder, tmp_path)
     older = open_registry(tmp_path / "registry")
     older.register("office", tmp_path / "model/model.joblib", dict(version.record.metadata), run_id="before")
     arguments = ("--registry", tmp_path / "registry")
-    without = netanomaly("monitor", "office", folder / "quiet.log", *arguments)
+    without = netanomaly_here("monitor", "office", folder / "quiet.log", *arguments)
     assert "too little data" in without.stdout
     assert "office:1 TRAINING_SOURCE --make-reference" in " ".join(without.stdout.split())
-    made = netanomaly("monitor", "office", folder / "training.log", "--make-reference", *arguments)
+    made = netanomaly_here("monitor", "office", folder / "training.log", "--make-reference", *arguments)
     assert made.code == 0, made.stderr
-    judged = netanomaly("monitor", "office", folder / "quiet.log", *arguments)
+    judged = netanomaly_here("monitor", "office", folder / "quiet.log", *arguments)
     assert judged.stdout.startswith("office:1  quiet"), judged.stdout
     again = monitor(folder, folder / "training.log", "--make-reference")
     assert again.code == 2
@@ -196,20 +200,20 @@ def labelled(tmp_path_factory) -> Path:
 
 def test_a_reference_made_anew_is_of_the_rows_that_the_version_learnt_from(labelled):
     registry = ("--registry", labelled / "registry")
-    unnamed = netanomaly("monitor", "table", labelled / "unnamed.csv", "--make-reference", *registry)
+    unnamed = netanomaly_here("monitor", "table", labelled / "unnamed.csv", "--make-reference", *registry)
     assert unnamed.code == 0, unnamed.stderr
     assert "% of the rows alert, where the model's alert budget is" in " ".join(unnamed.stderr.split())
     assert "of all 9,000 rows" in unnamed.stdout
-    made = netanomaly("monitor", "table", labelled / "rows.csv", "--make-reference", *registry)
+    made = netanomaly_here("monitor", "table", labelled / "rows.csv", "--make-reference", *registry)
     assert made.code == 0, made.stderr
     assert "the 6,750 of 9,000 rows that are normal by column 'class'" in made.stdout
     assert "warning" not in made.stderr
-    judged = netanomaly("monitor", "table", labelled / "rows.csv", "--no-history", *registry)
+    judged = netanomaly_here("monitor", "table", labelled / "rows.csv", "--no-history", *registry)
     assert judged.stdout.startswith("table:1  network changed: "), judged.stdout
 
 
 def test_a_column_of_labels_that_is_not_there_is_named(labelled, folder):
-    ended = netanomaly(
+    ended = netanomaly_here(
         "monitor", "table", labelled / "rows.csv", "--label-column", "nosuch", "--registry", labelled / "registry"
     )
     assert (ended.code, "no labels in a column 'nosuch'" in ended.last_line) == (2, True), ended.stderr
@@ -218,7 +222,7 @@ def test_a_column_of_labels_that_is_not_there_is_named(labelled, folder):
 
 
 def test_a_version_of_too_few_rows_is_told_to_learn_from_more(labelled):
-    few = netanomaly(
+    few = netanomaly_here(
         "monitor", "few", labelled / "rows.csv", "--no-history", "--registry", labelled / "registry"
     ).stdout
     assert "learnt from 3,000 rows and a reference takes 4,000" in " ".join(few.split())
@@ -227,7 +231,7 @@ def test_a_version_of_too_few_rows_is_told_to_learn_from_more(labelled):
 
 def test_wrong_windows_are_one_line(folder, tmp_path):
     assert monitor(folder, tmp_path / "none.log").code == 2
-    absent = netanomaly("monitor", "nobody", folder / "quiet.log", "--registry", folder / "work/registry")
+    absent = netanomaly_here("monitor", "nobody", folder / "quiet.log", "--registry", folder / "work/registry")
     assert absent.code == 2
     assert "no model 'nobody'" in absent.last_line
     (folder / "strangers").mkdir()
@@ -238,6 +242,139 @@ def test_wrong_windows_are_one_line(folder, tmp_path):
     for days in ("nan", "0", "-3"):
         old = monitor(folder, folder / "quiet.log", "--retrain-age-days", days)
         assert (old.code, f"--retrain-age-days {days}: it is a number of days over 0" in old.last_line) == (2, True)
+
+
+def test_flows_of_another_sensor_are_refused_unless_they_are_asked_for(folder, tmp_path):
+    (tmp_path / "eve.json").write_text(test_suricata.event() * 300)
+    refused = monitor(folder, tmp_path / "eve.json")
+    assert refused.code == 2
+    assert "flows of zeek taught the model and flows of suricata are to be judged" in refused.last_line
+    allowed = monitor(folder, tmp_path / "eve.json", "--allow-other-sensor", "--no-history", "--json")
+    assert allowed.code == 0, allowed.stderr
+    assert allowed.json["verdicts"][0]["rows"] == 300
+
+
+def test_windows_that_overlap_training_lie_before_it_or_ahead_of_now_are_judged_and_say_so(folder, tmp_path):
+    ahead = 366 * 40
+    for day, note in (
+        (-7, "before the training period"),
+        (3, "overlaps the training"),
+        (ahead, "check the sensor's clock"),
+    ):
+        found = log(tmp_path / "window.log", flows(NETWORK, np.random.default_rng(5), 900, day))
+        ended = monitor(folder, found, "--no-history")
+        assert ended.code == 0, ended.stderr
+        assert note in " ".join(ended.stdout.split())
+
+
+def test_a_table_without_times_has_a_reference_by_its_rows_order_and_is_told_so(labelled):
+    made = netanomaly_here(
+        "monitor", "table", labelled / "rows.csv", "--make-reference", "--registry", labelled / "registry"
+    )
+    assert made.code == 0, made.stderr
+    judged = netanomaly_here(
+        "monitor", "table", labelled / "unnamed.csv", "--no-history", "--json", "--registry", labelled / "registry"
+    )
+    (document,) = judged.json["verdicts"]
+    assert document["first_seen"] is None
+    assert document["hours"] == []
+    notes = " ".join(document["notes"])
+    assert "the window has no times" in notes
+    assert "the training data had no times: its blocks are in order of its rows" in notes
+
+
+@pytest.fixture
+def own(folder, tmp_path) -> Path:
+    """A registry of its own with two versions of one model, of which none is the champion, and scores of both."""
+    registry = open_registry(folder / "work/registry")
+    registry.download("office:1", tmp_path / "model")
+    version = registry.version("office:1")
+    copied = open_registry(tmp_path / "registry")
+    files = {references.FILE: tmp_path / "model" / references.FILE}
+    for number in (1, 2):
+        model = load(tmp_path / "model/model.joblib")
+        model.parameters["copy"] = number
+        model.save(tmp_path / f"{number}.joblib")
+        copied.register(
+            "office", tmp_path / f"{number}.joblib", dict(version.record.metadata), run_id=f"run {number}", files=files
+        )
+        scored = netanomaly_here(
+            "score", f"office:{number}", folder / "quiet.log", "--registry", tmp_path / "registry", "--out", tmp_path / f"by-{number}"
+        )  # fmt: skip
+        assert scored.code == 0, scored.stderr
+    return tmp_path
+
+
+def of_its_own(own: Path, *arguments: str | Path) -> Ended:
+    return netanomaly_here("monitor", "office", *arguments, "--registry", own / "registry")
+
+
+def test_scores_of_several_versions_are_judged_by_version_and_never_trained_on_together(own, folder):
+    both = (own / "by-1", own / "by-2")
+    ended = of_its_own(own, *both, "--out", own / "out")
+    assert ended.code == 0, ended.stderr
+    assert [line.split()[0] for line in ended.stdout.splitlines() if line.startswith("office:")] == [
+        "office:1",
+        "office:2",
+    ]
+    for version in (1, 2):
+        document = json.loads((own / f"out/version-{version}/verdict.json").read_text())
+        assert document["model"]["version"] == version
+        assert document["rows"] > 800
+    (own / "training.json").write_text(json.dumps({"data_source": str(folder / "training.log"), "model_type": "pca"}))
+    refused = of_its_own(own, *both, "--retrain", own / "training.json")
+    assert (refused.code, "of several versions" in refused.last_line) == (2, True)
+
+
+def test_without_a_champion_the_newest_version_judges_and_of_a_deleted_one_it_is_said(own, folder):
+    registry = open_registry(own / "registry")
+    assert of_its_own(own, folder / "quiet.log", "--no-history").stdout.startswith("office:2  quiet")
+    registry.delete("office:2")
+    assert of_its_own(own, folder / "quiet.log", "--no-history").stdout.startswith("office:1  quiet")
+    for model, window in (("office", own / "by-2"), ("office:2", folder / "quiet.log")):
+        gone = netanomaly_here("monitor", model, window, "--no-history", "--registry", own / "registry")
+        assert gone.code == 0, gone.stderr
+        assert "office:2 is deleted by now" in " ".join(gone.stdout.split())
+
+
+def test_a_registry_that_is_away_is_one_line_and_may_be_tried_again(folder, monkeypatch):
+    absent = netanomaly_here("monitor", "office", folder / "quiet.log", "--registry", folder / "nowhere")
+    assert absent.code == 2
+    monkeypatch.setenv("S3_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("S3_RETRY_SECONDS", "0.1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
+    away = netanomaly_here("monitor", "office", folder / "quiet.log", "--registry", "s3://bucket/registry")
+    assert away.code == 3, away.stderr
+    assert "127.0.0.1:9" in away.last_line
+
+
+def test_a_retraining_that_a_gate_refuses_is_told_leaves_the_champion_and_is_not_repeated(folder, tmp_path):
+    before = registered(folder)
+    champion = open_registry(folder / "work/registry").version("office").number
+    training = tmp_path / "refused.json"
+    # Of beacons and all else together no detector catches every flow.
+    gates = {"min_replay_recall": dict.fromkeys(("scan", "brute_force", "flood", "exfiltration", "beacon"), 1.0)}
+    training.write_text(json.dumps({"model_type": "pca", "data_source": str(folder / "training.log"), "gates": gates}))
+    window = log(tmp_path / "window.log", flows(NETWORK, np.random.default_rng(6), 900, 25))
+    options = (
+        "--retrain",
+        training,
+        "--retrain-when",
+        "age",
+        "--retrain-age-days",
+        "0.000001",
+        "--workdir",
+        tmp_path / "w",
+    )
+    ended = monitor(folder, window, *options)
+    assert ended.code == 4, ended.stderr
+    assert "retraining failed, the champion stays" in ended.last_line
+    assert registered(folder) == before
+    assert open_registry(folder / "work/registry").version("office").number == champion
+    again = monitor(folder, window, *options)
+    assert again.code == 0, again.stderr
+    assert "that was done, failed, or is being done" in " ".join(again.stdout.split())
 
 
 def registered(folder: Path) -> list[int]:
@@ -307,6 +444,6 @@ def test_the_pipeline_judges_and_trains_where_it_is_due_once_for_each_window(fol
     registry, window = open_registry(folder / "work/registry"), run.json["monitored"]["window"]
     assert not claimed_by_run(registry, "office", window, 1, "another run")
     path.write_text(json.dumps(config | {"retrain_when": ["age"], "retrain_age_days": 0.000001, "training": None}))
-    refused = netanomaly("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched")
+    refused = netanomaly_here("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched")
     assert refused.code == 2
     assert "training is not" in refused.last_line

@@ -1,13 +1,17 @@
 """A sensor's log through the whole pipeline: two fields of configuration, and a model of its flows."""
 
 import json
+import pickle
 import re
 from pathlib import Path
 
+import joblib
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from tests.command import Ended, netanomaly
+from tests.unit.traffic.test_in_context import HEAD, lines
 from tests.unit.traffic.test_ingest import traffic
 from tests.unit.traffic.test_suricata import event
 from tests.unit.traffic.zeek_logs import FIELDS, tsv
@@ -46,6 +50,59 @@ def test_a_log_and_a_name_are_enough(folder):
     assert any(alert["context"] for alert in alerts)
     assert any(feature["words"] for feature in scan["features"])
     assert "10.9.9.9:51013 → 10.0.0.9:" in (run_dir / "report.html").read_text()
+
+
+def test_a_training_without_identities_keeps_no_address_and_no_uid_anywhere(folder, tmp_path):
+    records = [[ts, f"Quid{number:06}", *rest] for number, (ts, _, *rest) in enumerate(traffic(2000, label=True))]
+    (tmp_path / "conn.log").write_text(tsv(*records, fields=[*FIELDS, "label"]))
+    (tmp_path / "private.json").write_text(json.dumps({"model_name": "private", "data_source": "conn.log"}))
+    ended = netanomaly("run", tmp_path / "private.json", "--workdir", tmp_path / "work", "--no-identities", "--json")
+    assert ended.code == 0, ended.stderr
+    secrets = {record[place].encode() for record in records for place in (1, 2, 4)}
+    assert len(secrets) > 2000
+    files = [path for path in (tmp_path / "work").rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"model.joblib", "report.html", "training_run_config.json"}
+    for path in files:
+        found = {token for token in re.findall(rb"[A-Za-z0-9.:]+", _content(path)) if token.strip(b".:") in secrets}
+        assert not found, (path, found)
+    assert not ADDRESS.search(ended.stdout.encode() + ended.stderr.encode())
+    metrics = json.loads((Path(ended.json["run_dir"]) / "evaluation_metrics.json").read_text())
+    assert metrics["top_alerts"][0]["flow"]["src_ip"].startswith("host-")
+    assert metrics["replay"] is None
+
+
+def test_a_table_in_context_is_trained_on_scored_and_watched_as_one(tmp_path):
+    (tmp_path / "flows.csv").write_text(HEAD + "".join(lines(1500)))
+    (tmp_path / "table.json").write_text(
+        json.dumps({
+            "model_name": "table", "data_source": "flows.csv", "context": True, "label_column": "",  "ignore_columns": ["src_ip", "dst_ip", "src_port"],
+        })
+    )  # fmt: skip
+    trained = netanomaly("run", tmp_path / "table.json", "--workdir", tmp_path / "work", "--json")
+    assert trained.code == 0, trained.stderr
+    metadata = json.loads((Path(trained.json["run_dir"]) / "model_metadata.json").read_text())
+    assert {"src_destinations_100", "pair_gap_seconds"} <= set(metadata["training"]["features"])
+    command = ("score", "table", tmp_path / "flows.csv", "--registry", trained.json["registry"])
+    scored = netanomaly(*command, "--out", tmp_path / "scored", "--json")
+    assert scored.code == 0, scored.stderr
+    table = pq.read_table(tmp_path / "scored" / "scores.parquet")
+    scan = table.filter(pc.equal(table.column("src_ip"), "10.0.0.66"))
+    assert scan.num_rows == 60
+    assert pc.mean(scan.column("alert").cast("int8")).as_py() > 0.5
+    watched = netanomaly("monitor", "table", tmp_path / "flows.csv", "--registry", trained.json["registry"], "--json")
+    assert watched.code == 0, watched.stderr
+
+
+def _content(path: Path) -> bytes:
+    """All that is in a file, however it is packed."""
+    if path.suffix in (".joblib", ".model") or path.name == "model":
+        return pickle.dumps(joblib.load(path), protocol=0)
+    content = path.read_bytes()
+    if content[:4] == b"PAR1":
+        table = pq.read_table(path)
+        return json.dumps(table.to_pylist(), default=str).encode() + str(table.schema.metadata).encode()
+    assert content[:2] not in (b"\x1f\x8b", b"PK", b"\x28\xb5"), path
+    return content
 
 
 def test_flows_of_another_sensor_are_refused_before_anything_is_trained(folder):

@@ -28,8 +28,8 @@ class Office:
         return traffic(count, count // 10, seed=seed).select(FEATURES).replace_schema_metadata(None)
 
 
-def registered(folder: Path, models: list[AnomalyModel], files: list[Path]) -> Office:
-    registry = open_registry(folder)
+def registered(place: Path | str, models: list[AnomalyModel], files: list[Path]) -> Office:
+    registry = open_registry(place)
     for number, (model, file) in enumerate(zip(models, files, strict=True), start=1):
         aliases = (CHAMPION,) if number == 1 else ("challenger",)
         registry.register(
@@ -41,7 +41,7 @@ def registered(folder: Path, models: list[AnomalyModel], files: list[Path]) -> O
             promotion=Promotion(aliases=aliases),
         )
     registry.flush()
-    return Office(str(folder), models, files)
+    return Office(str(place), models, files)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Another version is taken up without a failed request or a mixed answer; one that cannot be is not, and that is told."""
 
 import subprocess
-import threading
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from netanomaly.registry import open_registry
 from netanomaly.registry.changes import CHAMPION, Promotion
 
 from tests.serving.conftest import Office
+from tests.serving.load import Load
 from tests.serving.running import Server, server
 
 
@@ -58,37 +58,13 @@ def test_the_champion_is_followed_and_a_pinned_version_is_not(own_office):
 
 
 def test_moves_under_load_fail_no_request_and_mix_no_answer(own_office):
-    table = own_office.rows(20)
-    scores = [model.score(table).tolist() for model in own_office.models]
-    wrong: list[str] = []
-    done, latest = threading.Event(), {"version": 0}
-
-    def ask(running: Server) -> None:
-        while not done.is_set():
-            answered = running.score(table)
-            if answered.status != 200:
-                wrong.append(answered.body.decode())
-                return
-            number = int(answered.json["model_version"])
-            latest["version"] = number
-            if answered.output("score") != scores[number - 1]:
-                wrong.append(f"version {number} gave another's scores")
-
     registry = open_registry(own_office.uri)
-    with following(own_office) as running:
-        threads = [threading.Thread(target=ask, args=[running]) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        try:
-            for move in range(6):
-                number = 2 - move % 2
-                registry.set_alias(f"office:{number}", CHAMPION)
-                eventually(lambda number=number: latest["version"] == number or wrong, 60)
-        finally:
-            done.set()
-            for thread in threads:
-                thread.join(60)
-    assert not wrong
+    with following(own_office) as running, Load(running, own_office) as load:
+        for move in range(6):
+            number = 2 - move % 2
+            registry.set_alias(f"office:{number}", CHAMPION)
+            eventually(lambda number=number: load.latest == number or load.wrong, 60)
+    assert not load.wrong
 
 
 @pytest.fixture(params=["tampered", "cut off", "too new", "other scikit-learn", "no model", "gone"])

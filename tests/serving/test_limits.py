@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 import pyarrow as pa
 import pytest
@@ -86,6 +87,66 @@ def test_a_body_that_does_not_say_its_length_is_counted(narrow):
     assert raw(narrow, head + chunk * 5 + b"0\r\n\r\n").startswith(b"HTTP/1.1 413")
 
 
+def sent_whole(running: Server, head: bytes, body: bytes, part: int = 1 << 16) -> bytes:
+    """What a client reads that first sends all it has, as Python's do."""
+    with socket.create_connection(("127.0.0.1", running.port), 30) as connection:
+        connection.sendall(head)
+        for start in range(0, len(body), part):
+            connection.sendall(body[start : start + part])
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+        return answer
+
+
+@pytest.mark.parametrize("size", [BODY + 1, 1 << 20, 50 << 20])
+@pytest.mark.parametrize("form", ["length", "chunks"])
+def test_who_sends_a_body_too_large_to_its_end_reads_why_it_was_refused(narrow, size, form):
+    """Not a reset: 50 MiB do not fit the kernel's buffers."""
+    head = f"POST {narrow.infer} HTTP/1.1\r\nHost: x\r\n"
+    if form == "length":
+        answer = sent_whole(narrow, f"{head}Content-Length: {size}\r\n\r\n".encode(), b" " * size)
+    else:
+        chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+        body = chunk * (size // 0x8000 + 1) + b"0\r\n\r\n"
+        answer = sent_whole(narrow, f"{head}Transfer-Encoding: chunked\r\n\r\n".encode(), body)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in answer.lower()
+    assert "send fewer rows" in json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+    assert eventually(lambda: narrow.metric("netanomaly_body_bytes_held") == 0)
+
+
+def test_every_client_reads_a_refusal_though_its_body_was_not_read(narrow):
+    """Whatever the reason: the address, the model, the form."""
+    body = b" " * (8 << 20)
+    for path, headers, status in (
+        ("/nowhere", {}, 404),
+        ("/v2/models/other/infer", {}, 404),
+        ("/v2/health/live", {}, 405),
+        (narrow.infer, {"content_encoding": "gzip"}, 415),
+        (narrow.infer, {"content_type": "text/csv"}, 415),
+        (narrow.infer, {}, 413),
+    ):
+        answered = narrow.ask(path, body, **headers)
+        assert (path, answered.status) == (path, status)
+        assert answered.json["error"]
+        assert answered.headers["connection"] == "close"
+
+
+def test_who_never_stops_sending_is_stopped(narrow):
+    head = f"POST {narrow.infer} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    begun = time.monotonic()
+    with socket.create_connection(("127.0.0.1", narrow.port), 30) as connection:
+        connection.sendall(head)
+        with suppress(ConnectionError):
+            while time.monotonic() - begun < 30:
+                connection.sendall(chunk)
+                # As fast as this, it is the bytes that count; the slow are ended by time.
+                time.sleep(0.001)
+    assert time.monotonic() - begun < 30
+
+
 def test_values_are_counted_before_json_is_parsed(narrow):
     body = b'{"inputs":' + b"[" * 30_000 + b"]" * 29_000
     answered = narrow.ask(narrow.infer, body)
@@ -157,6 +218,25 @@ def test_what_is_no_http_is_told_in_the_form_of_every_error(narrow, data):
     assert head.startswith(b"HTTP/1.1 400")
     assert b"content-type: application/json" in head
     assert json.loads(body)["error"]
+
+
+def test_connections_over_the_limit_are_told_to_come_again_and_the_server_is_well_still(office):
+    with (
+        server("--model", "office", "--registry", office.uri, "--connections", "10") as running,
+        ExitStack() as open_ones,
+    ):
+        for _ in range(10):
+            idle = open_ones.enter_context(socket.create_connection(("127.0.0.1", running.port), 30))
+            idle.sendall(b"GET /v2 HT")
+        refused = eventually(lambda: (a := running.score(office.rows(3))).status == 503 and a)
+        assert "connections are open" in refused.json["error"]
+        assert refused.headers["connection"] == "close"
+        assert int(refused.headers["retry-after"]) >= 1
+        assert running.ask("/v2/health/live").status == 200
+        assert running.ask("/v2/health/ready").status == 200
+        open_ones.close()
+        assert eventually(lambda: running.score(office.rows(3)).status == 200)
+        assert running.metric('netanomaly_refused_total{code="503"}') >= 1
 
 
 def test_many_at_once_are_answered_or_told_to_come_again(narrow, office):

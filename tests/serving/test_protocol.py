@@ -126,6 +126,30 @@ def test_nan_as_python_writes_it_is_a_missing_value(served, office):
     assert bits(answered.output("score")) == bits(office.models[0].score(missing))
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["Infinity", "-Infinity", "NaN", "null", "1e999", "-1e999", "1" + "0" * 400, "-1" + "0" * 400, "1e39"],
+)
+@pytest.mark.parametrize("beside", ["1", "NaN", "1e999"])
+def test_what_no_detector_can_hold_is_missing_however_it_is_written(served, office, written, beside):
+    """One law for all notations: that of a sensor's file, where `1e999` and `inf` are missing, too."""
+    table = office.rows(3).slice(0, 3)
+    other = 1.0 if beside == "1" else None
+    missing = table.set_column(0, "duration_seconds", pa.array([None, other, 2.0], pa.float64()))
+    asked = document(missing)
+    asked["inputs"][0]["data"] = ["HERE", "BESIDE", 2]
+    body = json.dumps(asked).replace('"HERE"', written).replace('"BESIDE"', beside).encode()
+    answered = served.ask(served.infer, body)
+    assert answered.status == 200, answered.body
+    assert bits(answered.output("score")) == bits(office.models[0].score(missing))
+
+
+def test_a_text_that_speaks_of_nan_is_no_nan(served, office):
+    table = office.rows(2).slice(0, 2)
+    named = table.set_column(4, "service", pa.array(["NaNcy", "Infinity Inc"]))
+    assert bits(served.score(named).output("score")) == bits(office.models[0].score(named))
+
+
 def test_reasons_and_another_budget_come_by_parameters(served, office):
     table = office.rows(20)
     answered = served.score(table, parameters={"explain": 2, "budget": 0.1})
@@ -174,6 +198,7 @@ def altered(table: pa.Table, **changes):
         ({"datatype": "FP128"}, "known are BOOL"),
         ({"datatype": "UINT8", "data": [1, 2, 300]}, "no UINT8"),
         ({"datatype": "INT64", "data": [1, 2, 1 << 70]}, "INT64"),
+        ({"data": [1, True, 10**400]}, "row 2 is True"),
         ({"name": "service"}, "given twice"),
         ({"name": "other"}, "needs the columns duration_seconds"),
         ({"parameters": {"binary_data_size": 24}}, "binary_data_size"),

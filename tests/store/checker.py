@@ -30,7 +30,9 @@ class FolderObjects:
         return {key: path.read_bytes() for key, path in found.items() if not key.startswith(".")}
 
     def put(self, key: str, data: bytes) -> None:
-        (self._folder / key).write_bytes(data)
+        path = self._folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
     def remove(self, key: str) -> None:
         (self._folder / key).unlink()

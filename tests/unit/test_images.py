@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,3 +159,39 @@ def test_images_that_no_registry_has_are_told_of(tmp_path):
     assert "warning: images are called netanomaly/..., which no registry has" in told.stderr
     assert not netanomaly("compile", "--out", tmp_path, "--image-prefix", "registry.example.org/team").stderr
     assert netanomaly("images", "--image-prefix", "bad prefix!").code == 2
+
+
+IMPORTS_ALL = """
+import pkgutil, sys
+from pathlib import Path
+from images import install
+patterns = install._NEVER_IMPORTED
+for pattern in patterns:
+    if pattern.startswith("pyarrow/") and "/lib" not in pattern:
+        sys.modules[pattern.partition(".")[0].replace("/", ".")] = None  # as if it were not there
+import netanomaly, pyarrow.csv, pyarrow.dataset, pyarrow.ipc, pyarrow.parquet
+left_out = tuple(f"netanomaly.{name}" for name in ("cli", "cluster", "runners", "command", "mlflow_flavor"))
+for module in pkgutil.walk_packages(netanomaly.__path__, "netanomaly."):
+    if not module.name.startswith(left_out) and not module.name.endswith((".component", "__main__")):
+        __import__(module.name)
+from Crypto.PublicKey import ECC
+from netanomaly.errors import InputError
+from netanomaly.registry.signing import Signer
+signer = Signer(ECC.generate(curve="ed25519").export_key(format="PEM"))
+signer.trust().verify(signer.signature(b"payload"), b"payload", "it")
+try:
+    Signer(ECC.generate(curve="P-256").export_key(format="PEM"))
+except InputError as error:
+    assert "NIST P-256" in str(error)
+from netanomaly.s3 import client
+mapped = {line.split()[-1] for line in open("/proc/self/maps") if "/" in line}
+packages = Path(pyarrow.__file__).parents[1]
+print(sorted(set(map(str, (path for pattern in patterns for path in packages.glob(pattern)))) & mapped))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is loaded is read in /proc")
+def test_nothing_of_ours_loads_what_images_leave_out():
+    """With it gone every module is imported, keys are read, and a key of another kind is told by its name."""
+    done = subprocess.run([sys.executable, "-c", IMPORTS_ALL], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout == "[]\n", done.stdout + done.stderr

@@ -47,6 +47,20 @@ def test_where_nobody_knows_a_rare_kind_is_odd_but_what_is_like_nothing_is_odder
     assert detector.found["stands_apart"] == pytest.approx(150 / 3150, abs=0.02)
 
 
+@pytest.mark.parametrize(("contamination", "voters"), [(0, 2), (0.1, 3)])
+def test_votes_are_members_that_would_alert_by_themselves_and_leave_the_scores_as_they_are(contamination, voters):
+    """Where rows are doubted, members of the trusted rows vote, one of which is a broad cloud."""
+    detector = fitted(np.concatenate([COMMON, RARE]), contamination=contamination)
+    rows = rows_of(np.concatenate([cloud(3000, 0, 1, 4), ATTACK]))
+    scores, votes = detector.score_and_votes(rows, 0.01)
+    assert np.array_equal(scores, detector.score(rows))
+    assert detector.voters == voters
+    assert set(votes.tolist()) <= set(range(voters + 1))
+    assert (votes[3000:] == voters).mean() > 0.95
+    # Each on about one row in a hundred, and where rows are doubted on those that were left out, too.
+    assert 0.002 * voters < votes[:3000].mean() < (0.03 + contamination) * voters
+
+
 def test_of_clean_rows_of_one_kind_hardly_any_stands_apart():
     assert fitted(COMMON).found["stands_apart"] < 0.02
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from netanomaly.errors import ConfigError, InputError
+from netanomaly.stages.capture.settings import refuse_kept
 from netanomaly.stages.ingest.settings import Split
 from netanomaly.stages.prepare.program import Champion, Overrides, Prepared, prepare
 
@@ -192,3 +193,13 @@ def test_what_the_configuration_says_of_deploying_reaches_that_stage_and_no_othe
 def test_where_nothing_can_be_deployed_is_told_before_anything_runs(changes, says):
     with pytest.raises(ConfigError, match=says):
         prepared({**DOCUMENT, **changes})
+
+
+def test_who_wants_no_identities_kept_tells_every_stage_that_reads_the_data():
+    result = prepared({**DOCUMENT, "identities": False})
+    told = (result.capture_training, result.capture_evaluation, result.ingest_training, result.ingest_evaluation)
+    assert not any(each.identities for each in told)
+    with pytest.raises(
+        ConfigError, match="flows that are made of captures, which are kept with the run, name their ends"
+    ):
+        refuse_kept(result.capture_training)

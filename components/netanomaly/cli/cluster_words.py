@@ -81,9 +81,6 @@ RegistryOption = Annotated[
     str | None,
     typer.Option("--registry", help="Registry URI; default: the configuration's."),
 ]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the configuration.")
-]
 ParameterOption = Annotated[
     list[str] | None,
     typer.Option("--parameter", metavar="NAME=VALUE", help="Another parameter of the pipeline, beside its defaults."),

@@ -32,7 +32,10 @@ def ingest(
     out: Annotated[Path | None, typer.Option("--out", help="The flow file to write, Parquet; default: none.")] = None,
     head: Annotated[int, typer.Option("--head", min=0, help="Rows to show.")] = 0,
     format: Annotated[str, typer.Option("--format", help="What wrote the data; auto: told by its content.")] = "auto",  # noqa: A002
-    context: Annotated[bool, typer.Option("--context/--no-context", help="Features beside the flows before.")] = True,
+    context: Annotated[
+        bool | None,
+        typer.Option("--context/--no-context", help="Features beside the flows before; default: of a sensor's flows."),
+    ] = None,
     label_column: Annotated[str, typer.Option("--label-column", help="The column of classes.")] = "label",
     no_identities: Annotated[
         bool, typer.Option("--no-identities", help="Keep salted digests in place of addresses, and no uids.")
@@ -61,7 +64,7 @@ def ingest(
     settings = Settings(
         source=sources, identity="", part=ALL_ROWS, split=None, csv=CsvFormat(), label_column=label_column, normal_labels=[],
         feature_columns=[], categorical_columns=[], ignore_columns=[], time_column="", random_state=0, format=format,
-        context=None if context else False, identities=not no_identities,
+        context=context, identities=not no_identities,
     )  # fmt: skip
     with ExitStack() as stack:
         captured = stack.enter_context(captures.captured(sources, runner, image_prefix))
@@ -123,7 +126,9 @@ def _captures(capture: Mapping[str, Any] | None) -> str:
         return ""
     said = f"{words.counted(len(capture['files']), 'file')}, by {capture['tool']} {capture['version']}"
     if capture["kind"] == "capture":
-        said += f": {capture['packets']:,} packets, {capture['share_in_no_flow']:.2%} of them in no flow"
+        outside, count = capture["packets_in_no_flow"], capture["packets"]
+        said += f": {words.counted(count, 'packet')}, "
+        said += f"{outside / count:.2%} of them in no flow (ARP and the like)" if outside else "all of them in flows"
     return said
 
 
@@ -149,12 +154,13 @@ def _directions(traffic: Mapping[str, Any]) -> str:
     return f"{1 - traffic['unpaired_share']:.1%} of {traffic['one_way_records']:,} one-way records found their other direction"
 
 
-def _windows(traffic: Mapping[str, Any]) -> str:
-    return (
-        "traffic was so dense that windows reach back over the last 262,144 flows only"
-        if traffic.get("cut_windows")
-        else ""
-    )
+def _windows(traffic: Mapping[str, Any]) -> list[str]:
+    said = []
+    if traffic.get("cut_windows"):
+        said.append("traffic was so dense that windows reach back over the last 262,144 flows only")
+    if forgotten := traffic.get("forgotten"):
+        said.append(f"{forgotten:,} sources and pairs, met within a day, were forgotten: over a million of a kind were")
+    return said
 
 
 def _listed(counts: Mapping[str, int]) -> list[str]:

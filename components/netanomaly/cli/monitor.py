@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netanomaly import output
-from netanomaly.cli.feedback import FeedbackOption
+from netanomaly.cli.feedback_options import FeedbackOption
 from netanomaly.cli.monitored import monitored
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
 from netanomaly.cli.table_options import ColumnsOption, DelimiterOption, TimeColumnOption, csv_format
@@ -31,7 +31,7 @@ def monitor(
     source: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...", help="Traffic: files, folders, globs or s3:// addresses; or folders that score wrote."
+            metavar="SOURCE...", help="Files, folders, globs, here or s3://...: traffic, or what score wrote."
         ),
     ],
     out: Annotated[

@@ -18,6 +18,12 @@ def monitored(verdict: Mapping[str, Any]) -> list[str]:
     if rate:
         window += f"; {rate['rate']:.2%} alert, {rate['low']:.2%} to {rate['high']:.2%} is usual"
     lines += row("window", window)
+    if agreement := verdict.get("agreement"):
+        lines += row(
+            "members",
+            f"where any of its {agreement['members']} members alerts, {agreement['rate']:.0%} of them do; {agreement['low']:.0%} to "
+            f"{agreement['high']:.0%} is usual",
+        )
     for note in verdict["notes"]:
         lines += row("note", note)
     if words := (verdict.get("retraining") or {}).get("words"):

@@ -21,7 +21,7 @@ def read_training(path: Path, model: str, source: Sequence[str], registry: str) 
         ConfigError: It is none.
     """
     from netanomaly import config
-    from netanomaly.monitoring.watching import refuse_to_learn_scores
+    from netanomaly.monitoring.finding import refuse_to_learn_scores
     from netanomaly.stages.prepare.program import check
 
     given = config.read(path)
@@ -85,11 +85,11 @@ def _train(run: str, training: Mapping[str, Any], parent: Path) -> str:
     """Run the training pipeline on this machine."""
     from netanomaly import runners
     from netanomaly.cli.compile import compiled_file
-    from netanomaly.cli.pipelines import Name, kind
+    from netanomaly.cli.pipelines import Name, kind_of
     from netanomaly.runners import console
     from netanomaly.runners.host import HostLauncher
 
-    training_kind = kind(Name.training)
+    training_kind = kind_of(Name.training)
     run_dir = new_run_dir(parent, "retraining")
     with console.view(sys.stderr) as show:
         result = runners.run(
@@ -105,5 +105,6 @@ def _train(run: str, training: Mapping[str, Any], parent: Path) -> str:
     if result.state != "succeeded":
         kinds: dict[int, type[NetanomalyError]] = {2: InputError, 3: OutsideError, 4: GateRefusal}
         raise kinds.get(result.exit_code, NetanomalyError)(f"retraining failed, the champion stays: {result.error}")
-    decision = came.get("decision") or {}
-    return f"version {came['version']} registered: {decision.get('headline') or decision.get('decision') or 'see its report'}"
+    standing = "the champion now" if "champion" in (came.get("aliases") or ()) else "the champion stays"
+    reason = (came.get("decision") or {}).get("reason")
+    return f"version {came['version']} registered, {standing}" + (f": {reason}" if reason else "")

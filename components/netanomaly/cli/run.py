@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netanomaly import config, images, output
+from netanomaly.cli import configuration_words as words
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.compile import compiled_file
-from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, for_sources
-from netanomaly.cli.pipelines import kind as kind_of
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, for_sources, kind_of
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.paths import expanded
 from netanomaly.secrecy import refuse_credentials
@@ -43,9 +43,8 @@ def run(
     registry: Annotated[
         str | None, typer.Option(help="Registry URI; default: the configuration's, else registry in the workdir.")
     ] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the configuration.")
-    ] = None,
+    assignments: words.SetOption = None,
+    no_identities: words.NoIdentitiesOption = False,
     runner: Annotated[
         Runner, typer.Option(help="host: each stage a process of this machine; docker: each in its image.")
     ] = Runner.host,
@@ -63,7 +62,7 @@ def run(
     from netanomaly.runners import console
     from netanomaly.runners.host import HostLauncher
 
-    document = config.override(config.read(configuration), assignments or [])
+    document = config.override(config.read(configuration), words.assigned(assignments, no_identities=no_identities))
     pipeline = as_wanted(pipeline, document)
     kind = kind_of(pipeline)
     wanted = kind.read(document)

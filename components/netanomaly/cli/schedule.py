@@ -11,8 +11,8 @@ import typer
 from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
-from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted
-from netanomaly.cli.pipelines import kind as kind_of
+from netanomaly.cli.configuration_words import NoIdentitiesOption, SetOption, assigned
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, kind_of
 from netanomaly.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def schedule(
     experiment: words.ExperimentOption = "netanomaly",
     create_experiment: words.CreateExperimentOption = False,
     registry: words.RegistryOption = None,
-    assignments: words.SetOption = None,
+    assignments: SetOption = None,
+    no_identities: NoIdentitiesOption = False,
     parameters: words.ParameterOption = None,
     image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
     mlflow_experiment: words.MlflowExperimentOption = "",
@@ -76,7 +77,8 @@ def schedule(
     from netanomaly.cluster import scheduling
 
     if configuration is not None:
-        pipeline = as_wanted(pipeline, config.override(config.read(configuration), assignments or []))
+        assignments = assigned(assignments, no_identities=no_identities)
+        pipeline = as_wanted(pipeline, config.override(config.read(configuration), assignments))
     kind = kind_of(pipeline)
     compiled = words.package(image_prefix, cache=cache, pipeline=kind.name)
     access = (host, namespace, token_file, ca_file, timeout_seconds)

@@ -7,7 +7,7 @@ import typer
 
 from netanomaly import images, output
 from netanomaly.cli import captures
-from netanomaly.cli.feedback import FeedbackOption
+from netanomaly.cli.feedback_options import FeedbackOption
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
 from netanomaly.cli.run import Runner
 from netanomaly.cli.score_follow import deliver_alerts, follow_source

@@ -11,8 +11,8 @@ import typer
 from netanomaly import config, images, output
 from netanomaly.cli import cluster_words as words
 from netanomaly.cli import summary as terminal
-from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted
-from netanomaly.cli.pipelines import kind as kind_of
+from netanomaly.cli.configuration_words import NoIdentitiesOption, SetOption, assigned
+from netanomaly.cli.pipelines import Name, PipelineOption, as_wanted, kind_of
 from netanomaly.errors import NetanomalyError, OutsideError
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def submit(
         ),
     ] = None,
     registry: words.RegistryOption = None,
-    assignments: words.SetOption = None,
+    assignments: SetOption = None,
+    no_identities: NoIdentitiesOption = False,
     parameters: words.ParameterOption = None,
     image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
     mlflow_experiment: words.MlflowExperimentOption = "",
@@ -58,8 +59,9 @@ def submit(
     from netanomaly.cluster import experiments, pipelines, runs
     from netanomaly.runners.interruption import interruptions
 
+    assignments = assigned(assignments, no_identities=no_identities)
     seconds_to_start = words.seconds(wait_start, "--wait-start")
-    kind = kind_of(as_wanted(pipeline, config.override(config.read(configuration), assignments or [])))
+    kind = kind_of(as_wanted(pipeline, config.override(config.read(configuration), assignments)))
     compiled = words.package(image_prefix, cache=cache, pipeline=kind.name)
     submitted = words.submission(kind, configuration, assignments, registry, parameters, compiled)
     wanted = submitted.wanted

@@ -7,6 +7,7 @@ import typer
 
 from netanomaly import images
 from netanomaly.cli import run as running
+from netanomaly.cli.configuration_words import NoIdentitiesOption, SetOption
 from netanomaly.cli.pipelines import Name
 
 
@@ -20,9 +21,8 @@ def tune(
     workdir: Annotated[
         Path | None, typer.Option(help="Folder for runs; default: output_base_dir of the configuration, else runs.")
     ] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the configuration.")
-    ] = None,
+    assignments: SetOption = None,
+    no_identities: NoIdentitiesOption = False,
     runner: Annotated[
         running.Runner, typer.Option(help="host: each stage a process of this machine; docker: each in its image.")
     ] = running.Runner.host,
@@ -46,6 +46,7 @@ def tune(
         pipeline=Name.tuning,
         workdir=workdir,
         assignments=[*(assignments or []), *further],
+        no_identities=no_identities,
         runner=runner,
         image_prefix=image_prefix,
         keep=keep,

@@ -196,12 +196,19 @@ class Config:
     context: Annotated[
         bool | None,
         meta(
-            "Whether flows get features beside the flows before them; null: where the data is of a sensor that is known."
+            "Whether flows get features beside the flows before them; null: where the data is of a sensor that is known. A table needs "
+            "times and both ends for it."
         ),
     ] = None
     allow_other_sensor: Annotated[
         bool, meta("Whether a model may be judged on traffic that another kind of sensor recorded.")
     ] = False
+    identities: Annotated[
+        bool,
+        meta(
+            "Whether what is kept names the ends of flows; false: salted digests in their place, and no source ports and uids."
+        ),
+    ] = True
     training_rows: Annotated[
         Literal["auto", "normal", "all"],
         meta("Rows to train on; auto: normal rows where the training data has labels, else all."),

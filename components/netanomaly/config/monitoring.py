@@ -23,7 +23,10 @@ class MonitoringConfig:
         ),
     ]
     data_source: Annotated[
-        Source, meta("The window: traffic, a file, a folder, a glob, or a list of them, here or in a bucket.")
+        Source,
+        meta(
+            "The window: traffic, or what score wrote; a file, a folder, a glob, or a list of them, here or in a bucket."
+        ),
     ]
     registry: Annotated[Path | None, meta("Where the model is registered: a folder, or s3://bucket/prefix.")] = None
     csv: Annotated[CsvFormat, meta("How CSV files are laid out.")] = field(default_factory=CsvFormat)

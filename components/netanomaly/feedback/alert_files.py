@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from netanomaly import json_input
 from netanomaly.errors import DataError, InputError
@@ -64,6 +64,15 @@ def find(where: Path, alert: str) -> Found:
     return found[0]
 
 
+def incidents(lines: BinaryIO, where: str) -> Iterator[dict[str, Any]]:
+    """The incidents in a stream of a file that scoring wrote; `where` it is from, for messages. Raises DataError as `read`."""
+    number = 0
+    while line := lines.readline(_LONGEST_LINE + 1):
+        number += 1
+        if line.strip():
+            yield _incident(line, f"{where}, line {number}")
+
+
 def _files(where: Path) -> list[Path]:
     if where.is_file():
         return [where]
@@ -105,11 +114,7 @@ def _scores_of(alerts: Path) -> Path:
 
 def _incidents(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as lines:
-        number = 0
-        while line := lines.readline(_LONGEST_LINE + 1):
-            number += 1
-            if line.strip():
-                yield _incident(line, f"{path}, line {number}")
+        yield from incidents(lines, str(path))
 
 
 def _incident(line: bytes, where: str) -> dict[str, Any]:

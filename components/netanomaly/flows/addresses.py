@@ -7,7 +7,7 @@ from collections.abc import Sequence
 _NAMES = frozenset({
     "idorigh", "idresph", "srcip", "dstip", "destip", "sourceip", "destinationip", "srcaddr", "dstaddr", "saddr", "daddr",
     "sourceaddress", "destinationaddress", "srcaddress", "dstaddress", "srchost", "dsthost", "sourcehost",
-    "destinationhost", "sa", "da",
+    "destinationhost", "sa", "da", "ipv4srcaddr", "ipv4dstaddr", "ipv6srcaddr", "ipv6dstaddr",
 })  # fmt: skip
 
 _ADDRESS = re.compile(

@@ -61,6 +61,18 @@ class Batch:
     def rows(self) -> int:
         return int(self.numbers.shape[1])
 
+    def texts(self, column: str, contract: Contract) -> pa.Array | None:
+        """A column as text, whether it is beside the features or one of them; None where the rows have no such column."""
+        if column in self.beside:
+            return self.beside[column].cast(pa.string())
+        if column in self.categories:
+            return self.categories[column].cast(pa.string())
+        if column in contract.numeric:
+            # A port that is a feature is a number.
+            numbers = pa.array(self.numbers[contract.numeric.index(column)], from_pandas=True)
+            return numbers.cast(pa.int64(), safe=False).cast(pa.string())
+        return None
+
     def keep(self, mask: npt.NDArray[np.bool_]) -> "Batch":
         """The records where the mask is true."""
         if mask.all():
@@ -77,6 +89,23 @@ class Batch:
             file=self.file if isinstance(self.file, str) else self.file.filter(chosen),
             records=None if self.records is None else self.records[mask],
             beside={name: column.filter(chosen) for name, column in self.beside.items()},
+        )
+
+    def part(self, begin: int, end: int) -> "Batch":
+        """The records from one position up to another."""
+        size = end - begin
+        return Batch(
+            numbers=self.numbers[:, begin:end],
+            categories={name: column.slice(begin, size) for name, column in self.categories.items()},
+            labels=None if self.labels is None else self.labels.slice(begin, size),
+            infinite={position: rows[begin:end] for position, rows in self.infinite.items()},
+            complete=self.complete,
+            times=None if self.times is None else self.times[begin:end],
+            hosts=[column.slice(begin, size) for column in self.hosts],
+            file=self.file if isinstance(self.file, str) else self.file.slice(begin, size),
+            records=None if self.records is None else self.records[begin:end],
+            beside={name: column.slice(begin, size) for name, column in self.beside.items()},
+            unreadable={row - begin: told for row, told in self.unreadable.items() if begin <= row < end},
         )
 
     def table(self, contract: Contract, schema: pa.Schema) -> pa.Table:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 import pyarrow as pa
 
 from netanomaly.errors import ConfigError
+from netanomaly.flows import addresses
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 
@@ -49,7 +50,9 @@ class Hidden:
         Raises:
             ConfigError: An end is read as a feature.
         """
-        if named := naming_features(contract, contract.features):
+        named = naming_features(contract, contract.features)
+        named += [name for name, column in batch.categories.items() if addresses.are(column.dictionary.to_pylist())]
+        if named:
             raise ConfigError(
                 f"ends are to be left out, and column {named[0]!r} of them is read as a feature; add it to ignore_columns"
             )

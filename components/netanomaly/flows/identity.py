@@ -11,13 +11,13 @@ FILE, RECORD = "netanomaly:file", "netanomaly:record"
 
 RESERVED = "netanomaly:"
 
-# Without case and punctuation: Zeek, Suricata, Argus, CICFlowMeter, UNSW-NB15, nfdump, cloud logs, and plain words.
+# Without case and punctuation: Zeek, Suricata, Argus, CICFlowMeter, UNSW-NB15, nfdump, cloud logs, NF-* data sets, and plain words.
 _NAMES = {
-    "src_ip": "srcip idorigh sourceip srcaddr saddr sourceaddress srcaddress srchost sourcehost sa pktsrcaddr connectionsrcip",
-    "src_port": "srcport idorigp sourceport sport sp connectionsrcport",
+    "src_ip": "srcip idorigh sourceip srcaddr saddr sourceaddress srcaddress srchost sourcehost sa pktsrcaddr connectionsrcip ipv4srcaddr ipv6srcaddr",
+    "src_port": "srcport idorigp sourceport sport sp connectionsrcport l4srcport",
     "dst_ip": "dstip destip idresph destinationip dstaddr daddr destinationaddress dstaddress dsthost destinationhost da "
-    "pktdstaddr connectiondestip",
-    "dst_port": "dstport destport idrespp destinationport dport dsport dp connectiondestport",
+    "pktdstaddr connectiondestip ipv4dstaddr ipv6dstaddr",
+    "dst_port": "dstport destport idrespp destinationport dport dsport dp connectiondestport l4dstport",
     "protocol": "proto protocol protocoltype pr connectionprotocol",
     "uid": "uid flowid communityid",
 }

@@ -248,6 +248,11 @@ def is_sensor_file(name: str) -> bool:
     return is_data_file(name) or _SENSOR.search(name.rpartition("/")[2].lower()) is not None
 
 
+def is_capture_file(name: str) -> bool:
+    """Whether a file is called as captures of packets are, or as nfcapd's."""
+    return _CAPTURE.search(name.rpartition("/")[2].lower()) is not None
+
+
 _ANY_TEXT = (".txt", ".data")
 _SENSOR = re.compile(rf"({'|'.join(map(re.escape, SENSOR_SUFFIXES))})(?![a-z])")
 _CAPTURE = re.compile(rf"({'|'.join(map(re.escape, CAPTURE_SUFFIXES))})(?![a-z])|^nfcapd\.[0-9]")

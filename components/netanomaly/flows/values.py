@@ -40,6 +40,10 @@ _TIME = re.compile(
 )
 
 
+# Whole numbers of so many digits are below the largest that is spelt as a whole.
+_PLAIN_DIGITS = 15
+
+
 def is_missing(text: str) -> bool:
     """Whether a written value stands for no value."""
     return text.strip() in _MISSING
@@ -72,12 +76,17 @@ def category(value: object) -> str | None:
     text = value.strip()
     if text in _MISSING:
         return None
-    if text[0] not in _MAY_BE_RESPELT:
+    if text[0] not in _MAY_BE_RESPELT or _is_plain_whole(text):
         return text
     found = number(text)
     if found is not None:
         return _spelt(found)
     return _time(text) or text
+
+
+def _is_plain_whole(text: str) -> bool:
+    """Whether a text is a whole number spelt as it should be: a vocabulary may hold every port there is."""
+    return text[0] != "0" and len(text) <= _PLAIN_DIGITS and text.isdecimal() and text.isascii()
 
 
 def _typed(value: object) -> str | None:

@@ -69,17 +69,38 @@ class EnsembleDetector(Detector):
 
     def score(self, rows: Rows) -> Floats:
         """Surprise in nats: 0 in the midst of training, 4.6 where every member says one in a hundred."""
+        return in_blocks(lambda part: self._heard(rows.take(part))[0], len(rows), isolation_forest.ROWS_PER_BLOCK)
+
+    @property
+    def voters(self) -> int:
+        """How many members have a vote: those that were fitted on rows that are trusted."""
+        return len((self.trusted or self.everything).members)
+
+    def score_and_votes(self, rows: Rows, share: float) -> tuple[Floats, Floats]:
+        """The scores, and how many members find each row as improbable as this share of the rows they learnt from.
+
+        Where rows are doubted these are the trusted ones: of all rows more are, by as many as were left out.
+        """
+        least = -np.log(share)
 
         def block(part: slice) -> Floats:
-            given = rows.take(part)
-            score = self.everything(given)
-            if self.trusted is None:
-                return score
-            second = self.trusted(given)
-            lowered = np.minimum(second, _HEARD_IN_FULL + _HEARD_BEYOND * (second - _HEARD_IN_FULL))
-            return np.maximum(score, lowered)
+            score, said = self._heard(rows.take(part))
+            votes = np.sum([surprise >= least for surprise in said.values()], axis=0)
+            return np.stack([score, votes], axis=1)
 
-        return in_blocks(block, len(rows), isolation_forest.ROWS_PER_BLOCK)
+        found = in_blocks(block, len(rows), isolation_forest.ROWS_PER_BLOCK)
+        return np.ascontiguousarray(found[:, 0]), found[:, 1]
+
+    def _heard(self, rows: Rows) -> tuple[Floats, dict[str, Floats]]:
+        """The scores, and what each member that has a vote says."""
+        said = self.everything.member_surprises(rows)
+        score = self.everything.mean(said)
+        if self.trusted is None:
+            return score, said
+        said = self.trusted.member_surprises(rows)
+        second = self.trusted.mean(said)
+        lowered = np.minimum(second, _HEARD_IN_FULL + _HEARD_BEYOND * (second - _HEARD_IN_FULL))
+        return np.maximum(score, lowered), said
 
     def _new_members(self) -> dict[str, Detector]:
         return {name: make(name, check(name, _MEMBERS.get(name, {}))) for name in self.parameters["members"]}

@@ -10,6 +10,7 @@ import numpy as np
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector
 from netanomaly.models.rows import Floats
+from netanomaly.models.tiles import products, whole_tiles, with_ones
 
 # Of more columns clouds lie along the axes: full ones cost the square of the columns in memory and their cube in time.
 _FULL_AT_MOST = 256
@@ -50,11 +51,24 @@ class GaussianMixtureDetector(MatrixDetector):
         self.means = mixture.means_.astype(np.float32)
         self.offsets = np.log(mixture.weights_) + log_determinants - 0.5 * columns * np.log(2 * np.pi)
 
-    def score_tile(self, matrix: Matrix) -> Floats:
-        apart = matrix - self.means[:, np.newaxis]
-        whitened = apart @ self.factors if self.factors.ndim == 3 else apart * self.factors[:, np.newaxis]
-        logs = -0.5 * np.square(whitened.astype(np.float64)).sum(axis=2).T
-        logs += self.offsets
+    def score_matrix(self, matrix: Matrix) -> Floats:
+        squares = self._full(matrix) if self.factors.ndim == 3 else self._along_axes(matrix)
+        logs = self.offsets - 0.5 * squares
         nearest = logs.max(axis=1)
         surprise = -(nearest + np.log(np.exp(logs - nearest[:, np.newaxis]).sum(axis=1))) / matrix.shape[1]
         return np.asarray(np.copysign(np.log1p(np.abs(surprise)), surprise), dtype=np.float64)
+
+    def _full(self, matrix: Matrix) -> Floats:
+        """Squares of each row's distance to each cloud, in the cloud's own units: all clouds by one product."""
+        clouds, columns, _ = self.factors.shape
+        centres = np.einsum("ki,kij->kj", self.means.astype(np.float64), self.factors.astype(np.float64))
+        table = np.vstack([np.concatenate(self.factors, axis=1), -centres.astype(np.float32).reshape(1, -1)])
+        squares = np.empty((whole_tiles(len(matrix)), clouds))
+        for rows, whitened in products(with_ones(matrix), table):
+            by_cloud = whitened.reshape(-1, clouds, columns)
+            squares[rows] = np.einsum("rkc,rkc->rk", by_cloud, by_cloud)
+        return squares[: len(matrix)]
+
+    def _along_axes(self, matrix: Matrix) -> Floats:
+        apart = (matrix - self.means[:, np.newaxis]) * self.factors[:, np.newaxis]
+        return np.asarray(np.square(apart.astype(np.float64)).sum(axis=2).T, dtype=np.float64)

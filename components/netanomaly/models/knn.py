@@ -14,6 +14,7 @@ import numpy.typing as npt
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector, distinct_sample
 from netanomaly.models.rows import Floats
+from netanomaly.models.tiles import products, whole_tiles, with_ones
 
 # So few that their products with all references stay in the cache.
 _ROWS_AT_ONCE = 256
@@ -42,14 +43,17 @@ class KnnDetector(MatrixDetector):
         half_squares = np.einsum("ij,ij->i", reference, reference) / 2
         self.table = np.ascontiguousarray(np.column_stack([reference, -half_squares]).T)
 
-    def score_tile(self, matrix: Matrix) -> Floats:
+    def score_matrix(self, matrix: Matrix) -> Floats:
         count = min(self.parameters["n_neighbors"], len(self.reference))
+        nearest = np.empty((count, whole_tiles(len(matrix))), dtype=np.int32)
         # A constant of the row less half the squared distance: one product of matrices finds the nearest ...
-        nearness = np.column_stack([matrix, np.ones(len(matrix), dtype=np.float32)]) @ self.table
+        for rows, nearness in products(with_ones(matrix), self.table):
+            for each, found in zip(nearest, _nearest(nearness, count), strict=True):
+                each[rows] = found
         total = np.zeros(len(matrix))
-        for nearest in _nearest(nearness, count):
+        for each in nearest[:, : len(matrix)]:
             # ... and differences give its distance, which the product would lose to cancellation.
-            difference = (matrix - self.reference[nearest]).astype(np.float64)
+            difference = (matrix - self.reference[each]).astype(np.float64)
             total += np.sqrt(np.square(difference).sum(axis=1))
         return np.asarray(np.log(total / count + 1e-3), dtype=np.float64)
 

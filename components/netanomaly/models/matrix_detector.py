@@ -9,6 +9,7 @@ from netanomaly.models.detector import Detector
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.rows import Floats, Rows
 from netanomaly.models.scaled import Scaled
+from netanomaly.models.tiles import ROWS_PER_TILE
 from netanomaly.models.trimming import untrimmed
 
 # What the widest product of a block takes stays in the cache.
@@ -23,8 +24,7 @@ class MatrixDetector(Detector):
     # Whether frequent categories have a column each, beside their rarity. Distances gain by it; what describes rows by a
     # few clouds or directions loses.
     sees_categories = False
-    # Few, since a single row costs as much; and enough for products of matrices to be worth their call.
-    rows_per_tile = 64
+    rows_per_tile = ROWS_PER_TILE
 
     def fit(self, rows: Rows, seed: int) -> None:
         """Leave out the rows most likely contaminated, learn scales from the rest, the detector from a sample of it."""
@@ -57,8 +57,8 @@ class MatrixDetector(Detector):
     def score_matrix(self, matrix: Matrix) -> Floats:
         """Scores of these rows; may be called from several threads at once.
 
-        BLAS makes other last bits of a row by how many there are beside it. So `score_tile` gets the same number of rows
-        each time, zeros for those that are missing, and a row's score is the same in whatever company it comes.
+        A row's score is the same in whatever company it comes, and products of matrices differ by that: so whoever
+        overrides this makes them with `tiles.products`. Others say what the scores of a tile are.
         """
         rows, tile = len(matrix), self.rows_per_tile
         scores = np.empty(rows)
@@ -70,9 +70,9 @@ class MatrixDetector(Detector):
             scores[rows - left :] = self.score_tile(padded)[:left]
         return scores
 
-    @abstractmethod
     def score_tile(self, matrix: Matrix) -> Floats:
-        """Scores of `rows_per_tile` rows."""
+        """Scores of `rows_per_tile` rows, zeros for those that are missing: never of another number."""
+        raise NotImplementedError
 
 
 def distinct_sample(matrix: Matrix, most: int, seed: int) -> Matrix:

@@ -130,7 +130,23 @@ class AnomalyModel:
         """As `score`, of rows already in the model's schema."""
         if not len(rows):
             return np.empty(0, dtype=np.float32)
-        scores = self.detector.score(rows).astype(np.float32)
+        return self._finite(self.detector.score(rows))
+
+    @property
+    def voters(self) -> int:
+        """How many members have a vote in `score_with_votes`; 0 where the detector is one alone."""
+        voters = getattr(self.detector, "voters", 0)
+        return voters if voters > 1 else 0
+
+    def score_with_votes(self, rows: Rows) -> tuple[Scores, npt.NDArray[np.int64] | None]:
+        """As `score_rows`, and how many of the `voters` would alert on each row at the model's budget; None without voters."""
+        if not self.voters or not len(rows):
+            return self.score_rows(rows), np.empty(0, dtype=np.int64) if self.voters else None
+        scores, votes = self.detector.score_and_votes(rows, self.alert_budget)  # type: ignore[attr-defined]
+        return self._finite(scores), votes.astype(np.int64)
+
+    def _finite(self, given: npt.NDArray[np.float64]) -> Scores:
+        scores: Scores = given.astype(np.float32)
         if not np.isfinite(scores).all():
             raise NetanomalyError(
                 f"{self.model_type} gave {np.count_nonzero(~np.isfinite(scores))} scores that are no number"

@@ -9,6 +9,7 @@ import numpy as np
 from netanomaly.models.encoding import Matrix
 from netanomaly.models.matrix_detector import MatrixDetector
 from netanomaly.models.rows import Floats
+from netanomaly.models.tiles import products, whole_tiles, with_ones
 
 
 class OneClassSvmDetector(MatrixDetector):
@@ -30,12 +31,23 @@ class OneClassSvmDetector(MatrixDetector):
         self.normal = machine.coef_.astype(np.float32)
         self.offset = float(machine.offset_[0])
 
-    def score_tile(self, matrix: Matrix) -> Floats:
-        return np.asarray(self.offset - self._features(matrix) @ self.normal, dtype=np.float64)
+    def score_matrix(self, matrix: Matrix) -> Floats:
+        inside = np.empty(whole_tiles(len(matrix)), dtype=np.float32)
+        table = np.vstack([self.weights, self.shifts])
+        # The normal takes the height of the waves, which spares a pass over them.
+        normal = self.normal * self._height
+        for rows, waves in products(with_ones(matrix), table):
+            np.cos(waves, out=waves)
+            inside[rows] = waves @ normal
+        return self.offset - inside[: len(matrix)].astype(np.float64)
 
     def _features(self, matrix: Matrix) -> Matrix:
         features = matrix @ self.weights
         features += self.shifts
         np.cos(features, out=features)
-        features *= np.float32(np.sqrt(2 / features.shape[1]))
+        features *= self._height
         return features
+
+    @property
+    def _height(self) -> np.float32:
+        return np.float32(np.sqrt(2 / len(self.shifts)))

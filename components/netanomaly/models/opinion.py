@@ -88,9 +88,15 @@ class Opinion:
 
     def __call__(self, rows: Rows) -> Floats:
         """Mean surprise in nats: 0 in the midst of training, 4.6 where every member says one in a hundred."""
-        found = self.member_scores(rows)
-        surprises = [self.surprises[name](scores) for name, scores in found.items()]
-        return np.average(surprises, axis=0, weights=[self.weights.get(name, 1.0) for name in found])
+        return self.mean(self.member_surprises(rows))
+
+    def mean(self, surprises: Mapping[str, Floats]) -> Floats:
+        """The opinion, of what each member says."""
+        return np.average(list(surprises.values()), axis=0, weights=[self.weights.get(name, 1.0) for name in surprises])
+
+    def member_surprises(self, rows: Rows) -> dict[str, Floats]:
+        """What each member says in nats. Raises as `member_scores`."""
+        return {name: self.surprises[name](scores) for name, scores in self.member_scores(rows).items()}
 
     def member_scores(self, rows: Rows) -> dict[str, Floats]:
         """What each member says.

@@ -27,6 +27,9 @@ _FREQUENT_SHARE = 0.002
 _INDICATORS_AT_MOST = 64
 _INDICATOR_HEIGHT = 2**0.5
 
+# So few that what is made of them on the way stays in the cache.
+_ROWS_AT_ONCE = 1024
+
 
 @dataclass(frozen=True)
 class Scaled:
@@ -47,7 +50,7 @@ class Scaled:
     def learn(cls, rows: Rows) -> "Scaled":
         """From training rows, at least one."""
         filled, rarity = Filled.learn(rows.numbers), Rarity.learn(rows.codes)
-        raw = _raw(rows, filled, rarity)
+        raw = _raw(rows, filled, rarity).T
         scales = raw.std(axis=0)
         categories = slice(raw.shape[1] - rows.codes.shape[1], None)
         varies = scales > 1e-9 * (1 + np.abs(raw).max(axis=0))
@@ -63,20 +66,28 @@ class Scaled:
 
     def __call__(self, rows: Rows) -> Matrix:
         """float32, rows x (kept columns and frequent categories), C order."""
-        raw = _raw(rows, self.filled, self.rarity)[:, self.kept]
-        raw -= self.centres[self.kept]
-        raw /= self.scales[self.kept] * _LINEAR_WITHIN
-        np.arcsinh(raw, out=raw)
         matrix = np.empty((len(rows), len(self.kept) + len(self.frequent)), dtype=np.float32)
-        np.multiply(raw, _LINEAR_WITHIN, out=matrix[:, : len(self.kept)], casting="same_kind")
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            self._write(rows.take(part), matrix[part])
+        return matrix
+
+    def _write(self, rows: Rows, matrix: Matrix) -> None:
+        by_column = _raw(rows, self.filled, self.rarity)[self.kept]
+        by_column -= self.centres[self.kept, np.newaxis]
+        by_column /= self.scales[self.kept, np.newaxis] * _LINEAR_WITHIN
+        np.arcsinh(by_column, out=by_column)
+        by_column *= _LINEAR_WITHIN
+        matrix[:, : len(self.kept)] = by_column.T
         for position, (column, code) in enumerate(self.frequent, start=len(self.kept)):
             matrix[:, position] = (rows.codes[:, column] == code) * np.float32(_INDICATOR_HEIGHT)
-        return matrix
 
 
 def _raw(rows: Rows, filled: Filled, rarity: Rarity) -> Floats:
+    """Columns x rows: a column lies in one piece."""
     numbers, missing = filled(rows.numbers)
-    return np.concatenate([signed_log(numbers), missing, rarity(rows.codes)], axis=1)
+    categories = rarity(rows.codes)
+    return np.concatenate([signed_log(np.ascontiguousarray(numbers.T)), missing.T, categories.T])
 
 
 def _frequent(rows: Rows) -> tuple[tuple[int, int], ...]:

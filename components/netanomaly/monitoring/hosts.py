@@ -81,8 +81,9 @@ def features(few_hosts: Few, window: Window, reference: Reference) -> list[str]:
     """The columns in which these hosts' rows differ most from the reference, in order."""
     layout = reference.layout
     profile = Profile.of(window.sample.take(few_hosts.rows), layout)
-    measured = statistics.measure(profile, reference.profile, layout, statistics.Newcomers())[: len(layout.names)]
-    return [layout.names[place] for place in np.argsort(-measured, kind="stable")[:_FEATURES]]
+    measured = statistics.measure(profile, reference.profile, layout, statistics.Newcomers())
+    farthest = np.argsort(-measured.distances[: len(layout.names)], kind="stable")
+    return [layout.names[place] for place in farthest[:_FEATURES]]
 
 
 def _over(rows: Encoded, reference: Reference, limits: usual.Limits) -> float:

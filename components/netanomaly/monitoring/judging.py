@@ -12,7 +12,7 @@ from netanomaly.monitoring import limits as usual
 from netanomaly.monitoring import sensor, statistics
 from netanomaly.monitoring.encoded import Encoded
 from netanomaly.monitoring.profile import Profile
-from netanomaly.monitoring.rates import RateLimits, rate_limits
+from netanomaly.monitoring.rates import RateLimits, agreement_limits, rate_limits
 from netanomaly.monitoring.reference import Reference
 from netanomaly.monitoring.statistics import Named
 from netanomaly.monitoring.window import Window
@@ -95,12 +95,15 @@ def judge(
     measured = statistics.measure(window.profile, reference.profile, reference.layout, newcomers)
     far = limits.distances(measured)
     rate = rate_limits(reference.rates, rows)
+    agreement = _agreement(reference, window)
+    document["notes"] += _of_agreement(agreement)
     document |= {
         "blocks": limits.blocks,
         "block_rows": limits.rows,
         "distance": round(float(far.max()), 4),
         "shifts": _shifts(named, measured, far, limits, window, reference),
-        "alert_rate": None if rate is None else _rate(rate, window),
+        "alert_rate": None if rate is None else _rate(rate, window.profile.alerts / rows),
+        "agreement": agreement,
         "hosts": [],
         "sensor": [],
         "largest_newcomer": _largest_newcomer(window, reference),
@@ -164,9 +167,10 @@ def _of_hosts(few: concentration.Few, window: Window, reference: Reference, docu
     ]
     document["host_features"] = what
     kind = few.kind if len(few.names) == 1 else f"{few.kind}s"
+    explain = "explains" if len(few.names) == 1 else "explain"
     listed = ", ".join(few.names[:3]) + (f" and {len(few.names) - 3} more" if len(few.names) > 3 else "")
     reason = (
-        f"{kind} {listed} ({sum(few.shares):.1%} of flows) explain {min(1.0, few.explained):.0%} of what is unusual"
+        f"{kind} {listed} ({sum(few.shares):.1%} of flows) {explain} {min(1.0, few.explained):.0%} of what is unusual"
         + (f": {', '.join(what[:3])}" if what else "")
     )
     return _Judged(HOSTS, [reason])
@@ -315,36 +319,58 @@ def _notes(window: Window, reference: Reference, now: float | None) -> list[str]
     return found
 
 
-def _rate(rate: RateLimits, window: Window) -> dict[str, Any]:
-    return {
-        "rate": window.profile.alerts / window.profile.rows,
-        "usual": rate.usual,
-        "low": rate.low,
-        "high": rate.high,
-        "blocks": rate.blocks,
-    }
+def _rate(limits: RateLimits, rate: float) -> dict[str, Any]:
+    return {"rate": rate, "usual": limits.usual, "low": limits.low, "high": limits.high, "blocks": limits.blocks}
+
+
+def _agreement(reference: Reference, window: Window) -> dict[str, Any] | None:
+    """Where any member of an ensemble alerts, the share of them that do, beside what is usual; None where it is not known."""
+    limits = agreement_limits(reference.rates, window.asked)
+    if limits is None:
+        return None
+    voters = reference.rates.voters
+    return {**_rate(limits, window.votes / (voters * window.asked)), "rows": window.asked, "members": voters}
+
+
+def _of_agreement(agreement: dict[str, Any] | None) -> list[str]:
+    """A note where members agree otherwise than is usual. It is no verdict: that they agree proves nothing."""
+    if agreement is None or agreement["low"] <= agreement["rate"] <= agreement["high"]:
+        return []
+    return [
+        f"where any of its {agreement['members']} members alerts {agreement['rate']:.0%} of them do, and "
+        f"{agreement['low']:.0%} to {agreement['high']:.0%} is usual: its alerts are of another kind than they were; review some"
+    ]
 
 
 def _shifts(
-    named: tuple[Named, ...], measured: Any, far: Any, limits: usual.Limits, window: Window, reference: Reference
+    named: tuple[Named, ...],
+    measured: statistics.Measured,
+    far: Any,
+    limits: usual.Limits,
+    window: Window,
+    reference: Reference,
 ) -> list[dict[str, Any]]:
     """Statistics by how far they are over their own limit, the farthest first; of columns both distributions."""
     layout = reference.layout
     columns = statistics.columns(window.profile, reference.profile, layout)
+    values = measured.distances
     allowed = limits.limits
+    # Of a histogram of which hardly a row moved it is not the distance that keeps it in.
+    few = (far > 0) & (far <= 1) & (values > allowed)
+    allowed[few] = values[few] / far[few]
     found = []
     for place in np.argsort(-far, kind="stable")[:_SHOWN]:
         each = named[place]
-        if not measured[place] and far[place] <= 1:
+        if not values[place] and far[place] <= 1:
             continue
         if each.kind == statistics.COLUMN and not layout.is_judged(int(place)):
             continue
         shift: dict[str, Any] = {
             "name": each.name,
             "kind": each.kind,
-            "value": round(float(measured[place]), 5),
+            "value": round(float(values[place]), 5),
             "limit": round(float(allowed[place]), 5),
-            "over": round(float(measured[place] / allowed[place]), 4) if allowed[place] > 0 else 0.0,
+            "over": round(float(values[place] / allowed[place]), 4) if allowed[place] > 0 else 0.0,
         }
         # The ratio of two distances, with 1 at the same place as in the verdict.
         shift["over"] = max(shift["over"], 1.0001) if far[place] > 1 else min(shift["over"], 1.0)
@@ -354,4 +380,4 @@ def _shifts(
             shift["window"] = [round(float(value), 6) for value in ours / max(ours.sum(), 1)]
             shift["reference"] = [round(float(value), 6) for value in theirs / max(theirs.sum(), 1)]
         found.append(shift)
-    return found
+    return sorted(found, key=lambda each: -each["over"])

@@ -87,7 +87,7 @@ class Layout:
         # A value that is frequent has a bin of its own, which ends at the next number that there is.
         alone = [at > 0 and edge == np.nextafter(edges[at - 1], np.inf) for at, edge in enumerate(edges)]
         shown = [
-            f"{edges[at - 1] if after else edge:.4g}" for at, (edge, after) in enumerate(zip(edges, alone, strict=True))
+            _number(edges[at - 1] if after else edge) for at, (edge, after) in enumerate(zip(edges, alone, strict=True))
         ]
         named = [f"under {shown[0]}"]
         for at in range(len(edges) - 1):
@@ -140,6 +140,10 @@ _LOOK_FAR_BACK = frozenset((
 _ROLES = (
     "duration_seconds", "bytes_out", "bytes_in", "packets_out", "packets_in", "bytes_per_packet_out", "bytes_per_packet_in",
 )  # fmt: skip
+
+
+def _number(edge: float) -> str:
+    return f"{edge:,.0f}" if 10_000 <= abs(edge) < 1e15 else f"{edge:.4g}"
 
 
 def _edges(values: Floats) -> tuple[float, ...]:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from netanomaly.monitoring.statistics import Measured
+
 Floats = npt.NDArray[np.float64]
 
 LEAST_BLOCKS = 20
@@ -23,8 +25,9 @@ MOST_BLOCKS = 40
 _MARGIN = 1.3
 # No statistic of so many rows is known better than that, in units of 1 / sqrt(rows).
 _FLOOR = 0.25
-LEAST_SHIFT = 0.02
-"""A statistic under this is never out: of shares, that of two rows in a hundred."""
+LEAST_MOVED = 0.02
+"""Where fewer rows moved than two in a hundred nothing is out: of a column that is always the same, one row in a thousand has
+a Hellinger distance of 0.022, and a rare value comes back in many a window."""
 # Of logarithms: what is always about the same may be a tenth more.
 _LEAST_SPREAD = 0.1
 
@@ -34,7 +37,7 @@ class Limits:
     """For windows of `rows` rows or more.
 
     Attributes:
-        centre, scale: Of the logarithm of each statistic, over the blocks.
+        centre, scale: Of the logarithm of each statistic, over the blocks; a scale is wider where a block was farther.
         most: How many scales from its centre a statistic may be, over all of them together.
         blocks: From how many blocks that is known.
     """
@@ -45,17 +48,17 @@ class Limits:
     most: float
     blocks: int
 
-    def distances(self, measured: Floats) -> Floats:
+    def distances(self, measured: Measured) -> Floats:
         """How far over the centre each is, in parts of what is allowed: over 1 is out."""
-        found: Floats = (_logarithms(measured, self.rows) - self.centre) / (self.scale * self.most)
+        found: Floats = (_logarithms(measured.distances, self.rows) - self.centre) / (self.scale * self.most)
         # Where a column never moved, a handful of rows would be out of all bounds.
-        return np.minimum(found, measured / LEAST_SHIFT)
+        return np.minimum(found, measured.moved / LEAST_MOVED)
 
     @property
     def limits(self) -> Floats:
-        """The greatest usual value of each statistic."""
+        """The greatest usual value of each statistic, where enough rows moved."""
         found: Floats = np.exp(self.centre + self.most * self.scale) - _FLOOR / np.sqrt(self.rows)
-        return np.maximum(found, LEAST_SHIFT)
+        return np.maximum(found, 0.0)
 
     def document(self) -> dict[str, Any]:
         return {
@@ -78,20 +81,28 @@ class Limits:
         )
 
 
-def learn(rows: int, measured: Floats) -> Limits:
+def learn(rows: int, begins: Sequence[int], measured: Floats) -> Limits:
     """Limits from the statistics of blocks.
+
+    An episode of the training period, a night of scans say, is the farthest block in what it moved. It widens the limits of
+    that: were they all as wide, nothing else would ever be out. So what holds for all of them together is the farthest
+    block that does not overlap it, which a window like the blocks passes with probability 2 / (B + 1) at most.
 
     Args:
         rows: Of each block.
-        measured: Blocks by statistics, each block measured against the rest.
+        begins: At which row each begins.
+        measured: Distances, blocks by statistics, each block measured against the rest.
     """
     logarithms = _logarithms(measured, rows)
-    farthest = 0.0
+    farthest = np.empty(len(logarithms))
     for block in range(len(logarithms)):
         centre, scale = _usual(np.delete(logarithms, block, axis=0))
-        farthest = max(farthest, float(np.max((logarithms[block] - centre) / scale)))
+        farthest[block] = np.max((logarithms[block] - centre) / scale)
+    apart = np.abs(np.array(begins) - begins[int(np.argmax(farthest))]) >= rows
+    together = max(1.0, float(farthest[apart].max(initial=0.0)))
     centre, scale = _usual(logarithms)
-    return Limits(rows, centre, scale, _MARGIN * max(farthest, 1.0), len(measured))
+    its_own = np.max((logarithms - centre) / scale, axis=0)
+    return Limits(rows, centre, scale * np.maximum(1.0, its_own / together), _MARGIN * together, len(measured))
 
 
 def for_rows(limits: Sequence[Limits], rows: int) -> Limits | None:

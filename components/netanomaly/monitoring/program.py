@@ -12,23 +12,19 @@ from netanomaly.feedback.confirmed import confirmed_of
 from netanomaly.flows.left_out import RowsByFile, name_of
 from netanomaly.monitoring import reference as references
 from netanomaly.monitoring import reviewed
+from netanomaly.monitoring.finding import Scored, scored_in
 from netanomaly.monitoring.judging import judge
+from netanomaly.monitoring.reading import has_labels
 from netanomaly.monitoring.reference import Reference
+from netanomaly.monitoring.remaking import reference_from
 from netanomaly.monitoring.reviewed import Feedback
+from netanomaly.monitoring.scored import summary_of, watch_scores
+from netanomaly.monitoring.seen import Seen
 from netanomaly.monitoring.settings import Settings
-from netanomaly.monitoring.watching import (
-    Scored,
-    Seen,
-    has_labels,
-    reference_from,
-    scored_in,
-    summary_of,
-    watch,
-    watch_scores,
-)
+from netanomaly.monitoring.watching import watch
 from netanomaly.registry import Registry
 from netanomaly.registry.changes import caller
-from netanomaly.registry.documents import now
+from netanomaly.registry.documents import READY, now
 from netanomaly.registry.monitored import Verdict
 from netanomaly.registry.reading import Version
 from netanomaly.scoring.choosing import Chosen, choose
@@ -65,7 +61,7 @@ def monitor(
     for each in scores:
         summary = summary_of(each)
         if summary["name"] != wanted.model:
-            raise InputError(f"{each.scores} was scored by model {summary['name']}, not by {wanted.model}")
+            raise InputError(f"{each.scores.uri} was scored by model {summary['name']}, not by {wanted.model}")
         by_version.setdefault(summary["version"], []).append(each)
     said = reviewed.read(place(settings.feedback, registry.uri), wanted.model)
     found = []
@@ -216,6 +212,8 @@ def _judged(
     lacking = "" if kept is not None else _why_no_reference(version, checks_signatures=registry.checks_signatures)
     quality = seen.quality(kept) + reviewed.quality(said, version, kept, window.profile.rows, window.profile.alerts)
     document = judge(kept, window, gone=seen.gone, quality=quality, now=time.time(), lacking=lacking)
+    if version.status != READY:
+        document["notes"].append(f"{version.model}:{version.number} is {version.status} by now")
     document["suppressed"] = seen.suppressed
     if seen.suppressed:
         document["notes"].append(

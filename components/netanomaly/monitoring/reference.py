@@ -68,13 +68,32 @@ class Rates:
     Attributes:
         rows: Of each block.
         alerts: Of each block, in order of time.
+        asked: Rows of each on which any member of an ensemble would alert by itself; none in references made before.
+        votes: How many members would, added up over these rows.
+        voters: How many members there are; 0: the detector is no ensemble.
     """
 
     rows: tuple[int, ...] = ()
     alerts: tuple[int, ...] = ()
+    asked: tuple[int, ...] = ()
+    votes: tuple[int, ...] = ()
+    voters: int = 0
 
     def document(self) -> dict[str, Any]:
-        return {"rows": list(self.rows), "alerts": list(self.alerts)}
+        found: dict[str, Any] = {"rows": list(self.rows), "alerts": list(self.alerts)}
+        if self.voters:
+            found |= {"asked": list(self.asked), "votes": list(self.votes), "voters": self.voters}
+        return found
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Rates":
+        """What `document`, or `AlertBlocks`, made."""
+        rows, alerts, asked, votes = (
+            tuple(int(each) for each in document.get(name, ())) for name in ("rows", "alerts", "asked", "votes")
+        )
+        if len(rows) != len(alerts) or len(asked) != len(votes):
+            raise ValueError("rates of blocks that do not fit together")
+        return cls(rows, alerts, asked, votes, int(document.get("voters", 0)))
 
 
 @dataclass(frozen=True)
@@ -162,8 +181,8 @@ def build(stretches: Iterable[Encoded], layout: Layout, rates: Rates, about: Map
             part = everything.take(slice(begin, begin + rows))
             block = Profile.of(part, layout)
             newcomers = met.newcomers(begin, begin + rows)
-            measured.append(measure(block, profile.without(block), layout, newcomers))
-        found.append(usual.learn(rows, np.array(measured)))
+            measured.append(measure(block, profile.without(block), layout, newcomers).distances)
+        found.append(usual.learn(rows, blocks, np.array(measured)))
     if not found:
         return None
     return Reference(layout, profile, tuple(found), Known.of(everything), rates, about)
@@ -186,13 +205,12 @@ def read(data: bytes) -> Reference:
         wanted = len(names(layout))
         if not limits or any(len(each.centre) != wanted or len(each.scale) != wanted for each in limits):
             raise ValueError("limits of another layout")
-        rates = document["rates"]
         return Reference(
             layout,
             Profile.read(document["profile"], layout),
             limits,
             Known(_unpacked(document["known"]["sources"]), _unpacked(document["known"]["networks"])),
-            Rates(tuple(int(each) for each in rates["rows"]), tuple(int(each) for each in rates["alerts"])),
+            Rates.read(document["rates"]),
             dict(document["about"]),
             dict(document.get("quality") or {}),
         )

@@ -60,24 +60,40 @@ class Newcomers:
     networks: float = 0.0
 
 
-def measure(window: Profile, reference: Profile, layout: Layout, newcomers: Newcomers) -> Floats:
-    """Every statistic of a window, in the order of `names`; larger is farther away. Both have rows."""
+@dataclass(frozen=True)
+class Measured:
+    """Every statistic of rows, in the order of `names`.
+
+    Attributes:
+        distances: Larger is farther away.
+        moved: The share of rows that are in other places than they were: of a histogram half the sum of what its shares
+            differ by; of what is a share itself the same as its distance.
+    """
+
+    distances: Floats
+    moved: Floats
+
+
+def measure(window: Profile, reference: Profile, layout: Layout, newcomers: Newcomers) -> Measured:
+    """Every statistic of a window. Both have rows."""
     top = float(np.max(bucket_shares(window) - bucket_shares(reference)))
-    of_hosts = [top, newcomers.sources, newcomers.networks]
+    of_hosts = np.array([top, newcomers.sources, newcomers.networks])
     if not layout.names:
-        return np.array(of_hosts)
-    found = [
-        _hellinger(*both) if layout.is_judged(place) else 0.0
-        for place, both in enumerate(columns(window, reference, layout))
+        return Measured(of_hosts, of_hosts)
+    histograms = [*columns(window, reference, layout), *zip(window.a_packet, reference.a_packet, strict=True)]
+    judged = [layout.is_judged(place) for place in range(len(layout.names))] + [True, True]
+    both = np.array([_apart(*each) if of_it else (0.0, 0.0) for each, of_it in zip(histograms, judged, strict=True)])
+    shares = [
+        float(np.max(timeouts(window) - timeouts(reference))),
+        abs(window.silent / window.rows - reference.silent / reference.rows),
+        float(np.max(multiples(window) - multiples(reference), initial=0.0)),
+        *(
+            abs(missing_share(window, layout, place) - missing_share(reference, layout, place))
+            for place in range(len(layout.names))
+        ),
+        *(unseen_share(window, layout, place) for place in range(len(layout.categorical))),
     ]
-    found += [_hellinger(ours, theirs) for ours, theirs in zip(window.a_packet, reference.a_packet, strict=True)]
-    found.append(float(np.max(timeouts(window) - timeouts(reference))))
-    found.append(abs(window.silent / window.rows - reference.silent / reference.rows))
-    found.append(float(np.max(multiples(window) - multiples(reference), initial=0.0)))
-    for place in range(len(layout.names)):
-        found.append(abs(missing_share(window, layout, place) - missing_share(reference, layout, place)))
-    found += [unseen_share(window, layout, place) for place in range(len(layout.categorical))]
-    return np.array([*found, *of_hosts])
+    return Measured(*(np.concatenate([both[:, of], shares, of_hosts]) for of in range(2)))
 
 
 def columns(window: Profile, reference: Profile, layout: Layout) -> list[tuple[Floats, Floats]]:
@@ -120,10 +136,14 @@ def bucket_shares(profile: Profile) -> Floats:
     return profile.buckets / total if total else np.zeros(BUCKETS)
 
 
-def _hellinger(ours: Floats | npt.NDArray[np.int64], theirs: Floats | npt.NDArray[np.int64]) -> float:
-    """0 for equal shares, 1 for none in common; 0 where either is empty of both, 1 where of one."""
+def _apart(ours: Floats | npt.NDArray[np.int64], theirs: Floats | npt.NDArray[np.int64]) -> tuple[float, float]:
+    """Hellinger's distance and the share of rows moved: 0 for equal shares, 1 for none in common.
+
+    0 where either is empty of both, 1 where of one.
+    """
     one, other = ours.sum(), theirs.sum()
     if not one or not other:
-        return 0.0
-    together = np.sqrt((ours / one) * (theirs / other)).sum()
-    return float(np.sqrt(max(0.0, 1.0 - together)))
+        return 0.0, 0.0
+    ours, theirs = ours / one, theirs / other
+    together = np.sqrt(ours * theirs).sum()
+    return float(np.sqrt(max(0.0, 1.0 - together))), float(np.abs(ours - theirs).sum()) / 2

@@ -32,6 +32,10 @@ class Window:
     """Of each categorical column, values that were not in training, with how many rows have them."""
     names: dict[int, str] = field(default_factory=dict)
     """Addresses and networks of the sample by key."""
+    asked: int = 0
+    """Rows on which any member of an ensemble would alert by itself."""
+    votes: int = 0
+    """How many members would, added up over these rows."""
     _parts: list[Encoded] = field(default_factory=list)
     _hashes: list[npt.NDArray[np.uint64]] = field(default_factory=list)
     _limit: int = 0xFFFFFFFFFFFFFFFF
@@ -49,6 +53,7 @@ class Window:
         source: pa.Array | None = None,
         target: pa.Array | None = None,
         categories: dict[str, pa.DictionaryArray] | None = None,
+        votes: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """More rows.
 
@@ -58,9 +63,13 @@ class Window:
             times: Seconds since 1970.
             source, target: Addresses, as text.
             categories: As they are written, to name values that were not in training.
+            votes: How many members of an ensemble would alert on each.
         """
         if not len(rows):
             return
+        if votes is not None:
+            self.asked += int((votes > 0).sum())
+            self.votes += int(votes.sum())
         encoded = encode(self.layout, rows, alerts=alerts, times=times, source=source, target=target)
         for place, (name, _) in enumerate(self.layout.categorical):
             new = np.flatnonzero(rows.codes[:, place] == UNSEEN)

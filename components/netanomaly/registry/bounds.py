@@ -21,8 +21,6 @@ _MOST_VIEW_BYTES = 64 * _MIB
 # What a value costs in Python is some 60 to 200 bytes, of which JSON may need two.
 _MOST_VALUES = 200_000
 _MOST_VIEW_VALUES = 1_000_000
-# Smaller ones cannot hold enough values to matter.
-_COUNTED_BYTES = 256 << 10
 
 MOST_DEPTH = 64
 
@@ -45,16 +43,27 @@ def too_large(key: str) -> DamagedRegistry:
     )
 
 
-def parse(kind: type[P], data: bytes | msgspec.Raw, most_values: int = _MOST_VALUES) -> P:
+def parse(kind: type[P], data: bytes | msgspec.Raw) -> P:
     """Read JSON as that type.
-
-    Decoders are made one at a time: msgspec 0.22 crashes when two threads meet a type for the first time together.
 
     Raises:
         ValueError: It is no such JSON (msgspec.ValidationError is one), has too many values, or is nested too deep.
     """
-    if len(memoryview(data)) > _COUNTED_BYTES:
-        refuse_many_values(bytes(data), most_values)
+    refuse_many_values(data, _MOST_VALUES)
+    return parse_counted(kind, data)
+
+
+def parse_view(kind: type[P], data: bytes) -> P:
+    """As `parse`, of the view, which lists the versions of all models."""
+    refuse_many_values(data)
+    return parse_counted(kind, data)
+
+
+def parse_counted(kind: type[P], data: bytes | msgspec.Raw) -> P:
+    """As `parse`, of a part of what was counted before.
+
+    Decoders are made one at a time: msgspec 0.22 crashes when two threads meet a type for the first time together.
+    """
     decoder = _decoders.get(kind)
     if decoder is None:
         with _making:
@@ -65,15 +74,13 @@ def parse(kind: type[P], data: bytes | msgspec.Raw, most_values: int = _MOST_VAL
         raise ValueError(f"it is nested deeper than {MOST_DEPTH} levels") from None
 
 
-def parse_view(kind: type[P], data: bytes | msgspec.Raw) -> P:
-    """As `parse`, of the view, which lists the versions of all models."""
-    return parse(kind, data, _MOST_VIEW_VALUES)
-
-
-def refuse_many_values(data: bytes, most: int = _MOST_VIEW_VALUES) -> None:
+def refuse_many_values(data: bytes | msgspec.Raw, most: int = _MOST_VIEW_VALUES) -> None:
     """Raises ValueError where JSON may hold more values than that; nothing is parsed for it."""
-    if len(data) > _COUNTED_BYTES and sum(data.count(mark) for mark in (b",", b"[", b"{")) > most:
-        raise ValueError(f"it has over {most:,} values")
+    # Each takes a byte at least: most documents need no count.
+    if len(memoryview(data)) > most:
+        whole = bytes(data)
+        if sum(whole.count(mark) for mark in (b",", b"[", b"{")) > most:
+            raise ValueError(f"it has over {most:,} values")
 
 
 def refuse_depth(value: Any) -> None:

@@ -5,6 +5,7 @@ a digest is one, or a number can be counted to.
 """
 
 import binascii
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
@@ -15,8 +16,12 @@ from netanomaly.registry.errors import DamagedRegistry, InvalidName
 
 # Twice what is written.
 _LONGEST_SEGMENT = 4096
-_HEXADECIMAL = "0123456789abcdef"
+_DIGEST = re.compile("[0-9a-f]{64}")
 _VERSION, _KEY, _RECORD = attrgetter("version"), attrgetter("key"), attrgetter("record")
+
+
+WRONG = (ValueError, InvalidName)
+"""What the checks here raise."""
 
 
 @contextmanager
@@ -24,7 +29,7 @@ def of(key: str) -> Iterator[None]:
     """What is wrong inside becomes DamagedRegistry, and names the document."""
     try:
         yield
-    except (ValueError, InvalidName) as error:
+    except WRONG as error:
         raise damaged(key, error) from None
 
 
@@ -123,7 +128,7 @@ def _artifact(found: Record) -> None:
 
 def _stored(file: File, model: str, folder: str, name: str) -> None:
     """A stored file lies at the address of its content, and nowhere else."""
-    _digests((file.sha256, folder))
+    _digests((file.sha256,) if file.sha256 == folder else (file.sha256, folder))
     if file.path != documents.artifact_key(model, folder, name):
         raise ValueError(f"it places a file at {names.short(file.path)}, which is not the address of its content")
 
@@ -159,5 +164,5 @@ def _numbers(what: str, found: list[int], first: int, last: int) -> None:
 
 def _digests(found: Sequence[str]) -> None:
     for one in found:
-        if len(one) != 64 or one.strip(_HEXADECIMAL):
+        if not _DIGEST.fullmatch(one):
             raise ValueError("a digest in it is none")

@@ -96,9 +96,7 @@ class FileStore:
         for key in strangers:
             if key not in self._told:
                 self._told.add(key)
-                output.tell(
-                    f"warning: {self.root}/{key} is a link, pipe or device, and no object of the registry: skipped"
-                )
+                output.tell(f"warning: {self.root}/{key} is a link, pipe or device, and none of its objects: skipped")
         yield from found
 
     def strangers(self) -> Sequence[str]:
@@ -265,7 +263,7 @@ class FileStore:
 
     def _stranger(self, key: str) -> "_Stranger":
         told = _Stranger(
-            f"{self.root}/{key} is a link, pipe or device, and a registry holds none: it is not followed; remove it, and "
+            f"{self.root}/{key} is a link, pipe or device, and none is kept here: it is not followed; remove it, and "
             "ask who can write there"
         )
         told.key = key
@@ -397,16 +395,10 @@ def _worded(error: OSError, root: Path, key: str) -> Exception:
         case FileNotFoundError():
             return Absent(key)
         case PermissionError():
-            return StoreRefused(
-                f"no permission for {error.filename or key!r} in registry {root}; ask for the right to it"
-            )
+            return StoreRefused(f"no permission for {error.filename or key!r} in {root}; ask for the right to it")
         case NotADirectoryError() | IsADirectoryError() | FileExistsError():
-            return StoreRefused(
-                f"registry {root} is not usable: {error.strerror}: {error.filename or key!r}; name a folder"
-            )
-    return StoreUnavailable(
-        f"registry {root}: {error.strerror or error} ({error.filename or key}); nothing was lost, run again"
-    )
+            return StoreRefused(f"{root} is not usable: {error.strerror}: {error.filename or key!r}; name a folder")
+    return StoreUnavailable(f"{root}: {error.strerror or error} ({error.filename or key}); nothing was lost, run again")
 
 
 def _etag(data: bytes) -> str:

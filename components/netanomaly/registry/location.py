@@ -71,7 +71,7 @@ def locate(
         InputError: The URI names no such place, a key is none, or a variable of the environment is wrong.
     """
     text = str(uri)
-    refuse_credentials(text, "the registry's URI")
+    refuse_credentials(text, "the address of a store")
     bucket = None
     if text.startswith("s3://"):
         from netanomaly.registry.object_store import ObjectStore
@@ -88,14 +88,12 @@ def _folder(text: str) -> Path:
     if not separator:
         return expanded(text)
     if scheme != "file":
-        raise InputError(
-            f"registry {text!r}: {scheme}:// is not supported; name a folder, file:///folder or s3://bucket/prefix"
-        )
+        raise InputError(f"{text!r}: {scheme}:// is not supported; name a folder, file:///folder or s3://bucket/prefix")
     try:
         parts = urlsplit(text)
         local = parts.netloc in ("", "localhost") and parts.path
     except ValueError:
         local = ""
     if not local:
-        raise InputError(f"registry {text!r} names no folder of this machine; write file:///absolute/folder")
+        raise InputError(f"{text!r} names no folder of this machine; write file:///absolute/folder")
     return Path(unquote(parts.path))

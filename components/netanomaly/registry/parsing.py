@@ -42,8 +42,10 @@ def decode(kind: type[T], data: bytes, key: str) -> T:
 def record(data: bytes, key: str) -> Record:
     """A record, with names and places that a registration writes. Raises as `decode`."""
     found = decode(Record, data, key)
-    with checking.of(key):
+    try:
         checking.record(found, data)
+    except checking.WRONG as error:
+        raise checking.damaged(key, error) from None
     return found
 
 

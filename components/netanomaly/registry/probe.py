@@ -82,7 +82,7 @@ def trusted(store: ObjectStore, single_writer: bool) -> Store:
         return SingleWriter(asking)
     failed = next(check for check in known.checks if not check.passed)
     raise UnfitStore(
-        f"{store.endpoint} cannot keep a registry that several write to: {failed.question}: {failed.found}; "
+        f"{store.endpoint} cannot keep what several write to: {failed.question}: {failed.found}; "
         "use another store or version of it, or set NETANOMALY_SINGLE_WRITER=1 where only one process ever writes"
     )
 

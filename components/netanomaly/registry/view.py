@@ -50,6 +50,24 @@ class _View(msgspec.Struct, frozen=True):
     models: list[msgspec.Raw]
 
 
+class _Metadata(msgspec.Struct, frozen=True):
+    status: str = READY
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    """What is looked at of a version that a section lists, and must be right of it; the rest is carried along."""
+
+    version: int
+    model_path: str
+    metadata: _Metadata
+    metrics: dict[str, float]
+    record_sha256: str = ""
+
+
+class _Versions(msgspec.Struct, frozen=True):
+    versions: list[_Listed | None]
+
+
 def publish(
     store: Store,
     belief: Belief,
@@ -145,8 +163,10 @@ def _changed(store: Store, listed: Mapping[str, str]) -> bool:
 def _sections(data: bytes) -> dict[str, tuple[_Section, msgspec.Raw]]:
     """The sections of a view; none of a damaged one, which is then written anew."""
     try:
+        # What is only carried along is not decoded.
+        data.decode()
         raw = bounds.parse_view(_View, data).models
-        read = [(bounds.parse_view(_Section, section), section) for section in raw]
+        read = [(bounds.parse_counted(_Section, section), section) for section in raw]
     except ValueError:
         return {}
     return {section.model_name: (section, raw) for section, raw in read}
@@ -161,7 +181,7 @@ def _document(sections: Mapping[str, tuple[_Section, msgspec.Raw]]) -> bytes:
         section, raw = sections[model]
         if len(section.versions) > limit:
             try:
-                document = bounds.parse_view(dict[str, Any], raw)
+                document = bounds.parse_counted(dict[str, Any], raw)
             except ValueError:
                 # Nested too deep to be read: whoever publishes next makes it anew.
                 continue
@@ -193,8 +213,8 @@ def _made(
         if entry.status != DELETED:
             entries.append(entry)
     entries.reverse()
-    listed = {} if known is None else _listed(known[0].versions)
-    missing = [entry for entry in entries if listed.get(entry.version, {}).get("record_sha256") != entry.record]
+    listed = {} if known is None else _listed(*known)
+    missing = [entry for entry in entries if not _shows(listed.get(entry.version), entry)]
     whole = most is None or len(missing) <= most
     missing = missing[:most]
     made = {
@@ -202,7 +222,7 @@ def _made(
         for entry, record in zip(missing, _records(store, belief, head, missing, known_records), strict=True)
     }
     versions = [
-        made.get(entry.version) or _with_status(listed[entry.version], entry)
+        made.get(entry.version) or listed[entry.version][1]
         for entry in entries
         if entry.version in made or entry.version in listed
     ]
@@ -218,27 +238,34 @@ def _made(
         "versions": versions,
     }
     raw = msgspec.json.encode(document)
-    return bounds.parse_view(_Section, raw), msgspec.Raw(raw)
+    return bounds.parse_counted(_Section, raw), msgspec.Raw(raw)
 
 
-def _listed(versions: Iterable[msgspec.Raw]) -> dict[int, dict[str, Any]]:
-    """Versions of a section, by number; what is none, or is shown as damaged, is made anew."""
-    listed: dict[int, dict[str, Any]] = {}
-    for raw in versions:
-        try:
-            # How many values there are was looked at with the whole view.
-            version = msgspec.json.decode(raw)
-        except (ValueError, RecursionError):
-            continue
-        if (
-            not isinstance(version, dict)
-            or "model_path" not in version
-            or not isinstance(version.get("metadata"), dict)
-        ):
-            continue
-        if isinstance(number := version.get("version"), int):
-            listed[number] = version
-    return listed
+def _listed(section: _Section, raw: msgspec.Raw) -> dict[int, tuple[_Listed, msgspec.Raw]]:
+    """Versions of a section, by number, each as it is looked at and as it stands; what is none is made anew."""
+    try:
+        versions = bounds.parse_counted(_Versions, raw).versions
+    except ValueError:
+        versions = [_one(version) for version in section.versions]
+    return {
+        version.version: (version, whole)
+        for version, whole in zip(versions, section.versions, strict=True)
+        if version is not None
+    }
+
+
+def _one(raw: msgspec.Raw) -> _Listed | None:
+    try:
+        return bounds.parse_counted(_Listed, raw)
+    except ValueError:
+        return None
+
+
+def _shows(listed: tuple[_Listed, msgspec.Raw] | None, entry: Entry) -> bool:
+    if listed is None:
+        return False
+    version, _ = listed
+    return version.record_sha256 == entry.record and version.metadata.status == entry.status
 
 
 def _limit(registered: int, models: int) -> int:
@@ -289,9 +316,3 @@ def _version(entry: Entry, record: Record | None) -> dict[str, Any]:
         },
         "metrics": record.metrics,
     }
-
-
-def _with_status(version: dict[str, Any], entry: Entry) -> dict[str, Any]:
-    if version["metadata"].get("status", READY) == entry.status:
-        return version
-    return {**version, "metadata": {**version["metadata"], "status": entry.status}}

@@ -82,6 +82,17 @@ def _tiles(verdict: Document) -> list[dict[str, str]]:
         else "what is usual is not known"
     )
     tiles.append({"name": "Alert rate", "figure": words.percent(share), "meaning": usual})
+    agreement = documents.section(verdict, "agreement")
+    if agreement:
+        low, high = (words.percent(documents.number(agreement, name)) for name in ("low", "high"))
+        members = words.integer(documents.number(agreement, "members"))
+        tiles.append(
+            {
+                "name": "Members that agree",
+                "figure": words.percent(documents.number(agreement, "rate")),
+                "meaning": f"of {members} alert where any of them does; {low} to {high} is usual",
+            }
+        )
     farthest = documents.objects(verdict, "shifts")
     if farthest:
         over = documents.number(farthest[0], "over") or 0.0
@@ -117,7 +128,7 @@ def _timeline(verdict: Document) -> Markup | None:
         points.append((part[0][0], sum(each[2] for each in part) / rows if rows else 0.0, rows))
     rate = documents.section(verdict, "alert_rate")
     low, high, usual = (documents.number(rate, name) for name in ("low", "high", "usual"))
-    top_value = max([share for _, share, _ in points] + [high or 0.0]) * 1.1 or 1.0
+    top_value = max([share for _, share, _ in points] + [high or 0.0]) * 1.1 or 0.01
     left, right, top, bottom = 56.0, float(_WIDTH) - 10, 20.0, _HEIGHT - 28.0
     x, y = svg.linear(0, max(len(points) - 1, 1), left, right), svg.linear(0, top_value, bottom, top)
     parts = []

@@ -16,6 +16,9 @@ HEAD_BYTES = 4096
 """By so many first bytes a text is told to begin like another."""
 _TAIL_BYTES = 4096
 
+PIECE_BYTES = 4 << 20
+"""Texts are looked at in pieces of so many bytes."""
+
 
 class Content(msgspec.Struct, frozen=True):
     """A text, as far as it was scored.

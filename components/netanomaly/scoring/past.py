@@ -37,6 +37,10 @@ class Beside:
         self._past.cut = count
 
     @property
+    def forgotten(self) -> int:
+        return self._past.forgotten
+
+    @property
     def is_apart(self) -> bool:
         """Whether the file was from long before."""
         return self._apart

@@ -13,7 +13,7 @@ from netanomaly.flows.contract import Contract, read_contract
 from netanomaly.metrics import attack_patterns
 from netanomaly.metrics.attack_patterns import Pattern
 from netanomaly.models.model import AnomalyModel
-from netanomaly.traffic import replay, table
+from netanomaly.traffic import replay, scope, table
 from netanomaly.traffic.replay import Injected
 
 UNFIT = "attacks are injected as flows of a sensor, and this data is a table"
@@ -25,7 +25,8 @@ _BEFORE = ("start_time", "duration_seconds", "src_ip", "dst_ip")
 def inject_into(
     file: pq.ParquetFile, seed: int, features: Sequence[str], is_normal: Callable[[str], bool]
 ) -> Injected | None:
-    """The attacks as flows among the first normal flows of a flow file; None where it holds no flows of a sensor.
+    """The attacks as flows among the first normal flows of a flow file; None where it holds no flows of a sensor, or
+    digests in place of addresses.
 
     Args:
         file: Of the flow contract.
@@ -37,7 +38,8 @@ def inject_into(
     if not contract.sensor or not _holds_flows(file, contract):
         return None
     rows = _background(file, contract, is_normal)
-    return None if rows is None else replay.inject(rows, features, contract.sensor, seed)
+    # Digests in place of addresses do not tell who is inside, and features of attacks would not be those of traffic.
+    return replay.inject(rows, features, contract.sensor, seed) if rows is not None and _has_addresses(rows) else None
 
 
 def caught(model: AnomalyModel, injected: Injected, threshold: float | None = None) -> dict[str, Any]:
@@ -77,6 +79,11 @@ def _of_pattern(pattern: Pattern, injected: Injected, alerting: npt.NDArray[np.b
         "episodes": len(np.unique(episodes)),
         "episodes_caught": len(np.unique(episodes[found])),
     }
+
+
+def _has_addresses(rows: pa.Table) -> bool:
+    known = pc.unique(rows.column("src_ip").cast(pa.string()).drop_null()).to_pylist()
+    return any(scope.scope(address) for address in known)
 
 
 def _holds_flows(file: pq.ParquetFile, contract: Contract) -> bool:

@@ -5,8 +5,9 @@ Rows are read as the model's own training data was, and by the same code, so the
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from netanomaly.alerts.forms import FORMS
 from netanomaly.alerts.incidents import SEVERITIES, incidents, moment
 from netanomaly.errors import ConfigError
 from netanomaly.feedback.suppression import NOTHING, Heard, is_open
-from netanomaly.flows import layout, sources
+from netanomaly.flows import formats, layout, lines, sources
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import Contract
@@ -58,6 +59,11 @@ _SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
+# What differs from row to row has no dictionary: to make one and find it too large is half the time of writing.
+_ENCODINGS = {
+    "use_dictionary": ["file", "src_ip", "dst_ip", "dst_port", "protocol", "reason"],
+    "column_encoding": {"record": "DELTA_BINARY_PACKED", "time": "DELTA_BINARY_PACKED"},
+}
 
 
 @dataclass
@@ -192,7 +198,7 @@ def write_results(
     if hidden is not None and heard.uri:
         output.tell("note: results name no ends, so feedback that names some is not applied to them")
     schema = _schema(model)
-    with pq.ParquetWriter(folder / SCORES, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(folder / SCORES, schema, compression="zstd", **_ENCODINGS) as writer:
         for read, rows, scores in _scored(model, reader):
             batch = read if origin is None else origin.of(read)
             alerting = scores > threshold
@@ -289,7 +295,7 @@ def open_as_learnt(
 
     Args:
         label_column: The column of classes, for who judges alerts by them; scores do not depend on it.
-        past: What a sensor's flows are seen beside, of flows that were scored before.
+        past: What flows are seen beside, of flows that were scored before.
 
     Raises:
         MissingColumn: It lacks a column that the model needs.
@@ -302,8 +308,14 @@ def open_as_learnt(
         categorical_columns=schema.categorical,
         time_column=settings.time_column,
     )
+    # Those in context are made here, unless the table has them.
+    made = [] if model.sensor else [name for name in schema.features if name in feature_list.CONTEXT_NAMES]
+    if made and _has(files, settings, made):
+        made = []
     notations = {
-        name: None if name in set(schema.categorical) else schema.policy.notation(name) for name in schema.features
+        name: None if name in set(schema.categorical) else schema.policy.notation(name)
+        for name in schema.features
+        if name not in made
     }
     reader = open_source(
         files,
@@ -312,10 +324,20 @@ def open_as_learnt(
         settings.format if model.sensor else "table",
         decisions=Decisions(notations, labelled=bool(label_column), certain=True),
         lenient=True,
+        context=bool(made) or None,
         past=past,
     )
     refuse_other(model.sensor, reader.sensor, allowed=settings.allow_other_sensor)
     return reader
+
+
+def _has(files: sources.Files, settings: Settings, names: Collection[str]) -> bool:
+    """Whether a table has columns of its own that are called so."""
+    file = next((file for file in files.files if file.size), None)
+    if file is None:
+        return False
+    with closing(formats.open_records(file, settings.csv, lines.BLOCK_BYTES)) as records:
+        return set(names) <= set(records.names)
 
 
 def _scored(model: AnomalyModel, reader: AnyReader) -> Iterator[tuple[Batch, Rows, npt.NDArray[np.float32]]]:
@@ -347,22 +369,9 @@ def rows_of(batch: Batch, contract: Contract, model: AnomalyModel) -> Rows:
 
 def _identity(batch: Batch, contract: Contract) -> dict[str, pa.Array]:
     """Of `PARTS` those that the source has, as text."""
-    place = {name: position for position, name in enumerate(contract.numeric)}
-    found = {}
-    for part in PARTS:
-        name = contract.identity.get(part)
-        if name is None:
-            continue
-        if name in batch.beside:
-            found[part] = batch.beside[name].cast(pa.string())
-        elif name in batch.categories:
-            found[part] = batch.categories[name].cast(pa.string())
-        elif name in place:
-            # A port that is a feature is a number.
-            found[part] = (
-                pa.array(batch.numbers[place[name]], from_pandas=True).cast(pa.int64(), safe=False).cast(pa.string())
-            )
-    return found
+    named = {part: contract.identity[part] for part in PARTS if part in contract.identity}
+    texts = {part: batch.texts(column, contract) for part, column in named.items()}
+    return {part: text for part, text in texts.items() if text is not None}
 
 
 def _schema(model: AnomalyModel) -> pa.Schema:

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from netanomaly import __version__, output
 from netanomaly.serving import openapi
 from netanomaly.serving.admission import Admission, Place
+from netanomaly.serving.connection import OPEN
 from netanomaly.serving.desk import ARROW, BINARY, JSON, Asked, Desk, Done
 from netanomaly.serving.errors import NotNow, RequestError, TooSlow, UnknownForm
 from netanomaly.serving.measures import Measures
@@ -28,6 +29,7 @@ from netanomaly.serving.options import Options
 from netanomaly.serving.state import State
 from netanomaly.serving.tensors import BINARY_HEADER
 
+HEALTH = "/v2/health/"
 EXTENSIONS = ["binary_tensor_data", "arrow_stream"]
 _FORMS = {JSON: "json", BINARY: "binary", ARROW: "arrow"}
 _UNAUTHORISED = "the request shows no token that is accepted here; send Authorization: Bearer TOKEN"
@@ -84,6 +86,7 @@ class App:
         async def told(request: Request) -> Response:
             started = time.perf_counter()
             try:
+                self._refuse_crowds(request)
                 self._refuse_strangers(request)
                 response = await answers(request)
             except RequestError as error:
@@ -94,15 +97,22 @@ class App:
             except Exception as error:  # noqa: BLE001 - a defect of ours is told in the log, and not to strangers
                 output.tell_lines(traceback.format_exc().rstrip())
                 response = _document({"error": f"internal error: {type(error).__name__}; see the server's log"}, 500)
-            if self._state.draining:
+            crowded = request.scope.get(OPEN, 0) > self._options.limits.connections
+            if self._state.draining or crowded or (response.status_code >= 400 and _unread(request)):
                 response.headers["connection"] = "close"
             self._note(request, response, time.perf_counter() - started)
             return response
 
         return told
 
+    def _refuse_crowds(self, request: Request) -> None:
+        # Whoever asks whether the server is well is answered still: nobody should end it for being busy.
+        most = self._options.limits.connections
+        if request.scope.get(OPEN, 0) > most and not request.url.path.startswith(HEALTH):
+            raise NotNow(f"{most:,} connections are open, as many as are taken at once; try again shortly")
+
     def _refuse_strangers(self, request: Request) -> None:
-        if not self._token or request.url.path.startswith("/v2/health/"):
+        if not self._token or request.url.path.startswith(HEALTH):
             return
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(shown.strip().encode(), self._token):
@@ -268,16 +278,22 @@ def _error(error: RequestError) -> Response:
         response.headers["retry-after"] = str(error.retry_after)
     if isinstance(error, _Unauthorised):
         response.headers["www-authenticate"] = "Bearer"
-    # What is left of the body would be read as the next request.
-    if error.status in (408, 413, 429):
-        response.headers["connection"] = "close"
     return response
+
+
+def _unread(request: Request) -> bool:
+    """Whether a request has a body that nobody read: the connection ends, so that no stranger sends without end."""
+    if hasattr(request.state, "bytes_in"):
+        return False
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
 
 
 async def _no_such_address(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     said = f"{request.method} is not for this address" if status == 405 else "there is nothing at this address"
     response = _document({"error": f"{said}; /openapi.json lists what there is"}, status)
+    if _unread(request):
+        response.headers["connection"] = "close"
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response

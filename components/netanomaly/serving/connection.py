@@ -1,28 +1,41 @@
-"""A connection of uvicorn's, with what it lacks: an end to headers that never end, an answer to who is done with sending."""
+"""A connection of uvicorn's, with what it lacks: an end to headers that never end, an answer to who is done with sending,
+and to who is not.
+"""
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+OPEN = "netanomaly.connections"
+"""Key in a request's scope: how many connections were open when it came, its own among them."""
+
 _MOST_HEADER_BYTES = 64 << 10
 _HEADER_SECONDS = 15.0
+# For a refusal to be read by who is still sending; nginx's lingering_timeout has as many seconds.
+_LINGER_SECONDS = 5.0
+_LINGER_BYTES = 256 << 20
 
 
 class Connection(HttpToolsProtocol):
     """Closes where a request's head is larger than 64 KiB, or is not there after 15 seconds.
 
-    Who sends a request and closes that direction (`nc -N`, some proxies) is answered before the other is closed.
+    Who sends a request and closes that direction (`nc -N`, some proxies) is answered before the other is closed. Who is
+    answered before all of the request came may go on sending for 5 seconds or 256 MiB, which is thrown away: closed at
+    once, with bytes unread, the connection would be reset, and the answer lost with it.
     """
 
     _head_bytes = 0
     _in_head = True
     _no_more_comes = False
+    _refused = False
+    _thrown_away = 0
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(_Lingering(transport, self))  # type: ignore[arg-type]
         self._timer = self.loop.call_later(_HEADER_SECONDS, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -30,6 +43,11 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            self._thrown_away += len(data)
+            if self._thrown_away > _LINGER_BYTES:
+                self.transport.close()
+            return
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
@@ -44,6 +62,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._stop_timer()
+        self.scope[OPEN] = len(self.connections)  # type: ignore[literal-required]
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -57,9 +76,22 @@ class Connection(HttpToolsProtocol):
         body = json.dumps({"error": msg}).encode("ascii")
         head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head.encode("ascii") + body)
+        self._refused = True
         self.transport.close()
 
+    def may_still_send(self) -> bool:
+        """Whether more of a request may be on its way that is answered already."""
+        return self._refused or not self._in_head
+
+    def linger(self, close: Callable[[], None]) -> None:
+        """Read what comes without looking at it, and close in a while."""
+        self._stop_timer()
+        self.flow.resume_reading()
+        self._timer = self.loop.call_later(_LINGER_SECONDS, close)
+
     def eof_received(self) -> bool | None:  # type: ignore[override]
+        if self.transport.is_closing():
+            return False
         # What was asked for whole is answered; TLS has no such half.
         self._no_more_comes = (
             self.scheme == "http"
@@ -82,3 +114,27 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _Lingering:
+    """A transport that is closed only when the other side has had time to read; when asked twice, at once."""
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        self._transport, self._connection = transport, connection
+        self._lingers = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self._lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._lingers or self._transport.is_closing() or not self._connection.may_still_send():
+            self._transport.close()
+            return
+        self._lingers = True
+        # TLS has no end of one direction; the answer says its length.
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._connection.linger(self._transport.close)

@@ -95,6 +95,8 @@ class Desk:
         table = request.table
         if served.model.sensor:
             table = self.flows.features(table, served.model.schema.features)
+        else:
+            table = self.flows.in_context(table, served.model.schema.features)
         answer = served.answer(table, request.wishes)
         outputs = answer.outputs()
         if request.outputs is not None:

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from netanomaly.errors import DataError
+from netanomaly.flows import identity, time_names
+from netanomaly.flows.times import Clock
 from netanomaly.models.frames import Frame, plain_name
 from netanomaly.serving.errors import RequestError
-from netanomaly.traffic import feature_list, features, outcome, table
+from netanomaly.traffic import feature_list, features, in_context, outcome, table
 from netanomaly.traffic.context import Context
 
 _NEEDED = ("start_time", "src_ip", "dst_ip", "protocol")
@@ -57,9 +60,57 @@ class Flows:
         if any(name in feature_list.CONTEXT_NAMES for name in wanted):
             with self._lock:
                 made |= features.context_features(flows, self._past)
-        back = np.empty_like(order)
-        back[order] = np.arange(len(order))
-        return pa.table(made).take(pa.array(back))
+        return pa.table(made).take(pa.array(_back(order)))
+
+    def in_context(self, given: pa.Table, wanted: Sequence[str]) -> pa.Table:
+        """The rows of a table with the features in context that are wanted: those given, or made of its times and ends.
+
+        Raises:
+            RequestError: Neither is there.
+        """
+        names = {plain_name(name): name for name in given.column_names}
+        absent = [name for name in wanted if name in feature_list.CONTEXT_NAMES and name not in names]
+        if not absent:
+            return given
+        ends, time = identity.likely(list(names)), time_names.likely(list(names))
+        missing = [part for part in ("src_ip", "dst_ip") if part not in ends] + ([] if time else ["timestamp"])
+        if time is None or missing:
+            raise RequestError(
+                f"the model needs the columns {', '.join(absent[:40])}; give them, or the columns that they are made of, of which "
+                f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} absent"
+            )
+        if "dst_port" not in ends and not set(absent) <= set(in_context.names(ends)):
+            raise RequestError(
+                "the model knows of ports, and no column of the destination's is known by its name; give dst_port"
+            )
+        seconds = _seconds(given, names[time])
+        columns = {part: ends[part] for part in ("src_ip", "dst_ip", "dst_port") if part in ends}
+        frame = Frame(given, list(columns.values()))
+        order = np.argsort(np.nan_to_num(seconds), kind="stable")
+        texts: dict[str, Any] = {
+            part: frame.columns(name)[0].cast(pa.string()).take(pa.array(order)) for part, name in columns.items()
+        }
+        with self._lock:
+            made = self._past.features(in_context.seen(seconds[order], texts))
+        back = _back(order)
+        for name in absent:
+            given = given.append_column(name, pa.array(made[name][back], from_pandas=True))
+        return given
+
+
+def _back(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where what was put in an order stood before."""
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return back
+
+
+def _seconds(given: pa.Table, time: str) -> npt.NDArray[np.float64]:
+    column = Frame(given, [time]).columns(time)[0]
+    try:
+        return Clock(time).seconds(column, "the request", 1)
+    except (pa.ArrowException, DataError) as error:
+        raise RequestError(f"column {time!r}: {' '.join(str(error).split())[:200]}") from None
 
 
 def _flow_table(given: pa.Table) -> pa.Table:

@@ -145,7 +145,6 @@ def _config(app: App, options: Options) -> uvicorn.Config:
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            limit_concurrency=options.limits.connections,
             timeout_graceful_shutdown=max(1, round(options.drain_seconds)),
             ssl_certfile=options.certificate,
             ssl_keyfile=options.key,

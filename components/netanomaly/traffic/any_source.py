@@ -1,5 +1,6 @@
 """Any source as batches of rows: a sensor's flows, or a table."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -13,10 +14,11 @@ from netanomaly.traffic import feature_list
 
 if TYPE_CHECKING:
     from netanomaly.traffic.context import Past
+    from netanomaly.traffic.in_context import TableInContext
     from netanomaly.traffic.reader import TrafficReader
     from netanomaly.traffic.recognition import Format
 
-AnyReader = Union[Reader, "TrafficReader"]
+AnyReader = Union[Reader, "TableInContext", "TrafficReader"]
 
 # Of flows, beside their features: what else a configuration may name without meaning a table's own columns.
 _BESIDE = ("label", "start_time", "src_ip", "src_port", "dst_ip", "dst_port", "uid", "state", "allowed")
@@ -48,19 +50,26 @@ def open_source(
         decisions: What the columns of a table hold, where that is known.
         lenient: Whether a table's rows with values that cannot be read are kept, and noted, and files without records are no
             error.
-        past: What a sensor's flows are seen beside, of flows that were read before; None: nothing was.
+        past: What flows are seen beside, of flows that were read before; None: nothing was.
 
     Raises:
-        ConfigError: Context is wanted of a table.
+        ConfigError: Features that no reader of such a source makes.
     """
     found = sensor_format(files, csv, selection, wanted_format)
     if found is None:
-        if context:
+        wanted = [name for name in selection.feature_columns if name in feature_list.CONTEXT_NAMES] if context else []
+        own = tuple(name for name in selection.feature_columns if name not in wanted)
+        if wanted and not own:
             raise ConfigError(
-                f"context is true, and {files.files[0].uri} is read as a table: only flows of a sensor that is known are put "
-                "into context; leave context out, or see format in docs/traffic.md"
+                f"feature_columns names nothing of {files.files[0].uri} itself; name a column that it has"
             )
-        return Reader(files, csv, selection, times_only=times_only, decisions=decisions, lenient=lenient)
+        chosen = replace(selection, feature_columns=own)
+        reader = Reader(files, csv, chosen, times_only=times_only, decisions=decisions, lenient=lenient)
+        if not context or times_only:
+            return reader
+        from netanomaly.traffic.in_context import TableInContext
+
+        return TableInContext(reader, wanted, selection.ignore_columns, scratch, past)
     from netanomaly.traffic.reader import TrafficReader, Wish
 
     wish = Wish(

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from netanomaly.errors import DataError
 from netanomaly.flows import bounds
 from netanomaly.flows.layout import first_duplicate
-from netanomaly.flows.lines import Lines
 from netanomaly.traffic import delimited, frames, outcome, table, written_times
 from netanomaly.traffic.source import Opened
 from netanomaly.traffic.table import Counts
@@ -42,6 +41,7 @@ _TYPES: dict[str, pa.DataType] = {
     "label": table.WORD,
 }
 NEEDED = ("starttime", "proto", "srcaddr", "dstaddr")
+_HEADER = re.compile(rb"^[^\n]*\bstarttime\b[^\n]*(?:\n|$)", re.MULTILINE | re.IGNORECASE)
 # Argus' own words where it does not write flags, https://openargus.org: what its state machine says.
 _STATES = {
     "REQ": outcome.UNANSWERED,
@@ -61,8 +61,8 @@ _STATES = {
 def fields(line: bytes) -> tuple[str, list[str]] | None:
     """Delimiter and names, in lower case, of a header line of Argus; None where it is none."""
     text = line.decode(errors="replace").strip("\r\n \ufeff")
-    for delimiter in (",", "\t"):
-        names = [name.strip().lower() for name in text.split(delimiter)]
+    for delimiter in (",", "\t", ";", "|"):
+        names = [name.strip(' "').lower() for name in text.split(delimiter)]
         if all(name in names for name in NEEDED) and ("totbytes" in names or "srcbytes" in names):
             return delimiter, names
     return None
@@ -72,38 +72,23 @@ def records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """Flows of a text of `ra`; a header may come again where files were joined."""
     layout, in_force = None, None
     for block in opened.blocks():
-        for part, header in delimited.joined(_parts(block, opened.uri), in_force, opened.uri):
+        for part, header in delimited.joined(
+            delimited.headed_parts(block, _HEADER, fields, b"starttime"), in_force, opened.uri
+        ):
             if header is not None:
+                bounds.refuse_many_columns(len(header[1]), f"{opened.uri}, line {part.first}")
+                if twice := first_duplicate(header[1]):
+                    raise DataError(
+                        f"{opened.uri}, line {part.first}: the header names {twice!r} twice; print each column once"
+                    )
                 in_force = header
-                layout = delimited.Layout(header[1], _TYPES, header[0], ("-",))
+                layout = delimited.Layout(header[1], _TYPES, header[0], ("-",), quoted=b'"' in part.text)
                 continue
             if layout is None:
                 raise DataError(f"{opened.uri}, line {part.first}: Argus' header is missing; let ra print it (-L 0)")
             read, lines = delimited.read(part, layout, counts)
             if read.num_rows:
                 yield _made(read.combine_chunks(), lines, opened.number, counts)
-
-
-def _parts(block: Lines, uri: str) -> Iterator[tuple[Lines, tuple[str, list[str]] | None]]:
-    place, number, begin = 0, block.first, block.first
-    text = block.text
-    at = text.find(b"StartTime")
-    while at >= 0:
-        start = text.rfind(b"\n", 0, at) + 1
-        end = text.find(b"\n", at) + 1 or len(text)
-        header = fields(text[start:end])
-        if header is not None:
-            bounds.refuse_many_columns(len(header[1]), f"{uri}, line {number}")
-            if twice := first_duplicate(header[1]):
-                raise DataError(f"{uri}, line {number}: the header names {twice!r} twice; print each column once")
-            number = begin + text.count(b"\n", place, start)
-            if text[place:start].strip():
-                yield Lines(text[place:start], begin, number - begin), None
-            yield Lines(text[start:end], number, 1), header
-            begin, place = number + 1, end
-        at = text.find(b"StartTime", end)
-    if text[place:].strip():
-        yield Lines(text[place:], begin, text.count(b"\n", place) + (not text.endswith(b"\n"))), None
 
 
 def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Counts) -> pa.RecordBatch:
@@ -193,7 +178,10 @@ def _ports(column: pa.Array, counts: Counts) -> tuple[pa.Array, pa.Array, pa.Arr
         kinds.append(None if value is None else value & 0xFF if hexadecimal else value)
         codes.append(value >> 8 if hexadecimal and value is not None else None)
     places = encoded.indices.fill_null(len(ports))
-    counts.repair("port that is no number set to missing", int(np.array([*strange, False])[places.to_numpy()].sum()))
+    counts.repair(
+        "port that is no number set to missing (ra -n prints numbers)",
+        int(np.array([*strange, False])[places.to_numpy()].sum()),
+    )
     return tuple(pa.array([*values, None], type=pa.int32()).take(places) for values in (ports, kinds, codes))
 
 

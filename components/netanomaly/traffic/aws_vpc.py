@@ -38,12 +38,14 @@ DEFAULT = [
     "action",
     "log-status",
 ]
-_HEADER = re.compile(rb"^[^\n]*\bsrcaddr\b[^\n]*(?:\n|$)", re.MULTILINE)
+_HEADER = re.compile(rb"^[^\n]*\bsrcaddr\b[^\n]*(?:\n|$)", re.MULTILINE | re.IGNORECASE)
 _DEFAULT_RECORD = re.compile(
     rb"[2-9] ([0-9]{12}|unknown) eni-\S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ (OK|NODATA|SKIPDATA)\s*$"
 )
-# The console and CloudWatch's export put the time of arrival first.
-_ARRIVAL = re.compile(rb"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z ", re.MULTILINE)
+# The console and CloudWatch's export put the time of arrival first, `aws logs tail` the stream behind it.
+_ARRIVAL = re.compile(
+    rb"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2}) (?:eni-[0-9a-f]+-[a-z]+ )?", re.MULTILINE
+)
 NEEDED = ("srcaddr", "dstaddr", "protocol", "packets", "bytes", "start", "end")
 _TYPES: dict[str, pa.DataType] = {
     "srcaddr": table.WORD, "dstaddr": table.WORD, "pkt-srcaddr": table.WORD, "pkt-dstaddr": table.WORD,
@@ -57,8 +59,9 @@ LOST = "SKIPDATA: records that Amazon itself lost"
 
 def fields(line: bytes) -> list[str] | None:
     """The fields that a header line names; None where it is no header of a VPC flow log."""
-    found = line.decode(errors="replace").strip("\r\n \ufeff").lower().replace("_", "-").split()
-    named = [field.strip('${}"') for field in found]
+    text = line.decode(errors="replace").strip("\r\n \ufeff").lower().replace("_", "-")
+    # Athena, and whoever else keeps it as a table, writes commas.
+    named = [field.strip('${}" ') for field in (text.split(",") if "," in text else text.split())]
     return named if all(name in named for name in NEEDED) else None
 
 
@@ -70,14 +73,21 @@ def is_default_record(line: bytes) -> bool:
 def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """One-way flows of a text; each header holds from its line on."""
     names: Sequence[str] = DEFAULT
+    commas = False
     for block in opened.blocks():
-        parts = delimited.headed_parts(block, _HEADER, fields)
+        parts = delimited.headed_parts(block, _HEADER, fields, b"srcaddr")
         for part, header in delimited.joined(parts, list(names), opened.uri):
             if header is not None:
                 bounds.refuse_many_columns(len(header), f"{opened.uri}, line {part.first}")
                 if twice := first_duplicate(header):
                     raise DataError(f"{opened.uri}, line {part.first}: the header names {twice!r} twice")
-                names = header
+                names, commas = header, b"," in part.text
+                continue
+            if commas:
+                layout = delimited.Layout(names, _TYPES, ",", ("-",), quoted=True)
+                read, lines = delimited.read(part, layout, counts)
+                if read.num_rows:
+                    yield from _kept(read.combine_chunks(), lines, opened.number, counts)
                 continue
             text = _ARRIVAL.sub(b"", part.text)
             if b"\t" in text or b"  " in text or b" \n" in text:

@@ -83,6 +83,10 @@ class Past(Protocol):
     late: int
     cut: int
 
+    @property
+    def forgotten(self) -> int:
+        """See `Context.forgotten`."""
+
     def features(self, flows: Flows) -> dict[str, Floats]:
         """See `Context.features`."""
 
@@ -119,6 +123,11 @@ class Context:
         return made
 
     @property
+    def forgotten(self) -> int:
+        """Sources, pairs, and sources with a port, met within a day and forgotten, as there were over `MOST_MET` of their kind."""
+        return sum(met.forgotten for met in self.met.values())
+
+    @property
     def last(self) -> float | None:
         """When the last flow ended, in seconds since 1970; None before any."""
         return self._last / _MICRO if self._last > _NEVER else None
@@ -129,6 +138,7 @@ class Context:
         arrays = {f"kept_{item.name}": getattr(self.kept, item.name) for item in fields(Flows)}
         for name, met in self.met.items():
             arrays |= {f"met_{name}_{part}": values for part, values in met.merged()._asdict().items()}
+            arrays[f"forgotten_{name}"] = np.array([met.forgotten + met.over])
         np.savez_compressed(
             buffer, format=np.array([STATE_FORMAT]), counts=np.array([self.late, self.cut, self._last]), **arrays
         )
@@ -147,7 +157,11 @@ class Context:
             late, cut, last = (int(value) for value in held["counts"])
             kept = Flows(*(held[f"kept_{item.name}"] for item in fields(Flows)))
             met = {
-                name: Met([_Level(*(held[f"met_{name}_{part}"] for part in _Level._fields))])
+                name: Met(
+                    [_Level(*(held[f"met_{name}_{part}"] for part in _Level._fields))],
+                    # States of before did not count them.
+                    int(held[f"forgotten_{name}"][0]) if f"forgotten_{name}" in held else 0,
+                )
                 for name in ("src", "pair", "src_port")
             }
         return cls(kept, met, late, cut, last)
@@ -185,8 +199,11 @@ class Context:
 class Met:
     """When each key was last met, and the two gaps before that; keys silent for a day are forgotten."""
 
-    def __init__(self, levels: list["_Level"] | None = None) -> None:
+    def __init__(self, levels: list["_Level"] | None = None, forgotten: int = 0) -> None:
         self._levels = levels or []
+        self.over = 0
+        self.forgotten = forgotten
+        """Keys met within a day that there was no room for: the longest silent."""
 
     def gaps(self, keys: Keys, end: Whole) -> tuple[Floats, Floats]:
         """Seconds since the key was last met, and how much that differs from the gap before: 0 as regular as can be, near 1 not.
@@ -231,7 +248,8 @@ class Met:
         last = order[np.append(keys[1:] != keys[:-1], True)]
         ends = parts[1]
         last = last[ends[last] >= ends.max(initial=0) - MET_WITHIN_SECONDS * _MICRO]
-        if len(last) > MOST_MET:
+        self.over = max(len(last) - MOST_MET, 0)
+        if self.over:
             last = last[np.sort(np.lexsort((parts[0][last], ends[last]))[-MOST_MET:])]
         return _Level._make(values[last] for values in parts)
 
@@ -250,6 +268,8 @@ class Met:
         self._levels.append(_Level._make(values[order] for values in level))
         if len(self._levels) > _LEVELS:
             self._levels = [self.merged()]
+            # Once for each time that it is forgotten: what was is not known any more.
+            self.forgotten += self.over
 
 
 class _Level(NamedTuple):
@@ -266,7 +286,7 @@ _LEVELS = 4
 
 
 class _Windows:
-    """Counts in the windows of all flows of a stretch; those of the first, which are the past, are not asked for."""
+    """Counts in the windows of the last flows of a stretch; those of the first, which are the past, are not asked for."""
 
     def __init__(self, flows: Flows, past: int) -> None:
         self._flows = flows
@@ -274,19 +294,18 @@ class _Windows:
         self.sources, self._sources = _codes(flows.src)
         self._dst, self._targets = _codes(flows.dst)
         self._ports = flows.port + 1
-        end = flows.end
+        end, asked = flows.end, flows.end[past:]
         # The first flow, in order of time, of each window; and the first that ended at the flow's own moment.
-        self._since = np.searchsorted(end, end - WINDOW_SECONDS * _MICRO)
-        self._since_hour = np.searchsorted(end, end - LAST_FLOWS_WITHIN_SECONDS * _MICRO)
-        self._now = _run_starts(end)
+        self._since = np.searchsorted(end, asked - WINDOW_SECONDS * _MICRO)
+        self._since_hour = np.searchsorted(end, asked - LAST_FLOWS_WITHIN_SECONDS * _MICRO)
+        self._now = _run_starts(end)[past:]
 
     def features(self) -> dict[str, Floats]:
-        made = {**self._of_source(), **self._of_target()}
-        return {name: values[self._past :] for name, values in made.items()}
+        return {**self._of_source(), **self._of_target()}
 
     def _of_source(self) -> dict[str, Floats]:
-        flows, count = self._flows, len(self._flows)
-        group = _Group(self.sources, count)
+        flows = self._flows
+        group = _Group(self.sources, self._past)
         now = group.places(self._now)
         since = group.places(self._since)
         last = np.maximum(np.maximum(now - LAST_FLOWS, group.begins), group.places(self._since_hour))
@@ -315,25 +334,19 @@ class _Windows:
             "src_failed_share_100": share(last),
         }
         # Where the last hundred begin, in order of time, for the windows of pairs.
-        since_last = np.empty(count, dtype=np.int64)
-        since_last[group.order] = np.append(group.order, count)[last]
-        empty = np.empty(count, dtype=bool)
-        empty[group.order] = last == now
-        since_last[empty] = self._now[empty]
-        pairs = _Group(pair, count)
+        since_last = self._now.copy()
+        any_before = last < now
+        since_last[group.asked[any_before]] = group.order[last[any_before]]
+        pairs = _Group(pair, self._past)
+        found = {name: group.back(values) for name, values in made.items()}
         now, since, last = pairs.places(self._now), pairs.places(self._since), pairs.places(since_last)
         next_same = pairs.next_same(self._ports, _PORTS)
-        of_pairs = {
-            "src_ports_to_dst_120s": _distinct(since, now, next_same),
-            "src_ports_to_dst_100": _distinct(last, now, next_same),
-        }
-        return {
-            **{name: group.back(values) for name, values in made.items()},
-            **{name: pairs.back(values) for name, values in of_pairs.items()},
-        }
+        found["src_ports_to_dst_120s"] = pairs.back(_distinct(since, now, next_same))
+        found["src_ports_to_dst_100"] = pairs.back(_distinct(last, now, next_same))
+        return found
 
     def _of_target(self) -> dict[str, Floats]:
-        group = _Group(self._dst, len(self._flows))
+        group = _Group(self._dst, self._past)
         now, since = group.places(self._now), group.places(self._since)
         made = {
             "dst_flows_120s": now - since,
@@ -347,22 +360,26 @@ class _Group:
 
     Attributes:
         order: Positions of the flows, group after group.
-        begins: Where the group of each begins, in that order.
+        asked: Of those that are asked for, in that order, the positions among them.
+        begins: Where the group of each that is asked for begins.
     """
 
-    def __init__(self, codes: Whole, count: int) -> None:
-        self._count = max(count, 1)
+    def __init__(self, codes: Whole, past: int) -> None:
+        """Args: past: How many of the first flows are not asked for."""
+        self._count = max(len(codes), 1)
         self.order = _order(codes)
         ordered = codes[self.order]
-        self.begins = _run_starts(ordered)
+        places = np.flatnonzero(self.order >= past)
+        self.asked = self.order[places] - past
+        self.begins = _run_starts(ordered)[places]
         # Small numbers, group after group: they have to fit into 63 bits together with a value and a position.
         self._codes = np.cumsum(np.append(0, ordered[1:] != ordered[:-1]))
         self._keys = self._codes * np.int64(self._count) + self.order
+        self._asked_from = self._codes[places] * np.int64(self._count)
 
     def places(self, since: Whole) -> Whole:
-        """For each flow the first place of its group that is not before a position in time."""
-        wanted = self._codes * np.int64(self._count) + since[self.order]
-        return np.searchsorted(self._keys, wanted)
+        """For each flow that is asked for the first place of its group that is not before a position in time."""
+        return np.searchsorted(self._keys, self._asked_from + since[self.asked])
 
     def next_same(self, values: Whole, most: int) -> Whole:
         """For each place the next one in its group of the same value; a place behind all where there is none."""
@@ -374,26 +391,27 @@ class _Group:
         return following
 
     def back(self, values: npt.NDArray[Any]) -> Floats:
-        """Values by place as values by flow."""
-        found = np.empty(len(self.order))
-        found[self.order] = values
+        """Values in order of groups as values by flow."""
+        found = np.empty(len(self.asked))
+        found[self.asked] = values
         return found
 
 
 def _distinct(since: Whole, now: Whole, following: Whole) -> Whole:
-    """How many distinct values lie in places since..now-1 of each place; both ends never fall from place to place.
+    """How many distinct values lie in places since..now-1, of each flow that is asked for; both ends never fall from one
+    to the next.
 
     Args:
-        following: The next place of the same value in the same group.
+        following: The next place of the same value in the same group, of every place.
     """
-    count = len(since)
+    count, asked = len(following), len(since)
     # Place j counts for those after its moment whose window still begins at or before it.
     first = np.cumsum(np.bincount(now, minlength=count + 1))[:count]
     last = np.cumsum(np.bincount(since, minlength=count + 1))[:count]
-    until = np.minimum(last, np.append(first, count)[following])
+    until = np.minimum(last, np.append(first, asked)[following])
     seen = first < until
-    steps = np.bincount(first[seen], minlength=count + 1) - np.bincount(until[seen], minlength=count + 1)
-    total: Whole = np.cumsum(steps)[:count]
+    steps = np.bincount(first[seen], minlength=asked + 1) - np.bincount(until[seen], minlength=asked + 1)
+    total: Whole = np.cumsum(steps)[:asked]
     return total
 
 

@@ -16,6 +16,7 @@ from netanomaly.flows.lines import Lines
 from netanomaly.traffic.table import Counts
 
 LineNumbers = npt.NDArray[np.int64]
+H = TypeVar("H")
 
 ANOTHER_WIDTH = "line with another number of fields than its header"
 NOT_TEXT = "line that is not UTF-8 text"
@@ -136,7 +137,8 @@ def _right_width(
     places: list[int] = []
     for line, number in zip(kept, numbers, strict=True):
         fits = line.count(delimiter) == len(layout.names) - 1 and b'"' not in line
-        if not fits:
+        # An open quote would swallow the lines behind it.
+        if not fits and line.count(b'"') % 2 == 0:
             try:
                 fits = _arrow(line + b"\n", layout, {name: pa.string() for name in layout.wanted}).num_rows == 1
             except pa.ArrowInvalid:
@@ -183,7 +185,6 @@ def cast(text: pa.Array, kind: pa.DataType, missing: Sequence[str] = ()) -> tupl
 
 
 _WRONG = object()
-_LARGEST_WHOLE = 2**63 - 1
 
 
 def _value(text: str, kind: pa.DataType, missing: Sequence[str]) -> object:
@@ -194,12 +195,18 @@ def _value(text: str, kind: pa.DataType, missing: Sequence[str]) -> object:
     try:
         if pa.types.is_floating(kind):
             return float(text) if "_" not in text else _WRONG
-        whole = float(text)
-        exact = int(text) if text.lstrip("+-").isdigit() else int(whole)
+        digits = text.lstrip("+-").isdigit()
+        # A double does not hold every number of 64 bits.
+        whole = int(text) if digits else float(text)
+        exact = int(whole)
     except (ValueError, OverflowError):
         return _WRONG
-    limit = _LARGEST_WHOLE if pa.types.is_int64(kind) else 2**31 - 1
-    return exact if exact == whole and abs(exact) <= limit and "_" not in text else _WRONG
+    low, high = (
+        (0, 2**kind.bit_width - 1)
+        if pa.types.is_unsigned_integer(kind)
+        else (-(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1) - 1)
+    )
+    return exact if exact == whole and low <= exact <= high and "_" not in text else _WRONG
 
 
 def word_for(kind: pa.DataType) -> str:
@@ -218,15 +225,19 @@ def _is_text(line: bytes) -> bool:
 
 
 def headed_parts(
-    block: Lines, header: re.Pattern[bytes], names: Callable[[bytes], list[str] | None]
-) -> Iterator[tuple[Lines, list[str] | None]]:
-    """Runs of records of a block, and each header between them with its names.
+    block: Lines, header: re.Pattern[bytes], names: Callable[[bytes], H | None], word: bytes = b""
+) -> Iterator[tuple[Lines, H | None]]:
+    """Runs of records of a block, and each header between them with what it says.
 
     Args:
         block: Whole lines.
         header: Finds lines, with their ends, that may be headers.
-        names: Of such a line; None where it is a record after all.
+        names: What such a line says; None where it is a record after all.
+        word: In lower case, what no header lacks: a block without it is not searched any further.
     """
+    if word not in block.text.lower():
+        yield block, None
+        return
     place, first = 0, block.first
     for found in header.finditer(block.text):
         named = names(found.group())
@@ -242,8 +253,6 @@ def headed_parts(
     if rest.strip():
         yield Lines(rest, first, rest.count(b"\n") + (not rest.endswith(b"\n"))), None
 
-
-H = TypeVar("H")
 
 # Of a block. A joined file has a few headers; reading a run between two costs as much as reading hundreds of lines.
 _FEW_HEADERS = 64

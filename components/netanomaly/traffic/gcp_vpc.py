@@ -5,7 +5,6 @@ https://cloud.google.com/vpc/docs/about-flow-logs-records
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,38 +33,26 @@ _FIELDS = {
     "end_time": pa.string(),
     "reporter": pa.string(),
 }
-_PAYLOAD = pa.struct(_FIELDS)
-_SCHEMA = pa.schema({"jsonPayload": _PAYLOAD})
-_ROWS = 16384
+WRAPPERS = ("jsonPayload", "json_payload")
+"""Where an entry holds the record: as Cloud Logging exports it, and as Log Analytics does. The record may stand alone."""
+_WRAPPER = re.compile(rb'"(jsonPayload|json_payload)"\s*:\s*\{')
 
 
 def records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """One-way flows, of an export with one entry a line or of a list of entries."""
-    if re.match(rb"\s*\{[^\n]*\}\s*(\n|$)", opened.head):
-        for block in opened.blocks():
-            read, lines = json_records.read(block, _SCHEMA, counts, last=True)
-            yield from _kept(read, lines, opened, counts)
+    wrapped = _WRAPPER.search(opened.head)
+    wrapper = wrapped[1].decode() if wrapped else None
+    schema = pa.schema({wrapper: pa.struct(_FIELDS)} if wrapper else _FIELDS)
+    for read, lines in json_records.records(opened, lambda _: schema, counts):
+        payload = _whole(read.column(wrapper)) if wrapper else _whole(read.to_struct_array())
+        yield from _kept(payload, lines, opened, counts)
+
+
+def _kept(
+    payload: pa.StructArray, lines: npt.NDArray[np.int64], opened: Opened, counts: Counts
+) -> Iterator[pa.RecordBatch]:
+    if not len(payload):
         return
-    entries: list[Any] = []
-    numbers: list[int] = []
-    for line, entry in json_records.values(opened.chunks(), opened.uri, counts):
-        entries.append(entry)
-        numbers.append(line)
-        if len(entries) >= _ROWS:
-            yield from _listed(entries, numbers, opened, counts)
-            entries, numbers = [], []
-    yield from _listed(entries, numbers, opened, counts)
-
-
-def _listed(entries: list[Any], numbers: list[int], opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
-    read, right = json_records.columns(entries, _SCHEMA, counts)
-    yield from _kept(read, np.array(numbers, dtype=np.int64)[right], opened, counts)
-
-
-def _kept(read: pa.Table, lines: npt.NDArray[np.int64], opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
-    if not read.num_rows:
-        return
-    payload = _whole(read.column("jsonPayload"))
     connection = pc.struct_field(payload, "connection")
     flows = np.asarray(pc.is_valid(pc.struct_field(connection, "src_ip")))
     opened.others("entries of other logs of Google's", int((~flows).sum()))

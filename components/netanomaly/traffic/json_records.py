@@ -7,7 +7,7 @@ refuses, record by record. One document that holds all records is read value by 
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ import pyarrow.json as pajson
 from netanomaly.errors import DataError
 from netanomaly.flows.lines import Lines
 from netanomaly.traffic.delimited import cast, word_for
+from netanomaly.traffic.source import Opened
 from netanomaly.traffic.table import Counts
 
 NOT_JSON = "line that is not a JSON object"
@@ -26,6 +27,9 @@ UNFINISHED = "last line, unfinished: left for next time"
 LARGEST_VALUE = 32 << 20
 """Characters of one record, which is one minute of a busy network in Azure's logs."""
 _MOST_PARTS = 2_000_000
+# Records that become columns at a time, where they are not read by lines.
+_TOGETHER = 16_384
+_MARK = b"\xef\xbb\xbf"
 _UNCOUNTED = 8 << 20
 # What holds a file's records in Azure's logs: they are read one by one.
 _WRAPPER = re.compile(r'\{\s*"records"\s*:\s*\[')
@@ -53,6 +57,54 @@ def read(block: Lines, schema: pa.Schema, counts: Counts, *, last: bool) -> tupl
     if table is not None and table.num_rows == block.count:
         return table, np.arange(block.first, block.first + block.count)
     return _careful(block, schema, counts, last=last)
+
+
+def records(
+    opened: Opened, schema: Callable[[bytes], pa.Schema], counts: Counts
+) -> Iterator[tuple[pa.Table, npt.NDArray[np.int64]]]:
+    """Columns of a whole file, one record a line, in a list, or spread over lines, and the line that each record begins in.
+
+    Args:
+        opened: The file.
+        schema: The fields that are wanted, by a piece of the text.
+        counts: What is dropped.
+
+    Raises:
+        DataError: As `values`.
+    """
+    if one_a_line(opened.head):
+        for block in opened.blocks():
+            yield read(block, schema(block.text), counts, last=True)
+        return
+    fields = schema(opened.head)
+    waiting: list[Any] = []
+    numbers: list[int] = []
+    for line, record in values(opened.chunks(), opened.uri, counts):
+        if not isinstance(record, dict):
+            counts.drop(NOT_JSON)
+            continue
+        waiting.append(record)
+        numbers.append(line)
+        if len(waiting) >= _TOGETHER:
+            yield _listed(waiting, numbers, fields, counts)
+            waiting, numbers = [], []
+    if waiting:
+        yield _listed(waiting, numbers, fields, counts)
+
+
+def one_a_line(head: bytes) -> bool:
+    """Whether a text that begins so has an object on each line, rather than a list or objects over several lines."""
+    lines = [line.strip() for line in head.removeprefix(_MARK).lstrip().split(b"\n", 8)[:8] if line.strip()]
+    if not lines or not lines[0].startswith(b"{"):
+        return False
+    return lines[0].endswith(b"}") or len(lines) == 1 or lines[1].startswith(b"{")
+
+
+def _listed(
+    records: list[Any], numbers: list[int], schema: pa.Schema, counts: Counts
+) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    table, right = columns(records, schema, counts)
+    return table, np.array(numbers, dtype=np.int64)[right]
 
 
 def values(chunks: Iterable[bytes], uri: str, counts: Counts) -> Iterator[tuple[int, Any]]:
@@ -194,6 +246,9 @@ def _text(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        # Zeek's sets, as some exports write them.
+        return ",".join(value).encode("utf-8", "replace").decode()
     if isinstance(value, dict | list):
         return json.dumps(value)
     text = value if isinstance(value, str) else repr(value)

@@ -25,7 +25,7 @@ _SAME = {
     "sp": "sport", "srcport": "sport", "dp": "dport", "dstport": "dport", "pr": "proto", "proto": "proto",
     "flg": "flags", "flags": "flags", "fwd": "fwd", "fwdstatus": "fwd", "ipkt": "packets", "packets": "packets", "inpackets": "packets",
     "ibyt": "bytes", "bytes": "bytes", "inbytes": "bytes", "opkt": "out_packets", "outpackets": "out_packets",
-    "obyt": "out_bytes", "outbytes": "out_bytes", "label": "label", "exporterid": "exporter",
+    "pkt": "packets", "byt": "bytes", "obyt": "out_bytes", "outbytes": "out_bytes", "label": "label", "exporterid": "exporter",
 }  # fmt: skip
 NEEDED = ("first", "src", "dst", "proto", "packets", "bytes")
 _TYPES: dict[str, pa.DataType] = {
@@ -39,18 +39,19 @@ _JSON = pa.schema({
     "in_packets": pa.int64(), "in_bytes": pa.int64(), "out_packets": pa.int64(), "out_bytes": pa.int64(),
     "proto": pa.int32(), "tcp_flags": pa.string(), "src_port": pa.int32(), "dst_port": pa.int32(),
     "icmp_type": pa.int32(), "icmp_code": pa.int32(), "fwd_status": pa.int32(),
-    "src4_addr": pa.string(), "dst4_addr": pa.string(), "src6_addr": pa.string(), "dst6_addr": pa.string(),
+    "t_first": pa.string(), "t_last": pa.string(), "src4_addr": pa.string(), "dst4_addr": pa.string(), "src6_addr": pa.string(), "dst6_addr": pa.string(),
     "label": pa.string(),
 })  # fmt: skip
 _SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 # Headers begin with a letter where records begin with a digit or an address.
-_HEADER = re.compile(rb"^[A-Za-z][^\n]*(?:\n|$)", re.MULTILINE)
+_HEADER = re.compile(rb"^[A-Za-z#%][^\n]*(?:\n|$)", re.MULTILINE)
 _SUMMARY = re.compile(rb"^(Summary\s*$|No match(ed|ing) flows|Time window:|Total flows processed|Sys:)", re.MULTILINE)
 
 
 def names(line: bytes) -> list[str] | None:
     """The columns of a header line, by our names where they are known; None where it is no header of nfdump."""
-    found = [field.strip().lower() for field in line.decode(errors="replace").strip("\r\n \ufeff").split(",")]
+    text = line.decode(errors="replace").strip("\r\n \ufeff").lstrip("#")
+    found = [field.strip().lstrip("%").lower() for field in text.split(",")]
     turned = [_SAME.get(name, f"other:{position}:{name}") for position, name in enumerate(found)]
     once = [name if turned.index(name) == position else f"again:{position}" for position, name in enumerate(turned)]
     return once if all(name in once for name in NEEDED) else None
@@ -79,28 +80,9 @@ def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
 
 def json_rows(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """One-way flows of nfdump's JSON, one record a line or all in one list."""
-    if re.match(rb"\s*\[", opened.head) or not re.match(rb"\s*\{[^\n]*\}\s*(\n|$)", opened.head):
-        records: list[object] = []
-        numbers: list[int] = []
-        for line, record in json_records.values(opened.chunks(), opened.uri, counts):
-            records.append(record)
-            numbers.append(line)
-            if len(records) >= 16384:
-                yield from _listed(records, numbers, opened, counts)
-                records, numbers = [], []
-        yield from _listed(records, numbers, opened, counts)
-        return
-    for block in opened.blocks():
-        read, lines = json_records.read(block, _JSON, counts, last=True)
+    for read, lines in json_records.records(opened, lambda _: _JSON, counts):
         if read.num_rows:
             yield _of_json(read, lines, opened, counts)
-
-
-def _listed(records: list[object], numbers: list[int], opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
-    if records:
-        read, right = json_records.columns(records, _JSON, counts)
-        if read.num_rows:
-            yield _of_json(read, np.array(numbers, dtype=np.int64)[right], opened, counts)
 
 
 def _of_text(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Counts) -> pa.RecordBatch:
@@ -125,8 +107,8 @@ def _of_text(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Co
         {
             "start_time": pa.array(start, from_pandas=True),
             "duration_seconds": pa.array(duration, from_pandas=True),
-            "src_ip": column("src"),
-            "dst_ip": column("dst"),
+            "src_ip": table.clean(column("src")),
+            "dst_ip": table.clean(column("dst")),
             "src_port": pc.if_else(icmp, kind, source),
             "dst_port": pc.if_else(icmp, code, target),
             "protocol": protocol,
@@ -147,9 +129,10 @@ def _of_json(read: pa.Table, lines: npt.NDArray[np.int64], opened: Opened, count
         chunks = read.column(name).chunks
         return pa.concat_arrays(chunks) if chunks else pa.array([], type=read.schema.field(name).type)
 
-    start, bare = written_times.seconds(column("first"))
+    # 1.6 wrote t_first, t_last.
+    start, bare = written_times.seconds(pc.coalesce(column("first"), column("t_first")))
     counts.repair("time without a zone, taken for UTC", bare)
-    last, _ = written_times.seconds(column("last"))
+    last, _ = written_times.seconds(pc.coalesce(column("last"), column("t_last")))
     protocol = table.protocol(column("proto").cast(pa.string()))
     sizes = {
         "packets": column("in_packets"),

@@ -186,6 +186,7 @@ class TrafficReader:
             **self.understood.report(),
             "late_flows": 0 if past is None else past.late,
             "cut_windows": 0 if past is None else past.cut,
+            "forgotten": 0 if past is None else past.forgotten,
         }
 
     def _blocks(self) -> Iterator[tuple[pa.Table, dict[str, Any]]]:

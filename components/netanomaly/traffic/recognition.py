@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -116,6 +118,25 @@ _OTHER_SYSLOG = (
         "it has single packets and no bytes or end of a flow; export flows with softflowd and read them with nfdump",
     ),
 )
+_OTHER_TABLES = (
+    (
+        rb"Date first seen\s+(Event|Duration|Proto)",
+        "what nfdump prints for people",
+        "columns of it are cut and rounded; print it with nfdump -o csv, or -o json",
+    ),
+    (
+        rb"[0-9]+\|[0-9]{10}\|[0-9]{1,3}\|[0-9]{10}\|[0-9]{1,3}\|[0-9]+\|",
+        "nfdump's pipe format",
+        "its addresses are numbers; print it with nfdump -o csv, or -o json",
+    ),
+    (
+        rb"\s*StartTime\s+Fl(gs|ags)\s+Proto\s+SrcAddr",
+        "what Argus' ra prints for people",
+        "columns of it are cut, and times have no date; print it with "
+        "ra -n -u -c , -s stime dur proto saddr sport dir daddr dport state pkts bytes sbytes spkts",
+    ),
+    (rb"\s*<ArgusDataStream|\s*<\?xml[^>]*>\s*<ArgusDataStream", "Argus flows in XML", "print them with ra -c ,"),
+)
 _SYSLOG = re.compile(
     rb"(<[0-9]{1,3}>[0-9]?\s?)?([A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} \S+ \S+?(\[[0-9]+\])?: )"
     rb"|<[0-9]{1,3}>1 [0-9]{4}-"
@@ -132,6 +153,8 @@ _NFCAPD = NoFlows(
     "pipeline training-from-captures; see Captures in docs/traffic.md",
 )
 _NO_TEXT = {captured.CAPTURE: _CAPTURE, captured.NETFLOW: _NFCAPD}
+CAPTURES = tuple(_NO_TEXT.values())
+"""What flows are made of before they are read."""
 
 
 def recognise(head: bytes) -> Format | NoFlows | None:
@@ -186,11 +209,12 @@ def _json(text: bytes) -> Format | NoFlows | None:
     if re.search(rb'"flowTuples"|"flowRecords"|FlowLogFlowEvent|NetworkSecurityGroupFlowEvent', text):
         return FORMATS["azure"]
     records = _first_records(start)
-    for record in records:
+    for record in chain(records, _telling_records(start)):
         found = _json_record(record)
         if isinstance(found, Format) and found.shape != "repeated":
             return found
-    return next((found for found in map(_json_record, records) if found), None)
+    known = next((found for found in map(_json_record, records) if found), None)
+    return known or next((found for found in map(_wrapped, records) if found), None)
 
 
 def _first_records(start: bytes, most: int = 200) -> list[dict[str, Any]]:
@@ -214,11 +238,65 @@ def _first_records(start: bytes, most: int = 200) -> list[dict[str, Any]]:
     return found
 
 
+# Lines of a mixed stream that may be flows, wherever in the head they stand.
+_TELLING = re.compile(
+    rb'^\{[^\n]*(?:"conn_state"|"orig_bytes"|"event_type"|"bytes_sent"|"in_packets")[^\n]*\}\s*$', re.MULTILINE
+)
+_MOST_TELLING = 50
+
+
+def _telling_records(start: bytes) -> Iterator[dict[str, Any]]:
+    for line in islice(_TELLING.finditer(start), _MOST_TELLING):
+        with suppress(ValueError, RecursionError):
+            yield json.loads(line.group())
+
+
+def _wrapped(record: dict[str, Any], path: str = "", depth: int = 3) -> NoFlows | None:
+    """A record that holds one of a sensor's, as log shippers write them: what it is, and the command that takes it out."""
+    for name, value in record.items():
+        if not re.fullmatch(r"[A-Za-z0-9_.@ -]{1,60}", name):
+            # It goes into a command for a shell.
+            continue
+        key = f".{name}" if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else f'["{name}"]'
+        inner, take = value, f"{path}{key}"
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            inner, take = value[0], f"{take}[]"
+        text = isinstance(value, str)
+        if isinstance(value, str):
+            if aws_vpc.is_default_record(value.encode("utf-8", "replace")):
+                return _shipped("an Amazon VPC flow log", f"jq -r '{_jq(take)}' FILE > records.log")
+            try:
+                inner = json.loads(value) if value.lstrip().startswith("{") and len(value) < _LONGEST_TEXT else None
+            except (ValueError, RecursionError):
+                continue
+        if not isinstance(inner, dict):
+            continue
+        found = _json_record(inner)
+        if isinstance(found, Format):
+            return _shipped(f"a {found.words}", f"jq -c '{_jq(take)}{' | fromjson' * text}' FILE > records.json")
+        if not text and depth and (deeper := _wrapped(inner, take, depth - 1)):
+            return deeper
+    return None
+
+
+_LONGEST_TEXT = 1 << 20
+
+
+def _jq(path: str) -> str:
+    return path if path.startswith(".") else f".{path}"
+
+
+def _shipped(words: str, command: str) -> NoFlows:
+    return NoFlows(f"{words} inside records of another program", f"take it out with {command}")
+
+
 def _json_record(record: dict[str, Any]) -> Format | NoFlows | None:
     if "event_type" in record and ("timestamp" in record or "flow_id" in record):
         return FORMATS["suricata-eve"]
-    payload = record.get("jsonPayload")
+    payload = next((record[name] for name in gcp_vpc.WRAPPERS if name in record), None)
     if isinstance(payload, dict) and isinstance(payload.get("connection"), dict) and "bytes_sent" in payload:
+        return FORMATS["gcp-vpc"]
+    if isinstance(record.get("connection"), dict) and "bytes_sent" in record and "src_ip" in record["connection"]:
         return FORMATS["gcp-vpc"]
     if ("src4_addr" in record or "src6_addr" in record) and "in_packets" in record:
         return FORMATS["nfdump-json"]
@@ -238,6 +316,8 @@ def _json_record(record: dict[str, Any]) -> Format | NoFlows | None:
 def _tables(text: bytes) -> Format | None:
     lines = [line for line in text[:65536].split(b"\n", 20)[:20] if line.strip()]
     for line in lines[:5]:
+        if zeek.plain_header(line):
+            return FORMATS["zeek-tsv"]
         if argus.fields(line):
             return FORMATS["argus"]
         if nfdump.names(line):
@@ -247,8 +327,23 @@ def _tables(text: bytes) -> Format | None:
     return None
 
 
+def _after_syslog(line: bytes) -> Format | None:
+    """The format of a JSON record that stands behind a syslog header."""
+    begin = line.find(b"{")
+    if begin <= 0 or not _SYSLOG.match(line):
+        return None
+    records = _first_records(line[begin:], 1)
+    found = _json_record(records[0]) if records else None
+    return found if isinstance(found, Format) else None
+
+
 def _syslog(text: bytes) -> NoFlows | None:
+    for pattern, what, lacks in _OTHER_TABLES:
+        if re.match(pattern, text[:1024]):
+            return NoFlows(what, lacks)
     lines = text[:16384].split(b"\n")[:20]
+    if (inside := _after_syslog(lines[0])) is not None:
+        return _shipped(f"a {inside.words}", "sed 's/^[^{]*//' FILE > records.json")
     for pattern, what, lacks in _OTHER_SYSLOG:
         if any(re.search(pattern, line) for line in lines) and b"," not in lines[0].split(b" ", 1)[0]:
             return NoFlows(what, lacks)

@@ -6,6 +6,7 @@ So nothing that looks back in time depends on how a source is cut into files, or
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Sorter:
         self._waiting: list[tuple[pa.RecordBatch, Key, Key]] = []
         self._rows = self._bytes = 0
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._runs: list[Path] = []
+        self._runs: list[tuple[tuple[Any, Any], Path]] = []
 
     def add(self, batch: pa.RecordBatch, first: Key, second: Key) -> None:
         """Records, and for each its keys: numbers without NaN. Equal first keys are ordered by the second."""
@@ -92,7 +93,7 @@ class Sorter:
         keyed = table.append_column("first", pa.array(first)).append_column("second", pa.array(second))
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, keyed.schema) as stream:
             stream.write_table(keyed, max_chunksize=_PIECE_ROWS)
-        self._runs.append(path)
+        self._runs.append(((first[0], second[0]), path))
 
     def _merged(self) -> Iterator[pa.Table]:
         if not self._runs:
@@ -100,12 +101,13 @@ class Sorter:
             return
         if self._rows:
             self._write(*self._sorted())
-        runs = sorted((_Run(path) for path in self._runs), key=lambda run: run.begins)
+        # Opened when it is their turn: of a source in order of time a few are at once, however large it is.
+        runs = sorted(self._runs, key=itemgetter(0))
         active: list[_Run] = []
         while runs or active:
             bound = min((run.bound for run in active), default=None)
-            if runs and (bound is None or runs[0].begins <= bound):
-                active.append(runs.pop(0))
+            if runs and (bound is None or runs[0][0] <= bound):
+                active.append(_Run(runs.pop(0)[1]))
                 continue
             assert bound is not None  # noqa: S101 - some run is active
             pieces = [run.until(bound) for run in active]
@@ -125,7 +127,6 @@ class _Run:
         self._table: pa.Table | None = None
         self.rows = 0
         self.load(1)
-        self.begins = (self._first[0], self._second[0])
 
     def load(self, rows: int) -> None:
         """Have at least so many rows in memory, while there are more."""

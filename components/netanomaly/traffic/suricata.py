@@ -3,7 +3,7 @@
 https://docs.suricata.io/en/latest/output/eve/eve-json-format.html
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -47,8 +47,7 @@ _ETHERNET, _VLAN_TAG = 14, 4
 
 def records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """Flows of an eve.json; other events are noted by their kind."""
-    for block in opened.blocks():
-        read, lines = json_records.read(block, _SCHEMA, counts, last=True)
+    for read, lines in json_records.records(opened, lambda _: _SCHEMA, counts):
         kind = read.column("event_type")
         flows = pc.fill_null(pc.equal(kind, "flow"), False).to_numpy()
         if not flows.all():
@@ -56,7 +55,7 @@ def records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
                 opened.others(f"Suricata's {str(item['values'])[:40]} events", item["counts"])
             read, lines = read.filter(pa.array(flows)), lines[flows]
         if read.num_rows:
-            yield _made(read.combine_chunks(), lines, opened.number, counts)
+            yield _made(read, lines, opened.number, counts)
 
 
 def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Counts) -> pa.RecordBatch:
@@ -71,8 +70,10 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
     start, _ = written_times.seconds(inside("start"))
     end, _ = written_times.seconds(inside("end"))
     protocol = table.protocol(column("proto"))
-    icmp = pc.fill_null(pc.is_in(protocol.cast(pa.string()), pa.array(["icmp", "ipv6-icmp"])), False)
-    link = _ETHERNET + _VLAN_TAG * np.asarray(pc.fill_null(pc.list_value_length(column("vlan")), 0))
+    icmp = pa.array(_among(protocol, ("icmp", "ipv6-icmp")))
+    tags = column("vlan")
+    tagged = tags.null_count < len(tags)
+    link = _ETHERNET + (_VLAN_TAG * np.asarray(pc.fill_null(pc.list_value_length(tags), 0)) if tagged else 0)
     packets_in = inside("pkts_toclient")
     made = {
         "start_time": pa.array(start, from_pandas=True),
@@ -102,27 +103,42 @@ def _allowed(action: pa.Array) -> pa.Array:
     )
 
 
-def _outcome(protocol: pa.DictionaryArray, tcp: pa.StructArray, packets_in: pa.Array) -> pa.Array:
-    answered = np.asarray(pc.greater(pc.fill_null(packets_in, 0), 0))
-    flags = [table.words(pc.struct_field(tcp, name), {}) for name in ("tcp_flags_ts", "tcp_flags_tc")]
-    out, back = (_hexadecimal(each) for each in flags)
-    known = np.asarray(pc.is_valid(flags[0]))
-    is_tcp = np.asarray(pc.fill_null(pc.equal(protocol.cast(pa.string()), "tcp"), False))
-    words = np.where(is_tcp, outcome.of_tcp(out, back, answered, known), outcome.without_flags(answered))
-    return pc.if_else(pc.is_valid(packets_in), pa.array(words), None)
+def _outcome(protocol: pa.DictionaryArray, tcp: pa.StructArray, packets_in: pa.Array) -> pa.DictionaryArray:
+    out, back = (
+        _hexadecimal(pc.struct_field(tcp, name).dictionary_encode()) for name in ("tcp_flags_ts", "tcp_flags_tc")
+    )
+    return outcome.of_flows(
+        is_tcp=_among(protocol, ("tcp",)),
+        flags_out=np.maximum(out, 0),
+        flags_in=np.maximum(back, 0),
+        answered=np.asarray(pc.greater(pc.fill_null(packets_in, 0), 0)),
+        known=out >= 0,
+        said=np.asarray(pc.is_valid(packets_in)),
+    )
 
 
 def _hexadecimal(flags: pa.DictionaryArray) -> outcome.Flags:
+    """Flags of the wire, -1 where they are not said."""
+
     def value(text: str) -> int:
         try:
-            return int(text, 16)
+            return int(text, 16) & 0xFF
         except ValueError:
             return 0
 
-    known = np.array([*(value(text) for text in flags.dictionary.to_pylist()), 0], dtype=np.int64)
+    known = np.array([*(value(text) for text in flags.dictionary.to_pylist()), -1], dtype=np.int64)
     codes: outcome.Flags = known[flags.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)]
     return codes
 
 
+def _among(column: pa.DictionaryArray, names: Collection[str]) -> npt.NDArray[np.bool_]:
+    """Which rows hold one of some texts."""
+    wanted = np.array([*(text in names for text in column.dictionary.to_pylist()), False])
+    found: npt.NDArray[np.bool_] = wanted[column.indices.fill_null(len(wanted) - 1).to_numpy(zero_copy_only=False)]
+    return found
+
+
 def _whole(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)

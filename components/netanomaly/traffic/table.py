@@ -179,6 +179,10 @@ def _refused(column: Any, low: int, high: int | None, reason: str, counts: Count
     """The column with values outside the range set to null."""
     if column is None:
         return None
+    found = pc.min_max(column)
+    least, most = found["min"].as_py(), found["max"].as_py()
+    if least is None or (least >= low and (high is None or most <= high)):
+        return column
     wrong = pc.less(column, low)
     if high is not None:
         wrong = pc.or_(wrong, pc.greater(column, high))

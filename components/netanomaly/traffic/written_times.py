@@ -36,6 +36,7 @@ def seconds(column: Any) -> tuple[Seconds, int]:
     except pa.ArrowInvalid:
         pass
     column = pc.replace_substring_regex(pc.utf8_trim_whitespace(column), r"^([0-9]{4})/([0-9]+)/", r"\1-\2-")
+    column = pc.replace_substring_regex(column, r"([0-9]) ?(UTC|GMT)$", r"\1Z")
     numbers = pc.fill_null(pc.match_substring_regex(column, _NUMBER), False)
     if pc.all(numbers).as_py():
         return _scaled(_doubles(column.cast(pa.float64()))), 0
@@ -55,6 +56,7 @@ def span(column: Any) -> Seconds:
     """Lengths of time: seconds, or texts such as `00:01:02.345` and `1 00:00:00`. NaN where it is neither."""
     if not pa.types.is_string(column.type):
         return _doubles(column)
+    column = pc.utf8_trim_whitespace(column)
     whole = pc.match_substring_regex(column, _NUMBER)
     if pc.all(pc.fill_null(whole, True)).as_py():
         return _doubles(column.cast(pa.float64()))

@@ -77,6 +77,7 @@ class Header:
     def __init__(self) -> None:
         self.separator, self.unset, self.empty = "\t", "-", "(empty)"
         self.path = ""
+        self.quoted = False
         self.fields: list[str] = []
         self.types: list[str] = []
 
@@ -113,6 +114,18 @@ class Header:
                 self.empty = rest
 
 
+def plain_header(line: bytes) -> Header | None:
+    """What a line says that only names the fields, as exports to CSV do; None where it is none of a log of connections."""
+    text = line.decode(errors="replace").strip("\r\n \ufeff")
+    for separator in (",", "\t", "|", ";"):
+        names = [name.strip(' "') for name in text.split(separator)]
+        if is_conn("", names):
+            header = Header()
+            header.separator, header.fields, header.quoted = separator, names, separator != "\t"
+            return header
+    return None
+
+
 def is_conn(path: str, fields: list[str], paths: Sequence[str] = CONN) -> bool:
     """Whether a log is one of connections, by its name (one of `paths`, or none) and its fields."""
     if path and path not in paths:
@@ -126,6 +139,9 @@ def text_records(opened: Opened, counts: Counts, paths: Sequence[str] = CONN) ->
     Raises:
         DataError: It has no #fields, or is a log of something else.
     """
+    if not opened.head.lstrip().startswith((b"#", b"\xef\xbb\xbf#")):
+        yield from _plain_records(opened, counts)
+        return
     header = Header()
     for block in opened.blocks():
         for part in _sections(block, header, opened.uri):
@@ -142,11 +158,30 @@ def text_records(opened: Opened, counts: Counts, paths: Sequence[str] = CONN) ->
             yield from _rows(part, header, opened, counts)
 
 
-def json_rows(opened: Opened, counts: Counts, paths: Sequence[str] = CONN) -> Iterator[pa.RecordBatch]:
-    """Flows of a log in JSON, one record a line."""
+_PLAIN_HEADER = re.compile(rb"^[^\n]*\bid\.orig_h\b[^\n]*(?:\n|$)", re.MULTILINE)
+
+
+def _plain_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
+    """Flows of an export whose first line names the fields, and nothing says more of them."""
+    header = Header()
     for block in opened.blocks():
-        schema = _json_schema(block.text)
-        read, lines = json_records.read(block, schema, counts, last=True)
+        for part, found in delimited.headed_parts(block, _PLAIN_HEADER, plain_header, b"id.orig_h"):
+            if found is not None:
+                bounds.refuse_many_columns(len(found.fields), f"{opened.uri}, line {part.first}")
+                if twice := first_duplicate([name for name in found.fields if name]):
+                    raise DataError(f"{opened.uri}, line {part.first}: the header names {twice[:60]!r} twice")
+                header = found
+                continue
+            if not header.fields:
+                raise DataError(
+                    f"{opened.uri}, line {part.first}: a record stands before the line that names the fields"
+                )
+            yield from _rows(part, header, opened, counts)
+
+
+def json_rows(opened: Opened, counts: Counts, paths: Sequence[str] = CONN) -> Iterator[pa.RecordBatch]:
+    """Flows of a log in JSON."""
+    for read, lines in json_records.records(opened, _json_schema, counts):
         read, lines = _only_conn(read, lines, opened, paths)
         if read.num_rows:
             yield _made(_flat(read), lines, opened, counts)
@@ -203,7 +238,8 @@ def _rows(part: Lines, header: Header, opened: Opened, counts: Counts) -> Iterat
     if joined:
         # IoT-23 joined its labels to the last field by three blanks.
         types[_JOINED] = pa.string()
-    layout = delimited.Layout(names, types, header.separator, (header.unset, header.empty))
+    missing = (header.unset, header.empty, *(("NaN", "nan", "NULL", "null") if header.quoted else ()))
+    layout = delimited.Layout(names, types, header.separator, missing, quoted=header.quoted)
     read, lines = delimited.read(part, layout, counts)
     if not read.num_rows:
         return
@@ -251,8 +287,8 @@ def _character(written: str, uri: str, number: int) -> str:
 
 
 def _json_schema(text: bytes) -> pa.Schema:
-    """Every spelling of the fields; times are texts where the block's first record writes them so."""
-    dated = re.search(rb'"ts"\s*:\s*"', text[: text.find(b"\n") + 1] or text) is not None
+    """Every spelling of the fields; times are texts where one of the block's first records writes them so."""
+    dated = re.search(rb'"ts"\s*:\s*"', text[:4096]) is not None
     fields = {**_TYPES, "ts": pa.string() if dated else pa.float64()}
     plain = {name: pa.string() if pa.types.is_dictionary(kind) else kind for name, kind in fields.items()}
     head = text[:4096]

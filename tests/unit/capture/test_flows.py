@@ -3,10 +3,12 @@
 import gzip
 import io
 import json
+import lzma
 import shutil
 import socket
 import subprocess
 import time
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -141,6 +143,79 @@ def test_what_is_amiss_with_a_capture_is_counted(suricata, tmp_path):
     }
     assert [*report["incomplete"].values()] == ["ends in the middle of a packet; the 9 before it are used"]
     assert events(flows)[1]["flow"]["bytes_toserver"] == 4 * (14 + 40) + 700
+
+
+def test_of_rotated_captures_those_without_a_packet_are_left_out_and_counted(suricata, tmp_path):
+    packets = conversation()
+    whole, _ = flows_of(written(tmp_path / "whole.pcap", made.pcap(*packets)))
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    written(parts / "a.pcap", made.pcap())
+    written(parts / "b.pcap", made.pcap(*packets))
+    written(parts / "c.pcapng", made.section() + made.interface())
+    flows, report = flows_of(parts)
+    assert flows == whole
+    assert report["noted"] == {"capture without a whole packet, left out": 2}
+    assert [Path(uri).name for uri in report["files"]] == ["b.pcap"]
+    (parts / "b.pcap").unlink()
+    with pytest.raises(DataError, match=r"a\.pcap is a capture without a whole packet"):
+        flows_of(parts)
+
+
+def test_vlan_tags_are_no_part_of_a_flow_s_bytes_and_are_counted(suricata, tmp_path):
+    packets = conversation()
+    tagged = [Packet(each.micros, each.data[:12] + b"\x81\x00\x00\x07" + each.data[12:]) for each in packets]
+    plain = conversations(tmp_path / "1", written(tmp_path / "plain.pcap", made.pcap(*packets)))
+    assert conversations(tmp_path / "2", written(tmp_path / "tagged.pcap", made.pcap(*tagged))) == plain
+    _, report = flows_of(tmp_path / "tagged.pcap")
+    assert report["noted"] == {"packet with a VLAN tag, which is no part of its bytes": len(packets)}
+
+
+def test_a_link_that_suricata_does_not_know_is_named_wherever_it_is_in_the_source(suricata, tmp_path):
+    known = written(tmp_path / "a.pcap", made.pcap(*conversation()))
+    radio = written(tmp_path / "b.pcap", made.pcap(*conversation(), link=made.WIFI))
+    for files in ([radio], [known, radio]):
+        with pytest.raises(
+            DataError, match=r"b\.pcap was captured on a link of type 127 \(IEEE 802\.11 with radiotap\)"
+        ):
+            flows_of(*files)
+
+
+def zipped(data: bytes, *, encrypted: bool) -> bytes:
+    made_of = io.BytesIO()
+    with zipfile.ZipFile(made_of, "w") as archive:
+        archive.writestr("office.pcap", data)
+    octets = bytearray(made_of.getvalue())
+    # The flag stands in the member's own head and in the list of members.
+    octets[6] |= encrypted
+    octets[octets.find(b"PK\x01\x02") + 8] |= encrypted
+    return bytes(octets)
+
+
+def test_a_damaged_or_encrypted_archive_of_a_capture_is_one_clear_line(suricata, tmp_path):
+    capture = made.pcap(
+        *(packet for number in range(30) for packet in conversation(number, START + number * 7_000_000))
+    )
+    spoilt = bytearray(gzip.compress(capture))
+    spoilt[len(spoilt) // 2] ^= 0xFF
+    for name, data, why in (
+        (
+            "cut.pcap.gz",
+            gzip.compress(capture)[:-100],
+            r"cut\.pcap\.gz: the \.gz stream ends too early; copy or download",
+        ),
+        (
+            "cut.pcap.xz",
+            lzma.compress(capture)[:-100],
+            r"cut\.pcap\.xz: the \.xz stream ends too early; copy or download",
+        ),
+        ("spoilt.pcap.gz", bytes(spoilt), r"spoilt\.pcap\.gz: the \.gz stream is damaged"),
+        ("office.zip", zipped(capture, encrypted=True), r"office\.zip is an encrypted zip archive; unpack it"),
+    ):
+        with pytest.raises(DataError, match=why):
+            flows_of(written(tmp_path / name, data))
+    whole, _ = flows_of(written(tmp_path / "office.pcap", capture))
+    assert flows_of(written(tmp_path / "good.zip", zipped(capture, encrypted=False)))[0] == whole
 
 
 def test_where_time_runs_backwards_flows_begin_anew(suricata, tmp_path):

@@ -57,3 +57,9 @@ def test_ends_of_a_table_that_are_read_as_features_are_to_be_left_out_first(tmp_
         Ingested(table, identities=False)
     found = Ingested(table, identities=False, ignore_columns=["src_ip"])
     assert "10.0.0." not in json.dumps(found.table.to_pylist(), default=str)
+
+
+def test_addresses_in_a_column_of_another_name_are_none_to_learn_from_either(tmp_path):
+    table = write(tmp_path / "flows.csv", "translated,bytes\n" + "".join(f"10.0.0.{n % 9},{n}\n" for n in range(50)))
+    with pytest.raises(ConfigError, match="column 'translated' of them is read as a feature"):
+        Ingested(table, identities=False)

@@ -315,6 +315,15 @@ def test_a_model_of_before_there_was_a_policy_finds_the_spellings_of_its_vocabul
     assert before.policy == Policy()
 
 
+@pytest.mark.parametrize(
+    "text", ["80", "65535", "007", "0", "9" * 15, "9" * 16, "9" * 17, "10" * 9, "٣٤", " 80 ", "8_0"]
+)
+def test_a_whole_number_is_spelt_the_same_the_short_way_and_the_long(text, monkeypatch):
+    short = values.category(text)
+    monkeypatch.setattr(values, "_is_plain_whole", lambda text: False)
+    assert short == values.category(text)
+
+
 @given(text=st.one_of(plain, missing, boolean, moment, word, grouped))
 def test_the_category_of_a_category_is_itself(text):
     assert values.category(values.category(text)) == values.category(text)

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import os
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from netanomaly.monitoring import reference as references
 from netanomaly.monitoring.profile import Profile
 
 from tests.unit.monitoring.worlds import World
+
+# PROFILE_MERGES=2000 for more.
+_MERGES = int(os.environ.get("PROFILE_MERGES", "40"))
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +30,7 @@ def same(one: Profile, other: Profile) -> bool:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=_MERGES, deadline=None)
 @given(cuts=st.lists(st.integers(0, 8000), max_size=6), order=st.randoms())
 def test_merging_is_associative_and_free_of_order(world, cuts, order):
     rows = world.encoded
@@ -77,6 +81,19 @@ def test_a_damaged_reference_is_one_line(world, how):
     else:
         document = ["no reference"]
     with pytest.raises(ModelError, match=r"reference\.json"):
+        references.read(json.dumps(document).encode())
+
+
+def test_votes_are_kept_with_the_alert_rates_and_a_reference_of_before_has_none(world):
+    votes = references.Rates((500,) * 9, (5,) * 9, (10,) * 9, (15,) * 9, 3)
+    document = dataclasses.replace(world.reference, rates=votes).document()
+    assert references.read(json.dumps(document).encode()).rates == votes
+    for name in ("asked", "votes", "voters"):
+        del document["rates"][name]
+    before = references.read(json.dumps(document).encode()).rates
+    assert before == references.Rates((500,) * 9, (5,) * 9)
+    document["rates"]["alerts"].append(1)
+    with pytest.raises(ModelError, match="do not fit together"):
         references.read(json.dumps(document).encode())
 
 

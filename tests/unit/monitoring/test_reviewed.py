@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from netanomaly.feedback.book import Pages, now
 from netanomaly.feedback.documents import ATTACK, BENIGN, Review, Verdict
 from netanomaly.feedback.suppression import NOTHING, Heard
+from netanomaly.monitoring.finding import scored_in
 from netanomaly.monitoring.judging import judge
 from netanomaly.monitoring.reviewed import Feedback, quality
-from netanomaly.monitoring.watching import scored_in, watch_scores
+from netanomaly.monitoring.scored import watch_scores
 
 from tests.unit.alerts.test_forms import INCIDENT
 from tests.unit.feedback.conftest import verdict

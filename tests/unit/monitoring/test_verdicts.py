@@ -1,11 +1,17 @@
 """What changed is named: the sensor, few hosts, or the network."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from netanomaly.monitoring.judging import Quality, judge
+from netanomaly.monitoring.profile import Profile
 from netanomaly.monitoring.rates import rate_limits
-from netanomaly.monitoring.reference import Rates
+from netanomaly.monitoring.reference import Rates, build
+from netanomaly.monitoring.statistics import Newcomers, measure
 from netanomaly.traffic import table
 
 from tests.bench import drift_traffic as traffic
@@ -50,6 +56,25 @@ def test_a_change_is_named(world, change, timeout, verdict, what):
     assert what in "; ".join(found["reasons"])
     assert found["retrain"] == (verdict == "network changed")
     assert ("do not retrain" in found["do"]) == (verdict == "sensor changed")
+
+
+def test_an_episode_in_training_widens_the_limits_of_what_it_moved_and_of_nothing_else(world):
+    """A night of flows that last exactly 77 seconds, farther out than all else: were all limits as wide, nothing would be out."""
+    seconds = world.encoded.seconds.copy()
+    first = len(seconds) // 2
+    seconds[first : first + 400] = 77
+    of = dataclasses.replace(world.encoded, seconds=seconds)
+    episode = build([of], world.layout, Rates(), {})
+    assert episode is not None
+    for limits, before in zip(episode.limits, world.reference.limits, strict=True):
+        assert limits.most < 1.3 * before.most
+    for change, verdict in (
+        (None, "quiet"),
+        (traffic.busier, "network changed"),
+        (traffic.frame_bytes, "sensor changed"),
+    ):
+        window = world.window(flows(world.network, draw(), 8000, MONDAY, change))
+        assert judge(episode, window)["verdict"] == verdict
 
 
 def test_a_column_that_is_not_said_any_more_and_a_value_called_otherwise_are_the_sensors_doing(world):
@@ -118,6 +143,39 @@ def test_windows_of_wrong_times_are_noted(world):
     assert "before the training period" in judge(world.reference, earlier)["notes"][0]
 
 
+@settings(max_examples=30, deadline=None)
+@given(column=st.integers(0, 200), rows=st.integers(1, 39), value=st.integers(0, 255))
+def test_rows_of_which_fewer_than_two_in_a_hundred_moved_are_never_out(world, column, rows, value):
+    """Whatever the column and the unit of its distance: of a flag that is never set one row in a thousand is 0.022 of Hellinger's."""
+    place = column % len(world.layout.names)
+    alike = world.encoded
+    bins = alike.bins.copy()
+    changed = np.arange(len(alike)) % 2000 < rows
+    bins[place, changed] = value % world.layout.widths[place]
+    profile = Profile.of(dataclasses.replace(alike, bins=bins), world.layout)
+    measured = measure(profile, world.reference.profile, world.layout, Newcomers())
+    for limits in world.reference.limits:
+        assert limits.distances(measured).max() <= 1
+
+
+def test_members_that_agree_otherwise_than_in_training_are_noted_and_are_no_verdict(world):
+    votes = Rates((500,) * 20, (5,) * 20, asked=(10,) * 20, votes=(14, 16) * 10, voters=3)
+    reference = dataclasses.replace(world.reference, rates=votes)
+    window = world.window(flows(world.network, draw(), 6000, MONDAY))
+    assert judge(reference, window)["agreement"] is None
+    window.asked, window.votes = 120, 180
+    found = judge(reference, window)
+    assert found["agreement"]["rate"] == found["agreement"]["usual"] == 0.5
+    assert (found["agreement"]["members"], found["agreement"]["rows"]) == (3, 120)
+    assert not any("members" in note for note in found["notes"])
+    window.votes = 122
+    found = judge(reference, window)
+    assert found["verdict"] == "quiet"
+    assert "where any of its 3 members alerts 34% of them do" in found["notes"][-1]
+    # References of before were kept without votes.
+    assert judge(world.reference, window)["agreement"] is None
+
+
 def test_limits_of_the_alert_rate_allow_for_days_that_differ():
     """Binomial limits at 1% of 5,000 rows would be 0.6% to 1.4%; days between 0.5% and 2% are usual here."""
     alerts = [25, 100, 40, 60, 30, 90, 50, 80, 45, 70]
@@ -128,6 +186,15 @@ def test_limits_of_the_alert_rate_allow_for_days_that_differ():
     assert calm is not None
     assert 0.012 < calm.high < 0.016
     assert rate_limits(Rates((5000,) * 3, (50,) * 3), 5000) is None
+
+
+def test_a_burst_in_training_is_less_of_a_day_than_of_an_hour():
+    burst = Rates((200,) * 40, (*(2,) * 20, 40, *(2,) * 19))
+    hour, day = rate_limits(burst, 200), rate_limits(burst, 200 * 5)
+    assert hour is not None
+    assert day is not None
+    assert hour.high > 0.2
+    assert 0.04 < day.high < 0.1
 
 
 def test_more_alerts_than_usual_of_few_sources_is_theirs(world):

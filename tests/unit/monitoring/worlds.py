@@ -1,12 +1,15 @@
 """A made-up network with its reference, and windows of it, for tests and for the benchmark of drift."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from netanomaly.flows import columns
-from netanomaly.models.rows import Schema, learn_schema
+from netanomaly.metrics.alert_rates import AlertBlocks
+from netanomaly.models.catalogue import check
+from netanomaly.models.detector import Detector, make
+from netanomaly.models.rows import Rows, Schema, learn_schema
 from netanomaly.monitoring.encoded import Encoded, encode
 from netanomaly.monitoring.judging import judge
 from netanomaly.monitoring.layout import Layout, learn_layout
@@ -48,9 +51,14 @@ class World:
     layout: Layout
     reference: Reference
     encoded: Encoded
+    detector: Detector | None = None
+    threshold: float = np.inf
 
     @classmethod
-    def make(cls, seed: int = 1, days: int = 28, rows_a_day: int = 3000, *, weekends: bool = True) -> "World":
+    def make(
+        cls, seed: int = 1, days: int = 28, rows_a_day: int = 3000, *, weekends: bool = True, alerts: bool = False
+    ) -> "World":
+        """A network of its own; with alerts a detector, too, whose usual alert rate is that of a fortnight after training."""
         network, draw = traffic.Network(seed), np.random.default_rng([seed, 1])
         parts = [flows(network, draw, rows_a_day, day) for day in range(days) if weekends or day % 7 < 5]
         training = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
@@ -63,14 +71,28 @@ class World:
         encoded = encode(layout, rows, **ends(training))
         reference = build([encoded], layout, Rates(), {})
         assert reference is not None
-        return cls(network, schema, layout, reference, encoded)
+        world = cls(network, schema, layout, reference, encoded)
+        if alerts:
+            world._detect(rows, [flows(network, draw, rows_a_day, days + day) for day in range(14)])
+        return world
+
+    def _detect(self, training: Rows, later: list[pa.Table]) -> None:
+        self.detector = make("pca", check("pca", {}))
+        self.detector.fit(training, 1)
+        scores = np.concatenate([self.detector.score(self.schema.rows(pa.table(table(day)))) for day in later])
+        self.threshold = float(np.quantile(scores, 0.99))
+        blocks = AlertBlocks()
+        blocks.add(scores > self.threshold)
+        found = blocks.document()
+        self.reference = replace(self.reference, rates=Rates(tuple(found["rows"]), tuple(found["alerts"])))
 
     def window(self, found: pa.Table, **changed: Any) -> Window:
         """A window of flows."""
         window = Window(self.layout)
         made = table(found) | changed
         rows = self.schema.rows(pa.table(made))
-        window.add(rows, categories={name: made[name] for name in CATEGORIES}, **ends(found))
+        alerts = None if self.detector is None else self.detector.score(rows) > self.threshold
+        window.add(rows, alerts=alerts, categories={name: made[name] for name in CATEGORIES}, **ends(found))
         return window
 
     def judged(self, found: pa.Table, **changed: Any) -> dict[str, Any]:

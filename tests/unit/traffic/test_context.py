@@ -150,3 +150,15 @@ def test_a_newer_state_is_refused(monkeypatch):
         state = Context().state()
     with pytest.raises(ValueError, match="of format 2"):
         Context.resumed(state)
+
+
+def test_hosts_that_there_is_no_room_for_are_counted(monkeypatch):
+    monkeypatch.setattr(context, "MOST_MET", 10)
+    past = Context()
+    for begin in range(1, 401, 20):
+        past.features(flows_of([(number * MICRO, number, 1_000, 80, 0, 0) for number in range(begin, begin + 20)]))
+    again = Context.resumed(past.state())
+    assert {len(met.merged().key) for met in again.met.values()} == {10}
+    # All that was ever met and is not known any more, of sources, pairs, and sources with a port.
+    assert again.forgotten == 3 * (400 - 10)
+    assert past.forgotten <= again.forgotten

@@ -31,7 +31,7 @@ class Name(StrEnum):
 PipelineOption = Annotated[Name, typer.Option("--pipeline", help="Which pipeline the configuration is of.")]
 
 
-def kind(name: Name) -> "Kind":
+def kind_of(name: Name) -> "Kind":
     """A pipeline by its name. Loads no more than that one needs."""
     if name in (Name.scoring, Name.scoring_from_captures):
         from netanomaly.cli.pipelines.scoring import Scoring

@@ -17,12 +17,13 @@ def main(argv: list[str]) -> None:
         import pyarrow as pa
 
         from netanomaly.stages.capture.program import capture
-        from netanomaly.stages.capture.settings import Settings, of_configuration
+        from netanomaly.stages.capture.settings import Settings, of_configuration, refuse_kept
 
         if stage.parameter("settings"):
             settings = stage.settings(Settings)
         else:
             settings = of_configuration(stage.parameter("configuration"), stage.parameter("data_source"))
+        refuse_kept(settings)
         for uri in settings.source:
             stage_io.in_a_bucket(uri, "data source")
         path = stage.output("flows")

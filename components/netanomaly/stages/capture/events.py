@@ -7,11 +7,13 @@ in memory, are made of the community id and the start, and events are in order o
 import zlib
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from netanomaly.errors import OutsideError
@@ -19,6 +21,8 @@ from netanomaly.traffic.sorting import Room, Sorter
 
 _SCHEMA = pa.schema([("line", pa.binary())])
 _ROWS = 8192
+_READ_BYTES = 1 << 20
+_LINE_END = ord("\n")
 
 
 class _Flow(msgspec.Struct, omit_defaults=True, gc=False):
@@ -100,7 +104,7 @@ class Events:
     def __init__(self, version: str, scratch: Path | None) -> None:
         self._version = version
         self._sorter = Sorter(_SCHEMA, Room(scratch=scratch))
-        self._decode, self._encode = msgspec.json.Decoder(_Event).decode, msgspec.json.Encoder().encode
+        self._decode, self._encode = msgspec.json.Decoder(_Event).decode_lines, msgspec.json.Encoder().encode_lines
         self.found = Flows()
 
     def add(self, path: Path) -> None:
@@ -109,46 +113,52 @@ class Events:
         Raises:
             OutsideError: It was cut off, or holds what Suricata does not write.
         """
-        waiting: list[_Event] = []
         last = None
         try:
             with path.open("rb") as file:
-                for line in file:
-                    event = self._decode(line)
-                    if event.flow is not None and event.event_type == "flow":
-                        waiting.append(event)
-                        if len(waiting) >= _ROWS:
-                            self._sort(waiting)
-                            waiting = []
-                    elif event.stats is not None:
-                        last = event.stats
+                # The end of a line that a block begins is read with it.
+                while block := file.read(_READ_BYTES) + file.readline():
+                    events = self._decode(block)
+                    self._sort([event for event in events if event.flow is not None and event.event_type == "flow"])
+                    last = next((event.stats for event in reversed(events) if event.stats is not None), last)
             if last is not None:
                 self.found.decoded += last.decoder.pkts
                 self.found.starved += last.flow.memcap + last.flow.emerg_mode_entered
         except (msgspec.DecodeError, msgspec.ValidationError):
             raise OutsideError("suricata's events were cut off, or are of a version that is not known") from None
-        if waiting:
-            self._sort(waiting)
 
     def write(self, out: BinaryIO) -> None:
         """All events in order, each a line. Once only."""
         for table in self._sorter.tables(_ROWS):
             for chunk in table.column("line").chunks:
-                out.write(b"".join(line + b"\n" for line in chunk.to_pylist()))
+                _, offsets, text = chunk.buffers()
+                ends = np.frombuffer(offsets, dtype=np.int32)
+                out.write(memoryview(text)[ends[chunk.offset] : ends[chunk.offset + len(chunk)]])
 
     def _sort(self, events: list[_Event]) -> None:
+        if not events:
+            return
         flows = [event.flow for event in events if event.flow is not None]
         self.found.flows += len(flows)
-        self.found.packets += sum(flow.pkts_toserver + flow.pkts_toclient for flow in flows)
-        for event, flow in zip(events, flows, strict=True):
-            identity = f"{event.community_id} {flow.start} {event.vlan}"
-            event.flow_id = int.from_bytes(blake2b(identity.encode(), digest_size=8).digest(), "big") >> 1
-            event.timestamp, event.suricata_version = flow.end, self._version
-        lines = [self._encode(event) for event in events]
-        # Flows of one identity, if ever there were two, go by what else is in them.
-        content = np.array([event.flow_id for event in events], dtype=np.uint64) >> np.uint64(31) << np.uint64(32)
-        content |= np.fromiter(map(zlib.crc32, lines), dtype=np.uint64, count=len(lines))
-        starts = np.array([flow.start[:26] for flow in flows], dtype="datetime64[us]").astype(np.int64)
-        self._sorter.add(
-            pa.RecordBatch.from_arrays([pa.array(lines, type=pa.binary())], schema=_SCHEMA), starts, content
+        self.found.packets += sum([flow.pkts_toserver + flow.pkts_toclient for flow in flows])
+        identities = _identities(
+            [f"{event.community_id} {flow.start} {event.vlan}" for event, flow in zip(events, flows, strict=True)]
         )
+        version = self._version
+        for event, flow, identity in zip(events, flows, identities.tolist(), strict=True):
+            event.flow_id, event.timestamp, event.suricata_version = identity, flow.end, version
+        text = self._encode(events)
+        ends = np.append(0, np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _LINE_END) + 1).astype(np.int32)
+        # Flows of one identity, if ever there were two, go by what else is in them.
+        content = identities >> np.uint64(31) << np.uint64(32)
+        places, octets = ends.tolist(), memoryview(text)
+        content |= np.array([zlib.crc32(octets[begin:end]) for begin, end in pairwise(places)], dtype=np.uint64)
+        lines = pa.Array.from_buffers(pa.binary(), len(events), [None, pa.py_buffer(ends), pa.py_buffer(text)])
+        starts = pa.array([flow.start for flow in flows]).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+        self._sorter.add(pa.RecordBatch.from_arrays([lines], schema=_SCHEMA), starts, content)
+
+
+def _identities(texts: list[str]) -> npt.NDArray[np.uint64]:
+    """A number of 63 bits for each text."""
+    digests = b"".join([blake2b(text.encode(), digest_size=8).digest() for text in texts])
+    return np.frombuffer(digests, dtype=">u8").astype(np.uint64) >> np.uint64(1)

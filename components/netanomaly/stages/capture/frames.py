@@ -133,26 +133,42 @@ def _written(packets: Packets, header: Whole, protocol: Whole, kept: Whole, want
     heads = np.empty((len(packets), 4), dtype="<u4")
     heads[:, 0], heads[:, 1] = packets.micros // 1_000_000, packets.micros % 1_000_000
     heads[:, 2] = heads[:, 3] = np.where(other, whole + _ETHERNET, whole)
-    before, data = heads.tobytes(), packets.octets.data
-    begin, end, missing = (packets.place + own).tolist(), (packets.place + own + size).tolist(), (whole - size).tolist()
-    kinds = np.where(other, protocol, -1).tolist()
-    # Records that stand as they are to be are copied together.
-    same = packets.plain & ~other & (size == packets.captured) & (whole == size) & (packets.length == size)
+    begin, end = packets.place + own, packets.place + own + size
+    # Records that stand as they are to be, but for how long they are and what follows them, are copied together.
+    new = ~(packets.plain & ~other & (whole == size))
+    shorter = ~new & ((size < packets.captured) | (packets.length != size))
+    octets = packets.octets
+    if shorter.any():
+        octets = octets.copy()
+        octets[(packets.place[shorter] - 8)[:, None] + np.arange(8)] = heads[shorter, 2:].view(np.uint8)
+    stops = np.flatnonzero(new | (size < packets.captured))
+    before, data, number = heads.tobytes(), octets.data, 0
     parts: list[bytes | memoryview] = []
     add = parts.append
-    number = 0
-    for changed in [*np.flatnonzero(~same).tolist(), len(packets)]:
-        if number < changed:
-            add(data[begin[number] - 16 : end[changed - 1]])
-        if changed == len(packets):
-            break
-        add(before[16 * changed : 16 * changed + 16])
-        if kinds[changed] >= 0:
-            add(bytes(12) + kinds[changed].to_bytes(2, "big"))
-        add(data[begin[changed] : end[changed]])
-        if missing[changed]:
-            add(bytes(missing[changed]))
-        number = changed + 1
+    for stop, is_new, kind, first, last, zeros, run in zip(
+        stops.tolist(),
+        new[stops].tolist(),
+        np.where(other, protocol, -1)[stops].tolist(),
+        begin[stops].tolist(),
+        end[stops].tolist(),
+        (whole - size)[stops].tolist(),
+        (packets.place[np.append(0, stops + 1)[:-1]] - 16).tolist(),
+        strict=True,
+    ):
+        if not is_new:
+            add(data[run:last])
+        else:
+            if number < stop:
+                add(data[run : int(end[stop - 1])])
+            add(before[16 * stop : 16 * stop + 16])
+            if kind >= 0:
+                add(bytes(12) + kind.to_bytes(2, "big"))
+            add(data[first:last])
+            if zeros:
+                add(bytes(zeros))
+        number = stop + 1
+    if number < len(packets):
+        add(data[int(packets.place[number]) - 16 : int(end[-1])])
     return b"".join(parts)
 
 

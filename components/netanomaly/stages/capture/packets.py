@@ -38,6 +38,10 @@ _TIME_RESOLUTION, _TIME_OFFSET = 9, 14
 _TIMES_END = (1 << 32) * 1_000_000
 
 
+class NoPacketError(DataError):
+    """A capture without a whole packet."""
+
+
 class Bytes(Protocol):
     """What a capture is read from."""
 
@@ -96,7 +100,8 @@ def read(stream: Bytes, ends: Callable[[str], None]) -> Iterator[Packets]:
         ends: Told why, where it ends before its end: what is whole is read.
 
     Raises:
-        DataError: It is no capture, or its first packet cannot be read.
+        DataError: It is no capture.
+        NoPacketError: Its first packet cannot be read.
     """
     magic = stream.peek(4)
     if magic in _PCAP:
@@ -111,7 +116,7 @@ def read(stream: Bytes, ends: Callable[[str], None]) -> Iterator[Packets]:
         if len(packets):
             yield packets
     if not any_read:
-        raise DataError(f"{stream.uri} is a capture without a whole packet; look whether it was copied to its end")
+        raise NoPacketError(f"{stream.uri} is a capture without a whole packet; look whether it was copied to its end")
 
 
 def _pcap(stream: Bytes, ends: Callable[[str], None], order: str, nanoseconds: int) -> Iterator[Packets]:
@@ -120,29 +125,23 @@ def _pcap(stream: Bytes, ends: Callable[[str], None], order: str, nanoseconds: i
         return
     # The upper bits tell of frame check sequences, which are cut off with whatever follows a packet.
     link = struct.unpack(f"{order}I", header[20:24])[0] & 0xFFFF
-    record = np.dtype(f"{order}u4")
-    captured_at = struct.Struct(f"{order}I").unpack_from
     data, number = b"", 0
     while more := stream.read(_READ_BYTES):
-        data += more
-        place, size, headers, places = 0, len(data), [], []
-        damaged = False
-        while place + 16 <= size:
-            (captured,) = captured_at(data, place + 8)
-            if captured > LARGEST_PACKET:
-                damaged = True
-                break
-            after = place + 16 + captured
-            if after > size:
-                break
-            headers.append(data[place : place + 16])
-            places.append(place + 16)
-            place = after
-        if places:
-            fields = np.frombuffer(b"".join(headers), dtype=record).reshape(-1, 4).astype(np.int64)
+        data = data + more if data else more
+        places, rest = _records(data, order)
+        # Four fields of four octets before each packet, wherever it begins.
+        heads = np.ndarray((max(len(data) - 15, 0), 4), f"{order}u4", data, strides=(1, 4))
+        fields = heads[places].astype(np.int64)
+        large = np.flatnonzero(fields[:, 2] > LARGEST_PACKET)
+        if damaged := len(large) > 0:
+            places, fields = places[: large[0]], fields[: large[0]]
+        elif len(places) and places[-1] + 16 + fields[-1, 2] > len(data):
+            rest = int(places[-1])
+            places, fields = places[:-1], fields[:-1]
+        if len(places):
             yield Packets(
                 np.frombuffer(data, dtype=np.uint8),
-                np.array(places, dtype=np.int64),
+                places + 16,
                 fields[:, 2],
                 fields[:, 3],
                 fields[:, 0] * 1_000_000 + fields[:, 1] * nanoseconds // 1_000,
@@ -150,12 +149,26 @@ def _pcap(stream: Bytes, ends: Callable[[str], None], order: str, nanoseconds: i
                 plain=order == "<" and nanoseconds == 1_000,
             )
             number += len(places)
-        data = data[place:]
         if damaged:
             ends(f"is damaged after {number:,} packets, which are used")
             return
+        data = data[rest:]
     if data:
         ends(f"ends in the middle of a packet; the {number:,} before it are used")
+
+
+def _records(data: bytes, order: str) -> tuple[Whole, int]:
+    """Where records with a whole head begin, as each says where the next one does, and where that of no whole head would.
+
+    The last packet may go past the end of the data, and any may be larger than packets are.
+    """
+    places: list[int] = []
+    add, captured_at = places.append, struct.Struct(f"{order}I").unpack_from
+    place, last = 8, len(data) - 8
+    while place <= last:
+        add(place)
+        place += captured_at(data, place)[0] + 16
+    return np.array(places, dtype=np.int64) - 8, place - 8
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,12 +31,17 @@ _COPY_BYTES = 4 << 20
 
 @dataclass
 class _Files:
-    """The files of a source by what they are, and the identity of each that was read, by its address."""
+    """The files of a source by what they are, and the identity of each that was read, by its address.
+
+    Attributes:
+        empty: How many captures had no packet.
+    """
 
     captures: list[SourceFile] = field(default_factory=list)
     netflow: list[SourceFile] = field(default_factory=list)
     other: list[SourceFile] = field(default_factory=list)
     identities: dict[str, str] = field(default_factory=dict)
+    empty: int = 0
 
     @contextmanager
     def reading(self, file: SourceFile) -> Iterator[TextStream]:
@@ -91,6 +97,8 @@ def capture(
     noted = made.pop("noted")
     if found.other:
         noted["file that is no capture, left out"] = len(found.other)
+    if found.empty:
+        noted["capture without a whole packet, left out"] = found.empty
     return {"format": FORMAT, "source": settings.source, "identity": identity, **made, "noted": noted}
 
 
@@ -119,13 +127,13 @@ def _told_apart(files: sources.Files) -> _Files:
 
 
 def _of_captures(found: _Files, out: BinaryIO, folder: Path, progress: Callable[[int], Any]) -> dict[str, Any]:
-    files = found.captures
-    program = tools.find("suricata", f"{files[0].uri} is a capture of packets")
+    program = tools.find("suricata", f"{found.captures[0].uri} is a capture of packets")
+    files = _in_order(found)
     version = tools.version(program, suricata.VERSION)
     events, seen = Events(version, folder), frames.Seen()
     wrong: dict[str, str] = {}
     streams = 0
-    for stream in _streams(_blocks(found, _in_order(files), wrong)):
+    for stream in _streams(_blocks(found, files, wrong)):
         streams += 1
         if streams > _STREAMS_AT_MOST:
             raise DataError(
@@ -189,16 +197,29 @@ def _of_netflow(found: _Files, out: BinaryIO, folder: Path, progress: Callable[[
     return {"kind": NETFLOW, "tool": "nfdump", "version": version, "files": names, "incomplete": {}, "noted": {}}
 
 
-def _in_order(files: list[SourceFile]) -> list[SourceFile]:
-    """By the time of the first packet."""
+def _in_order(found: _Files) -> list[SourceFile]:
+    """By the time of the first packet; of several captures those without one are left out, as rotation leaves them.
 
-    def begins(file: SourceFile) -> tuple[int, str]:
-        with closing(TextStream(file)) as stream:
-            first = next(packets.read(stream, _unsaid))
+    Raises:
+        DataError: No capture has a packet; one is of a link that is not known, or cannot be read.
+    """
+    if len(found.captures) == 1:
+        return found.captures
+    begins: list[tuple[int, str, SourceFile]] = []
+    empty: packets.NoPacketError | None = None
+    for file in found.captures:
+        try:
+            with closing(TextStream(file)) as stream:
+                first = next(packets.read(stream, _unsaid))
+        except packets.NoPacketError as error:
+            empty = empty or error
+            found.empty += 1
+            continue
         frames.require_known(first, file.uri)
-        return int(first.micros[0]), file.name
-
-    return sorted(files, key=begins) if len(files) > 1 else files
+        begins.append((int(first.micros[0]), file.name, file))
+    if empty is not None and not begins:
+        raise empty
+    return [file for _, _, file in sorted(begins, key=itemgetter(0, 1))]
 
 
 def _unsaid(_why: str) -> None:

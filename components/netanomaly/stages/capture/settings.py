@@ -15,10 +15,21 @@ class Settings:
     Attributes:
         source: URIs of captures (pcap, pcapng) or of binary NetFlow files: files, folders or globs.
         identity: Digest that the source's bytes must have; empty: any.
+        identities: Whether what the run keeps may name the ends of flows.
     """
 
     source: list[str]
     identity: str = ""
+    identities: bool = True
+
+
+def refuse_kept(settings: Settings) -> None:
+    """Raise ConfigError where flows of captures may not be kept: they name their ends, and are kept beside the other results."""
+    if not settings.identities:
+        raise ConfigError(
+            "identities is false, and the flows that are made of captures, which are kept with the run, name their ends; make "
+            "eve.json of them outside (suricata -k none -r FILE) and give that as data_source"
+        )
 
 
 def of_configuration(configuration: Mapping[str, Any], data_source: str) -> Settings:
@@ -35,4 +46,4 @@ def of_configuration(configuration: Mapping[str, Any], data_source: str) -> Sett
     listed = isinstance(named, list) and all(isinstance(item, str) for item in named)
     if not named or not (listed or isinstance(named, str)):
         raise ConfigError("data_source names no captures; set it to a file, a folder, a glob or a list of them")
-    return Settings(config.as_list(named))
+    return Settings(config.as_list(named), identities=configuration.get("identities") is not False)

@@ -14,7 +14,9 @@ from netanomaly.stages.capture import tools
 
 VERSION = r"version ([0-9][0-9.]*)"
 
-# Time-outs in seconds. Those of an emergency are the same: what is left out for want of memory is said, not what is cut.
+# Tables of fragments and hosts are small: the flow manager locks each of their places each time that it looks for what is
+# over, which took a third of all with 65,536. Time-outs in seconds. Those of an emergency are the same: what is left out for
+# want of memory is said, not what is cut.
 _CONFIGURATION = """\
 %YAML 1.1
 ---
@@ -41,7 +43,7 @@ decoder:
   teredo: {enabled: false}
   vxlan: {enabled: false}
   geneve: {enabled: false}
-defrag: {memcap: 64mb, hash-size: 65536, trackers: 65535, max-frags: 65535, prealloc: no, timeout: 60}
+defrag: {memcap: 64mb, hash-size: 256, trackers: 65535, max-frags: 65535, prealloc: no, timeout: 60}
 flow: {memcap: 1gb, hash-size: 65536, prealloc: 1000, emergency-recovery: 30, managers: 1, recyclers: 1}
 flow-timeouts:
   default: {new: 30, established: 300, closed: 10, bypassed: 100, emergency-new: 30, emergency-established: 300, emergency-closed: 10, emergency-bypassed: 100}
@@ -54,9 +56,38 @@ stream:
   inline: no
   midstream: true
   async-oneside: false
-  reassembly: {memcap: 256mb, depth: 64kb, toserver-chunk-size: 2560, toclient-chunk-size: 2560, randomize-chunk-size: no}
-host: {hash-size: 4096, prealloc: 0, memcap: 32mb}
+  reassembly: {memcap: 256mb, depth: 8kb, raw: no, toserver-chunk-size: 2560, toclient-chunk-size: 2560, randomize-chunk-size: no}
+host: {hash-size: 256, prealloc: 0, memcap: 32mb}
+ippair: {hash-size: 256, prealloc: 0, memcap: 32mb}
+app-layer:
+  protocols:
 """
+# These are told by how they begin, and not parsed: no flow event holds what a parser finds. FTP's and SMTP's parsers are
+# left, which name other flows (ftp-data), or what a flow goes on as.
+_NAMED = [
+    "bittorrent-dht",
+    "dcerpc",
+    "dhcp",
+    "http",
+    "http2",
+    "ike",
+    "imap",
+    "krb5",
+    "mqtt",
+    "nfs",
+    "ntp",
+    "pgsql",
+    "quic",
+    "rdp",
+    "rfb",
+    "smb",
+    "snmp",
+    "ssh",
+    "telnet",
+    "tls",
+]
+_CONFIGURATION += "".join(f"    {name}: {{enabled: detection-only}}\n" for name in _NAMED)
+_CONFIGURATION += "    dns: {udp: {enabled: detection-only}, tcp: {enabled: detection-only}}\n"
 
 
 class Meter:

@@ -36,6 +36,7 @@ _TOP_ALERTS = 20
 class _Batch:
     rows: Rows
     scores: Scores
+    votes: npt.NDArray[np.int64] | None
     seen: npt.NDArray[np.bool_] | None
     champion: ByChampion | str | None
 
@@ -96,6 +97,7 @@ def score_file(
         ScoreCounts(),
         Pairs(seed),
         Sample(file.metadata.num_rows),
+        alert_blocks=AlertBlocks(model.voters),
     )
     if champion is not None and (error := champion.cannot_judge(file.schema_arrow.names, model.sensor)):
         scored.champion_error, champion = error, None
@@ -112,7 +114,7 @@ def score_file(
             rows = model.schema.rows(batch)
             return _Batch(
                 rows,
-                model.score_rows(rows),
+                *model.score_with_votes(rows),
                 model.has_seen(rows),
                 champion.score(batch) if champion and not scored.champion_error else None,
             )
@@ -125,7 +127,8 @@ def score_file(
             names = list(met.counts)
             scored.counts.add(scores, codes, batch.seen)
             alerting = scores > model.threshold
-            scored.alert_blocks.add(alerting if codes is None else alerting[~_attacks(names, normal_labels)[codes]])
+            of = slice(None) if codes is None else ~_attacks(names, normal_labels)[codes]
+            scored.alert_blocks.add(alerting[of], None if batch.votes is None else batch.votes[of])
             scored.sample.offer(done, batch.rows, scores)
             scored.strongest.offer(done, batch.rows, scores, lambda row: None if codes is None else names[codes[row]])
             if isinstance(batch.champion, str):

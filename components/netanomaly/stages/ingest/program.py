@@ -24,7 +24,7 @@ from netanomaly.flows.hidden import Hidden
 from netanomaly.flows.identity import RECORD
 from netanomaly.flows.labels import normal_names
 from netanomaly.flows.profile import Profile
-from netanomaly.flows.reader import NO_LABEL, Reader
+from netanomaly.flows.reader import NO_LABEL
 from netanomaly.stages.ingest import splitting
 from netanomaly.stages.ingest.settings import TRAINING_PART, Settings
 from netanomaly.traffic.any_source import AnyReader, open_source
@@ -96,8 +96,10 @@ def _ingest(
     try:
         return _read(settings, files, reader, open_sink, progress)
     except Contradiction:
-        assert isinstance(reader, Reader)  # noqa: S101 - of a sensor's columns nothing has to be told
-        again = _reader(settings, files, decisions=reader.survey())
+        from netanomaly.traffic.reader import TrafficReader
+
+        assert not isinstance(reader, TrafficReader)  # noqa: S101 - of a sensor's columns nothing has to be told
+        again = _reader(settings, files, scratch, decisions=reader.survey())
         return _read(settings, files, again, open_sink, progress)
 
 
@@ -158,7 +160,7 @@ def _into(
         output.tell(
             f"note: {left_out.met:,} of {left_out.rows:,} rows of open alerts are in this data, and are left out"
         )
-    confirmed = _add_confirmed(settings, reader.contract, sink, profile, distinct, apart)
+    confirmed = _add_confirmed(settings, reader.contract, sink, profile, distinct, apart, hidden)
     columns = profile.columns()
     told = () if reader.contract.sensor else identifiers.apart(columns)
     if told != apart:
@@ -171,7 +173,13 @@ def _into(
 
 
 def _add_confirmed(
-    settings: Settings, contract: Contract, sink: Sink, profile: Profile, distinct: DistinctRows, apart: tuple[str, ...]
+    settings: Settings,
+    contract: Contract,
+    sink: Sink,
+    profile: Profile,
+    distinct: DistinctRows,
+    apart: tuple[str, ...],
+    hidden: Hidden | None,
 ) -> dict[str, Any] | None:
     """Write the rows that people judged to be benign behind the source's own; what the report says of them."""
     if not settings.confirmed:
@@ -182,7 +190,8 @@ def _add_confirmed(
     known = [*normal, *settings.normal_labels, "normal"][0]
     rows = ConfirmedRows(settings.confirmed, contract, known, profile.rows)
     schema = schema_of(contract)
-    for batch in rows.batches():
+    for named in rows.batches():
+        batch = named if hidden is None else hidden.batch(named, contract)
         distinct.add(row_hash.row_hashes(batch, contract, apart))
         profile.add(batch)
         sink.write(batch.table(contract, schema))

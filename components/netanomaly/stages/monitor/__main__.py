@@ -51,7 +51,19 @@ def main(argv: list[str]) -> None:
 
 # What the terminal shows of a run: a line of the log is bounded, and has no rows.
 SAID = (
-    *("model", "verdict", "reasons", "do", "rows", "alerts", "first_seen", "last_seen", "alert_rate", "notes"),
+    *(
+        "model",
+        "verdict",
+        "reasons",
+        "do",
+        "rows",
+        "alerts",
+        "first_seen",
+        "last_seen",
+        "alert_rate",
+        "agreement",
+        "notes",
+    ),
     *("distance", "retraining", "learnt"),
 )
 

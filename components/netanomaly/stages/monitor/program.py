@@ -11,9 +11,9 @@ from netanomaly import config, output
 from netanomaly.config.monitoring import MonitoringConfig
 from netanomaly.errors import InputError
 from netanomaly.monitoring import program as monitoring
+from netanomaly.monitoring.finding import refuse_to_learn_scores
 from netanomaly.monitoring.retraining import NEVER, Wish, claimed_by_run, poisoned, reason
 from netanomaly.monitoring.settings import Settings
-from netanomaly.monitoring.watching import refuse_to_learn_scores
 from netanomaly.registry import Registry, open_registry
 from netanomaly.report import monitoring_page
 from netanomaly.stages.monitor.settings import training_of

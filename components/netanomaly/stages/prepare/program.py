@@ -165,7 +165,7 @@ def prepare(
     }
 
     def captured(dataset: str) -> capture.Settings:
-        return capture.Settings(sources[dataset], configuration[f"{dataset}_identity"])
+        return capture.Settings(sources[dataset], configuration[f"{dataset}_identity"], wanted.identities)
 
     def ingested(dataset: str) -> ingest.Settings:
         return _settings(

@@ -19,6 +19,7 @@ from typing import Any
 from netanomaly.flows import column_names, time_names
 from netanomaly.flows.labels import clean_label, is_normal
 from netanomaly.stages.validate.settings import Settings
+from netanomaly.traffic.feature_list import CONTEXT_NAMES
 
 Report = Mapping[str, Any]
 
@@ -254,7 +255,8 @@ def _label_in_words(report: Report, settings: Settings) -> str:
 
 
 def _is_measured(name: str, known: Sequence[Report]) -> bool:
-    named = bool(column_names.words(name) & column_names.MEASURED)
+    # Features in context are made here, of times and ends alone.
+    named = bool(column_names.words(name) & column_names.MEASURED) or name in CONTEXT_NAMES
     return named or any(side.get("addresses") for side in known)
 
 
