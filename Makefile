@@ -181,7 +181,7 @@ BENCH_LOGS ?= $(addprefix $(BENCH_DATA)/,zeek/ctu50/008.conn.log.labeled.xz kddc
 bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 seeds, 10 minutes
 	$(BIN)/python -m tests.bench.drift --seeds 50 $(foreach log,$(BENCH_LOGS),--log $(log))
 
-# NSL-KDD, KDD99, UNSW-NB15 and CICIDS2017 below BENCH_DATA.
+# NSL-KDD, KDD99 and UNSW-NB15 below BENCH_DATA.
 TRIALS ?= 32
 
 .PHONY: bench-tuning
