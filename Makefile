@@ -145,7 +145,9 @@ test-tools: setup ## Build the commands that tests of workflows and manifests us
 
 BUILD_TESTED_WITH := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers test-tools))
 
+# The tests start thousands of processes: what they import is compiled once, also where the environment asks for no bytecode.
 .PHONY: test
+test: export PYTHONDONTWRITEBYTECODE :=
 test: lint $(BUILD_TESTED_WITH) ## Everything that CI checks
 	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
 	.ci/other-pythons
@@ -179,7 +181,7 @@ BENCH_LOGS ?= $(addprefix $(BENCH_DATA)/,zeek/ctu50/008.conn.log.labeled.xz kddc
 bench-drift: setup ## How often monitoring cries wolf, and names a change: 50 seeds, 10 minutes
 	$(BIN)/python -m tests.bench.drift --seeds 50 $(foreach log,$(BENCH_LOGS),--log $(log))
 
-# NSL-KDD, KDD99, UNSW-NB15 and CICIDS2017 below BENCH_DATA.
+# NSL-KDD, KDD99 and UNSW-NB15 below BENCH_DATA.
 TRIALS ?= 32
 
 .PHONY: bench-tuning

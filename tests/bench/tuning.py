@@ -74,14 +74,6 @@ def _unsw(folder: Path) -> pa.Table:
     return table.rename_columns(["label" if name == "attack_cat" else name for name in table.column_names])
 
 
-def _cicids(folder: Path) -> pa.Table:
-    table = _csv(folder / "cicids2017" / "CICIDS2017_sample_6311.csv.xz")
-    names = [name.strip() for name in table.column_names]
-    kept = [place for place, name in enumerate(names) if names.index(name) == place]
-    table = table.select(kept).rename_columns([names[place] for place in kept])
-    return table.rename_columns(["label" if name == "Label" else name for name in table.column_names])
-
-
 def _part(
     read: Callable[[Path], pa.Table], column: str, values: tuple[str, ...], having: bool = True
 ) -> Callable[[Path], pa.Table]:
@@ -100,11 +92,11 @@ SETS: dict[str, tuple[Callable[[Path], pa.Table], tuple[str, ...]]] = {
         _part(_nsl_whole, "service", ("http", "smtp", "private", "domain_u"), having=False),
         KDD,
     ),
+    "NSL-KDD, web and mail": (_part(_nsl_whole, "service", ("http", "smtp")), KDD),
     "KDD99, distinct rows of 10%": (_kdd99, KDD),
     "UNSW-NB15": (_unsw, ("proto", "service", "state")),
     "UNSW-NB15, http": (_part(_unsw, "service", ("http",)), ("proto", "service", "state")),
     "UNSW-NB15, no service named": (_part(_unsw, "service", ("-",)), ("proto", "service", "state")),
-    "CICIDS2017, sample": (_cicids, ()),
 }
 
 

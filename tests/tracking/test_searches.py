@@ -106,12 +106,12 @@ def test_trials_take_neither_the_time_nor_the_place_of_the_run_and_its_version(m
     def slow(*_: Any) -> Iterator[Recorded]:
         told.append("trials")
         yield from (shown, shown)
-        time.sleep(5)
+        time.sleep(20)
 
     monkeypatch.setattr(recording, "told_trials", slow)
     began = time.monotonic()
-    tracked = track(alone(), settings("http://mlflow"), lambda: STANDING, seconds=0.3)
-    assert time.monotonic() - began < 2
+    tracked = track(alone(), settings("http://mlflow"), lambda: STANDING, seconds=2)
+    assert time.monotonic() - began < 10
     assert told == ["run and 0", "version", "trials"]
     assert (tracked.url, tracked.version) == ("http://mlflow/1", 3)
     assert tracked.warning.startswith("MLflow was told of 2 of 5 trials: it took longer than")
