@@ -145,7 +145,9 @@ test-tools: setup ## Build the commands that tests of workflows and manifests us
 
 BUILD_TESTED_WITH := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell command -v go),test-servers test-tools))
 
+# The tests start thousands of processes: what they import is compiled once, also where the environment asks for no bytecode.
 .PHONY: test
+test: export PYTHONDONTWRITEBYTECODE :=
 test: lint $(BUILD_TESTED_WITH) ## Everything that CI checks
 	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
 	.ci/other-pythons

@@ -14,6 +14,8 @@ from typing import Any
 
 NETANOMALY = Path(sys.executable).with_name("netanomaly")
 ROOT = Path(__file__).resolve().parents[1]
+COMPILED = ROOT / "components/netanomaly/compiled"
+"""The compiled pipelines that the package carries."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,36 @@ for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
 _ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what is made once run in one worker, where it is made once: else each worker would make it anew."""
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("xdist_group") is None:
+            shared = _shared(item)
+            if shared:
+                item.add_marker(pytest.mark.xdist_group(shared))
+
+
+def _shared(item: pytest.Function) -> str:
+    """The file or folder whose fixture for many tests this one asks for, and that fixture's parameter; empty: none."""
+    found = [
+        fixture
+        for name in item.fixturenames
+        for fixture in item._fixtureinfo.name2fixturedefs.get(name, ())
+        if fixture.scope in ("session", "module") and fixture.baseid.startswith("tests/")
+    ]
+    parameters = getattr(item, "callspec", None)
+    ids = [
+        str(parameters.indices[fixture.argname])
+        for fixture in found
+        if parameters is not None and fixture.params and fixture.argname in parameters.indices
+    ]
+    # What a folder shares, its files share.
+    return (
+        "-".join([min((fixture.baseid for fixture in found), key=len, default=""), *sorted(set(ids))]) if found else ""
+    )
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets beside a checkout; tests that need it are skipped where it is absent."""

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -91,6 +92,25 @@ def test_whatever_documents_say_pages_and_notes_hold_nothing_that_is_obeyed():
         assert "\\u202e" in page
     for page in pages[:2]:
         assert "default-src 'none'" in page
+
+
+def test_no_page_begins_otherwise_than_with_the_policy_that_lets_it_load_run_and_send_nothing():
+    begin = [path.name for path in sorted(PACKAGE.rglob("*.j2")) if "<html" in path.read_text("utf-8").lower()]
+    assert begin == ["page.html.j2"]
+    page = (PACKAGE / "report/templates/page.html.j2").read_text("utf-8")
+    policy = re.search('<meta http-equiv="Content-Security-Policy" content="([^"]+)">', page)
+    assert policy is not None
+    assert set(policy[1].split("; ")) == {
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    }
+    # Before anything that comes from others: what stands above it is not under it.
+    above = page[: policy.start()]
+    assert not [mark for mark in ("{{", "{% block", "{% include", "<script", "<style") if mark in above]
+    for path in PACKAGE.rglob("*.py"):
+        assert "<body>" not in path.read_text("utf-8"), path
 
 
 def _spoilt(document):

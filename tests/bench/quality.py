@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import feature_groups
-from tests.bench.quality_data import FIVE_PERCENT, KNOWN, ONE_PERCENT, SETS, TEN_PERCENT, UNKNOWN
+from tests.bench.quality_data import FIVE_PERCENT, KNOWN, ONE_PERCENT, SETS, TEN_PERCENT, TIMED, UNKNOWN
 from tests.bench.quality_measures import DETECTORS, MEASURES, Figures
 from tests.bench.quality_others import OTHERS
-from tests.bench.quality_page import DEFAULT, PROMISE_SETS, TIMED_SETS, written
+from tests.bench.quality_page import DEFAULT, PROMISE_SETS, written
 from tests.bench.quality_results import ROOT, Key, Results
 
 DATA = ROOT.parent / "shared" / "data"
@@ -54,7 +54,7 @@ def wanted(given: argparse.Namespace) -> Iterator[Key]:
     for name in given.sets:
         for knowledge in (ONE_PERCENT, TEN_PERCENT):
             yield "quality", name, knowledge, DEFAULT, 0
-    for name in TIMED_SETS:
+    for name in TIMED:
         yield "promise", name, "time", DEFAULT, 0
     for seed in range(given.promise_seeds):
         for name in PROMISE_SETS:

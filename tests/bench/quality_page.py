@@ -5,14 +5,13 @@ import platform
 import statistics
 from collections.abc import Mapping, Sequence
 
-from tests.bench.quality_data import FIVE_PERCENT, KNOWN, ONE_PERCENT, SETS, TEN_PERCENT, UNKNOWN
+from tests.bench.quality_data import FIVE_PERCENT, KNOWN, ONE_PERCENT, SETS, TEN_PERCENT, TIMED, UNKNOWN
 from tests.bench.quality_measures import DETECTORS, Figures
 from tests.bench.quality_others import OTHERS
 from tests.bench.quality_results import Results
 
 DEFAULT = "ensemble"
 PROMISE_SETS = ("nsl-kdd", "unsw-nb15", "kdd99", "cicids2017")
-TIMED_SETS = ("zeek-day",)
 
 _MEASURED = ("roc_auc", "recall_1", "recall_01")
 
@@ -167,18 +166,17 @@ def promises(results: Results) -> list[str]:
 def in_time(results: Results) -> list[str]:
     """The same where the last rows are judged, and what a random part would have promised."""
     lines = [
-        "Where the last 30% are judged, and thresholds are set by the latest of the others, or by a random part of them:",
+        "Where the last 30% are judged, and thresholds are set by the latest of the others, by a random part of them, by that part",
+        "weighted by how late a row is (weighted conformal prediction), or by the latest and then anew before each twentieth:",
         "",
-        "| data | the latest | a random part |",
-        "| --- | --- | --- |",
+        "| data | the latest | a random part | weighted | anew |",
+        "| --- | --- | --- | --- | --- |",
     ]
-    found = {name: results.promises(name, "time", DEFAULT) for name in TIMED_SETS}
-    rows = [
-        f"| {SETS[name]} | {rates[0]['rate']:.2%} | {rates[0]['random_rate']:.2%} |"
-        for name, rates in found.items()
-        if rates
-    ]
-    return [*lines, *rows, ""]
+    for name, said in TIMED.items():
+        if rates := results.promises(name, "time", DEFAULT):
+            shown = (rates[0][f"{way}rate"] for way in ("", "random_", "weighted_", "adaptive_"))
+            lines.append(f"| {said} | " + " | ".join(f"{rate:.2%}" for rate in shown) + " |")
+    return [*lines, ""]
 
 
 def cost(given: argparse.Namespace, results: Results) -> list[str]:

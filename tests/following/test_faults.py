@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from netanomaly.config.scoring import ScoringConfig
 from netanomaly.errors import ConfigError, DataError, InputError, StoreUnavailable
 from netanomaly.registry import Registry, open_registry
 from netanomaly.registry.file_store import FileStore
@@ -20,6 +21,7 @@ from netanomaly.scoring.following import follow
 from netanomaly.scoring.lease import AnotherWorks
 from netanomaly.scoring.outputs import Outputs, Overtaken
 from netanomaly.scoring.settings import Settings
+from netanomaly.stages.score.program import score
 
 from tests.command import NETANOMALY, netanomaly
 from tests.following.conn_logs import START, flows, uid, written
@@ -193,6 +195,23 @@ def test_a_champion_that_moved_is_taken_up_at_the_next_file_and_noted(out, follo
     open_registry(own).deprecate(f"office:{number}", why="test")
     with pytest.raises(InputError, match="is deprecated"):
         followed(out, registry=own, model=f"office:{number}")
+
+
+def test_an_alias_that_moves_while_scoring_changes_nothing_of_that_run(logs, registry, tmp_path):
+    """The version is fixed before anything is read."""
+    own = copied(registry, tmp_path)
+    number = another_version(own)
+    log = written(logs / "conn.log", flows(2, 50))
+    wanted = ScoringConfig(model="office@champion", data_source=str(log), registry=own)
+
+    def moved(rows: int) -> None:
+        open_registry(own).set_alias(f"office:{number}", "champion")
+
+    for version in (1, number):
+        folder = tmp_path / f"by-{version}"
+        folder.mkdir()
+        assert score(wanted, folder, moved)["model"]["version"] == version
+        assert json.loads((folder / "summary.json").read_text())["model"]["version"] == version
 
 
 def test_a_registry_that_is_away_stops_nothing_while_a_model_is_at_hand(

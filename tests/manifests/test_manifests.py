@@ -12,9 +12,8 @@ from netanomaly import __version__
 from netanomaly.tracking.access import CREDENTIALS
 
 from pipelines import cluster
-from pipelines.compile import COMPILED
 from tests import tools
-from tests.command import ROOT
+from tests.command import COMPILED, ROOT
 
 MANIFESTS = ROOT / "manifests"
 OVERLAYS = sorted(path.name for path in (MANIFESTS / "overlays").iterdir())

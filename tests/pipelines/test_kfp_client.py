@@ -9,7 +9,7 @@ import kfp
 import pytest
 import yaml
 
-from pipelines.compile import COMPILED
+from tests.command import COMPILED
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from netanomaly.metrics.outcome import outcome
 from netanomaly.models import smoke
 from netanomaly.registry import open_registry
 
-from pipelines.compile import COMPILED
-from tests.command import ROOT, Ended, netanomaly
+from tests.command import COMPILED, ROOT, Ended, netanomaly
 
 STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register", "track"]
 

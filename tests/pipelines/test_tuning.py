@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.csv
 import pytest
-from netanomaly.cli.pipelines import Name, as_wanted, for_sources
+from netanomaly.cli.pipelines import Name, as_wanted, for_sources, kind_of
 from netanomaly.cli.pipelines.tuning import TunedTraining
 from netanomaly.registry import open_registry
 
@@ -111,6 +111,7 @@ def test_a_configuration_takes_the_form_that_its_block_and_its_data_ask_for(conf
     form = "training" + ("-tuned" if tuned else "") + ("-from-captures" if captures else "")
     assert for_sources(as_wanted(Name.training, document), [str(source)]) == form
     assert as_wanted(for_sources(Name.training, [str(source)]), document) == form
+    assert kind_of(Name(form)).name == form
     assert for_sources(Name.tuning, [str(source)]) == "tuning" + ("-from-captures" if captures else "")
 
 

@@ -1,6 +1,11 @@
 """What one request, and all together, may take; and how strangers' connections end."""
 
+import gzip
+import http.client
 import json
+import pickle
+import re
+import resource
 import signal
 import socket
 import ssl
@@ -10,6 +15,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -173,11 +179,157 @@ def test_a_slow_body_ends_and_those_who_come_meanwhile_are_told_to_come_again(na
     assert narrow.metric("netanomaly_body_bytes_held") == 0
 
 
+def test_a_head_that_never_ends_is_ended(narrow):
+    """A line now and then, as slowloris sends them: the head as a whole has 15 seconds."""
+    begun = time.monotonic()
+    with socket.create_connection(("127.0.0.1", narrow.port), 30) as connection, suppress(ConnectionError):
+        connection.sendall(b"GET /v2 HTTP/1.1\r\n")
+        connection.settimeout(0.5)
+        while time.monotonic() - begun < 40:
+            connection.sendall(b"X: y\r\n")
+            try:
+                if not connection.recv(4096):
+                    break
+            except TimeoutError:
+                continue
+    assert 10 < time.monotonic() - begun < 30
+
+
+def test_ten_thousand_headers_are_too_many(narrow):
+    answer = raw(narrow, b"GET /v2 HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % each for each in range(10_000)) + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"head is too large" in answer
+    assert narrow.ask("/v2/health/ready").status == 200
+
+
+def test_the_first_version_of_http_is_answered_once_and_closed(narrow, office):
+    body = json.dumps(document(office.rows(2))).encode()
+    answer = raw(narrow, f"POST {narrow.infer} HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    assert b" 200 " in answer.partition(b"\r\n")[0]
+    assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        pytest.param(b"FFFFFFFFFFFFFFFF\r\n", id="a length of 64 bits"),
+        pytest.param(b"10000000000000000000\r\n", id="a longer one"),
+        pytest.param(b"7fffffff\r\n" + b" " * 100_000, id="two gigabytes"),
+        pytest.param(b"1;" + b"x" * 200_000 + b"\r\n {\r\n0\r\n\r\n", id="an extension"),
+        pytest.param(b"1\r\n \r\n" * 70_000, id="bytes one by one"),
+        pytest.param(b"0\r\n" + b"X: y\r\n" * 30_000 + b"\r\n", id="trailers"),
+    ],
+)
+def test_chunks_that_promise_much_are_counted_as_they_come(narrow, chunks):
+    head = f"POST {narrow.infer} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with suppress(ConnectionError):
+        answer = raw(narrow, head + chunks)
+        assert not answer or answer.startswith(b"HTTP/1.1 4"), answer[:200]
+    assert narrow.ask("/v2/health/ready").status == 200
+    assert eventually(lambda: narrow.metric("netanomaly_body_bytes_held") == 0)
+
+
+def test_lengths_that_contradict_each_other_are_refused(narrow, office):
+    """Else one proxy's request is another's two."""
+    body = json.dumps(document(office.rows(2))).encode()
+    for headers in (["Transfer-Encoding: chunked"], [f"Content-Length: {len(body) - 1}"]):
+        assert raw(narrow, post(narrow, body, *headers)).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip", "x-unknown"])
+def test_a_compressed_body_is_not_unpacked(narrow, coding):
+    bomb = gzip.compress(b" " * (10 << 20))
+    answered = narrow.ask(narrow.infer, bomb, content_encoding=coding)
+    assert answered.status == 415
+    assert "send it as it is" in answered.json["error"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", ARROW, "application/octet-stream", "application/x-python-pickle"])
+def test_what_a_pickle_would_run_is_not_run(narrow, tmp_path, kind):
+    class Touches:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "ran",)
+
+    body = pickle.dumps(Touches())
+    for more in ({}, {"inference_header_content_length": "0"}):
+        assert narrow.ask(narrow.infer, body, content_type=kind, **more).status in (400, 415)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_there_is_no_page_for_debugging(narrow):
+    for path in (
+        "/",
+        "/docs",
+        "/redoc",
+        "/debug",
+        "/debug/pprof",
+        "/console",
+        "/admin",
+        "/static/",
+        "/v2/../etc/passwd",
+    ):
+        answered = narrow.ask(path)
+        assert answered.status == 404
+        assert list(answered.json) == ["error"]
+        assert "Traceback" not in answered.body.decode()
+
+
 def test_who_goes_away_while_sending_leaves_no_place_taken(narrow, office):
     for _ in range(5):
         with socket.create_connection(("127.0.0.1", narrow.port), 30) as connection:
             connection.sendall(f"POST {narrow.infer} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{{".encode())
     assert eventually(lambda: narrow.score(office.rows(3)).status == 200)
+
+
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into another process's memory")
+
+
+def kibibytes(running: Server, name: str) -> int:
+    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{running.process.pid}/status").read_text())
+    assert found
+    return int(found[1])
+
+
+@LINUX
+def test_a_flood_of_large_requests_is_told_to_come_again_and_takes_no_more_memory_than_the_limits_say(office):
+    table = pa.concat_tables([office.rows(100)] * 100)
+    large = json.dumps(document(table)).encode()
+    limits = ["--body_bytes", str(len(large)), "--held_bytes", str(3 * len(large)), "--requests", "3"]
+    with server("--model", "office", "--registry", office.uri, *limits) as running:
+        assert running.ask(running.infer, large).status == 200
+        before = kibibytes(running, "VmHWM")
+        with ThreadPoolExecutor(16) as threads:
+            codes = list(threads.map(lambda _: running.ask(running.infer, large).status, range(24)))
+        assert set(codes) == {200, 429}
+        # Of three requests at once, what JSON becomes in Python: some forty times its bytes are not a hundred.
+        assert kibibytes(running, "VmHWM") - before < 3 * 40 * len(large) / 1024
+        assert running.metric("netanomaly_body_bytes_held") == 0
+
+
+@LINUX
+def test_without_memory_a_request_is_told_to_come_again_and_the_server_lives(office):
+    """As a container's limit would have it, but for the kernel, which asks nobody before it ends a process."""
+    table = pa.concat_tables([office.rows(100)] * 450)
+    large = json.dumps(document(table)).encode()
+    with server("--model", "office", "--registry", office.uri) as running:
+        assert running.score(table.slice(0, 50)).status == 200
+        used, pid = kibibytes(running, "VmSize"), running.process.pid
+        unlimited = resource.prlimit(pid, resource.RLIMIT_AS)
+        codes = []
+        for more in range(0, 24 << 10, 512):
+            resource.prlimit(pid, resource.RLIMIT_AS, ((used + more) << 10, unlimited[1]))
+            with suppress(OSError, http.client.HTTPException):  # where there is none to receive with
+                answered = running.ask(running.infer, large)
+                codes.append(answered.status)
+                assert answered.status == 200 or "not enough memory" in answered.json["error"]
+        resource.prlimit(pid, resource.RLIMIT_AS, unlimited)
+        assert running.process.poll() is None, running.said
+        assert set(codes) <= {200, 503}, codes
+        assert 503 in codes
+        answered = running.score(table.slice(0, 50))
+        assert answered.output("score") == office.models[0].score(table.slice(0, 50)).tolist()
+        assert eventually(lambda: running.metric("netanomaly_requests_in_flight") == 0)
+        assert running.metric("netanomaly_body_bytes_held") == 0
 
 
 def test_pipelined_requests_are_answered_in_order(narrow, office):

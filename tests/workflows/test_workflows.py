@@ -81,3 +81,13 @@ def test_values_of_the_event_reach_scripts_as_variables_only(workflow):
     for job in workflow["jobs"].values():
         for step in job["steps"]:
             assert "${{" not in step.get("run", "")
+
+
+def test_readers_of_what_others_wrote_are_fuzzed_every_night_for_ten_minutes():
+    nightly = yaml.safe_load((ROOT / ".github/workflows/nightly.yml").read_text())
+    # YAML 1.1 reads `on` as true.
+    assert re.fullmatch(r"\d+ \d+ \* \* \*", nightly[True]["schedule"][0]["cron"])
+    assert "make fuzz" in [step.get("run") for step in nightly["jobs"]["fuzz"]["steps"]]
+    seconds = re.search(r"^FUZZ_SECONDS \?= (\d+)$", (ROOT / "Makefile").read_text(), re.M)
+    assert seconds is not None
+    assert int(seconds[1]) >= 600

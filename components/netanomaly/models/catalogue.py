@@ -173,6 +173,11 @@ _DETECTORS: dict[str, Entry] = {
         {"n_neighbors": whole(1, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **COMMON},
         {"n_neighbors": Span(1, 16), "reference_rows": Span(1024, 16_384), "contamination": _DOUBT},
     ),
+    "mass_distance": Entry(
+        "netanomaly.models.mass_distance:MassDistanceDetector",
+        {"share": number(0.2, 0, 1, above=True), "reference_rows": whole(256, 10, 1_000_000), **COMMON},
+        {"share": Span(0.05, 0.5), "reference_rows": Span(128, 2048), "contamination": _DOUBT},
+    ),
     "lof": Entry(
         "netanomaly.models.lof:LofDetector",
         {"n_neighbors": whole(20, 1, 1000), "reference_rows": whole(4096, 10, 1_000_000), **COMMON},

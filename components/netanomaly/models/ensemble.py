@@ -4,11 +4,11 @@ Of rows known to be normal one opinion is formed, of all of them. Where nobody k
 that of the rows left when the oddest are taken out, the trusted ones. Taking rows out alone would do harm where there are
 no attacks: rare kinds of normal traffic would be louder than any attack. Leaving them in does harm where there are:
 attacks would be normal. So the second opinion is heard, but its voice is lowered: what only the trusted rows find odd is
-raised to where one row in 150 is, and little higher, however loud they shout; what all rows find odd comes before it.
+raised to where one row in 50 is, and little higher, however loud they shout; what all rows find odd comes before it.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,19 +29,40 @@ _MEMBERS: dict[str, dict[str, Any]] = {
     "one_class_svm": {"n_components": 1024},
 }
 # Neighbours are the best on most data sets by themselves, the envelope helps at the smallest budgets (docs/quality.md).
-_WEIGHTS = {"knn": 2.0, "one_class_svm": 0.5}
+_WEIGHTS = {"knn": 2.0, "one_class_svm": 0.5, "small_trees": 2.0, "mass": 2.0}
 # Where rows are doubted, these say what all of them find odd: a row like any of them, however few, is familiar to its
 # neighbour, while clouds and envelopes find some of what is familiar odd, and take its place from what is unknown.
 _FAMILIAR = "knn"
-# The trusted rows have one member more, which bends to nothing: one cloud around all of them.
-_BROAD = "broad_cloud"
+# The trusted rows have three members more, which bend to no small group among them: one cloud around all of them, trees of
+# few rows, and the distance to their mass.
+_UNBENDING: dict[str, tuple[str, dict[str, Any]]] = {
+    "broad_cloud": ("gaussian_mixture", {"n_components": 1}),
+    "small_trees": ("isolation_forest", {"n_estimators": 50, "max_samples": 32, "contamination": 0.0}),
+    "mass": ("mass_distance", {}),
+}
+# So many of the rows are taken out for the second opinion: mean ROC-AUC over 17 sets with 5% attacks was 0.80 where 10% were,
+# 0.83 where 25% were, recall the same. What is normal and rare has the first opinion to speak for it.
+_TAKEN_OUT = 0.25
 
-# The second opinion counts in full up to a surprise of 5 nats, and 15% beyond (docs/detectors.md has the others).
-_HEARD_IN_FULL = 5.0
-_HEARD_BEYOND = 0.15
-# Rows stand apart where the trusted rows find them twice as surprising as they are heard: the tail of one kind of traffic
+
+class _Hearing(NamedTuple):
+    """How loud a second opinion is heard: `share` of its nats up to `bend`, and `beyond` of them after that."""
+
+    share: float
+    bend: float
+    beyond: float
+
+    def __call__(self, surprise: Floats) -> Floats:
+        return np.minimum(self.share * surprise, self.bend + self.beyond * (surprise - self.bend / self.share))
+
+
+# docs/detectors.md says what others are worth. Less beyond, and floods among the training rows of NSL-KDD are no louder than
+# what nobody ever saw; more, and rare kinds of normal traffic are louder than attacks.
+_HEARD = _Hearing(0.7, 4.0, 0.25)
+_HEARD_IN_GENERATION_2 = _Hearing(1.0, 5.0, 0.15)
+# Rows stand apart where the trusted rows find them so surprising: the tail of one kind of traffic, a quarter of it taken out,
 # does not reach there. So many rows say what share of the training rows does.
-_APART = 10.0
+_APART = 15.0
 _ROWS_ASKED = 20_000
 
 
@@ -52,17 +73,18 @@ class EnsembleDetector(Detector):
 
     def fit(self, rows: Rows, seed: int) -> None:
         """An opinion of all rows and, unless `contamination` is 0, one of those that are least odd."""
-        kept = untrimmed(rows, self.parameters["contamination"], seed)
+        kept = untrimmed(rows, self.parameters["contamination"], seed, _TAKEN_OUT)
         doubted = len(kept) < len(rows)
         members = self._new_members()
         if doubted and _FAMILIAR in members:
             members = {_FAMILIAR: members[_FAMILIAR]}
         self.everything = Opinion.learn(rows, members, _WEIGHTS, seed)
         self.trusted: Opinion | None = None
+        self.heard = _HEARD
         if not doubted:
             return
-        broad = make("gaussian_mixture", check("gaussian_mixture", {"n_components": 1}))
-        self.trusted = Opinion.learn(rows.take(kept), {**self._new_members(), _BROAD: broad}, _WEIGHTS, seed)
+        unbending = {name: make(kind, check(kind, given)) for name, (kind, given) in _UNBENDING.items()}
+        self.trusted = Opinion.learn(rows.take(kept), {**self._new_members(), **unbending}, _WEIGHTS, seed)
         asked = rows if len(rows) <= _ROWS_ASKED else rows.take(slice(None, None, -(-len(rows) // _ROWS_ASKED)))
         apart = float((self.trusted(asked) > _APART).mean())
         self.found = {"left_out": 1 - len(kept) / len(rows), "stands_apart": apart}
@@ -98,16 +120,14 @@ class EnsembleDetector(Detector):
         if self.trusted is None:
             return score, said
         said = self.trusted.member_surprises(rows)
-        second = self.trusted.mean(said)
-        lowered = np.minimum(second, _HEARD_IN_FULL + _HEARD_BEYOND * (second - _HEARD_IN_FULL))
-        return np.maximum(score, lowered), said
+        return np.maximum(score, self.heard(self.trusted.mean(said))), said
 
     def _new_members(self) -> dict[str, Detector]:
         return {name: make(name, check(name, _MEMBERS.get(name, {}))) for name in self.parameters["members"]}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        """Also ensembles of the first generation, whose only opinion was spread over their own fields."""
-        fields = dict(state)
+        """Also ensembles of the first generation, whose only opinion was spread over their own fields, and of the second."""
+        fields = {"heard": _HEARD_IN_GENERATION_2, **state}
         if "everything" not in fields:
             encoding, members, surprises = (fields.pop(name) for name in ("encoding", "members", "surprises"))
             fields |= {"everything": Opinion(encoding, members, surprises, {}), "trusted": None}

@@ -24,11 +24,15 @@ class MatrixDetector(Detector):
     # Whether frequent categories have a column each, beside their rarity. Distances gain by it; what describes rows by a
     # few clouds or directions loses.
     sees_categories = False
+    # Whether it is little harmed by attacks among its rows as it is: "auto" then leaves nothing out.
+    bears_contamination = False
     rows_per_tile = ROWS_PER_TILE
 
     def fit(self, rows: Rows, seed: int) -> None:
         """Leave out the rows most likely contaminated, learn scales from the rest, the detector from a sample of it."""
-        rows = rows.take(untrimmed(rows, self.parameters["contamination"], seed))
+        contamination = self.parameters["contamination"]
+        if contamination != "auto" or not self.bears_contamination:
+            rows = rows.take(untrimmed(rows, contamination, seed))
         self.encoding = Scaled.learn(rows)
         self.fit_encoded(self.columns(self.encoding, self.encoding(rows)), seed)
 

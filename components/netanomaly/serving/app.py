@@ -94,6 +94,13 @@ class App:
             except ClientDisconnect:
                 # Nobody is there to read it; 499 is nginx's word for that.
                 response = _document({"error": "the client went away"}, 499)
+            except MemoryError:
+                output.tell(
+                    f"warning: not enough memory for a request of {_announced(request) or 0:,} bytes; see --held_bytes"
+                )
+                response = _error(
+                    NotNow("the server has not enough memory for this now; send fewer rows, or try again")
+                )
             except Exception as error:  # noqa: BLE001 - a defect of ours is told in the log, and not to strangers
                 output.tell_lines(traceback.format_exc().rstrip())
                 response = _document({"error": f"internal error: {type(error).__name__}; see the server's log"}, 500)

@@ -4,15 +4,18 @@ and to who is not.
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 OPEN = "netanomaly.connections"
 """Key in a request's scope: how many connections were open when it came, its own among them."""
 
 _MOST_HEADER_BYTES = 64 << 10
+_TOO_LARGE = "the request's head is too large"
 _HEADER_SECONDS = 15.0
 # For a refusal to be read by who is still sending; nginx's lingering_timeout has as many seconds.
 _LINGER_SECONDS = 5.0
@@ -28,6 +31,7 @@ class Connection(HttpToolsProtocol):
     """
 
     _head_bytes = 0
+    _headers_bytes = 0
     _in_head = True
     _no_more_comes = False
     _refused = False
@@ -52,12 +56,20 @@ class Connection(HttpToolsProtocol):
             self._head_bytes += len(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > _MOST_HEADER_BYTES:
-            self.send_400_response("the request's head is too large")
+            self.send_400_response(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         self._in_head = True
-        self._head_bytes = 0
+        self._head_bytes = self._headers_bytes = 0
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # A head that comes in one piece is complete before it is asked how long it is.
+        self._headers_bytes += len(name) + len(value) + len(b": \r\n")
+        if self._headers_bytes > _MOST_HEADER_BYTES:
+            self.send_400_response(_TOO_LARGE)
+            raise httptools.HttpParserError(_TOO_LARGE)
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -73,9 +85,12 @@ class Connection(HttpToolsProtocol):
         """What is no HTTP gets the body that every other error has."""
         if self.transport.is_closing():
             return
-        body = json.dumps({"error": msg}).encode("ascii")
-        head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head.encode("ascii") + body)
+        if _without_memory(sys.exc_info()[1]):
+            # To the parser whatever fails on its way is no HTTP.
+            self.transport.write(_NO_MEMORY)
+            self.transport.close()
+            return
+        self.transport.write(_whole("400 Bad Request", msg))
         self._refused = True
         self.transport.close()
 
@@ -114,6 +129,23 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _without_memory(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__context__
+    return error is not None
+
+
+def _whole(status: str, said: str, *headers: str) -> bytes:
+    """An answer that ends the connection, with the body that every error has."""
+    body = json.dumps({"error": said})
+    head = ("content-type: application/json", f"content-length: {len(body)}", "connection: close", *headers)
+    return "\r\n".join([f"HTTP/1.1 {status}", *head, "", body]).encode("ascii")
+
+
+# Made while there is memory.
+_NO_MEMORY = _whole("503 Service Unavailable", "the server has not enough memory for this now", "retry-after: 2")
 
 
 class _Lingering:

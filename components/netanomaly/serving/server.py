@@ -8,7 +8,9 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 
 import uvicorn
 
@@ -63,6 +65,7 @@ def serve(
     sys.setswitchinterval(_SWITCH_SECONDS)
     with contextlib.ExitStack() as until_end:
         threads = until_end.enter_context(block_threads(options.limits.threads))
+        _start(threads, options.limits.threads)
         door = until_end.enter_context(listening(options))
         if shadow_models is not None:
             shadow = Shadow(measures, until_end.enter_context(block_threads(1)))
@@ -83,6 +86,13 @@ def serve(
         port = door.getsockname()[1]
         started(f"{first} ({first.digest}) is served at {scheme}://{host}:{port}/v2/models/{first.name}")
         asyncio.run(_run(server, door, following))
+
+
+def _start(threads: Executor, count: int) -> None:
+    """Have all threads at once: one that is started when it is needed may find no memory for its stack."""
+    all_there = threading.Barrier(count)
+    for each in [threads.submit(all_there.wait) for _ in range(count)]:
+        each.result()
 
 
 def _count(log: ScoreLog, measures: Measures) -> None:

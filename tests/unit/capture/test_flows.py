@@ -145,6 +145,12 @@ def test_what_is_amiss_with_a_capture_is_counted(suricata, tmp_path):
     assert events(flows)[1]["flow"]["bytes_toserver"] == 4 * (14 + 40) + 700
 
 
+def test_what_it_writes_on_the_way_may_lie_in_a_folder_named_from_here(suricata, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = written(Path("office.pcap"), made.pcap(*conversation()))
+    assert capture(Settings([str(path)]), io.BytesIO(), Path())["flows"] == 2
+
+
 def test_of_rotated_captures_those_without_a_packet_are_left_out_and_counted(suricata, tmp_path):
     packets = conversation()
     whole, _ = flows_of(written(tmp_path / "whole.pcap", made.pcap(*packets)))

@@ -95,7 +95,8 @@ class Meter:
 
     def __init__(self, program: Path, folder: Path) -> None:
         """Args: folder: An empty one, for what it writes."""
-        self._folder = folder
+        # It is started in its folder, from which a relative path would lead elsewhere.
+        self._folder = folder = folder.absolute()
         configuration = folder / "suricata.yaml"
         configuration.write_text(_CONFIGURATION, encoding="utf-8")
         read, self._pipe = os.pipe()
