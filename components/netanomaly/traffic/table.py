@@ -64,6 +64,8 @@ _PROTOCOL_NAMES = {
 
 _MICRO = 1e6
 _LAST_TIME, _LONGEST = 4_102_444_800, 315_360_000
+# Doubles, which features are, hold whole numbers up to here; no flow has as many bytes.
+_MOST_COUNTED = 2**53
 
 
 @dataclass
@@ -110,7 +112,8 @@ def make(columns: Mapping[str, Any], lines: npt.NDArray[np.int64], file: int, co
         given.get("duration_seconds"), 0, _LONGEST, "negative duration, or one over ten years, set to missing", counts
     )
     for name in ("bytes_out", "bytes_in", "packets_out", "packets_in"):
-        given[name] = _refused(given.get(name), 0, None, f"negative {name} set to missing", counts)
+        known = _refused(given.get(name), 0, None, f"negative {name} set to missing", counts)
+        given[name] = _refused(known, None, _MOST_COUNTED, f"{name} over 2^53 set to missing", counts)
     for name in ("src_port", "dst_port"):
         given[name] = _refused(given.get(name), 0, 65535, f"{name} over 65535 or negative set to missing", counts)
     arrays = [_short(_typed(given.get(item.name), item.type, len(lines)), item.name, counts) for item in schema]
@@ -175,17 +178,17 @@ def _floats(column: Any) -> npt.NDArray[np.float64]:
     return np.array(found.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _refused(column: Any, low: int, high: int | None, reason: str, counts: Counts) -> Any:
-    """The column with values outside the range set to null."""
+def _refused(column: Any, low: int | None, high: int | None, reason: str, counts: Counts) -> Any:
+    """The column with values outside the range set to null; None: it has no such end."""
     if column is None:
         return None
     found = pc.min_max(column)
     least, most = found["min"].as_py(), found["max"].as_py()
-    if least is None or (least >= low and (high is None or most <= high)):
+    if least is None or ((low is None or least >= low) and (high is None or most <= high)):
         return column
-    wrong = pc.less(column, low)
-    if high is not None:
-        wrong = pc.or_(wrong, pc.greater(column, high))
+    ends = [pc.less(column, low)] if low is not None else []
+    ends += [pc.greater(column, high)] if high is not None else []
+    wrong = ends[0] if len(ends) == 1 else pc.or_(*ends)
     number = pc.sum(pc.fill_null(wrong, False)).as_py() or 0
     if not number:
         return column
