@@ -30,7 +30,8 @@ def heading(given: argparse.Namespace) -> list[str]:
         if given.rows
         else ("fitted on at most 120,000 rows and judged on all others")
     )
-    command = "make bench-quality" + ("-quick" if given.rows else "")
+    asked = f"--rows {given.rows} --seeds {given.seeds} --promise-seeds {given.promise_seeds}"
+    command = f"python -m tests.bench.quality {asked}" if given.rows else "make bench-quality"
     return [
         "# Quality of the detectors",
         "",
