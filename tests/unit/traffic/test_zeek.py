@@ -206,6 +206,6 @@ def test_more_bytes_than_doubles_can_count_are_missing_and_counted():
     line = list(WEB)
     line[16] = str(2**63 - 1)
     table, understood = read(as_json(WEB, line))
-    assert rows(table, "bytes_out") == [1489, None]
+    assert set(rows(table, "bytes_out")) == {1489, None}
     assert understood.counts.repaired == {"bytes_out over 2^53 set to missing": 1}
     assert len(features.flow_features(table)["bytes_out"]) == 2
