@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from netanomaly.errors import DataError
+from netanomaly.traffic import features
 from netanomaly.traffic.recognition import NoFlows, recognise
 
 from tests.unit.traffic.reading import read, rows, same
@@ -215,3 +216,13 @@ def test_a_carriage_return_ends_lines_and_does_not_stand_in_them():
     table, understood = read(tsv(inside, SYN))
     assert table.num_rows == 1
     assert understood.counts.dropped == {"line with a carriage return inside": 1}
+
+
+def test_more_bytes_than_doubles_can_count_are_missing_and_counted():
+    """What one sensor wrote in a fit ended the whole run, with a traceback."""
+    line = list(WEB)
+    line[16] = str(2**63 - 1)
+    table, understood = read(as_json(WEB, line))
+    assert set(rows(table, "bytes_out")) == {1489, None}
+    assert understood.counts.repaired == {"bytes_out over 9e15 or negative set to missing": 1}
+    assert len(features.flow_features(table)["bytes_out"]) == 2
