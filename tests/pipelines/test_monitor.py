@@ -244,6 +244,32 @@ def test_wrong_windows_are_one_line(folder, tmp_path):
         assert (old.code, f"--retrain-age-days {days}: it is a number of days over 0" in old.last_line) == (2, True)
 
 
+def test_records_that_are_no_flows_are_told_of_and_a_window_of_nothing_else_is_the_sensors_doing(folder, tmp_path):
+    lines = (folder / "quiet.log").read_text().splitlines(keepends=True)
+    start = next(place for place, line in enumerate(lines) if not line.startswith("#"))
+    untimed = ["-\t" + line.partition("\t")[2] if not line.startswith("#") else line for line in lines]
+    for name, changed in (("some", 50), ("all", len(lines))):
+        (tmp_path / f"{name}.log").write_text("".join([*untimed[: start + changed], *lines[start + changed :]]))
+    some = monitor(folder, tmp_path / "some.log", "--no-history")
+    said = " ".join(some.stdout.split())
+    assert "50 records are no flows, and are not judged: record without a time (50)" in said, said
+    every = monitor(folder, tmp_path / "all.log", "--no-history").stdout.splitlines()[0]
+    assert every.startswith("office:1  sensor changed: none of 9"), every
+    assert every.endswith("records can be taken as a flow: record without a time")
+
+
+def test_a_column_that_is_gone_day_after_day_is_told_of_each_window(labelled):
+    """Its file may be called the same every day."""
+    rows = (labelled / "rows.csv").read_text().splitlines()
+    for rows_of_day in (500, 600):
+        (labelled / "today.csv").write_text("\n".join(line.partition(",")[2] for line in rows[:rows_of_day]) + "\n")
+        gone = netanomaly_here("monitor", "table", labelled / "today.csv", "--registry", labelled / "registry")
+        assert gone.stdout.startswith("table:1  sensor changed: "), gone.stdout
+        assert "check what the sensor writes now" in " ".join(gone.stdout.split())
+    shown = netanomaly_here("registry", "history", "table", "--registry", labelled / "registry")
+    assert shown.stdout.count("monitored: sensor changed") == 2
+
+
 def test_flows_of_another_sensor_are_refused_unless_they_are_asked_for(folder, tmp_path):
     (tmp_path / "eve.json").write_text(test_suricata.event() * 300)
     refused = monitor(folder, tmp_path / "eve.json")
@@ -317,6 +343,8 @@ def test_scores_of_several_versions_are_judged_by_version_and_never_trained_on_t
         "office:1",
         "office:2",
     ]
+    pages = [Path(line.split()[1]) for line in ended.stdout.splitlines() if line.startswith("report")]
+    assert [page.is_file() for page in pages] == [True, True], ended.stdout
     for version in (1, 2):
         document = json.loads((own / f"out/version-{version}/verdict.json").read_text())
         assert document["model"]["version"] == version

@@ -111,8 +111,35 @@ def test_flows_need_their_own_columns_or_the_features(sensor):
     negative = flows.select(["start_time", "src_ip", "dst_ip", "protocol"]).append_column(
         "bytes_out", pa.array([-1] * 400)
     )
-    with pytest.raises(RequestError, match="400 rows have a negative bytes_out"):
+    with pytest.raises(RequestError, match="400 rows: negative bytes_out; correct them"):
         answer(desk, asked(stream(negative), arrow=True))
+
+
+def test_columns_of_flows_are_answered_or_refused_whatever_they_hold(sensor):
+    """Never anything else: what is not a RequestError would be a 500."""
+    model, flows, _ = sensor
+    desk = Desk(Limits())
+    desk.served = Served(model, "zeek", "1", "sha256:0")
+    plain = flows.slice(0, 1).select(
+        [name for name in flows.column_names if name not in ("file", "line", "uid", "label", "state")]
+    )
+    values = [
+        pa.array([None]), pa.array([True]), pa.array([-1]), pa.array([2**63 - 1]), pa.array([2**64 - 1], pa.uint64()),
+        pa.array([0.5]), pa.array([1e300]), pa.array([float("nan")]), pa.array([float("-inf")]), pa.array([0.1], pa.float16()),
+        pa.array(["80"]), pa.array(["http"]), pa.array([""]), pa.array(["1e999"]), pa.array(["\x1b[31m"]), pa.array(["9" * 5000]),
+        pa.array(["80"], pa.string_view()), pa.array(["80"]).dictionary_encode(), pa.array([0], pa.timestamp("ns")),
+        pa.array([0], pa.date32()), pa.array([0], pa.time64("us")), pa.array([0], pa.duration("s")),
+    ]  # fmt: skip
+    for name in plain.column_names:
+        for value in values:
+            given = plain.set_column(plain.schema.get_field_index(name), name, value)
+            try:
+                answer(desk, asked(stream(given), arrow=True))
+            except RequestError as error:
+                assert 400 <= error.status < 500
+    ports = plain.set_column(plain.schema.get_field_index("dst_port"), "dst_port", pa.array(["http"]))
+    with pytest.raises(RequestError, match="row 1: column 'dst_port' holds numbers, and here 'http'"):
+        answer(desk, asked(stream(ports), arrow=True))
 
 
 def test_a_folder_carries_a_version_that_is_verified_again(office, tmp_path):

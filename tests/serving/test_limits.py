@@ -20,6 +20,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from netanomaly.client import Client
+from netanomaly.serving import arrow_stream, tensors
+from netanomaly.serving.errors import TooLarge
 
 from tests.serving.running import ARROW, Server, document, server, stream
 from tests.serving.test_following import eventually
@@ -157,6 +159,23 @@ def test_values_are_counted_before_json_is_parsed(narrow):
     body = b'{"inputs":' + b"[" * 30_000 + b"]" * 29_000
     answered = narrow.ask(narrow.infer, body)
     assert answered.status in (400, 413)
+
+
+def test_what_costs_time_without_being_rows_is_counted():
+    """Twelve megabytes of inputs of one row, or of batches without any, held a thread for ten seconds."""
+    inputs = [{"name": f"c{each}", "shape": [1], "datatype": "FP64", "data": [1]} for each in range(5000)]
+    with pytest.raises(TooLarge, match="5,000 inputs"):
+        tensors.read(json.dumps({"inputs": inputs}).encode(), None, tensors.Most(rows=50_000, columns=64))
+    for batch, said in (
+        (pa.record_batch({f"c{each}": pa.array([], pa.float64()) for each in range(400)}), "over 250 record batches"),
+        (pa.record_batch({}, pa.schema([])), "over 100,000 "),
+    ):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as written:
+            for _ in range(100_002 // max(1, batch.num_columns) + 1):
+                written.write_batch(batch)
+        with pytest.raises(TooLarge, match=said):
+            arrow_stream.read(sink.getvalue().to_pybytes(), 50_000)
 
 
 def test_a_slow_body_ends_and_those_who_come_meanwhile_are_told_to_come_again(narrow, office):

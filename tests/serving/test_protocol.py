@@ -220,6 +220,7 @@ def test_what_is_no_request_is_refused(served, body):
     answered = served.ask(served.infer, body, content_type="application/json")
     assert answered.status == 400
     assert list(answered.json) == ["error"]
+    assert ("is empty" in answered.json["error"]) is (body == b"")
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,8 @@ def monitor(
     else:
         for verdict in verdicts:
             output.say_each(monitored(verdict))
-        if out is not None:
-            output.say(f"{'report':<12}{out / REPORT}")
+            if out is not None:
+                output.say(f"{'report':<12}{_folder(out, verdicts, verdict) / REPORT}")
     unusual = [verdict["verdict"] for verdict in verdicts if verdict["verdict"] != "quiet"]
     if exit_code and unusual:
         raise GateRefusal(f"not quiet: {', '.join(unusual)}")
@@ -164,11 +164,15 @@ def _write(opened: "Registry", verdicts: list[dict[str, Any]], out: Path) -> Non
 
     for verdict in verdicts:
         model = verdict["model"]
-        folder = out if len(verdicts) == 1 else out / f"version-{model['version']}"
+        folder = _folder(out, verdicts, verdict)
         folder.mkdir(parents=True, exist_ok=True)
         before = msgspec.to_builtins(opened.monitored(model["name"]).verdicts())
         (folder / REPORT).write_text(monitoring_page(verdict, before), encoding="utf-8")
         (folder / VERDICT).write_text(output.json_text(verdict) + "\n", encoding="utf-8")
+
+
+def _folder(out: Path, verdicts: list[dict[str, Any]], verdict: dict[str, Any]) -> Path:
+    return out if len(verdicts) == 1 else out / f"version-{verdict['model']['version']}"
 
 
 def _refuse_strangers(out: Path) -> None:

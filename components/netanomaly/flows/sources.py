@@ -189,7 +189,7 @@ def _present_here(item: str, path: Path, is_wanted: Callable[[str], bool]) -> It
             if Path(each).is_file()
         ]
     elif not path.parent.is_dir():
-        raise DataError(f"data source {item!r} does not exist; check the path ({path.absolute()})")
+        raise _absent(item, path)
     return [each for each in (_as_it_is(path, name) for path, name in named) if each is not None]
 
 
@@ -274,7 +274,7 @@ def _list(item: str) -> Sequence[SourceFile]:
         raise DataError(f"data source {item!r} cannot be read: {error.strerror}") from None
     if any(character in str(path) for character in "*?["):
         return _list_glob(item, path)
-    raise DataError(f"data source {item!r} does not exist; check the path ({path.absolute()})")
+    raise _absent(item, path)
 
 
 def _local_path(item: str) -> Path:
@@ -361,3 +361,8 @@ def _describe(path: Path, name: str) -> LocalFile:
 
 def _hidden(name: str) -> bool:
     return name.startswith((".", "_"))
+
+
+def _absent(item: str, path: Path) -> DataError:
+    where = "" if item == str(path.absolute()) else f" ({path.absolute()})"
+    return DataError(f"data source {item!r} does not exist; check the path{where}")

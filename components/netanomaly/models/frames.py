@@ -75,6 +75,8 @@ def plain_name(name: str) -> str:
 
 
 def _joined(column: Any) -> Any:
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())  # Arrow's functions for texts have no kernels for views
     if not isinstance(column, pa.ChunkedArray):
         return column
     if column.num_chunks == 1:

@@ -13,7 +13,7 @@ from netanomaly.monitoring.profile import BUCKETS, Profile
 from netanomaly.monitoring.reference import Reference
 from netanomaly.monitoring.window import Window
 
-# So few hosts are a matter for people; with so much of the traffic they are the network.
+# So few hosts are a matter for people; with so much of the traffic they are the network, unless it is one that was not.
 _FEW = (1, 3, 10)
 _MOST_OF_ROWS = 0.5
 # Without them so much of what is over the limits is gone.
@@ -63,9 +63,13 @@ def few(window: Window, reference: Reference, far: npt.NDArray[np.float64]) -> t
         for count in _FEW:
             chosen = ranked[:count]
             theirs = np.isin(found, chosen)
-            if not theirs.any() or theirs.mean() > _MOST_OF_ROWS:
+            if not theirs.any():
                 continue
-            explained = 1 - _over(sample.take(~theirs), reference, limits) / before
+            if theirs.mean() > _MOST_OF_ROWS and not (kind == "source" and _outgrew(chosen, theirs, reference)):
+                continue
+            rest = sample.take(~theirs)
+            # Of too few rows nothing can be judged, so that nothing but theirs is unusual.
+            explained = 1.0 if len(rest) < least(reference) else 1 - _over(rest, reference, limits) / before
             most = max(most, explained)
             if explained >= _EXPLAINED:
                 shares = [float((found == key).mean()) for key in chosen]
@@ -77,6 +81,11 @@ def few(window: Window, reference: Reference, far: npt.NDArray[np.float64]) -> t
     return None, most
 
 
+def least(reference: Reference) -> int:
+    """How many rows can be judged at all."""
+    return reference.limits[0].rows
+
+
 def features(few_hosts: Few, window: Window, reference: Reference) -> list[str]:
     """The columns in which these hosts' rows differ most from the reference, in order."""
     layout = reference.layout
@@ -84,6 +93,14 @@ def features(few_hosts: Few, window: Window, reference: Reference) -> list[str]:
     measured = statistics.measure(profile, reference.profile, layout, statistics.Newcomers())
     farthest = np.argsort(-measured.distances[: len(layout.names)], kind="stable")
     return [layout.names[place] for place in farthest[:_FEATURES]]
+
+
+def _outgrew(chosen: npt.NDArray[np.uint64], theirs: npt.NDArray[np.bool_], reference: Reference) -> bool:
+    """Whether it is one source that is most of the rows, and was less than half as much in training."""
+    if len(chosen) != 1:
+        return False
+    usual = statistics.bucket_shares(reference.profile)[int(chosen[0] % np.uint64(BUCKETS))]
+    return bool(theirs.mean() > 2 * usual)
 
 
 def _over(rows: Encoded, reference: Reference, limits: usual.Limits) -> float:

@@ -80,7 +80,7 @@ def judge(
     """
     document = _about(window)
     if gone:
-        return _said(document, _Judged(SENSOR, [gone], ["restore the column at the sensor"]))
+        return _said(document, _Judged(SENSOR, [gone], ["what the sensor writes now, and restore what is gone"]))
     if reference is None:
         return _said(document, _Judged(TOO_LITTLE, [lacking or "the version has no reference"]))
     rows = window.profile.rows
@@ -155,6 +155,8 @@ def _changes(window: Window, reference: Reference, far: Any, few: concentration.
     if few is None or not found:
         return found
     rest = window.sample.take(~few.rows)
+    if len(rest) < concentration.least(reference):
+        return []
     remaining = {each.what for each in changes(Profile.of(rest, reference.layout), rest)}
     return [each for each in found if each.what in remaining]
 
@@ -172,6 +174,11 @@ def _of_hosts(few: concentration.Few, window: Window, reference: Reference, docu
     reason = (
         f"{kind} {listed} ({sum(few.shares):.1%} of flows) {explain} {min(1.0, few.explained):.0%} of what is unusual"
         + (f": {', '.join(what[:3])}" if what else "")
+        + (
+            "; a flood, or address translation before the sensor?"
+            if few.kind == "source" and max(few.shares) > 0.5
+            else ""
+        )
     )
     return _Judged(HOSTS, [reason])
 

@@ -214,6 +214,9 @@ def _judged(
     document = judge(kept, window, gone=seen.gone, quality=quality, now=time.time(), lacking=lacking)
     if version.status != READY:
         document["notes"].append(f"{version.model}:{version.number} is {version.status} by now")
+    if seen.dropped and not seen.gone:
+        said_of = ", ".join(f"{reason} ({count:,})" for reason, count in seen.dropped.items())
+        document["notes"].append(f"{sum(seen.dropped.values()):,} records are no flows, and are not judged: {said_of}")
     document["suppressed"] = seen.suppressed
     if seen.suppressed:
         document["notes"].append(

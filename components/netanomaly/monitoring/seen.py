@@ -1,5 +1,6 @@
 """What was seen of a window, whether it was traffic or what `score` wrote of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netanomaly.flows.left_out import RowsByFile
@@ -22,6 +23,7 @@ class Seen:
         suppressed: Rows that alert and are of incidents that feedback suppresses, which are no alerts here; of traffic they
             are not told apart.
         open_alerts: Which rows alert and are not suppressed.
+        dropped: Records that are no flows, by reason.
     """
 
     window: Window
@@ -32,6 +34,7 @@ class Seen:
     features: bool = True
     suppressed: int = 0
     open_alerts: RowsByFile = field(default_factory=RowsByFile)
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def quality(self, reference: Reference | None) -> tuple[Quality, ...]:
         """What the labels say, beside what was registered."""

@@ -1,11 +1,11 @@
 """Look at a window of traffic with a model and its reference."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from netanomaly.flows import sources
 from netanomaly.flows.layout import MissingColumn
 from netanomaly.models.model import AnomalyModel
 from netanomaly.models.rows import Rows
@@ -40,10 +40,16 @@ def watch(model: AnomalyModel, layout: Layout | None, settings: Settings, progre
             _add(window, layout, reader, part)
             progress(window.profile.rows)
         seen.identity = reader.identity()
+        seen.dropped = reader.tally.dropped
+        if not window.profile.rows and seen.dropped:
+            seen.gone = (
+                f"none of {sum(seen.dropped.values()):,} records can be taken as a flow: {', '.join(seen.dropped)}"
+            )
     except MissingColumn as error:
         # What monitoring is there to tell; whatever else cannot be read is an error.
         seen.gone = str(error)
-        seen.identity = "sha256:" + hashlib.sha256(repr(settings.source).encode()).hexdigest()
+        # Of the bytes: tomorrow's file under the same name is another window.
+        seen.identity = sources.resolve(settings.source).identity()
     return seen
 
 

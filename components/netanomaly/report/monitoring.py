@@ -44,7 +44,7 @@ def monitoring_page(verdict: Document, history: Sequence[Document] = ()) -> str:
         "monitoring.html.j2",
         model=f"{documents.text(model, 'name')}:{documents.text(model, 'version')}",
         period=_period(verdict),
-        verdict=Verdict(_STATUS.get(found, "note"), _HEADLINE.get(found, found), briefs=_texts(verdict, "reasons")),
+        verdict=Verdict(_STATUS.get(found, "note"), _headline(found, verdict), briefs=_texts(verdict, "reasons")),
         next_step=words.title(words.clip(documents.text(verdict, "do"), 600)),
         retraining=words.clip(documents.text(documents.section(verdict, "retraining"), "words"), 600),
         notes=_texts(verdict, "notes"),
@@ -59,6 +59,17 @@ def monitoring_page(verdict: Document, history: Sequence[Document] = ()) -> str:
         blocks=words.integer(documents.number(verdict, "blocks")),
         block_rows=words.integer(documents.number(verdict, "block_rows")),
     )
+
+
+def _headline(found: str, verdict: Document) -> str:
+    worse = {
+        documents.text(each, "name")
+        for each in documents.objects(verdict, "quality")
+        if (documents.number(each, "high") or 0.0) < (documents.number(each, "registered_low") or 0.0)
+    }
+    if found == "decay" and worse == {"precision"}:
+        return "Decay: more of its alerts are false than its budget promises"
+    return _HEADLINE.get(found, found)
 
 
 def _period(verdict: Document) -> str:
@@ -128,7 +139,7 @@ def _timeline(verdict: Document) -> Markup | None:
         points.append((part[0][0], sum(each[2] for each in part) / rows if rows else 0.0, rows))
     rate = documents.section(verdict, "alert_rate")
     low, high, usual = (documents.number(rate, name) for name in ("low", "high", "usual"))
-    top_value = max([share for _, share, _ in points] + [high or 0.0]) * 1.1 or 0.01
+    top_value = min(max([share for _, share, _ in points] + [high or 0.0]) * 1.1, 1.0) or 0.01
     left, right, top, bottom = 56.0, float(_WIDTH) - 10, 20.0, _HEIGHT - 28.0
     x, y = svg.linear(0, max(len(points) - 1, 1), left, right), svg.linear(0, top_value, bottom, top)
     parts = []

@@ -1,7 +1,7 @@
 """Arrow's IPC stream as request and answer: `application/vnd.apache.arrow.stream`.
 
 A stream from a stranger is looked at before it is used: compressed buffers become any size, a null column has any number
-of rows in no bytes, and offsets may point anywhere.
+of rows in no bytes, offsets may point anywhere, and batches without rows cost as much time as others.
 """
 
 import struct
@@ -19,6 +19,8 @@ METADATA = b"netanomaly"
 """Key in the answer's schema metadata: JSON with model, version, digest, threshold, budget."""
 
 _MOST_COLUMNS = 4096
+# Record batches times columns. Each costs some 20 microseconds, whatever it holds.
+_MOST_PIECES = 100_000
 
 
 def read(body: bytes, most_rows: int) -> pa.Table:
@@ -26,14 +28,18 @@ def read(body: bytes, most_rows: int) -> pa.Table:
 
     Raises:
         RequestError: It is no Arrow stream, is damaged, or holds columns that are neither numbers nor text.
-        TooLarge: It has more rows than that.
+        TooLarge: It has more rows than that, or is cut into too many batches.
     """
     try:
         _refuse_compressed(body)
         with pa.ipc.open_stream(pa.py_buffer(body)) as stream:
             _refuse_columns(stream.schema)
-            batches, rows = [], 0
+            most_batches = _MOST_PIECES // max(1, len(stream.schema))
+            batches: list[pa.RecordBatch] = []
+            rows = 0
             for batch in stream:
+                if len(batches) == most_batches:
+                    raise TooLarge(f"the stream has over {most_batches:,} record batches; put their rows into fewer")
                 rows += batch.num_rows
                 if rows > most_rows:
                     raise TooLarge(f"the stream has over {most_rows:,} rows; send at most {most_rows:,} at once")
@@ -80,7 +86,9 @@ def _refuse_compressed(body: bytes) -> None:
     The messages are flatbuffers (format/Message.fbs): `compression` is the fourth field of a RecordBatch, which is a
     message's header or, of a DictionaryBatch, its second field.
     """
-    for message in pa.ipc.MessageReader.open_stream(pa.py_buffer(body)):
+    for place, message in enumerate(pa.ipc.MessageReader.open_stream(pa.py_buffer(body))):
+        if place > _MOST_PIECES:
+            raise TooLarge(f"the stream has over {_MOST_PIECES:,} messages; put its rows into fewer record batches")
         if message.type not in ("record batch", "dictionary"):
             continue
         batch = _Table(message.metadata.to_pybytes()).table(2)

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from netanomaly.errors import DataError
-from netanomaly.flows import identity, time_names
+from netanomaly.flows import columns, identity, time_names
+from netanomaly.flows.notations import PLAIN
 from netanomaly.flows.times import Clock
 from netanomaly.models.frames import Frame, plain_name
 from netanomaly.serving.errors import RequestError
@@ -24,6 +25,9 @@ from netanomaly.traffic.context import Context
 
 _NEEDED = ("start_time", "src_ip", "dst_ip", "protocol")
 _FLOW_COLUMNS = (*(name for name in table.COLUMNS if name not in ("uid", "label", "state")), "outcome")
+_NUMBERS = frozenset(
+    name for name, kind in table.COLUMNS.items() if pa.types.is_integer(kind) or pa.types.is_floating(kind)
+)
 
 
 class Flows:
@@ -84,11 +88,11 @@ class Flows:
                 "the model knows of ports, and no column of the destination's is known by its name; give dst_port"
             )
         seconds = _seconds(given, names[time])
-        columns = {part: ends[part] for part in ("src_ip", "dst_ip", "dst_port") if part in ends}
-        frame = Frame(given, list(columns.values()))
+        known = {part: ends[part] for part in ("src_ip", "dst_ip", "dst_port") if part in ends}
+        frame = Frame(given, list(known.values()))
         order = np.argsort(np.nan_to_num(seconds), kind="stable")
         texts: dict[str, Any] = {
-            part: frame.columns(name)[0].cast(pa.string()).take(pa.array(order)) for part, name in columns.items()
+            part: frame.columns(name)[0].cast(pa.string()).take(pa.array(order)) for part, name in known.items()
         }
         with self._lock:
             made = self._past.features(in_context.seen(seconds[order], texts))
@@ -113,11 +117,28 @@ def _seconds(given: pa.Table, time: str) -> npt.NDArray[np.float64]:
         raise RequestError(f"column {time!r}: {' '.join(str(error).split())[:200]}") from None
 
 
+def _numbers(column: Any, name: str) -> Any:
+    """A column of numbers, which may be written as texts. Raises RequestError."""
+    if pa.types.is_signed_integer(column.type):
+        return column
+    if pa.types.is_temporal(column.type):
+        wanted = "seconds since 1970" if name == "start_time" else "numbers"
+        raise RequestError(f"column {name!r} holds {column.type}; give {wanted}")
+    read = columns.doubles(column)
+    if read.wrong is not None:
+        raise RequestError(
+            str(columns.no_number(column, read.wrong, name, PLAIN, f"row {read.wrong + 1}", "correct it"))
+        )
+    return pa.array(read.values, from_pandas=True)
+
+
 def _flow_table(given: pa.Table) -> pa.Table:
     """The columns of flows that are there, spelt as sensors' readers spell them."""
     there = [name for name in _FLOW_COLUMNS if name in {plain_name(each) for each in given.column_names}]
     frame = Frame(given, there)
     found = {name: frame.columns(name)[0] for name in there}
+    for name in _NUMBERS.intersection(found):
+        found[name] = _numbers(found[name], name)
     for name, spell in (("protocol", table.protocol), ("service", table.lower), ("outcome", table.lower)):
         if name in found:
             found[name] = spell(found[name])
@@ -136,7 +157,8 @@ def _flow_table(given: pa.Table) -> pa.Table:
     if counts.dropped or counts.repaired:
         reason, number = next(iter({**counts.dropped, **counts.repaired}.items()))
         raise RequestError(
-            f"{number} rows have a {reason.removesuffix(' set to missing')}; correct them or leave them out"
+            f"{number:,} {'row' if number == 1 else 'rows'}: {reason.removesuffix('set to missing').rstrip(' ,')}; correct "
+            f"{'it or leave it' if number == 1 else 'them or leave them'} out"
         )
     flows = pa.Table.from_batches([batch])
     if outcomes is not None:

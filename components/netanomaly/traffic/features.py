@@ -109,9 +109,9 @@ def _port_word(code: int) -> str:
 
 def _doubles(column: Any) -> Floats:
     return (
-        np.array(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+        np.array(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
         if isinstance(column, pa.ChunkedArray)
-        else np.array(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+        else np.array(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
     )
 
 

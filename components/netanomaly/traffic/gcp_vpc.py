@@ -43,7 +43,7 @@ def records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     wrapped = _WRAPPER.search(opened.head)
     wrapper = wrapped[1].decode() if wrapped else None
     schema = pa.schema({wrapper: pa.struct(_FIELDS)} if wrapper else _FIELDS)
-    for read, lines in json_records.records(opened, lambda _: schema, counts):
+    for read, lines in json_records.records(opened, lambda *_: schema, counts):
         payload = _whole(read.column(wrapper)) if wrapper else _whole(read.to_struct_array())
         yield from _kept(payload, lines, opened, counts)
 

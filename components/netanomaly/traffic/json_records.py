@@ -30,53 +30,74 @@ _MOST_PARTS = 2_000_000
 # Records that become columns at a time, where they are not read by lines.
 _TOGETHER = 16_384
 _MARK = b"\xef\xbb\xbf"
+_HEAD = 4096
 _UNCOUNTED = 8 << 20
 # What holds a file's records in Azure's logs: they are read one by one.
 _WRAPPER = re.compile(r'\{\s*"records"\s*:\s*\[')
 
 
-def read(block: Lines, schema: pa.Schema, counts: Counts, *, last: bool) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+Wanted = Callable[[bytes | None, int | None], pa.Schema]
+"""The fields that are wanted of a text, by its first so many bytes, by all of it, or (None) of any text."""
+
+
+def read(
+    block: Lines, wanted: Wanted, counts: Counts, whole: Callable[[pa.Table], bool], *, last: bool
+) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """Columns of a block of lines, each a JSON object, and the number of each row's line.
 
     Args:
         block: Whole lines.
-        schema: The fields that are wanted; structs for fields inside of fields.
+        wanted: The fields; structs for fields inside of fields. All of the block is looked at where its head does not tell.
         counts: What is dropped.
+        whole: Whether what was read by the head's fields lacks none of those that the block has.
         last: Whether a last line without an end may be half a record, of a file that still grows.
     """
     try:
         # Arrow takes bytes that are no UTF-8 into texts as they are.
         block.text.decode()
+    except UnicodeDecodeError:
+        return _careful(block, wanted(block.text, None), counts, last=last)
+    schema = wanted(block.text, _HEAD)
+    table = _by_arrow(block, schema)
+    if (table is None or not whole(table)) and not schema.equals(thorough := wanted(block.text, None)):
+        schema, table = thorough, _by_arrow(block, thorough)
+    if table is not None:
+        return table, np.arange(block.first, block.first + block.count)
+    return _careful(block, schema, counts, last=last)
+
+
+def _by_arrow(block: Lines, schema: pa.Schema) -> pa.Table | None:
+    """Columns of a block of which each line is an object as it should be, else None."""
+    try:
         table = pajson.read_json(
             pa.BufferReader(block.text),
             read_options=pajson.ReadOptions(use_threads=False, block_size=len(block.text) + 1),
             parse_options=pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
         )
-    except (pa.ArrowException, UnicodeDecodeError):
-        table = None
-    if table is not None and table.num_rows == block.count:
-        return table, np.arange(block.first, block.first + block.count)
-    return _careful(block, schema, counts, last=last)
+    except pa.ArrowException:
+        return None
+    return table if table.num_rows == block.count else None
 
 
 def records(
-    opened: Opened, schema: Callable[[bytes], pa.Schema], counts: Counts
+    opened: Opened, wanted: Wanted, counts: Counts, whole: Callable[[pa.Table], bool] = lambda _: True
 ) -> Iterator[tuple[pa.Table, npt.NDArray[np.int64]]]:
     """Columns of a whole file, one record a line, in a list, or spread over lines, and the line that each record begins in.
 
     Args:
         opened: The file.
-        schema: The fields that are wanted, by a piece of the text.
+        wanted: The fields that are wanted.
         counts: What is dropped.
+        whole: As of `read`.
 
     Raises:
         DataError: As `values`.
     """
     if one_a_line(opened.head):
         for block in opened.blocks():
-            yield read(block, schema(block.text), counts, last=True)
+            yield read(block, wanted, counts, whole, last=True)
         return
-    fields = schema(opened.head)
+    fields = wanted(None, None)
     waiting: list[Any] = []
     numbers: list[int] = []
     for line, record in values(opened.chunks(), opened.uri, counts):

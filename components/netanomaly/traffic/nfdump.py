@@ -80,7 +80,7 @@ def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
 
 def json_rows(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """One-way flows of nfdump's JSON, one record a line or all in one list."""
-    for read, lines in json_records.records(opened, lambda _: _JSON, counts):
+    for read, lines in json_records.records(opened, lambda *_: _JSON, counts):
         if read.num_rows:
             yield _of_json(read, lines, opened, counts)
 

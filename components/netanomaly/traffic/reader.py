@@ -172,6 +172,9 @@ class TrafficReader:
                 self._begin()
             for begin in range(0, table.num_rows, _BATCH_ROWS):
                 yield self._batch(table, made, begin, min(begin + _BATCH_ROWS, table.num_rows))
+        if not self._begun:
+            # Where nothing is left, why is all there is to tell.
+            self._tally()
 
     def identity(self) -> str:
         """Identity of the bytes that were read, comparable to `sources.Files.identity`."""
@@ -228,6 +231,9 @@ class TrafficReader:
     def _begin(self) -> None:
         """Fix what the whole source tells, which has been read by now."""
         self._begun, self._labelled = True, self.understood.labelled > 0
+        self._tally()
+
+    def _tally(self) -> None:
         for reason, count in self.understood.counts.dropped.items():
             self.tally.drop(reason, count)
         for reason, count in self.understood.counts.repaired.items():

@@ -47,7 +47,7 @@ _ETHERNET, _VLAN_TAG = 14, 4
 
 def records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
     """Flows of an eve.json; other events are noted by their kind."""
-    for read, lines in json_records.records(opened, lambda _: _SCHEMA, counts):
+    for read, lines in json_records.records(opened, lambda *_: _SCHEMA, counts):
         kind = read.column("event_type")
         flows = pc.fill_null(pc.equal(kind, "flow"), False).to_numpy()
         if not flows.all():

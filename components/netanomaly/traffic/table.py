@@ -64,6 +64,8 @@ _PROTOCOL_NAMES = {
 
 _MICRO = 1e6
 _LAST_TIME, _LONGEST = 4_102_444_800, 315_360_000
+# Up to here a double, as which counts are learnt from, holds each whole number: 9 petabytes in one flow.
+_LARGEST_COUNT = 1 << 53
 
 
 @dataclass
@@ -110,7 +112,9 @@ def make(columns: Mapping[str, Any], lines: npt.NDArray[np.int64], file: int, co
         given.get("duration_seconds"), 0, _LONGEST, "negative duration, or one over ten years, set to missing", counts
     )
     for name in ("bytes_out", "bytes_in", "packets_out", "packets_in"):
-        given[name] = _refused(given.get(name), 0, None, f"negative {name} set to missing", counts)
+        given[name] = _refused(
+            given.get(name), 0, _LARGEST_COUNT, f"{name} over 9e15 or negative set to missing", counts
+        )
     for name in ("src_port", "dst_port"):
         given[name] = _refused(given.get(name), 0, 65535, f"{name} over 65535 or negative set to missing", counts)
     arrays = [_short(_typed(given.get(item.name), item.type, len(lines)), item.name, counts) for item in schema]
@@ -175,17 +179,15 @@ def _floats(column: Any) -> npt.NDArray[np.float64]:
     return np.array(found.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _refused(column: Any, low: int, high: int | None, reason: str, counts: Counts) -> Any:
+def _refused(column: Any, low: int, high: int, reason: str, counts: Counts) -> Any:
     """The column with values outside the range set to null."""
     if column is None:
         return None
     found = pc.min_max(column)
     least, most = found["min"].as_py(), found["max"].as_py()
-    if least is None or (least >= low and (high is None or most <= high)):
+    if least is None or (least >= low and most <= high):
         return column
-    wrong = pc.less(column, low)
-    if high is not None:
-        wrong = pc.or_(wrong, pc.greater(column, high))
+    wrong = pc.or_(pc.less(column, low), pc.greater(column, high))
     number = pc.sum(pc.fill_null(wrong, False)).as_py() or 0
     if not number:
         return column

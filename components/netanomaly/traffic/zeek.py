@@ -181,7 +181,7 @@ def _plain_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
 
 def json_rows(opened: Opened, counts: Counts, paths: Sequence[str] = CONN) -> Iterator[pa.RecordBatch]:
     """Flows of a log in JSON."""
-    for read, lines in json_records.records(opened, _json_schema, counts):
+    for read, lines in json_records.records(opened, _json_schema, counts, _has_ends):
         read, lines = _only_conn(read, lines, opened, paths)
         if read.num_rows:
             yield _made(_flat(read), lines, opened, counts)
@@ -286,20 +286,29 @@ def _character(written: str, uri: str, number: int) -> str:
     return separator
 
 
-def _json_schema(text: bytes) -> pa.Schema:
-    """Every spelling of the fields; times are texts where one of the block's first records writes them so."""
-    dated = re.search(rb'"ts"\s*:\s*"', text[:4096]) is not None
+def _json_schema(text: bytes | None, looked_at: int | None) -> pa.Schema:
+    """Every spelling of the fields that is in the first bytes of a text, in all of it, or (of no text) that there is."""
+    head = text if text is None else text[:looked_at]
+
+    def said(name: bytes) -> bool:
+        return head is None or name in head
+
+    dated = head is None or re.search(rb'"ts"\s*:\s*"', head) is not None
     fields = {**_TYPES, "ts": pa.string() if dated else pa.float64()}
     plain = {name: pa.string() if pa.types.is_dictionary(kind) else kind for name, kind in fields.items()}
-    head = text[:4096]
-    if b'"id_orig_h"' in head:
+    if said(b'"id_orig_h"'):
         plain |= {name.replace(".", "_"): kind for name, kind in plain.items() if name.startswith("id.")}
-    if re.search(rb'"id"\s*:\s*\{', head):
+    if said(b'"orig_h"'):
         inside = [(name[3:], kind) for name, kind in plain.items() if name.startswith("id.")]
         plain["id"] = pa.struct(inside)
-    if b'"_path"' in text:
+    if text is None or b'"_path"' in text:
         plain["_path"] = pa.string()
     return pa.schema(plain)
+
+
+def _has_ends(read: pa.Table) -> bool:
+    """Whether the fields were spelt as in the first records: other logs and other spellings may come after them."""
+    return not _flat(read).column("id.orig_h").null_count
 
 
 def _flat(read: pa.Table) -> pa.Table:
@@ -324,7 +333,7 @@ def _only_conn(
     conn = present.to_numpy()
     if "_path" in read.column_names:
         path = read.column("_path")
-        named = pc.fill_null(pc.is_in(path, pa.array(paths)), True).to_numpy()
+        named = pc.or_(pc.is_null(path), pc.is_in(path, pa.array(paths))).to_numpy()
         for item in pc.value_counts(path.filter(pa.array(~named))).to_pylist():
             opened.others(f"a Zeek {item['values'][:40]} log", item["counts"])
         opened.others("another Zeek log", int((~conn & named).sum()))

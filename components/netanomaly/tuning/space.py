@@ -181,8 +181,10 @@ def _range(where: str, parameter: Parameter, given: Mapping[str, Any]) -> Dimens
     if low > high:
         raise ConfigError(f"{where} goes from {low:g} to {high:g}; give the lower end as low")
     by_ratio = given.get("by_ratio", low > 0 and high / low >= 8)
-    if not isinstance(by_ratio, bool) or (by_ratio and low <= 0):
-        raise ConfigError(f"{where}: by_ratio is {_shown(by_ratio)} and low is {low:g}; ratios need a low end over 0")
+    if not isinstance(by_ratio, bool):
+        raise ConfigError(f"{where}: by_ratio is {_shown(by_ratio)}; it must be true or false")
+    if by_ratio and low <= 0:
+        raise ConfigError(f"{where}: by_ratio is true and low is {low:g}; ratios need a low end over 0")
     if float in parameter.kinds and int in parameter.kinds and (low <= 1) != (high <= 1):
         raise ConfigError(
             f"{where} goes from {low:g} to {high:g}: up to 1 it is a share, over 1 a count; keep to one of them"

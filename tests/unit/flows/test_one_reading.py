@@ -250,6 +250,13 @@ EXPECTED = SCHEMA.rows(TRAINING)
                 "port": pa.array([80, 443, 80, None], pa.int16()),
             }
         ),
+        pa.table(
+            {
+                "bytes": pa.array(["1", "2", None, "2000"], pa.string_view()),
+                "proto": pa.array(["tcp", "udp", None, "1"], pa.string_view()),
+                "port": pa.array(["80", "0x1bb", "80", "-"], pa.string_view()),
+            }
+        ),
         pa.concat_tables(
             [
                 TRAINING.set_column(1, "proto", TRAINING.column("proto").dictionary_encode()).slice(0, 3),

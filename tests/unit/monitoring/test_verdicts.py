@@ -58,6 +58,27 @@ def test_a_change_is_named(world, change, timeout, verdict, what):
     assert ("do not retrain" in found["do"]) == (verdict == "sensor changed")
 
 
+def _flood(network: traffic.Network, columns: traffic.Columns, _draw: np.random.Generator) -> traffic.Columns:
+    """Two thirds of the flows are one host's: the same draw each time is the same host."""
+    for _ in range(6):
+        columns = traffic.wild_host(network, columns, draw())
+    return columns
+
+
+def test_one_source_that_became_most_of_the_window_is_a_matter_for_people_and_never_many_hosts(world):
+    """A flood by one host, and all addresses translated into one: neither is a network to learn from."""
+    quiet = flows(world.network, draw(), 4000, MONDAY)
+    flood = flows(world.network, draw(), 4000, MONDAY, _flood)
+    field = quiet.schema.field("src_ip")
+    one = pa.array(["192.0.2.1"] * len(quiet)).cast(field.type)
+    translated = quiet.set_column(quiet.schema.get_field_index("src_ip"), field, one)
+    for found in (flood, translated):
+        judged = world.judged(found)
+        assert judged["verdict"] == "hosts changed", judged["reasons"]
+        assert not judged["retrain"]
+        assert "a flood, or address translation" in judged["reasons"][0]
+
+
 def test_an_episode_in_training_widens_the_limits_of_what_it_moved_and_of_nothing_else(world):
     """A night of flows that last exactly 77 seconds, farther out than all else: were all limits as wide, nothing would be out."""
     seconds = world.encoded.seconds.copy()

@@ -24,3 +24,22 @@ def test_how_far_members_agree_is_shown_beside_what_is_usual_and_left_out_where_
 
 def test_a_window_without_alerts_has_a_small_scale():
     assert ">100%<" not in monitoring_page(VERDICT | {"alert_rate": None})
+
+
+def test_decay_says_whether_attacks_are_missed_or_alerts_are_false():
+    recall = {"name": "recall", "value": 0.2, "low": 0.1, "high": 0.3, "registered_low": 0.8}
+    precision = recall | {"name": "precision"}
+    fine = precision | {"high": 0.9}
+    for quality, headline in (
+        ([recall, fine], "it catches less than it did"),
+        ([precision], "more of its alerts are false than its budget promises"),
+        ([recall, precision], "it catches less than it did"),
+    ):
+        assert headline in monitoring_page(VERDICT | {"verdict": "decay", "quality": quality})
+
+
+def test_the_scale_of_a_rate_ends_at_all_rows():
+    hours = [[f"2026-06-12T{hour:02}:00:00.000Z", 300, 300] for hour in range(24)]
+    page = monitoring_page(VERDICT | {"hours": hours})
+    assert ">100%<" in page
+    assert ">110" not in page

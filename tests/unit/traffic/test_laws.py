@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 from collections import Counter
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from netanomaly.errors import DataError
-from netanomaly.traffic import keys, stream, table
+from netanomaly.traffic import features, keys, stream, table
+from netanomaly.traffic.context import Context
 from netanomaly.traffic.recognition import FORMATS, Format, NoFlows, recognise
 from netanomaly.traffic.sorting import Room, Sorter
 
@@ -49,6 +51,32 @@ def test_every_format_has_a_sample_and_is_told_by_its_content():
 def test_a_damaged_log_gives_rows_or_one_clear_line(name, monkeypatch):
     without_threads(monkeypatch)
     assert read_whole(SAMPLES[name], name, MUTATIONS) > MUTATIONS / 10
+
+
+@pytest.mark.parametrize("extreme", ["9223372036854775807", "9007199254740993"])
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_a_number_of_any_size_gives_rows_with_features_or_one_clear_line(name, extreme, monkeypatch):
+    without_threads(monkeypatch)
+    for number in re.finditer(r"(?<![\w.:\"-])\d+(?![\w.:])", SAMPLES[name]):
+        damaged = SAMPLES[name][: number.start()] + extreme + SAMPLES[name][number.end() :]
+        if not isinstance(recognise(damaged.encode()), Format):
+            continue
+        try:
+            found, _ = read(damaged)
+        except DataError as error:
+            assert "\n" not in str(error)
+        else:
+            features.flow_features(found)
+            past = features.context_features(found, Context())
+            assert all((column[~np.isnan(column)] >= 0).all() for column in past.values())
+
+
+def test_pieces_of_a_flow_may_add_up_to_more_than_a_double_holds(monkeypatch):
+    without_threads(monkeypatch)
+    piece = "1663146003599,10.0.0.6,192.0.2.180,23956,443,6,O,{},NX,3,9007199254740991,2,1580"
+    found, _ = read(test_clouds.vnet(piece.format("B"), piece.format("C"), piece.format("E")))
+    assert rows(found, "bytes_out")[0] > 1 << 53
+    assert features.flow_features(found)["bytes_out"][0] > 1 << 53
 
 
 def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +129,8 @@ def mutated(text: bytes, randomness: random.Random) -> bytes:
                 odd = [
                     b"-1",
                     b"99999999999999999999",
+                    b"9223372036854775807",
+                    b"9007199254740993",
                     b"1e400",
                     b"nan",
                     b"\xff\xfe",

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from netanomaly.errors import DataError
+from netanomaly.traffic import features
 from netanomaly.traffic.recognition import NoFlows, recognise
 
 from tests.unit.traffic.reading import read, rows, same
@@ -34,6 +35,23 @@ def test_the_same_traffic_as_tsv_and_as_json_gives_the_same_table(spelling, iso)
     text, _ = read(tsv(WEB, SYN, PING))
     json, _ = read(as_json(WEB, SYN, PING, spelling=spelling, iso=iso))
     assert same(text, json)
+
+
+OTHERS = "".join(f'{{"_path": "stats", "ts": 17000{number:05}.5, "peer": "zeek"}}\n' for number in range(100))
+"""Over 4 KiB of another log, in which nothing says how a flow's ends are spelt."""
+
+
+@pytest.mark.parametrize("spelling", ["dotted", "nested", "underscored"])
+@pytest.mark.parametrize("iso", [False, True])
+@pytest.mark.parametrize("listed", [False, True])
+def test_records_before_in_another_spelling_or_log_change_nothing(spelling, iso, listed):
+    text, _ = read(tsv(*[WEB] * 20, SYN, PING))
+    first, then = as_json(*[WEB] * 20), as_json(SYN, PING, spelling=spelling, iso=iso)
+    for log, others in ((first + then, {}), (OTHERS + first + then, {"a Zeek stats log": 100})):
+        found, understood = read("[" + log.strip().replace("\n", ",\n") + "]" if listed else log)
+        assert same(found, text)
+        assert not understood.counts.dropped
+        assert understood.other_records == others
 
 
 word = st.sampled_from(["ssl", "http", "-", "dns,ssl", "-ssl"])
@@ -149,7 +167,7 @@ def test_impossible_values_are_set_to_missing_and_counted():
     table, understood = read(tsv(made))
     assert rows(table, "bytes_out", "dst_port") == [(None, None)]
     assert understood.counts.repaired == {
-        "negative bytes_out set to missing": 1, "dst_port over 65535 or negative set to missing": 1,
+        "bytes_out over 9e15 or negative set to missing": 1, "dst_port over 65535 or negative set to missing": 1,
     }  # fmt: skip
 
 
@@ -198,3 +216,13 @@ def test_a_carriage_return_ends_lines_and_does_not_stand_in_them():
     table, understood = read(tsv(inside, SYN))
     assert table.num_rows == 1
     assert understood.counts.dropped == {"line with a carriage return inside": 1}
+
+
+def test_more_bytes_than_doubles_can_count_are_missing_and_counted():
+    """What one sensor wrote in a fit ended the whole run, with a traceback."""
+    line = list(WEB)
+    line[16] = str(2**63 - 1)
+    table, understood = read(as_json(WEB, line))
+    assert set(rows(table, "bytes_out")) == {1489, None}
+    assert understood.counts.repaired == {"bytes_out over 9e15 or negative set to missing": 1}
+    assert len(features.flow_features(table)["bytes_out"]) == 2

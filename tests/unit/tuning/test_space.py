@@ -56,7 +56,11 @@ def test_a_list_of_members_is_one_value_and_a_list_of_such_lists_a_choice():
         ({"context": "yes"}, "give true, false or [true, false]"),
         ({"ensemble": {"members": [["knn", "knn"]]}}, "each once"),
         ({"isolation_forest": {"max_samples": {"low": 0.5, "high": 100}}}, "keep to one of them"),
-        ({"autoencoder": {"learning_rate": {"low": 0.001, "high": 0.1, "by_ratio": 1}}}, "by_ratio is 1"),
+        (
+            {"autoencoder": {"learning_rate": {"low": 0.001, "high": 0.1, "by_ratio": 1}}},
+            "by_ratio is 1; it must be true or false",
+        ),
+        ({"knn": {"n_neighbors": {"low": 1, "high": 50, "by_ratio": "yes"}}}, 'is "yes"; it must be true or false'),
     ],
 )
 def test_a_space_that_contradicts_the_detector_is_refused_with_the_way_out(given, said):
