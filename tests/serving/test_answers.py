@@ -111,7 +111,7 @@ def test_flows_need_their_own_columns_or_the_features(sensor):
     negative = flows.select(["start_time", "src_ip", "dst_ip", "protocol"]).append_column(
         "bytes_out", pa.array([-1] * 400)
     )
-    with pytest.raises(RequestError, match="400 rows: negative bytes_out; correct them"):
+    with pytest.raises(RequestError, match="400 rows: bytes_out over 9e15 or negative; correct them"):
         answer(desk, asked(stream(negative), arrow=True))
 
 
