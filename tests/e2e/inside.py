@@ -1,6 +1,7 @@
 """What is inside a stage image, asked of the image itself, locked down as a strict cluster would."""
 
 from docker import DockerClient
+from docker.errors import ContainerError
 
 LOCKED_DOWN = {
     "read_only": True,
@@ -23,7 +24,16 @@ for top in ("/opt/netanomaly", "/usr/share/netanomaly"):
 def run(client: DockerClient, reference: str, program: str, *arguments: str, **options) -> bytes:
     """What a program prints inside an image."""
     command = ["python3", "-c", program, *arguments]
-    return client.containers.run(reference, command, remove=True, stderr=True, **{**LOCKED_DOWN, **options})
+    # Not followed: on a busy machine what is followed may lack its last lines.
+    container = client.containers.run(reference, command, detach=True, **{**LOCKED_DOWN, **options})
+    try:
+        status = container.wait()["StatusCode"]
+        said: bytes = container.logs()
+    finally:
+        container.remove(force=True)
+    if status:
+        raise ContainerError(container, status, command, reference, said)
+    return said
 
 
 def files(client: DockerClient, reference: str) -> list[str]:
