@@ -17,6 +17,7 @@ from netanomaly.scoring.settings import Settings
 from tests.command import netanomaly
 from tests.following.conn_logs import START, flows, probes, uid, written
 from tests.following.reading import Outputs
+from tests.small_disk import mounted
 
 STORE = ("get", "put_new", "put_if_match", "upload", "read", "list", "remove_all", "stat")
 
@@ -24,15 +25,8 @@ STORE = ("get", "put_new", "put_if_match", "upload", "read", "list", "remove_all
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
     """A file system of 4 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    with mounted(tmp_path / "disk", "4m") as disk:
+        yield disk
 
 
 def fill(disk: Path, free_bytes: int) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import NETANOMALY, ROOT, Ended, netanomaly
+from tests.small_disk import mounted
 
 SAMPLES = ROOT / "configs/data/ml_training_data"
 ROWS = 400_000
@@ -164,15 +165,8 @@ def test_a_file_where_the_run_folder_should_be_is_the_users_to_mend(data, tmp_pa
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
     """A file system of two megabytes."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("no right to mount a small file system: a full disk is not proven")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    with mounted(tmp_path / "disk", "2m") as disk:
+        yield disk
 
 
 def test_a_full_disk_ends_the_run_with_nothing_registered(data, small_disk, tmp_path):

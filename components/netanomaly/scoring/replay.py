@@ -16,9 +16,6 @@ from netanomaly.models.model import AnomalyModel
 from netanomaly.traffic import replay, scope, table
 from netanomaly.traffic.replay import Injected
 
-UNFIT = "attacks are injected as flows of a sensor, and this data is a table"
-"""Why a model that learnt from a table has no recall on them."""
-
 _BEFORE = ("start_time", "duration_seconds", "src_ip", "dst_ip")
 
 
@@ -57,11 +54,6 @@ def caught(model: AnomalyModel, injected: Injected, threshold: float | None = No
         "version": attack_patterns.VERSION,
         "patterns": [_of_pattern(each, injected, alerting) for each in attack_patterns.PATTERNS],
     }
-
-
-def recall_of(document: dict[str, Any] | None) -> dict[str, float]:
-    """Recall by pattern, of what `caught` made; empty where nothing could be injected."""
-    return {each["name"]: each["recall"] for each in (document or {}).get("patterns", [])}
 
 
 def _of_pattern(pattern: Pattern, injected: Injected, alerting: npt.NDArray[np.bool_]) -> dict[str, Any]:
