@@ -83,18 +83,18 @@ def contributions(
 
 def _falls(score: Callable[[Rows], npt.NDArray[np.floating]], rows: Rows, typical: Typical) -> Floats:
     """How far each row's score falls with each feature typical, rows x features; numbers first."""
-    numbers, codes = rows.numbers.shape[1], rows.codes.shape[1]
-    features = numbers + codes
+    numbers = rows.numbers.shape[1]
+    same = (rows.numbers == typical.medians) | (np.isnan(rows.numbers) & np.isnan(typical.medians))
+    # What is typical already is the row as it is: nothing falls.
+    features, places = np.nonzero(np.concatenate([~same, rows.codes != 0], axis=1).T)
     # One call scores every row as it is and, after it, with each feature typical.
-    changed = rows.take(np.tile(np.arange(len(rows)), features + 1))
-    for position in range(features):
-        part = slice((position + 1) * len(rows), (position + 2) * len(rows))
-        if position < numbers:
-            changed.numbers[part, position] = typical.medians[position]
-        else:
-            changed.codes[part, position - numbers] = 0
-    scores = np.asarray(score(changed), dtype=np.float64).reshape(features + 1, len(rows))
-    falls: Floats = np.maximum(scores[0] - scores[1:], 0).T
+    changed = rows.take(np.concatenate([np.arange(len(rows)), places]))
+    number, code = np.flatnonzero(features < numbers), np.flatnonzero(features >= numbers)
+    changed.numbers[len(rows) + number, features[number]] = typical.medians[features[number]]
+    changed.codes[len(rows) + code, features[code] - numbers] = 0
+    scores = np.asarray(score(changed), dtype=np.float64)
+    falls = np.zeros((len(rows), numbers + rows.codes.shape[1]))
+    falls[places, features] = np.maximum(scores[places] - scores[len(rows) :], 0)
     return falls
 
 
