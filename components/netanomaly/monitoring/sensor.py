@@ -146,12 +146,16 @@ def undecided(window: Profile, reference: Profile, out: Collection[str]) -> str:
     if not out or not _OF_BYTES.issuperset(out):
         return ""
     for end in range(2):
-        bare = int(_spikes(window.a_packet[end]).sum())
-        if _tells(_spikes(reference.a_packet[end])) and bare < _LEAST_FLOWS:
-            return (
-                f"{', '.join(sorted(out))} moved, and {bare} flows of bare headers are too few to tell whether the sensor counts "
-                f"otherwise ({_LEAST_FLOWS} would do): look at a longer window"
-            )
+        ours, theirs = _spikes(window.a_packet[end]), _spikes(reference.a_packet[end])
+        if not _tells(theirs):
+            continue
+        if ours.sum() < _LEAST_FLOWS:
+            why = f"{int(ours.sum())} flows of bare headers are too few to tell whether the sensor counts otherwise"
+        elif _overlap(ours, theirs, 0) < _WELL:
+            why = "bare headers are neither of the sizes that they were nor all moved by one header"
+        else:
+            continue
+        return f"{', '.join(sorted(out))} moved, and {why}: look at a longer window"
     return ""
 
 
