@@ -31,6 +31,7 @@ class Format:
         shape: `two-way` records are flows, `one-way` ones have to be paired, `pieces` put together, and of `repeated` ones
             the last of each uid is the flow.
         sampled: Whether it holds only part of the traffic.
+        tells_acks: Whether its TCP flags have an ACK that comes without a SYN.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Format:
     read: Read
     shape: str = "two-way"
     sampled: bool = False
+    tells_acks: bool = True
 
     def versions(self, head: bytes) -> set[str]:
         """Versions of the sensor that records name, by the beginning of a file."""
@@ -67,8 +69,15 @@ FORMATS = {
         Format("argus", argus.SENSOR, "Argus flows (ra, binetflow)", argus.records),
         Format("nfdump-csv", nfdump.SENSOR, "NetFlow by nfdump (CSV)", nfdump.text_records, "one-way"),
         Format("nfdump-json", nfdump.SENSOR, "NetFlow by nfdump (JSON)", nfdump.json_rows, "one-way"),
-        Format("aws-vpc", aws_vpc.SENSOR, "Amazon VPC flow log", aws_vpc.text_records, "one-way"),
-        Format("aws-vpc-parquet", aws_vpc.SENSOR, "Amazon VPC flow log (Parquet)", aws_vpc.parquet_records, "one-way"),
+        Format("aws-vpc", aws_vpc.SENSOR, "Amazon VPC flow log", aws_vpc.text_records, "one-way", tells_acks=False),
+        Format(
+            "aws-vpc-parquet",
+            aws_vpc.SENSOR,
+            "Amazon VPC flow log (Parquet)",
+            aws_vpc.parquet_records,
+            "one-way",
+            tells_acks=False,
+        ),
         Format("gcp-vpc", gcp_vpc.SENSOR, "Google VPC flow log", gcp_vpc.records, "one-way", sampled=True),
         Format("azure", azure.VNET, "Azure flow log (virtual network or security group)", azure.records, "pieces"),
     )

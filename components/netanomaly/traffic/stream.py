@@ -97,9 +97,11 @@ def flows(
     batches = ahead(records(files, understood), _BATCHES_AHEAD)
     match understood.format.shape:
         case "one-way":
+            written = understood.format
             batches = pairing.paired(
-                batches, understood.counts, understood.pairs, room, sampled=understood.format.sampled
-            )
+                batches, understood.counts, understood.pairs, room,
+                sampled=written.sampled, tells_acks=written.tells_acks,
+            )  # fmt: skip
         case "repeated":
             batches = pairing.last_of_each(batches, understood.counts, room)
         case "pieces":

@@ -200,13 +200,27 @@ def test_real_logs_are_read_whole(shared_data, name, flows, labels):
     assert not understood.counts.dropped
 
 
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+def test_a_clock_that_is_centuries_ahead_is_not_taken_for_another_unit(unit):
+    def at(seconds: int) -> list[str]:
+        return [str(seconds * unit), *WEB[1:]]
+
+    table, understood = read(tsv(at(1_700_000_000), at(32_503_680_000)))
+    assert rows(table, "start_time") == [1_700_000_000.0]
+    assert understood.counts.dropped == {"record without a time": 1}
+    assert understood.counts.repaired == {"time before 1970 or after 2100": 1}
+
+
 def test_absurd_times_are_no_times():
     late, long = [*WEB], [*WEB]
     late[0], long[FIELDS.index("duration")] = "1e300", "1e300"
     table, understood = read(tsv(late, long))
     assert rows(table, "duration_seconds") == [None]
     assert understood.counts.dropped == {"record without a time": 1}
-    assert len(understood.counts.repaired) == 1
+    assert understood.counts.repaired == {
+        "time before 1970 or after 2100": 1,
+        "negative duration, or one over ten years, set to missing": 1,
+    }
 
 
 def test_a_carriage_return_ends_lines_and_does_not_stand_in_them():
