@@ -16,6 +16,9 @@ def settle() -> None:
     gc.freeze()
     # How many objects have lasted is counted by a full collection alone, and so by this one: hardly any.
     gc.collect()
+    young, middle, _ = gc.get_threshold()
+    # Every 14,000 objects in place of every 70,000: of what is left a full collection takes a millisecond.
+    gc.set_threshold(young, middle, 2)
     give_back()
 
 
