@@ -246,8 +246,8 @@ def test_limits_of_the_alert_rate_allow_for_days_that_differ():
 
 
 def test_where_training_is_no_longer_than_a_few_windows_its_busiest_is_not_the_busiest_there_will_be():
-    """Alerts come in clusters: of windows like four that were seen, one in five is busier than each of these."""
-    alerts = [2, 3, 1, 2, 3, 2, 1, 10]
+    """Alerts come in clusters: of windows like eight that were seen, one in nine is busier than each of these."""
+    alerts = [5] * 7 + [20]
     short, long = (
         rate_limits(Rates((400,) * 8, tuple(alerts)), 400),
         rate_limits(Rates((400,) * 64, tuple(alerts * 8)), 400),
