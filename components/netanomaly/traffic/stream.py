@@ -150,7 +150,8 @@ def _no_flows(understood: Understood) -> str:
     others = ", ".join(f"{count} records of {what}" for what, count in understood.other_records.most_common(3))
     dropped = ", ".join(f"{count} x {reason}" for reason, count in list(understood.counts.dropped.items())[:3])
     said = "; ".join(part for part in (others and f"it has {others}", dropped and f"dropped: {dropped}") if part)
-    return f"the source is {understood.format.words} and holds no flow" + (f" ({said})" if said else "")
+    way_out = understood.format.way_out and f"; {understood.format.way_out}"
+    return f"the source is {understood.format.words} and holds no flow" + (f" ({said})" if said else "") + way_out
 
 
 def _one_direction_only(flows: pa.Table) -> pa.Table:
