@@ -11,8 +11,9 @@ Seconds = npt.NDArray[np.float64]
 
 _NUMBER = r"^\s*[0-9]+(\.[0-9]*)?\s*$"
 _ZONED = r"[0-9]\s*(Z|z|[+-][0-9]{2}:?[0-9]{2})$"
-# From such a number on, so many units are a second. Ends of what is possible are `table.make`'s to know.
+# From such a number on, so many units are a second.
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+_LATEST = 1e11
 _CLOCK = (
     r"^\s*(?:(?P<days>[0-9]+)d?\s+)?(?:(?P<hours>[0-9]+):)?(?P<minutes>[0-9]+):(?P<seconds>[0-9]+(?:\.[0-9]+)?)\s*$"
 )
@@ -76,12 +77,12 @@ def _scaled(found: Seconds) -> Seconds:
     """Each number in the unit by which it lies between March 1973 and the year 5138, which only one unit does for it.
 
     Those below are seconds: captures may count from their own beginning. A clock that is centuries ahead stays so, and is
-    refused as such.
+    refused as such. NaN where it lies later in every unit.
     """
     for limit, unit in _UNITS:
         if (large := found >= limit).any():
             found = np.where(large, found / unit, found)
-    return found
+    return np.where(found < _LATEST, found, np.nan)
 
 
 def _stamps(column: pa.Array) -> Seconds:
