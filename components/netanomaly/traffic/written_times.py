@@ -11,9 +11,8 @@ Seconds = npt.NDArray[np.float64]
 
 _NUMBER = r"^\s*[0-9]+(\.[0-9]*)?\s*$"
 _ZONED = r"[0-9]\s*(Z|z|[+-][0-9]{2}:?[0-9]{2})$"
-# From such a number on, so many units are a second.
+# From such a number on, so many units are a second. Ends of what is possible are `table.make`'s to know.
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
-_LATEST = 1e11
 _CLOCK = (
     r"^\s*(?:(?P<days>[0-9]+)d?\s+)?(?:(?P<hours>[0-9]+):)?(?P<minutes>[0-9]+):(?P<seconds>[0-9]+(?:\.[0-9]+)?)\s*$"
 )
@@ -77,12 +76,12 @@ def _scaled(found: Seconds) -> Seconds:
     """Each number in the unit by which it lies between March 1973 and the year 5138, which only one unit does for it.
 
     Those below are seconds: captures may count from their own beginning. A clock that is centuries ahead stays so, and is
-    refused as such. NaN where it lies later in every unit.
+    refused as such.
     """
     for limit, unit in _UNITS:
         if (large := found >= limit).any():
             found = np.where(large, found / unit, found)
-    return np.where(found < _LATEST, found, np.nan)
+    return found
 
 
 def _stamps(column: pa.Array) -> Seconds:
