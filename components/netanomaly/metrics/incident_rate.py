@@ -9,13 +9,14 @@ differ is taken from the blocks that were replayed; as a few of them say little 
 usual (`make bench-incidents`).
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from netanomaly.metrics.count_laws import negative_binomial_quantile
 
 DAY = 86_400.0
 # Days where there are enough of them, else blocks of equal time.
@@ -58,14 +59,11 @@ class IncidentRate:
 
     def expected(self, seconds: float = DAY, confidence: float = 0.95) -> tuple[int, int]:
         """Between how many and how many incidents so much traffic brings, with this confidence, if it is as in training."""
-        from scipy import stats  # slow to import
-
         mean = max(self.incidents, _FEWEST) * seconds / self.seconds
         beside_chance = self.spread * (1 + 1 / self.blocks) + 1 / max(self.incidents, _FEWEST)
         size = 1 / beside_chance
-        law = stats.nbinom(size, size / (size + mean))
-        low, high = float(law.ppf((1 - confidence) / 2)), float(law.ppf((1 + confidence) / 2))
-        return (0 if self.incidents < _FEWEST else math.floor(low)), math.ceil(high)
+        low, high = (negative_binomial_quantile(at, size, mean) for at in ((1 - confidence) / 2, (1 + confidence) / 2))
+        return (0 if self.incidents < _FEWEST else low), high
 
 
 def rate(budget: float, begins: Floats, first: float, last: float) -> IncidentRate | None:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netanomaly.errors import DataError
+from netanomaly.metrics.count_laws import beta_binomial_quantile, negative_binomial_quantile
 
 _MANY_ROWS = 20_000
 
@@ -39,26 +40,26 @@ class Threshold:
 
         That is of rows which do not depend on each other; it holds the rates that were seen in blocks of time too.
         """
-        from scipy import stats  # slow to import, and not needed to score
+        from scipy.special import betaincinv  # slow to import, and not needed to score
 
         tail = (1 - confidence) / 2
-        law = stats.beta(self.rows + 1 - self.position, self.position)
-        return self._with_blocks(float(law.ppf(tail)), float(law.ppf(1 - tail)), 1)
+        low, high = betaincinv(self.rows + 1 - self.position, self.position, [tail, 1 - tail])
+        return self._with_blocks(float(low), float(high), 1)
 
     def false_alarms(self, rows: int, confidence: float = 0.95) -> tuple[int, int]:
         """Where the number of false alarms among so many normal rows lies, with this confidence; as `rate`.
 
         Beta-binomial; of many rows its limit for small rates, negative binomial, whose cost does not grow with them.
         """
-        from scipy import stats
-
         tail = (1 - confidence) / 2
         above = self.rows + 1 - self.position
-        if rows > _MANY_ROWS:
-            law = stats.nbinom(above, 1 / (1 + rows / (self.rows + 1)))
-        else:
-            law = stats.betabinom(rows, above, self.position)
-        low, high = self._with_blocks(float(law.ppf(tail)), float(law.ppf(1 - tail)), rows)
+
+        def quantile(share: float) -> int:
+            if rows > _MANY_ROWS:
+                return negative_binomial_quantile(share, above, above * rows / (self.rows + 1))
+            return beta_binomial_quantile(share, rows, above, self.position)
+
+        low, high = self._with_blocks(quantile(tail), quantile(1 - tail), rows)
         return math.floor(low), math.ceil(high)
 
     def _with_blocks(self, low: float, high: float, rows: int) -> tuple[float, float]:

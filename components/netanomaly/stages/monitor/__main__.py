@@ -14,8 +14,7 @@ from netanomaly.errors import ConfigError
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
     stage_io.do_without("pandas")
-    for module in ("sklearn.tree", "netanomaly.stages.monitor.program"):
-        import_module(module)
+    import_module("netanomaly.stages.monitor.program")
 
 
 def main(argv: list[str]) -> None:

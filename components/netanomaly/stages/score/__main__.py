@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
     stage_io.do_without("pandas")
-    for module in ("sklearn.tree", "netanomaly.stages.score.program"):
-        import_module(module)
+    import_module("netanomaly.stages.score.program")
 
 
 def main(argv: list[str]) -> None:
