@@ -166,7 +166,10 @@ def content_keys(batch: pa.RecordBatch) -> keys.Keys:
     """A key of each flow's content, which orders flows that ended at the same moment."""
 
     def number(name: str) -> Any:
-        return np.nan_to_num(batch.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), nan=-1.0)
+        column = batch.column(name)
+        if pa.types.is_integer(column.type):
+            return pc.fill_null(column, -1).to_numpy(zero_copy_only=False).astype(np.float64)
+        return np.nan_to_num(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), nan=-1.0)
 
     words = [keys.of_texts(batch.column(name)) for name in ("src_ip", "dst_ip", "protocol")]
     numbers = [
