@@ -198,6 +198,7 @@ def write_results(
     hidden = None if settings.identities else Hidden()
     if hidden is not None and heard.uri:
         output.tell("note: results name no ends, so feedback that names some is not applied to them")
+        heard = heard.of_no_ends()
     schema = _schema(model)
     with pq.ParquetWriter(folder / SCORES, schema, compression="zstd", **_ENCODINGS) as writer:
         for read, rows, scores in _scored(model, reader):

@@ -186,6 +186,10 @@ _OTHER_JSON = NoFlows(
     "JSON and of no sensor's flows",
     "give the log of flows (conn.log of Zeek, eve.json of Suricata), or write its records as CSV or Parquet, one row each",
 )
+_BARE_AWS = NoFlows(
+    "an Amazon VPC flow log in an order of its own, and without its header",
+    "write the flow log's own format above the records, as one line of names: version interface-id srcaddr ...",
+)
 _CAPTURE = NoFlows(
     "a capture of packets",
     "flows are made of it first, where a source has captures alone: netanomaly ingest and score do so, and so does the "
@@ -359,7 +363,7 @@ def _json_record(record: dict[str, Any]) -> Format | NoFlows | None:
     return NoFlows(f"a Zeek {path[:40]} log (JSON)" if path else "a Zeek log (JSON) that is no conn log", _ZEEK_LACKS)
 
 
-def _tables(text: bytes) -> Format | None:
+def _tables(text: bytes) -> Format | NoFlows | None:
     lines = [line for line in text[:65536].split(b"\n", 20)[:20] if line.strip()]
     for line in lines[:5]:
         if zeek.plain_header(line):
@@ -370,7 +374,7 @@ def _tables(text: bytes) -> Format | None:
             return FORMATS["nfdump-csv"]
         if aws_vpc.fields(line) or aws_vpc.is_default_record(line):
             return FORMATS["aws-vpc"]
-    return None
+    return _BARE_AWS if lines and aws_vpc.is_bare_record(lines[0]) else None
 
 
 def _after_syslog(line: bytes) -> Format | None:

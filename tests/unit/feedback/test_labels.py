@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -130,15 +131,16 @@ def test_what_was_trained_on_is_said(model, tmp_path):
     assert "1 verdict is not used (benign): on flows with other features" in messages
 
 
-def resolved(feedback):
+def resolved(feedback, **more):
     asked = []
 
     def confirmed_of(uri, model):
         asked.append((uri, model))
-        return Confirmed(uri, [Kept("b", "", "u", "0" * 64, 3)], [Kept("a", "", "v", "1" * 64, 4)])
+        title = "10.0.0.5 -> 10.0.0.9 tcp port 80: 1 flow"
+        return Confirmed(uri, [Kept("b", title, "u", "0" * 64, 3)], [Kept("a", title, "v", "1" * 64, 4)])
 
     made = prepare(
-        {**DOCUMENT, "feedback": feedback},
+        {**DOCUMENT, "feedback": feedback, **more},
         Overrides(),
         run_id="run-1",
         identity_of=lambda source: f"sha256:{source[0]}",
@@ -159,6 +161,12 @@ def test_prepare_fixes_which_verdicts_count(feedback, place):
     assert made.ingest_evaluation.confirmed == []
     assert [kept.verdict for kept in made.evaluate.confirmed] == ["a"]
     assert made.configuration["confirmed"] == {"benign": ["b"], "attacks": ["a"]}
+
+
+def test_a_training_without_identities_is_told_of_no_ends():
+    made, _ = resolved(True, identities=False)
+    assert "10.0.0." not in json.dumps(dataclasses.asdict(made), default=str)
+    assert [kept.title for kept in made.evaluate.confirmed] == ["an alert whose ends are not named"]
 
 
 def test_without_being_asked_for_feedback_is_not_looked_at():
