@@ -143,16 +143,17 @@ def _kept(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
     flags = pc.fill_null(column("tcp-flags"), 0).to_numpy().astype(np.int64)
     start, _ = written_times.seconds(column("start"))
     end, _ = written_times.seconds(column("end"))
+    protocol = table.protocol(column("protocol").cast(pa.string()))
     accepted = column("action").cast(pa.string())
     yield table.make(
         {
             "start_time": pa.array(start, from_pandas=True),
             "duration_seconds": pa.array(end - start, from_pandas=True),
             "src_ip": _first(column("pkt-srcaddr"), column("srcaddr")),
-            "src_port": column("srcport"),
+            "src_port": table.without_icmp(column("srcport"), protocol),
             "dst_ip": _first(column("pkt-dstaddr"), column("dstaddr")),
-            "dst_port": column("dstport"),
-            "protocol": table.protocol(column("protocol").cast(pa.string())),
+            "dst_port": table.without_icmp(column("dstport"), protocol),
+            "protocol": protocol,
             "bytes_out": column("bytes"),
             "packets_out": column("packets"),
             "state": _letters(flags, np.asarray(pc.is_valid(column("tcp-flags")))),

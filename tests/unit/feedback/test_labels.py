@@ -67,6 +67,16 @@ def test_of_too_many_an_even_part_is_taken_and_the_rest_counted(tmp_path):
     assert (report["rows"], report["over"]) == (100, 200)
 
 
+def test_flows_judged_by_a_model_that_left_a_constant_out_join_and_the_column_tells_nothing_still(tmp_path):
+    """A model has no column that told nothing in its training; the data that a new one is trained on has it again."""
+    lines = [f"{row % 50},tcp,normal,7,eth0" for row in range(1000)]
+    (tmp_path / "a.csv").write_text("\n".join(["bytes,proto,label,hops,interface", *lines]) + "\n")
+    done = Ingested(tmp_path, tmp_path / "a.csv", confirmed=[benign(tmp_path / "kept.parquet")])
+    assert done.report["confirmed"] == {"verdicts": 1, "rows": 20, "over": 0, "of_other_columns": []}
+    columns = {column["name"]: column for column in done.report["columns"]}
+    assert [(columns[name]["distinct"], columns[name]["missing"]) for name in ("hops", "interface")] == [(1, 0)] * 2
+
+
 def test_flows_with_other_features_are_left_out_and_named(tmp_path):
     source = csv_of(tmp_path / "a.csv", 1000)
     others = keep(tmp_path / "kept.parquet", pa.table({"octets": [1.0], "proto": ["tcp"]}), "0badc0de")
