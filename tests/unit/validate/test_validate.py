@@ -182,16 +182,14 @@ def test_a_normal_label_that_no_record_has_is_a_warning(judge):
 
 
 def test_of_rows_that_are_all_equal_but_ten_it_is_said_why_a_random_split_leaves_few():
-    sides = [
-        {"rows": rows, "duplicates": {"rows": twice}, "split": {"method": "random"}}
-        for rows, twice in ((997, 990), (3, 0))
-    ]
-    data = Evidence(*sides, Settings({}, "auto", [], held_out=True), {})
+    train: dict[str, Any] = {"rows": 997, "duplicates": {"rows": 990}, "split": {"method": "random"}}
+    evaluation = {**train, "rows": 3, "duplicates": {"rows": 0}}
+    data = Evidence(train, evaluation, Settings({}, "auto", [], held_out=True), {})
     [(_, side, message, _)] = too_few_rows(data, 50)
     assert side == "evaluation"
     assert "keeps equal rows on one side, and 99.3% of the 997" in message
     assert "name an evaluation_data_source" in message
-    sides[0]["duplicates"]["rows"] = 5
+    train["duplicates"]["rows"] = 5
     [(_, _, message, _)] = too_few_rows(data, 50)
     assert message.endswith(": add data")
 
