@@ -198,6 +198,7 @@ def write_results(
     hidden = None if settings.identities else Hidden()
     if hidden is not None and heard.uri:
         output.tell("note: results name no ends, so feedback that names some is not applied to them")
+        heard = heard.of_no_ends()
     schema = _schema(model)
     with pq.ParquetWriter(folder / SCORES, schema, compression="zstd", **_ENCODINGS) as writer:
         for read, rows, scores in _scored(model, reader):
@@ -258,7 +259,7 @@ def write_results(
         "by_severity": {word: sum(each["severity"] == word for each in still_open) for _, word in SEVERITIES},
         "gravest": [{name: each[name] for name in ("severity", "title")} for each in still_open[:_GRAVEST]],
         "not_listed": not_listed,
-        "remarks": remarks(reader),
+        "remarks": remarks(reader, is_part=origin is not None),
         "feedback": heard.document(found) if heard.uri else None,
         "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
     }

@@ -181,8 +181,8 @@ class Context:
         last = flows.end[-1]
         in_window = flows.end >= last - WINDOW_SECONDS * _MICRO
         recent = np.flatnonzero(flows.end >= last - LAST_FLOWS_WITHIN_SECONDS * _MICRO)
-        order = recent[_order(sources[recent])]
-        source = sources[order]
+        source, order = _ordered(sources[recent])
+        order = recent[order]
         # Flows of this very moment count for later ones, and not for those of this moment that the next block may hold.
         before = np.cumsum(flows.end[order] < last)
         ends = np.flatnonzero(np.append(source[1:] != source[:-1], True))
@@ -210,7 +210,7 @@ class Met:
 
         A day, and 1, where it was not met within a day (twice, for the second).
         """
-        order = np.argsort(keys, kind="stable")
+        order = _order_of_keys(keys)
         key, time = keys[order], end[order]
         fresh = np.append(True, key[1:] != key[:-1])
         moment = fresh | np.append(True, time[1:] != time[:-1])
@@ -264,8 +264,7 @@ class Met:
         return found  # type: ignore[return-value]
 
     def _learn(self, level: "_Level") -> None:
-        order = np.argsort(level.key)
-        self._levels.append(_Level._make(values[order] for values in level))
+        self._levels.append(level)
         if len(self._levels) > _LEVELS:
             self._levels = [self.merged()]
             # Once for each time that it is forgotten: what was is not known any more.
@@ -298,7 +297,8 @@ class _Windows:
         # The first flow, in order of time, of each window; and the first that ended at the flow's own moment.
         self._since = np.searchsorted(end, asked - WINDOW_SECONDS * _MICRO)
         self._since_hour = np.searchsorted(end, asked - LAST_FLOWS_WITHIN_SECONDS * _MICRO)
-        self._now = _run_starts(end)[past:]
+        self._moments = _run_starts(end)
+        self._now = self._moments[past:]
 
     def features(self) -> dict[str, Floats]:
         return {**self._of_source(), **self._of_target()}
@@ -306,9 +306,11 @@ class _Windows:
     def _of_source(self) -> dict[str, Floats]:
         flows = self._flows
         group = _Group(self.sources, self._past)
-        now = group.places(self._now)
+        now = group.now(self._moments)
         since = group.places(self._since)
-        last = np.maximum(np.maximum(now - LAST_FLOWS, group.begins), group.places(self._since_hour))
+        last = np.maximum(now - LAST_FLOWS, group.begins)
+        if self._since_hour[-1]:  # it never falls, and mostly all that is kept is of the last hour
+            last = np.maximum(last, group.places(self._since_hour))
         pair = self.sources * np.int64(self._targets) + self._dst
         next_pair = group.next_same(self._dst, self._targets)
         next_port = group.next_same(self._ports, _PORTS)
@@ -323,14 +325,15 @@ class _Windows:
             # No flow failed where there was none.
             return np.where(now == begin, 0.0, found)
 
+        distinct = _Distinct(now, len(flows))
         made = {
             "src_flows_120s": now - since,
-            "src_destinations_120s": _distinct(since, now, next_pair),
-            "src_ports_120s": _distinct(since, now, next_port),
+            "src_destinations_120s": distinct(since, next_pair),
+            "src_ports_120s": distinct(since, next_port),
             "src_failed_share_120s": share(since),
             "src_bytes_out_120s": sent[now] - sent[since],
-            "src_destinations_100": _distinct(last, now, next_pair),
-            "src_ports_100": _distinct(last, now, next_port),
+            "src_destinations_100": distinct(last, next_pair),
+            "src_ports_100": distinct(last, next_port),
             "src_failed_share_100": share(last),
         }
         # Where the last hundred begin, in order of time, for the windows of pairs.
@@ -339,18 +342,19 @@ class _Windows:
         since_last[group.asked[any_before]] = group.order[last[any_before]]
         pairs = _Group(pair, self._past)
         found = {name: group.back(values) for name, values in made.items()}
-        now, since, last = pairs.places(self._now), pairs.places(self._since), pairs.places(since_last)
+        now, since, last = pairs.now(self._moments), pairs.places(self._since), pairs.places(since_last)
         next_same = pairs.next_same(self._ports, _PORTS)
-        found["src_ports_to_dst_120s"] = pairs.back(_distinct(since, now, next_same))
-        found["src_ports_to_dst_100"] = pairs.back(_distinct(last, now, next_same))
+        distinct = _Distinct(now, len(flows))
+        found["src_ports_to_dst_120s"] = pairs.back(distinct(since, next_same))
+        found["src_ports_to_dst_100"] = pairs.back(distinct(last, next_same))
         return found
 
     def _of_target(self) -> dict[str, Floats]:
         group = _Group(self._dst, self._past)
-        now, since = group.places(self._now), group.places(self._since)
+        now, since = group.now(self._moments), group.places(self._since)
         made = {
             "dst_flows_120s": now - since,
-            "dst_sources_120s": _distinct(since, now, group.next_same(self.sources, self._sources)),
+            "dst_sources_120s": _Distinct(now, len(self._dst))(since, group.next_same(self.sources, self._sources)),
         }
         return {name: group.back(values) for name, values in made.items()}
 
@@ -367,13 +371,14 @@ class _Group:
     def __init__(self, codes: Whole, past: int) -> None:
         """Args: past: How many of the first flows are not asked for."""
         self._count = max(len(codes), 1)
-        self.order = _order(codes)
-        ordered = codes[self.order]
+        ordered, self.order = _ordered(codes)
         places = np.flatnonzero(self.order >= past)
         self.asked = self.order[places] - past
-        self.begins = _run_starts(ordered)[places]
+        self._places = places
+        self._begins = np.append(True, ordered[1:] != ordered[:-1])
+        self.begins = _last_true(self._begins)[places]
         # Small numbers, group after group: they have to fit into 63 bits together with a value and a position.
-        self._codes = np.cumsum(np.append(0, ordered[1:] != ordered[:-1]))
+        self._codes = np.cumsum(self._begins) - 1
         self._keys = self._codes * np.int64(self._count) + self.order
         self._asked_from = self._codes[places] * np.int64(self._count)
 
@@ -381,13 +386,21 @@ class _Group:
         """For each flow that is asked for the first place of its group that is not before a position in time."""
         return np.searchsorted(self._keys, self._asked_from + since[self.asked])
 
+    def now(self, moments: Whole) -> Whole:
+        """For each flow that is asked for the first place of its group that ended at the same moment.
+
+        Args:
+            moments: Of each flow, in order of time, the first one that ended when it did.
+        """
+        moment = moments[self.order]
+        return _last_true(self._begins | np.append(True, moment[1:] != moment[:-1]))[self._places]
+
     def next_same(self, values: Whole, most: int) -> Whole:
         """For each place the next one in its group of the same value; a place behind all where there is none."""
-        inside = self._codes * np.int64(most) + values[self.order]
-        order = _order(inside)
-        following = np.full(len(order), len(order), dtype=np.int64)
-        same = inside[order][1:] == inside[order][:-1]
-        following[order[:-1][same]] = order[1:][same]
+        inside, order = _ordered(self._codes * np.int64(most) + values[self.order])
+        following = np.empty(len(order), dtype=np.int64)
+        following[order[:-1]] = np.where(inside[1:] == inside[:-1], order[1:], len(order))
+        following[order[-1]] = len(order)
         return following
 
     def back(self, values: npt.NDArray[Any]) -> Floats:
@@ -397,22 +410,32 @@ class _Group:
         return found
 
 
-def _distinct(since: Whole, now: Whole, following: Whole) -> Whole:
-    """How many distinct values lie in places since..now-1, of each flow that is asked for; both ends never fall from one
-    to the next.
+class _Distinct:
+    """Counts of distinct values in windows that end where `now` says, of each flow that is asked for."""
 
-    Args:
-        following: The next place of the same value in the same group, of every place.
-    """
-    count, asked = len(following), len(since)
-    # Place j counts for those after its moment whose window still begins at or before it.
-    first = np.cumsum(np.bincount(now, minlength=count + 1))[:count]
-    last = np.cumsum(np.bincount(since, minlength=count + 1))[:count]
-    until = np.minimum(last, np.append(first, asked)[following])
-    seen = first < until
-    steps = np.bincount(first[seen], minlength=asked + 1) - np.bincount(until[seen], minlength=asked + 1)
-    total: Whole = np.cumsum(steps)[:asked]
-    return total
+    def __init__(self, now: Whole, count: int) -> None:
+        """Args: now: The place behind each window's last; never falls. count: How many places there are."""
+        self._count, self._asked = count, len(now)
+        # Place j counts for those after its moment ...
+        self._first = np.cumsum(np.bincount(now, minlength=count + 1))[:count]
+        self._first_or_none = np.append(self._first, self._asked)
+        self._begun = np.cumsum(np.bincount(self._first, minlength=self._asked + 1))
+
+    def __call__(self, since: Whole, following: Whole) -> Whole:
+        """How many distinct values lie in places since..now-1.
+
+        Args:
+            since: The first place of each window; never falls.
+            following: The next place of the same value in the same group, of every place.
+        """
+        # ... whose window still begins at or before it, until the value comes again.
+        last = np.cumsum(np.bincount(since, minlength=self._count + 1))[: self._count]
+        until = np.minimum(last, self._first_or_none[following])
+        # What ends before it begins counts for none.
+        np.maximum(until, self._first, out=until)
+        ended = np.cumsum(np.bincount(until, minlength=self._asked + 1))
+        total: Whole = (self._begun - ended)[: self._asked]
+        return total
 
 
 def _codes(keys: Keys) -> tuple[Whole, int]:
@@ -421,20 +444,40 @@ def _codes(keys: Keys) -> tuple[Whole, int]:
     return encoded.indices.to_numpy().astype(np.int64), max(len(encoded.dictionary), 1)
 
 
-def _order(codes: Whole) -> Whole:
-    """A stable order: positions by code, then by position. Sorting one number of both is several times as fast as argsort."""
+def _ordered(codes: Whole) -> tuple[Whole, Whole]:
+    """The codes in order, and their positions, of the same code in order, too.
+
+    Sorting one number of both is several times as fast as argsort.
+    """
     bits = max(len(codes) - 1, 1).bit_length()
     joined = (codes << bits) | np.arange(len(codes), dtype=np.int64)
     joined.sort()
-    return joined & ((1 << bits) - 1)
+    return joined >> bits, joined & ((1 << bits) - 1)
+
+
+def _order_of_keys(keys: Keys) -> Whole:
+    """A stable order of keys that use all of their 64 bits: of the same key by position.
+
+    Positions take the place of the last bits, which hardly ever decide.
+    """
+    mask = np.uint64((1 << max(len(keys) - 1, 1).bit_length()) - 1)
+    joined = (keys & ~mask) | np.arange(len(keys), dtype=np.uint64)
+    joined.sort()
+    order: Whole = (joined & mask).astype(np.int64)
+    found = keys[order]
+    return order if (found[1:] >= found[:-1]).all() else np.argsort(keys, kind="stable")
 
 
 def _run_starts(values: npt.NDArray[Any]) -> Whole:
     """For each place where its run of equal values begins."""
     if not len(values):
         return np.empty(0, dtype=np.int64)
-    begins = np.append(True, values[1:] != values[:-1])
-    return np.maximum.accumulate(np.where(begins, np.arange(len(values)), 0))
+    return _last_true(np.append(True, values[1:] != values[:-1]))
+
+
+def _last_true(flags: npt.NDArray[np.bool_]) -> Whole:
+    """For each place the last one up to it that is true, of which the first is one."""
+    return np.maximum.accumulate(np.where(flags, np.arange(len(flags)), 0))
 
 
 def _both(one: Keys, other: Keys) -> Keys:

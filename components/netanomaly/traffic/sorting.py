@@ -82,7 +82,7 @@ class Sorter:
         second = np.concatenate([key for _, _, key in self._waiting])
         self._waiting, self._rows, self._bytes = [], 0, 0
         if not (first[1:] > first[:-1]).all():
-            order = np.lexsort((second, first))
+            order = in_order(first, second)
             table, first, second = table.take(pa.array(order)), first[order], second[order]
         return table, first, second
 
@@ -111,7 +111,7 @@ class Sorter:
                 continue
             assert bound is not None  # noqa: S101 - some run is active
             pieces = [run.until(bound) for run in active]
-            yield _in_order([piece for piece in pieces if piece.num_rows])
+            yield _together([piece for piece in pieces if piece.num_rows])
             for run in active:
                 run.load(_LOADED_ROWS // len(active))
             active = [run for run in active if run.rows]
@@ -165,12 +165,32 @@ class _Run:
         return taken
 
 
-def _in_order(pieces: list[pa.Table]) -> pa.Table:
+def in_order(first: Key, second: Key) -> npt.NDArray[np.int64]:
+    """The positions in order of both keys, of the same keys in the order they came: what `np.lexsort((second, first))` gives.
+
+    Whole numbers that lie near each other are sorted as one number with their positions, many times as fast; the second key
+    is asked of those alone whose first is the same.
+    """
+    bits = max(len(first) - 1, 1).bit_length()
+    if first.dtype != np.int64 or not len(first) or int(first.max()) - int(first.min()) >= 1 << (63 - bits):
+        return np.lexsort((second, first))
+    joined = ((first - first.min()) << bits) | np.arange(len(first))
+    joined.sort()
+    order: npt.NDArray[np.int64] = joined & ((1 << bits) - 1)
+    joined >>= bits
+    same = joined[1:] == joined[:-1]
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    which = order[tied]
+    order[tied] = which[np.lexsort((second[which], joined[tied]))]
+    return order
+
+
+def _together(pieces: list[pa.Table]) -> pa.Table:
     table = _joined(pieces)
     first, second = table.column("first").to_numpy(), table.column("second").to_numpy()
     table = table.drop_columns(["first", "second"])
     if len(pieces) > 1:
-        table = table.take(pa.array(np.lexsort((second, first))))
+        table = table.take(pa.array(in_order(first, second)))
     return table
 
 

@@ -150,7 +150,8 @@ def _no_flows(understood: Understood) -> str:
     others = ", ".join(f"{count} records of {what}" for what, count in understood.other_records.most_common(3))
     dropped = ", ".join(f"{count} x {reason}" for reason, count in list(understood.counts.dropped.items())[:3])
     said = "; ".join(part for part in (others and f"it has {others}", dropped and f"dropped: {dropped}") if part)
-    return f"the source is {understood.format.words} and holds no flow" + (f" ({said})" if said else "")
+    way_out = understood.format.way_out and f"; {understood.format.way_out}"
+    return f"the source is {understood.format.words} and holds no flow" + (f" ({said})" if said else "") + way_out
 
 
 def _one_direction_only(flows: pa.Table) -> pa.Table:
@@ -165,7 +166,10 @@ def content_keys(batch: pa.RecordBatch) -> keys.Keys:
     """A key of each flow's content, which orders flows that ended at the same moment."""
 
     def number(name: str) -> Any:
-        return np.nan_to_num(batch.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), nan=-1.0)
+        column = batch.column(name)
+        if pa.types.is_integer(column.type):
+            return pc.fill_null(column, -1).to_numpy(zero_copy_only=False).astype(np.float64)
+        return np.nan_to_num(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), nan=-1.0)
 
     words = [keys.of_texts(batch.column(name)) for name in ("src_ip", "dst_ip", "protocol")]
     numbers = [

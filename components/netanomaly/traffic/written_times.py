@@ -78,10 +78,9 @@ def _scaled(found: Seconds) -> Seconds:
     Those below are seconds: captures may count from their own beginning. A clock that is centuries ahead stays so, and is
     refused as such.
     """
-    for limit, unit in _UNITS:
-        if (large := found >= limit).any():
-            found = np.where(large, found / unit, found)
-    return found
+    if not (found >= _UNITS[-1][0]).any():
+        return found
+    return np.select([found >= limit for limit, _ in _UNITS], [found / unit for _, unit in _UNITS], found)
 
 
 def _stamps(column: pa.Array) -> Seconds:

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from netanomaly.errors import DataError
 from netanomaly.traffic import aws_vpc
+from netanomaly.traffic.recognition import NoFlows, recognise
 
 from tests.unit.traffic.reading import read, rows, same
 
@@ -37,6 +38,15 @@ def test_custom_orders_flags_and_the_packets_own_addresses():
     assert rows(read(head + reply + ask)[0], "src_ip", "dst_ip", "outcome") == [
         ("203.0.113.5", "10.0.1.5", "half_open")
     ]
+
+
+@pytest.mark.parametrize("arrived", ["", "2018-06-20T16:20:00.000Z "])
+def test_records_in_an_order_of_their_own_without_a_header_are_no_table_of_nameless_columns(arrived):
+    record = "3 vpc-abcdefab012345678 - eni-1235b8ca123456789 52.213.180.42 10.0.0.62 43416 5001 6 568 8 1566848875 1566848933 ACCEPT 2 OK"
+    found = recognise(f"{arrived}{record}\n".encode())
+    assert isinstance(found, NoFlows)
+    assert "write the flow log's own format above the records" in found.lacks
+    assert recognise(record.replace(" ", ",").encode()) is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Zeek's conn log, in every spelling that people meet."""
 
 import gzip
+import json
 
 import pytest
 from hypothesis import given, settings
@@ -120,6 +121,18 @@ def test_other_logs_in_a_folder_are_set_aside_and_counted():
     table, understood = read(dns, tsv(WEB))
     assert table.num_rows == 1
     assert understood.other_files == {"a Zeek dns log": 1}
+
+
+def test_logs_in_json_that_do_not_say_what_they_are_are_set_aside_wherever_they_stand():
+    others = [{"ts": 1.5, "peer": "zeek", "gaps": 0}, {"ts": 1, "fuid": "F1", "source": "HTTP", "duration": 0.1}]
+    summary = "\n>== Total === 2023-11-14-22-00-00 - 2023-11-14-23-00-00\n   - Connections 8.0 - Payload 38.9k - \n"
+    table, understood = read(*(json.dumps(each) + "\n" for each in others), summary, as_json(WEB))
+    assert table.num_rows == 1
+    assert understood.other_files == {
+        "JSON and of no sensor's flows": 2, "Zeek's summary of connections (conn-summary)": 1,
+    }  # fmt: skip
+    with pytest.raises(DataError, match=r"file0 is JSON and of no sensor's flows: give the log of flows"):
+        read(json.dumps(others[0]) + "\n")
 
 
 def test_a_log_of_something_else_says_what_it_lacks():
