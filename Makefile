@@ -258,7 +258,7 @@ soak-attacks: setup ## Files that decode to hundreds of mebibytes, and what memo
 
 .PHONY: soak-traffic
 soak-traffic: setup ## Ten thousand damaged logs of each format: rows, or one clear line
-	NETANOMALY_SOAK_MUTATIONS=10000 $(BIN)/pytest -q -k damaged tests/unit/traffic/test_laws.py tests/unit/traffic/test_variants.py
+	NETANOMALY_SOAK_MUTATIONS=10000 $(SOAK) -q -k damaged tests/unit/traffic/test_laws.py tests/unit/traffic/test_variants.py
 
 .PHONY: soak-serve
 soak-serve: setup ## Ten thousand mutated requests of each form; a hundred moves while the registry fails; ten minutes of load

@@ -30,6 +30,7 @@ from netanomaly.stages.ingest import program
 from netanomaly.stages.ingest.settings import ALL_ROWS, Settings
 from netanomaly.traffic.feature_list import CONTEXT_NAMES
 
+from tests.bench import measured_blocks
 from tests.bench.quality_data import KNOWN
 from tests.bench.quality_measures import quality
 
@@ -170,39 +171,11 @@ def _wanted(seeds: int) -> Iterator[tuple[int, str, str]]:
                 yield seed, name, form
 
 
-def page(found: dict[tuple[str, str, str], list[float]]) -> str:
+def page(found: dict[tuple[str, str, str], list[float]]) -> list[str]:
     """Medians with the lowest and highest of the seeds."""
     head = [f"| features | {' | '.join(f'{name}: {form}' for name in SETS for form in FORMS)} |"]
     head += ["| --- |" + " ---: |" * (len(SETS) * len(FORMS))]
-    return "\n".join(
-        [*head, *(f"| {group} | {' | '.join(_cell(found[name, form, group]) for name in SETS for form in FORMS)} |" for group in GROUPS)]
-    )  # fmt: skip
-
-
-TITLE = "## Features beside the flows before"
-_ABOUT = """
-Recall at 1% false positives of the default detector, rows known to be normal: median of {seeds} seeds (lowest to highest), by
-`python -m tests.bench.feature_groups --write docs/quality.md`. The labelled day of one Windows PC (CTU-Normal-40), its attacks
-thinned to 5% and 1% of the rows (some 18 and 4 of them are judged), and its benign part with two real port scans of 91 flows; as
-Zeek's log, and as a CSV of the same flows without `service` and `outcome`. Trained on the first 60% of the time. A seed draws which
-attacks remain, when the scans begin, and is the detector's.
-"""
-_TOLD = """
-The last 100 flows and the gaps raise recall beyond the spread of the seeds on every set. The last 120 s do so where there are scans
-in tables, and never lower it beyond it. So all are on by default for sensors; for tables they are asked for (`"context": true`),
-as one network's day says little of tables of other makes, and a table then comes in order of time.
-"""
-
-
-def section(found: dict[tuple[str, str, str], list[float]], seeds: int) -> str:
-    """The part of docs/quality.md."""
-    return "\n".join([TITLE, _ABOUT.format(seeds=seeds), page(found), _TOLD])
-
-
-def section_of(path: Path) -> list[str]:
-    """What a page says of it, for who writes the rest of the page anew."""
-    _, title, rest = path.read_text().partition(TITLE) if path.exists() else ("", "", "")
-    return [title + rest] if title else []
+    return [*head, *(f"| {group} | {' | '.join(_cell(found[name, form, group]) for name in SETS for form in FORMS)} |" for group in GROUPS)]  # fmt: skip
 
 
 def _cell(values: list[float]) -> str:
@@ -214,14 +187,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--write", type=Path, help="put the section into this page")
+    parser.add_argument("--write", type=Path, help="put the table into this page")
     given: Any = parser.parse_args()
     found = runs(given.data, given.seeds, given.results)
     if given.write:
-        rest = given.write.read_text().partition(TITLE)[0].rstrip()
-        given.write.write_text(f"{rest}\n\n{section(found, given.seeds)}")
+        measured_blocks.put(given.write, {"features": page(found)})
     else:
-        print(page(found))
+        print("\n".join(page(found)))
 
 
 if __name__ == "__main__":

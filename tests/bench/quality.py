@@ -12,19 +12,21 @@ The default is measured with every seed, and with all that can be known of the r
 import argparse
 import multiprocessing
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.bench import feature_groups
+from tests.bench import measured_blocks
 from tests.bench.quality_data import FIVE_PERCENT, KNOWN, ONE_PERCENT, SETS, TEN_PERCENT, TIMED, UNKNOWN
-from tests.bench.quality_measures import DETECTORS, MEASURES, Figures
-from tests.bench.quality_others import OTHERS
-from tests.bench.quality_page import DEFAULT, PROMISE_SETS, written
+from tests.bench.quality_measures import DETECTORS, Figures, quality
+from tests.bench.quality_others import NETWORKS, OTHERS
+from tests.bench.quality_page import DEFAULT, PROMISE_SETS, TABLES
+from tests.bench.quality_promise import promise
 from tests.bench.quality_results import ROOT, Key, Results
 
 DATA = ROOT.parent / "shared" / "data"
 RESULTS = ROOT / "build" / "quality.jsonl"
+MEASURES: dict[str, Callable[[str, str, Any, int], Figures]] = {"quality": quality, "promise": promise}
 
 
 def measured(key: Key, data: Any) -> Figures:
@@ -56,8 +58,8 @@ def wanted(given: argparse.Namespace) -> Iterator[Key]:
             yield "quality", name, knowledge, DEFAULT, 0
     for name in TIMED:
         yield "promise", name, "time", DEFAULT, 0
-    for seed in range(given.promise_seeds):
-        for name in PROMISE_SETS:
+    for name in PROMISE_SETS:
+        for seed in range(given.promise_seeds):
             yield "promise", name, "random", DEFAULT, seed
     yield from default_of_every_set(given, range(1, given.seeds))
 
@@ -75,13 +77,21 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="fit on so many normal rows at most, judge on so many of each kind")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--promise-seeds", type=int, default=20)
-    parser.add_argument("--detectors", nargs="*", default=[*DETECTORS, *OTHERS], choices=[*DETECTORS, *OTHERS])
+    quick = [each for each in [*DETECTORS, *OTHERS] if each not in NETWORKS]
+    parser.add_argument(
+        "--detectors",
+        nargs="*",
+        default=quick,
+        choices=[*DETECTORS, *OTHERS],
+        help="networks only where they are named",
+    )
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument(
         "--minutes", type=float, default=float("inf"), help="end after so long, and go on the next time"
     )
-    parser.add_argument("--write", type=Path, help="also write the page here, of what was measured")
+    parser.add_argument("--write", type=Path, help="put the tables of what was measured into this page")
+    parser.add_argument("--tables", nargs="*", default=list(TABLES), choices=list(TABLES), help="only these")
     given = parser.parse_args()
     results, deadline = Results(given.results, given.rows), time.monotonic() + 60 * given.minutes
     held: tuple[Any, Any] = (None, None)
@@ -94,11 +104,13 @@ def main() -> None:
         held = loaded(key, given, held)
         results.add(key, measured(key, held[1]))
         print(*key, {figure: round(value, 4) for figure, value in results.figures[key].items()}, flush=True)
-    page = written(given, results)
+    page = {name: TABLES[name](given, results) for name in given.tables}
     if given.write:
-        given.write.write_text("\n".join([page, *feature_groups.section_of(given.write)]))
+        for name in measured_blocks.put(given.write, page):
+            print(f"not measured, left as it stands: {name}")
     else:
-        print(page)
+        for name, lines in page.items():
+            print("\n".join([f"{name}:", *lines, ""]))
 
 
 def loaded(key: Key, given: argparse.Namespace, held: tuple[Any, Any]) -> tuple[Any, Any]:

@@ -1,7 +1,8 @@
 """Detectors of other people, to be beaten: scikit-learn's forest, and what PyOD has where that is installed.
 
 They get the rows as netanomaly's neighbours see them (scaled logarithms, rarity of categories), which is better for them
-than plain figures. PyOD is no dependency, not even for development, since it brings a compiler: `uv pip install pyod`.
+than plain figures. PyOD is no dependency, not even for development, since it brings a compiler: `uv pip install pyod`, and
+`torch` for the two that learn networks, in an environment of their own.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,28 +16,46 @@ from netanomaly.models.rows import Floats, Rows
 from netanomaly.models.scaled import Scaled
 
 Matrix = npt.NDArray[np.float32]
+Make = Callable[[int, int], Any]
+"""A detector, from a seed and the number of columns."""
 
 
-def _forest(seed: int) -> Any:
+def _forest(seed: int, _: int) -> Any:
     from sklearn.ensemble import IsolationForest
 
     return IsolationForest(random_state=seed)
 
 
-def _of_pyod(module: str, name: str, **given: Any) -> Callable[[int], Any]:
-    return lambda seed: getattr(import_module(f"pyod.models.{module}"), name)(**given)
+def _of_pyod(module: str, name: str, **given: Any) -> Make:
+    return lambda seed, columns: getattr(import_module(f"pyod.models.{module}"), name)(**given)
 
 
-OTHERS: Mapping[str, Callable[[int], Any]] = {"scikit-learn's forest": _forest}
+def _inne(seed: int, _: int) -> Any:
+    return import_module("pyod.models.inne").INNE(random_state=seed)
+
+
+def _lunar(seed: int, _: int) -> Any:
+    import_module("torch").manual_seed(seed)
+    return import_module("pyod.models.lunar").LUNAR()
+
+
+def _deep_svdd(seed: int, columns: int) -> Any:
+    return import_module("pyod.models.deep_svdd").DeepSVDD(columns, random_state=seed, verbose=0)
+
+
+NETWORKS: Mapping[str, Make] = {"LUNAR": _lunar, "Deep SVDD": _deep_svdd}
+OTHERS: Mapping[str, Make] = {"scikit-learn's forest": _forest}
 if find_spec("pyod"):
     OTHERS = {
         **OTHERS,
         "ECOD": _of_pyod("ecod", "ECOD"),
         "COPOD": _of_pyod("copod", "COPOD"),
         "HBOS": _of_pyod("hbos", "HBOS"),
-        "INNE": _of_pyod("inne", "INNE", random_state=0),
+        "INNE": _inne,
         "kNN of PyOD": _of_pyod("knn", "KNN"),
     }
+    if find_spec("torch"):
+        OTHERS = {**OTHERS, **NETWORKS}
 
 
 class Other:
@@ -47,8 +66,9 @@ class Other:
 
     def fit(self, rows: Rows, seed: int) -> None:
         self._encoding = Scaled.learn(rows)
-        self._detector = OTHERS[self._name](seed)
-        self._detector.fit(self._encoding(rows))
+        matrix = self._encoding(rows)
+        self._detector = OTHERS[self._name](seed, matrix.shape[1])
+        self._detector.fit(matrix)
 
     def score(self, rows: Rows) -> Floats:
         """Higher is more anomalous."""

@@ -4,9 +4,11 @@ import hashlib
 import json
 import statistics
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from tests.bench.quality_measures import Figures
+from tests.bench.quality_others import OTHERS
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of the models' package these have no part in what is measured.
@@ -21,20 +23,19 @@ class Results:
 
     def __init__(self, path: Path, rows: int | None) -> None:
         self._path, self._rows = path, rows
-        self._code = _code()
         self.figures: dict[Key, Figures] = {}
         if path.exists():
             for line in path.read_text().splitlines():
                 found = json.loads(line)
-                if (found["code"], found["rows"]) == (self._code, rows):
-                    what, name, knowledge, detector, seed = found["key"]
+                what, name, knowledge, detector, seed = found["key"]
+                if (found["code"], found["rows"]) == (_code(what, detector), rows):
                     self.figures[what, name, knowledge, detector, seed] = found["figures"]
 
     def add(self, key: Key, figures: Figures) -> None:
         self.figures[key] = figures
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a") as file:
-            document = {"code": self._code, "rows": self._rows, "key": key, "figures": figures}
+            document = {"code": _code(key[0], key[3]), "rows": self._rows, "key": key, "figures": figures}
             file.write(json.dumps(document) + "\n")
 
     def medians(self, name: str, knowledge: str, detector: str) -> Figures | None:
@@ -56,12 +57,21 @@ class Results:
         )
 
 
-def _code() -> str:
-    """Digest of the code that the figures depend on."""
+@cache
+def _code(what: str, detector: str) -> str:
+    """Digest of the code that figures of this kind depend on: what other kinds depend on besides may change."""
+    folder, beside = ROOT / "components" / "netanomaly", Path(__file__).parent
+    files = [path for path in sorted((folder / "models").glob("*.py")) if path.name not in _APART]
+    files += [beside / f"quality_{part}.py" for part in ("data", "made_up", "measures")]
+    if detector in OTHERS:
+        files.append(beside / "quality_others.py")
+    if what == "promise":
+        files += [
+            beside / "quality_promise.py",
+            folder / "stages/train/calibration.py",
+            folder / "metrics/thresholds.py",
+        ]
     digest = hashlib.sha256()
-    folder = ROOT / "components" / "netanomaly"
-    models = [path for path in sorted((folder / "models").glob("*.py")) if path.name not in _APART]
-    parts = ("data", "made_up", "measures", "others")
-    for path in [*models, *(Path(__file__).with_name(f"quality_{part}.py") for part in parts)]:
+    for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -171,8 +171,9 @@ class StandIn:
         return run.document()
 
     def _started(self, body: dict, spec: dict, recurring: str | None = None) -> Run:
-        tasks = list(waves(spec["root"]["dag"]["tasks"]))
-        run = Run(body, tasks, dict(self.fates), self.policy, recurring)
+        tasks = spec["root"]["dag"]["tasks"]
+        branches = frozenset(key for key in tasks if "condition" in tasks[key].get("triggerPolicy", {}))
+        run = Run(body, list(waves(tasks)), dict(self.fates), self.policy, recurring, branches=branches)
         self.runs[run.id] = run
         return run
 

@@ -38,7 +38,7 @@ class Fate:
 
 @dataclass
 class Run:
-    """A run. `waves` are its tasks, side by side within one."""
+    """A run. `waves` are its tasks, side by side within one; `branches` those whose condition does not hold."""
 
     request: dict[str, Any]
     waves: list[list[str]]
@@ -56,6 +56,7 @@ class Run:
     history: list[dict[str, str]] = field(default_factory=list)
     state: str = "PENDING"
     finished_at: str = NEVER
+    branches: frozenset[str] = frozenset()
     first_pods: dict[str, str] = field(default_factory=dict)
     """Pods of first attempts that were seen to fail while the stage went on."""
     _wave: int = 0
@@ -199,16 +200,20 @@ class Run:
     def _start_executors(self) -> None:
         for stage in self.waves[self._wave]:
             self._end(f"{stage}-driver", "SUCCEEDED", self._node())
+            if stage in self.branches:
+                # Argo skips the whole graph: there is no executor.
+                self._begin(stage, "SKIPPED")["end_time"] = self.now
+                continue
             self._begin(stage, "RUNNING")
             cached = self._fate(stage).cached
             self._begin(f"{stage}/executor", "SKIPPED" if cached else "PENDING", name="executor")
         self._phase = 2
 
     def _end_wave(self) -> None:
-        stages = self.waves[self._wave]
+        stages = [stage for stage in self.waves[self._wave] if stage not in self.branches]
         if any(not self._fate(stage).starts for stage in stages):
             return
-        if self._phase <= max(self._fate(stage).looks for stage in stages):
+        if self._phase <= max((self._fate(stage).looks for stage in stages), default=0):
             self._phase += 1
             self._show_running(stages)
             return

@@ -43,7 +43,6 @@ def test_the_same_again_changes_nothing(standin, configuration, here):
         ["--cron", "0 3 * * *", "--experiment", "another", "--create-experiment"],
         ["--cron", "0 3 * * *", "--timezone", "Asia/Tokyo"],
         ["--cron", "0 3 * * *", "--no-cache"],
-        ["--cron", "0 3 * * *", "--mlflow-experiment", "traffic"],
     ],
 )
 def test_a_change_of_time_configuration_version_or_place_replaces_it(standin, configuration, here, change):
@@ -55,10 +54,14 @@ def test_a_change_of_time_configuration_version_or_place_replaces_it(standin, co
     assert before != after
 
 
-def test_the_servers_own_mlflow_plug_in_is_told_its_experiment(standin, configuration, here):
-    here("schedule", configuration, "--cron", "0 3 * * *", "--mlflow-experiment", "traffic")
+def test_no_plug_in_is_told_of_a_schedule(standin, configuration, here):
+    """Of a recurring run that has `plugins_input`, 2.17.0 makes runs without parameters: of the pipeline's example."""
+    refused = here("schedule", configuration, "--cron", "0 3 * * *", "--mlflow-experiment", "traffic")
+    assert refused.code == 2
+    here("schedule", configuration, "--cron", "0 3 * * *")
     (recurring,) = standin.recurring.values()
-    assert recurring["plugins_input"] == {"mlflow": {"experiment_name": "traffic"}}
+    assert "plugins_input" not in recurring
+    assert recurring["runtime_config"]["parameters"]
 
 
 def test_a_configuration_with_tuning_is_scheduled_as_the_tuned_form(standin, configuration, here):

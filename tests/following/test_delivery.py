@@ -6,12 +6,13 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partialmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from netanomaly.cli.score_follow import deliver_alerts
 from netanomaly.errors import InputError
 from netanomaly.scoring import delivery
 from netanomaly.scoring.delivery import NotDelivered, Printed, deliver_all
@@ -166,8 +167,29 @@ def test_many_alerts_go_in_requests_of_bounded_size(receiving):
     assert [each["id"] for each in receiving.taken] == list(range(500))
     assert max(len(body) for _, body in receiving.requests) < 300_000
     receiving.status = 503
-    with pytest.raises(NotDelivered, match="has 0 of 500 alerts, and the results are whole"):
+    with pytest.raises(NotDelivered, match="has 0 of 500 alerts"):
         deliver_all(lines, Webhook(receiving.url), "run", seconds=0.1)
+
+
+class Dead:
+    """A receiver that takes nothing."""
+
+    def __init__(self, words: str) -> None:
+        self.key = self.words = words
+
+    def send(self, name: str, alerts: Sequence[dict[str, Any]]) -> None:
+        raise NotDelivered(f"{self.words} answers 500")
+
+
+def test_each_receiver_that_takes_nothing_is_named_and_none_waits_for_another(receiving, monkeypatch):
+    monkeypatch.setattr(delivery.deliver_all, "__defaults__", (1.0,))
+    begun = time.monotonic()
+    with pytest.raises(NotDelivered) as told:
+        deliver_alerts(b'{"id": 1}\n', [*(Dead(f"host{number}") for number in range(8)), Webhook(receiving.url)])
+    assert time.monotonic() - begun < 6
+    assert [f"host{number} answers 500; it has 0 of 1 alerts" in str(told.value) for number in range(8)] == [True] * 8
+    assert str(told.value).endswith("; the results are whole")
+    assert [each["id"] for each in receiving.taken] == [1]
 
 
 @pytest.mark.parametrize(

@@ -146,15 +146,6 @@ def test_only_stages_that_look_outside_are_never_cached(carried, pipeline):
     assert uncached == NEVER_CACHED[pipeline]
 
 
-def test_every_parameter_of_every_task_is_passed(carried):
-    """A default left unset is absent from the executor input on the back end, and the driver fails."""
-    for name, task in carried["root"]["dag"]["tasks"].items():
-        component = carried["components"][task["componentRef"]["name"]]
-        declared = set(component.get("inputDefinitions", {}).get("parameters", {}))
-        item = {task["parameterIterator"]["itemInput"]} if "parameterIterator" in task else set()
-        assert declared - item == set(task["inputs"].get("parameters", {})), name
-
-
 def test_compile_writes_the_yaml_with_the_wanted_image_prefix(tmp_path: Path):
     ended = netanomaly("compile", "--out", tmp_path / "new", "--image-prefix", "registry.example.org/team/")
     assert ended.code == 0

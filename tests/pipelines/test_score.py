@@ -1,6 +1,7 @@
 """`netanomaly score`: every row scored as it was evaluated, and what stands out as incidents."""
 
 import csv
+import gzip
 import hashlib
 import json
 import random
@@ -226,12 +227,45 @@ def test_a_source_of_another_kind_of_sensor_is_refused(work, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def nothing(folder: Path, name: str) -> list[Path]:
+    """Files in which nothing is written, not even a header."""
+    contents = {"none": b"", "blank": b"\r\n", "mark": b"\xef\xbb\xbf\n", "packed": gzip.compress(b"")}
+    files = [folder / f"{stem}{name}{'.gz' if stem == 'packed' else ''}" for stem in contents]
+    for file, content in zip(files, contents.values(), strict=True):
+        file.write_bytes(content)
+    return files
+
+
 def test_an_empty_hour_is_no_error(work, tmp_path):
-    (tmp_path / "empty.csv").write_text("")
-    ended = scored(work, written(tmp_path / "header.csv", []), tmp_path / "empty.csv", out=tmp_path / "out")
+    files = [written(tmp_path / "header.csv", []), *nothing(tmp_path, ".csv")]
+    ended = scored(work, *files, out=tmp_path / "out")
     assert ended.code == 0, ended.stderr
     assert (ended.json["rows"], ended.json["incidents"]) == (0, 0)
-    assert ended.json["repaired"] == {"file without records": 2}
+    assert ended.json["repaired"] == {"file without records": len(files)}
+    for number, file in enumerate(files):
+        assert scored(work, file, out=tmp_path / f"out-{number}").json["repaired"] == {"file without records": 1}
+
+
+def test_an_empty_hour_of_a_sensor_is_no_error_and_changes_nothing_beside_others(tmp_path):
+    log = conn_logs.written(tmp_path / "conn.log", conn_logs.flows(1, 1500))
+    model = {"model_name": "office", "model_type": "isolation_forest", "data_source": "conn.log"}
+    (tmp_path / "config.json").write_text(json.dumps(model))
+    assert netanomaly("run", tmp_path / "config.json", "--workdir", tmp_path / "work").code == 0
+    files = [conn_logs.written(tmp_path / "header.log", []), *nothing(tmp_path, ".log")]
+    for number, file in enumerate(files):
+        alone = scored(tmp_path, file, out=tmp_path / f"alone-{number}")
+        assert alone.code == 0, (file, alone.stderr)
+        assert (alone.json["rows"], alone.json["repaired"]) == (0, {"file without records": 1})
+    said = netanomaly("score", "office", *files, "--registry", tmp_path / "work/registry", "--out", tmp_path / "said")
+    assert "scored      0 flows; 5 files without records" in said.stdout
+    beside = scored(tmp_path, log, *files, out=tmp_path / "beside")
+    assert beside.json["rows"] == 1500
+    assert beside.json["repaired"] == {"file without records": 5}
+    trained = netanomaly("ingest", log, *files, "--json")
+    assert (trained.code, trained.json["rows"]) == (0, 1500)
+    refused = netanomaly("ingest", *nothing(tmp_path, ".log"), "--json")
+    assert refused.code == 2
+    assert "is empty; give a file with records" in refused.json["error"]
 
 
 @pytest.mark.parametrize(

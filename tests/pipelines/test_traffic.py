@@ -133,6 +133,11 @@ def test_ingest_names_what_is_no_flow(folder):
 
 def test_results_without_identities_tell_hosts_apart_and_name_none(folder, tmp_path):
     trained = run(folder)
+    named = ("--registry", trained.json["registry"])
+    assert netanomaly("score", "office", folder / "conn.log", *named, "--out", tmp_path / "named").code == 0
+    alert = json.loads((tmp_path / "named/alerts.ndjson").read_text().splitlines()[0])
+    why = ("--verdict", "benign", "--expires", "30d", "--why", f"{alert['entity']['ip']} is ours")
+    assert netanomaly("feedback", "add", alert["id"], "--alerts", tmp_path / "named", *why, *named).code == 0
     for form in ("netanomaly", "ecs", "ocsf"):
         out = tmp_path / form
         command = ("score", "office", folder / "conn.log", "--registry", trained.json["registry"], "--out", out)

@@ -263,6 +263,24 @@ def test_an_alias_points_at_a_version_and_champion_is_found(folder, model_file):
     assert registry.version("m@champion").aliases == ("champion",)
 
 
+def test_an_alias_is_pointed_at_a_version_that_was_named_and_never_at_whatever_came_last(folder, model_file):
+    registry = open_registry(folder)
+    for number in range(1, 11):
+        register(folder, model_file, f"run-{number}")
+    registry.deprecate("m:9")
+    registry.set_alias("m:1", "champion")
+    with pytest.raises(
+        InputError, match=r"'champion' is to point at, e\.g\. m:10, or --newest; versions.*: 10, 9 \(deprecated\), 8"
+    ) as told:
+        registry.set_alias("m", "champion")
+    assert "3, ..." in str(told.value)
+    assert "\n" not in str(told.value)
+    assert registry.champion("m") == 1
+    assert registry.set_alias("m", "champion", newest=True).number == 10
+    # Another alias says which version, too.
+    assert registry.set_alias("m@champion", "challenger").number == 10
+
+
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [("x", "it has: m"), ("m:7", "it has 1 to 1"), ("m@challenger", "it has: none")],

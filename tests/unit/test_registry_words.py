@@ -138,3 +138,12 @@ def test_a_model_that_is_loaded_without_what_it_takes_is_one_clear_line(office, 
         monkeypatch.setattr(importlib.metadata, "version", version)
     with pytest.raises(ModelError, match=r"pip install 'netanomaly\[evaluate\]'"):
         office.load("office:1")
+
+
+def test_alias_set_without_a_version_is_refused_with_the_versions_that_there_are(office):
+    refused = CliRunner().invoke(app, ["registry", "alias", "set", "office", "champion", "--registry", office.uri])
+    assert refused.exit_code != 0
+    assert "newest first: 2, 1" in str(refused.exception or refused.output)
+    assert open_registry(office.uri).champion("office") == 2
+    done = said("registry", "alias", "set", "office", "staging", "--newest", "--registry", office.uri)
+    assert done == "office@staging is version 2\n"

@@ -12,7 +12,7 @@ from netanomaly.cli.registry_words import (
     JsonOption,
     ModelName,
     Numbered,
-    Reference,
+    Pointed,
     RegistryOption,
     SignKeyOption,
     WhyOption,
@@ -79,8 +79,11 @@ def register(
 
 @_alias.command("set")
 def set_alias(
-    model: Reference,
+    model: Pointed,
     alias: Annotated[str, typer.Argument(help="E.g. champion.")],
+    newest: Annotated[
+        bool, typer.Option("--newest", help="MODEL without a version means its newest one that is ready.")
+    ] = False,
     why: WhyOption = "",
     sign_key: SignKeyOption = None,
     registry: RegistryOption = DEFAULT,
@@ -88,12 +91,14 @@ def set_alias(
 ) -> None:
     """Point an alias at a version; later runs record the one called champion as their parent.
 
+    MODEL names the version, as nsl_kdd_detector:1 or nsl_kdd_detector@challenger.
+
     Example: netanomaly registry alias set nsl_kdd_detector:1 champion
     """
     from netanomaly.registry import open_registry
 
     opened = open_registry(registry, sign_key=str(sign_key or ""))
-    version = opened.set_alias(model, alias, why=why)
+    version = opened.set_alias(model, alias, newest=newest, why=why)
     tell_mlflow(opened, version.model)
     if as_json:
         show_json({"model_name": version.model, "alias": alias, "version": version.number})

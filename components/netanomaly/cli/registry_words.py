@@ -22,6 +22,9 @@ SignKeyOption = Annotated[
     typer.Option("--sign-key", help="Ed25519 private key, PEM or OpenSSH. Default: NETANOMALY_SIGN_KEY, or unsigned."),
 ]
 Reference = Annotated[str, typer.Argument(metavar="MODEL[:VERSION|@ALIAS]", help="Default version: the newest.")]
+Pointed = Annotated[
+    str, typer.Argument(metavar="MODEL:VERSION|MODEL@ALIAS", help="Which version; MODEL alone with --newest.")
+]
 Numbered = Annotated[str, typer.Argument(metavar="MODEL:VERSION")]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL")]
 

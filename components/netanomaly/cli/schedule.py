@@ -56,7 +56,6 @@ def schedule(
     no_identities: NoIdentitiesOption = False,
     parameters: words.ParameterOption = None,
     image_prefix: words.ImagePrefixOption = images.DEFAULT_PREFIX,
-    mlflow_experiment: words.MlflowExperimentOption = "",
     cache: words.CacheOption = True,
     server_timezone: Annotated[
         str,
@@ -102,9 +101,7 @@ def schedule(
     _check_name(wanted_name)
     connection = words.connect(*access)
     group, version = _place(connection, compiled, experiment, create_experiment=create_experiment, dry_run=dry_run)
-    scheduled = scheduling.Schedule(
-        wanted_name, times.cron, timezone, times.entries, group, version, wanted.parameters, mlflow_experiment
-    )
+    scheduled = scheduling.Schedule(wanted_name, times.cron, timezone, times.entries, group, version, wanted.parameters)
     plan = scheduling.plan(scheduled, scheduling.existing(connection.server, connection.namespace, version.pipeline_id))
     outcome = scheduling.Outcome(plan.kept)
     if not dry_run:

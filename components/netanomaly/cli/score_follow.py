@@ -4,6 +4,7 @@ import hashlib
 import signal
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from netanomaly import output
@@ -59,15 +60,20 @@ def follow_source(
 
 
 def deliver_alerts(alerts: bytes, receivers: Sequence["Receiver"]) -> None:
-    """Tell receivers of the alerts of one run. Raises NotDelivered where one does not take them; the others have them."""
+    """Tell receivers of the alerts of one run, all at once, so that none waits for one that is dead.
+
+    Raises:
+        NotDelivered: Some do not take them, and each is named; the others have them.
+    """
     from netanomaly.scoring.delivery import NotDelivered, deliver_all
 
-    name = hashlib.sha256(alerts).hexdigest()[:16]
-    failed: NotDelivered | None = None
-    for receiver in receivers:
-        try:
-            deliver_all(alerts.splitlines(), receiver, name)
-        except NotDelivered as error:
-            failed = error
-    if failed is not None:
-        raise failed
+    lines, name = alerts.splitlines(), hashlib.sha256(alerts).hexdigest()[:16]
+    failed: list[str] = []
+    with ThreadPoolExecutor(max(len(receivers), 1)) as threads:
+        for told in [threads.submit(deliver_all, lines, receiver, name) for receiver in receivers]:
+            try:
+                told.result()
+            except NotDelivered as error:
+                failed.append(str(error))
+    if failed:
+        raise NotDelivered(f"{'; '.join(failed)}; the results are whole")

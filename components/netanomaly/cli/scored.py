@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netanomaly.cli.summary import row
+from netanomaly.flows.sources import NO_RECORDS
 
 
 def scored(summary: Mapping[str, Any]) -> list[str]:
@@ -33,6 +34,8 @@ def _flows(summary: Mapping[str, Any]) -> str:
         said += f", {summary['first_seen'][:19]} to {summary['last_seen'][:19]} UTC"
     if summary["unscored"]:
         said += f"; {summary['unscored']:,} could not be scored, see the scores"
+    if nothing := summary["repaired"].get(NO_RECORDS):
+        said += f"; {nothing:,} {NO_RECORDS if nothing == 1 else NO_RECORDS.replace('file', 'files')}"
     if dropped := sum(summary["dropped"].values()):
         said += f"; {dropped:,} records are no flows, see the report"
     return said

@@ -156,6 +156,7 @@ def _followed(
                 summary["url"],
                 connection.pods,
                 compiled.ends,
+                compiled.branches,
             )
             end = follow(run, seconds_between_looks=interval, seconds_to_start=seconds_to_start, on_event=show)
     except _Stopped as stopped:

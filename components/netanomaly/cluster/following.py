@@ -31,7 +31,8 @@ class Followed:
     """A run that is watched.
 
     `tasks` are the display names of the pipeline's tasks by their keys, in topological order; `page` is where a person
-    looks at it; `namespace` is where its pods are; `ends` are the keys of the tasks that say what came of it.
+    looks at it; `namespace` is where its pods are; `ends` are the keys of the tasks that say what came of it, `branches`
+    those of the tasks that run only where their condition holds.
     """
 
     server: Server
@@ -41,6 +42,7 @@ class Followed:
     page: str
     namespace: str
     ends: frozenset[str] = frozenset()
+    branches: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def follow(
     while True:
         try:
             # Its state says so for a while; its history need not, if it ends between two of the server's looks.
-            view = RunView.of(run.server.get(f"{API}/runs/{run.run_id}"), run.tasks, canceling=canceling)
+            document = run.server.get(f"{API}/runs/{run.run_id}")
+            view = RunView.of(document, run.tasks, canceling=canceling, branches=run.branches)
         except Unavailable as failure:
             failures += 1
             if failures >= _LOOKS_THAT_MAY_FAIL:

@@ -25,6 +25,8 @@ class Package:
     parameters: frozenset[str]
     ends: frozenset[str] = frozenset()
     """Keys of the tasks that no other waits for, branches apart: they say what came of a run."""
+    branches: frozenset[str] = frozenset()
+    """Keys of the tasks that run only where their condition holds."""
 
     @classmethod
     def read(cls, text: str, *, cache: bool = True) -> "Package":
@@ -41,6 +43,7 @@ class Package:
             tasks={task.name: task.display_name for task in spec.dag.tasks.values()},
             parameters=frozenset(spec.root.interface.input_parameters),
             ends=frozenset(always).difference(*(task.after for task in always.values())),
+            branches=frozenset(spec.dag.tasks).difference(always),
         )
 
     @property

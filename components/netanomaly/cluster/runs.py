@@ -54,7 +54,7 @@ def create(
         "experiment_id": experiment_id,
         **pipeline,
         "runtime_config": {"parameters": dict(parameters)},
-        **plugins_input(mlflow_experiment),
+        **_plugins_input(mlflow_experiment),
     }
     for _ in range(_ATTEMPTS):
         try:
@@ -73,7 +73,7 @@ def create(
     raise OutsideError(f"{last}; there is no run {name!r}: submit again")
 
 
-def plugins_input(mlflow_experiment: str) -> dict[str, Any]:
+def _plugins_input(mlflow_experiment: str) -> dict[str, Any]:
     """The part of a request that tells the server's own MLflow plug-in its experiment; nothing where none is named."""
     return {"plugins_input": {"mlflow": {"experiment_name": mlflow_experiment}}} if mlflow_experiment else {}
 

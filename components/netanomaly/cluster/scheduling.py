@@ -19,7 +19,6 @@ from typing import Any
 
 from netanomaly.cluster.errors import NotFound, Refused, SignInNeeded, Unavailable
 from netanomaly.cluster.pipelines import Version
-from netanomaly.cluster.runs import plugins_input
 from netanomaly.cluster.server import API, Server
 from netanomaly.cluster.zones import Entry
 from netanomaly.errors import InputError, OutsideError
@@ -50,7 +49,6 @@ class Schedule:
     experiment_id: str
     version: Version
     parameters: Mapping[str, Any]
-    mlflow_experiment: str = ""
 
     def requests(self) -> dict[str, dict[str, Any]]:
         """What the server is asked to make, by digest."""
@@ -67,8 +65,8 @@ class Schedule:
             # A run that takes longer than the time between two does not pile up, and missed ones are not made up for.
             "max_concurrency": "1",
             "no_catchup": True,
+            # No `plugins_input`: of a recurring run that has any, KFP 2.17 makes runs without their parameters.
             "mode": "ENABLE",
-            **plugins_input(self.mlflow_experiment),
         }
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
         body["description"] = f"netanomaly schedule: {self.cron} in {self.zone}; content {digest}"

@@ -7,7 +7,7 @@ and entries that have neither name nor state.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from netanomaly.runners.result import CACHED, CANCELED, FAILED, RUNNING, SKIPPED, SUCCEEDED, WAITING, StageResult
@@ -27,6 +27,7 @@ _STATES = {
 _RUN_STATES = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "ERROR": FAILED, "CANCELED": CANCELED, "PENDING": WAITING}
 _ENDING_EARLY = ("CANCELING", "CANCELED")
 _FIRST_REAL_YEAR = 2000
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _EXECUTOR = "executor"
 _ATTEMPT = re.compile(r"(.*)\((\d+)\)")
 
@@ -50,9 +51,18 @@ class RunView:
     details: tuple[Mapping[str, Any], ...]
     message: str = ""
     canceling: bool = False
+    branches: frozenset[str] = frozenset()
+    """Keys of the tasks that run only where their condition holds."""
 
     @classmethod
-    def of(cls, run: Mapping[str, Any], tasks: Mapping[str, str], *, canceling: bool = False) -> "RunView":
+    def of(
+        cls,
+        run: Mapping[str, Any],
+        tasks: Mapping[str, str],
+        *,
+        canceling: bool = False,
+        branches: frozenset[str] = frozenset(),
+    ) -> "RunView":
         """Of the server's JSON; `canceling`: whether an earlier look saw that it was being canceled."""
         state = _RUN_STATES.get(str(run.get("state", "")), RUNNING)
         # That is all that tells a run that someone ended from one that failed.
@@ -67,6 +77,7 @@ class RunView:
             details=tuple(run.get("run_details", {}).get("task_details", ())),
             message=str(run.get("error", {}).get("message", "")),
             canceling=canceling,
+            branches=branches,
         )
 
     @property
@@ -84,6 +95,11 @@ class RunView:
         A pod hangs below its stage, or below an executor where the stage may be tried again. Which executor belongs to
         which stage is not said: one that ended otherwise or began before does not. What runs next hangs there, too.
         """
+        driver = self._detail(f"{key}-driver")
+        if driver is not None and driver.get("state") == "FAILED":
+            # The stage never began. Where a driver may be tried again, its attempts hang below it.
+            yield from _children(driver)
+            return
         stage = self._detail(key)
         if stage is None:
             return
@@ -146,12 +162,16 @@ class RunView:
             state = WAITING
             if driver is not None:
                 driven = _STATES.get(str(driver.get("state", "")))
-                state = {None: WAITING, FAILED: FAILED, CANCELED: CANCELED}.get(driven, RUNNING)
+                # Whether a branch is taken at all is for its driver to find out.
+                at_work = WAITING if key in self.branches else RUNNING
+                state = {None: WAITING, FAILED: FAILED, CANCELED: CANCELED}.get(driven, at_work)
             if self.ended and state in (WAITING, RUNNING):
                 state = SKIPPED
             return StageResult(key, name, state)
-        # What was left out has no state.
+        # What was left out has no state; a branch that was not taken is told as what came from the cache is.
         state = CACHED if key in cached else _STATES.get(str(detail.get("state", "")), SKIPPED)
+        if state == CACHED and key in self.branches:
+            state = SKIPPED
         if state == SKIPPED and driver is not None and driver.get("state") == "FAILED":
             state = FAILED
         if (state == FAILED and self.canceling) or (state == RUNNING and self.state == CANCELED):
@@ -160,7 +180,9 @@ class RunView:
 
     def _detail(self, name: str) -> Mapping[str, Any] | None:
         names = (name, self.tasks.get(name, name))
-        return next((detail for detail in self.details if _name(detail) in names), None)
+        # A pipeline inside this one has tasks of the same keys, which begin after what they are in.
+        found = [detail for detail in self.details if _name(detail) in names]
+        return min(found, key=lambda detail: _moment(str(detail.get("start_time", ""))) or _NEVER, default=None)
 
     def _key(self, name: str) -> str:
         """The key of a task by its key or its display name; empty for what is no task."""

@@ -1,6 +1,6 @@
 """Verdicts as labels: which flows people confirmed, for training (benign) and for evaluation (attack)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netanomaly.feedback.book import Pages, open_book
 from netanomaly.feedback.documents import ATTACK, BENIGN, Said
@@ -11,6 +11,7 @@ MOST = 200
 
 
 _LONGEST_TITLE = 120
+_UNNAMED = "an alert whose ends are not named"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class Confirmed:
     uri: str = ""
     benign: list[Kept] = field(default_factory=list)
     attacks: list[Kept] = field(default_factory=list)
+
+    def of_no_ends(self) -> "Confirmed":
+        """The same without titles, which name the ends of flows."""
+        benign, attacks = ([replace(kept, title=_UNNAMED) for kept in of] for of in (self.benign, self.attacks))
+        return replace(self, benign=benign, attacks=attacks)
 
 
 def confirmed_of(uri: str, model: str) -> Confirmed:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -112,13 +113,30 @@ def read(kept: Kept) -> Flows:
         raise DataError(f"{kept.uri} is no Parquet file: {str(error).splitlines()[0]}") from None
 
 
-def with_features(flows: Flows, numbers: Sequence[str], texts: Sequence[str]) -> pa.Table | None:
-    """The features asked for, numbers as doubles, categories as text; None where they are not those that were kept."""
+def with_features(
+    flows: Flows, numbers: Sequence[str], texts: Sequence[str], constants: Mapping[str, Any] = MappingProxyType({})
+) -> pa.Table | None:
+    """The features asked for, numbers as doubles, categories as text; None where most are not among those that were kept.
+
+    Kept is what the model saw, which leaves out columns that told nothing in its training. They are missing.
+
+    Args:
+        constants: Columns that have one value in all rows that these come beside: it is theirs, too, where none was kept, so that
+            the column tells nothing still.
+    """
     held = flows.table
     wanted = {**dict.fromkeys(numbers, pa.float64()), **dict.fromkeys(texts, pa.string())}
-    if any(name not in held.column_names for name in wanted):
+    absent = [name for name in wanted if name not in held.column_names]
+    if 2 * sum(name not in constants for name in absent) >= sum(name not in constants for name in wanted):
         return None
     try:
-        return pa.table({name: held.column(name).cast(kind) for name, kind in wanted.items()})
+        return pa.table(
+            {
+                name: held.column(name).cast(kind)
+                if name not in absent
+                else pa.repeat(pa.scalar(constants.get(name), kind), held.num_rows)
+                for name, kind in wanted.items()
+            }
+        )
     except pa.ArrowInvalid:
         return None

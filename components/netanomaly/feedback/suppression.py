@@ -5,7 +5,7 @@ would have been, with who suppressed it, why, and until when. Where an attack wa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,10 @@ class Heard:
                 verdict = None
             incident["suppressed_by"] = None if verdict is None else _named(verdict)
         return incidents
+
+    def of_no_ends(self) -> "Heard":
+        """The same without the verdicts, each of which names the end that it is about."""
+        return replace(self, holding=())
 
     def document(self, incidents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What the summary says of it."""

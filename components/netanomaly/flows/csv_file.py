@@ -24,7 +24,7 @@ from netanomaly.flows.dialect import Dialect
 from netanomaly.flows.lines import Lines
 from netanomaly.flows.records import Kind, Part
 from netanomaly.flows.sources import PARQUET_SUFFIXES, TEXT_SUFFIXES, is_data_file
-from netanomaly.flows.streams import TextStream
+from netanomaly.flows.streams import NothingWritten, TextStream
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -304,7 +304,7 @@ class CsvFile:
             if leading < len(text):
                 above = text[:leading].count(b"\n")
                 return self._checked(Lines(text[leading:], block.first + above, block.count - above))
-        raise DataError(f"{self.uri} is empty; give a file with records, or leave it out of the source")
+        raise NothingWritten(self.uri)
 
     def _uncommented(self, block: Lines) -> tuple[Lines, bytes]:
         """From the header on, without the `#` before it, and the header as it is written.

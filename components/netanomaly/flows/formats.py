@@ -15,7 +15,7 @@ from netanomaly.flows.csv_file import CsvFile
 from netanomaly.flows.parquet_file import ParquetFile
 from netanomaly.flows.records import Records
 from netanomaly.flows.sources import SourceFile
-from netanomaly.flows.streams import PARQUET_MAGIC, TextStream
+from netanomaly.flows.streams import PARQUET_MAGIC, NothingWritten, TextStream
 
 # So much of a text is looked at to tell its format.
 PEEK_BYTES = 1 << 16
@@ -48,8 +48,11 @@ def open_records(file: SourceFile, csv: CsvFormat, block_bytes: int) -> Records:
     """The file's reader, opened.
 
     Raises:
+        NothingWritten: There is nothing in it, not even a header.
         DataError: It cannot be read, or is of a format that is not read, which the message names.
     """
+    if not file.size:
+        raise NothingWritten(file.uri)
     if is_parquet(file):
         return ParquetFile(file)
     stream = TextStream(file)

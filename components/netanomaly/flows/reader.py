@@ -38,11 +38,11 @@ from netanomaly.flows.parquet_file import is_time
 from netanomaly.flows.partitions import Partitioned
 from netanomaly.flows.policy import Policy
 from netanomaly.flows.records import Part, Records
+from netanomaly.flows.streams import NothingWritten
 from netanomaly.flows.time_notations import DateOrder
 from netanomaly.flows.times import Clock, as_texts, joined
 
 NO_LABEL = "record without a label"
-NO_RECORDS = "file without records"
 # Of one batch: where more rows hold what is no number, the column is another than the model knows.
 _MOST_UNREADABLE = 64
 HEADER_AGAIN = "header repeated"
@@ -180,11 +180,14 @@ class Reader:
         for file in self._files.files:
             read = FileRead(file.uri, file.size)
             self.tally.files.append(read)
-            if self._lenient and not file.size:
-                self.tally.repair(NO_RECORDS, 1)
+            try:
+                records = self._open(file)
+            except NothingWritten:
+                if not self._lenient:
+                    raise
+                self.tally.repair(sources.NO_RECORDS, 1)
                 read.identity = file.identity()
                 continue
-            records = self._open(file)
             try:
                 found = self._begin(records)
                 for part in records.parts(*self._wanted(found)):
@@ -198,7 +201,7 @@ class Reader:
             finally:
                 records.close()
             if not read.rows and self._lenient:
-                self.tally.repair(NO_RECORDS, 1)
+                self.tally.repair(sources.NO_RECORDS, 1)
             elif not read.rows:
                 raise DataError(f"{file.uri} holds no records, only a header; leave it out of the source")
             if digest is not None or not self._times_only:

@@ -20,6 +20,9 @@ from netanomaly.paths import expanded
 
 TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".data", ".arff")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+NO_RECORDS = "file without records"
+"""What is counted of one that scoring passes over."""
+
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".zst", ".bz2", ".zip")
 """One file inside, each."""
 

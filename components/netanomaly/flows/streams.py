@@ -32,6 +32,13 @@ _UNSUSPICIOUS_BYTES = 1 << 30
 _BYTES_OF_ONE = 2000
 
 
+class NothingWritten(DataError):
+    """A file of no bytes, or of blanks alone, compressed or not: not even a header tells what it is of."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"{uri} is empty; give a file with records, or leave it out of the source")
+
+
 class HashedFile(io.RawIOBase):
     """A stored file read from front to end, with the sha256 of the bytes that went by."""
 
@@ -277,13 +284,14 @@ def _compression(stored: HashedFile, file: SourceFile) -> str | None:
     """The compression a file starts with.
 
     Raises:
-        DataError: The file is empty, or is not compressed as its name says.
+        NothingWritten: The file is empty.
+        DataError: It is not compressed as its name says.
     """
     start = stored.peek(_MAGIC_BYTES)
     kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
     suffix = Path(file.name).suffix.lower()
     if not start:
-        raise DataError(f"{file.uri} is empty; give a file with records, or leave it out of the source")
+        raise NothingWritten(file.uri)
     if suffix in _MAGIC.values() and suffix != kind:
         what = f"{kind} compressed" if kind else "not compressed"
         raise DataError(f"{file.uri} is named {suffix} but is {what}; rename it, or compress it again")

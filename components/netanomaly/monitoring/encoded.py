@@ -1,6 +1,7 @@
 """Rows as the monitor looks at them: small whole numbers, from which a profile of any part of them is counted."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,11 @@ class Encoded:
     def take(self, which: Any) -> "Encoded":
         """The rows at these positions."""
         return Encoded(*(getattr(self, item.name)[..., which] for item in fields(self)))
+
+    def merged(self, parts: Sequence[Bins]) -> "Encoded":
+        """The same with bins merged; see `Layout.coarser`."""
+        bins = np.stack([part[line] for part, line in zip(parts, self.bins, strict=True)])
+        return replace(self, bins=bins)
 
 
 def joined(parts: list[Encoded]) -> Encoded:

@@ -1,4 +1,4 @@
-"""Whether a shift is the doing of few hosts: the same window without them is within its limits."""
+"""Whether a shift is the doing of few hosts: the window without them is within its limits, next to the training rows without them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netanomaly.monitoring import limits as usual
-from netanomaly.monitoring import statistics
+from netanomaly.monitoring import regulars, statistics
 from netanomaly.monitoring.encoded import Encoded
 from netanomaly.monitoring.profile import BUCKETS, Profile
 from netanomaly.monitoring.reference import Reference
@@ -18,6 +18,8 @@ _FEW = (1, 3, 10)
 _MOST_OF_ROWS = 0.5
 # Without them so much of what is over the limits is gone.
 _EXPLAINED = 0.8
+# And it is nearer by so much: of what is just over a limit whoever is left out takes it below.
+_NEARER = 0.8
 _FEATURES = 5
 
 
@@ -54,24 +56,28 @@ def few(window: Window, reference: Reference, far: npt.NDArray[np.float64]) -> t
     limits = usual.for_rows(reference.limits, len(sample))
     if limits is None:
         return None, 0.0
-    before = _over(sample, reference, limits)
-    if not before:
+    before = _farthest(sample, reference, limits, reference.profile)
+    if before <= 1:
         return None, 0.0
     most = 0.0
-    for kind, found in (("source", sample.source), ("network", sample.prefix), ("target", sample.target)):
+    for kind in regulars.KINDS:
+        found = regulars.keys_of(sample, kind)
         ranked = _ranked(found, weights, sample, reference, kind)
         for count in _FEW:
             chosen = ranked[:count]
             theirs = np.isin(found, chosen)
             if not theirs.any():
                 continue
-            if theirs.mean() > _MOST_OF_ROWS and not (kind == "source" and _outgrew(chosen, theirs, reference)):
+            if theirs.mean() > _MOST_OF_ROWS and not (kind == regulars.SOURCE and _outgrew(chosen, theirs, reference)):
                 continue
             rest = sample.take(~theirs)
+            usual_rest = regulars.without(reference.profile, reference.regulars, kind, chosen)
             # Of too few rows nothing can be judged, so that nothing but theirs is unusual.
-            explained = 1.0 if len(rest) < least(reference) else 1 - _over(rest, reference, limits) / before
+            too_few = len(rest) < least(reference) or not usual_rest.rows
+            after = 0.0 if too_few else _farthest(rest, reference, limits, usual_rest)
+            explained = 1 - max(0.0, after - 1) / (before - 1)
             most = max(most, explained)
-            if explained >= _EXPLAINED:
+            if explained >= _EXPLAINED and after <= _NEARER * before:
                 shares = [float((found == key).mean()) for key in chosen]
                 names = [window.names.get(int(key), "an address that is not kept") for key in chosen]
                 order = np.argsort(-np.array(shares), kind="stable")
@@ -103,11 +109,11 @@ def _outgrew(chosen: npt.NDArray[np.uint64], theirs: npt.NDArray[np.bool_], refe
     return bool(theirs.mean() > 2 * usual)
 
 
-def _over(rows: Encoded, reference: Reference, limits: usual.Limits) -> float:
-    """How far the farthest statistic of these rows is over its limit."""
+def _farthest(rows: Encoded, reference: Reference, limits: usual.Limits, theirs: Profile) -> float:
+    """How far the farthest statistic of these rows is from `theirs`, in parts of what is allowed."""
     profile = Profile.of(rows, reference.layout)
-    measured = statistics.measure(profile, reference.profile, reference.layout, reference.known.newcomers(rows))
-    return max(0.0, float(limits.distances(measured).max()) - 1)
+    measured = statistics.measure(profile, theirs, reference.layout, reference.known.newcomers(rows))
+    return float(limits.distances(measured).max())
 
 
 def _weights(
@@ -137,9 +143,9 @@ def _ranked(
     rows = np.bincount(places)
     brought = np.bincount(places, weights=weights) / len(sample)
     excess: Any = rows / len(sample)
-    if kind == "source":
+    if kind == regulars.SOURCE:
         excess = excess - statistics.bucket_shares(reference.profile)[(distinct % np.uint64(BUCKETS)).astype(int)]
-    elif kind == "network":
+    elif kind == regulars.NETWORK:
         new = np.bincount(places, weights=reference.known.new_networks(sample))
         excess = np.where(new > 0, excess, 0.0)
     else:

@@ -133,6 +133,9 @@ def _judged(
         return _Judged(TOO_LITTLE, [lacking])
     if few is not None:
         return _of_hosts(few, window, reference, document)
+    undecided = sensor.undecided(window.profile, reference.profile, _out(reference, far))
+    if undecided and not too_many:
+        return _Judged(TOO_LITTLE, [undecided])
     found = _Judged(NETWORK)
     if out:
         worst = [each for each in document["shifts"] if each["over"] > 1]
@@ -142,6 +145,11 @@ def _judged(
         share = window.profile.alerts / window.profile.rows
         found.reasons.append(f"{share:.2%} of rows alert, where up to {rate.high:.2%} is usual")
     return found
+
+
+def _out(reference: Reference, far: Any) -> list[str]:
+    """Names of the statistics that are out."""
+    return [each.name for each, value in zip(statistics.names(reference.layout), far, strict=True) if value > 1]
 
 
 def _changes(window: Window, reference: Reference, far: Any, few: concentration.Few | None) -> list[sensor.Change]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ _ATOM_SHARE = 0.02
 _MOST_ATOMS = 8
 # Of a categorical column so many values, the most frequent; all others are one.
 _MOST_VALUES = 30
+# Of a value's text so much is kept: it is shown, and compared with nothing.
+_MOST_TEXT = 80
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,17 @@ class Layout:
     numeric: tuple[tuple[str, tuple[float, ...]], ...]
     categorical: tuple[tuple[str, tuple[str | None, ...]], ...]
 
-    @property
+    @cached_property
     def roles(self) -> dict[str, int]:
         """Of what a sensor says of a flow, the place among the numeric columns."""
         return {name: place for place, (name, _) in enumerate(self.numeric) if name in _ROLES}
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The columns in order: numbers, categories."""
         return (*(name for name, _ in self.numeric), *(name for name, _ in self.categorical))
 
-    @property
+    @cached_property
     def widths(self) -> tuple[int, ...]:
         """How many bins each has."""
         return (
@@ -52,7 +55,7 @@ class Layout:
             *(len(values) + 2 for _, values in self.categorical),
         )
 
-    @property
+    @cached_property
     def begins(self) -> npt.NDArray[np.int64]:
         """Where the bins of each column begin among those of all; one more than there are columns."""
         return np.concatenate([[0], np.cumsum(self.widths)]).astype(np.int64)
@@ -95,6 +98,22 @@ class Layout:
             named.append(shown[at] if alone[at + 1] else f"{word}{shown[at]} to {shown[at + 1]}")
         return [*named, f"over {shown[-1]}" if alone[-1] else f"{shown[-1]} or more", "missing"]
 
+    def coarser(self) -> "tuple[Layout, tuple[Bins, ...]] | None":
+        """About half as many bins, and of each column which of them each bin becomes part of; None where none are left to merge."""
+        numeric = tuple((name, edges[1::2] if len(edges) > 1 else edges) for name, edges in self.numeric)
+        categorical = tuple((name, values[: (len(values) + 1) // 2]) for name, values in self.categorical)
+        merged = Layout(numeric, categorical)
+        if merged == self:
+            return None
+        parts: list[Bins] = []
+        for (_, before), (_, after) in zip(self.numeric, numeric, strict=True):
+            inside = np.searchsorted(after, [-np.inf, *before], side="right")
+            parts.append(np.array([*inside, len(after) + 1], dtype=np.uint8))
+        for (_, before_values), (_, after_values) in zip(self.categorical, categorical, strict=True):
+            inside = np.minimum(np.arange(len(before_values) + 1), len(after_values))
+            parts.append(np.array([*inside, len(after_values) + 1], dtype=np.uint8))
+        return merged, tuple(parts)
+
     def is_judged(self, place: int) -> bool:
         """Whether a column is compared at all."""
         return self.names[place] not in _LOOK_FAR_BACK
@@ -125,7 +144,7 @@ def learn_layout(schema: Schema, rows: Rows) -> Layout:
     return Layout(
         numeric=tuple((name, _edges(rows.numbers[:, place])) for place, name in enumerate(schema.numeric)),
         categorical=tuple(
-            (name, vocabulary[:_MOST_VALUES])
+            (name, tuple(_called(value) for value in vocabulary[:_MOST_VALUES]))
             for name, vocabulary in zip(schema.categorical, schema.vocabularies, strict=True)
         ),
     )
@@ -140,6 +159,10 @@ _LOOK_FAR_BACK = frozenset((
 _ROLES = (
     "duration_seconds", "bytes_out", "bytes_in", "packets_out", "packets_in", "bytes_per_packet_out", "bytes_per_packet_in",
 )  # fmt: skip
+
+
+def _called(value: str | None) -> str | None:
+    return value if value is None or len(value) <= _MOST_TEXT else value[: _MOST_TEXT - 1] + "…"
 
 
 def _number(edge: float) -> str:

@@ -128,7 +128,10 @@ def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _why_no_reference(version: Version, *, checks_signatures: bool) -> str:
     """Which of the reasons it is, and what to do."""
-    rows = _part(version.record.metadata, "training").get("rows_eligible")
+    training = _part(version.record.metadata, "training")
+    if refused := training.get("no_reference"):
+        return f"the version has no reference: {refused}"
+    rows = training.get("rows_eligible")
     if isinstance(rows, int) and rows < references.LEAST_TRAINING_ROWS:
         return (
             f"the version has no reference, as it learnt from {rows:,} rows and a reference takes "

@@ -18,6 +18,9 @@ _SIGMAS = 3.0
 # The mean distance of two neighbours, in standard deviations (Shewhart's d2 for two).
 _D2 = 1.128
 _MARGIN = 1.15
+# The largest of m is passed by one in m + 1. The tail beyond it is taken for one whose variance is just finite, a power of two:
+# what is passed by one in so many is farther by the root of what is lacking.
+_OF_SO_MANY = 50
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,28 @@ def _limits(sizes: npt.NDArray[np.float64], counts: npt.NDArray[np.float64], row
     # What is left of the spread from stretch to stretch when chance is taken out.
     spread = float(np.abs(np.diff(shares[::together])).mean()) / _D2
     between = max(0.0, spread**2 - of_chance / float(lengths.mean()))
+    low, high = _reach(usual, between + of_chance / rows)
+    # A training period with a busy day has seen one; one that is as long as few windows has not seen the busiest of fifty.
+    stretch = float(lengths.mean())
+    compared = sizes.sum() / stretch * max(1.0, rows / stretch)
+    margin = max(_MARGIN, math.sqrt(_OF_SO_MANY / compared))
+    seen = margin * float(np.max(np.abs(shares - usual)))
     # One row more or less is always possible.
-    reach = _SIGMAS * math.sqrt(between + of_chance / rows) + 1 / rows
-    # A training period with a busy day has seen one.
-    seen = _MARGIN * float(np.max(np.abs(shares - usual)))
-    reach = max(reach, seen)
-    return RateLimits(usual, max(0.0, usual - reach), min(1.0, usual + reach), len(sizes))
+    low, high = min(low - 1 / rows, usual - seen), max(high + 1 / rows, usual + seen)
+    return RateLimits(usual, max(0.0, low), min(1.0, high), len(sizes))
+
+
+def _reach(usual: float, variance: float) -> tuple[float, float]:
+    """Three standard deviations down and up, of a share that is as skewed as counts of few are.
+
+    Nine alerts are expected of a small window, and 25 come by chance where they come in clusters, far more often than a normal
+    distribution has it. Counts in clusters are a gamma mixture (Greenwood, Yule 1920); its quantiles by Wilson and Hilferty,
+    'The Distribution of Chi-Square', PNAS 1931.
+    """
+    if not usual:
+        return 0.0, _SIGMAS * math.sqrt(variance)
+    shape = usual**2 / variance if variance else math.inf
+    low, high = (
+        usual * max(0.0, 1 - 1 / (9 * shape) + sigmas / (3 * math.sqrt(shape))) ** 3 for sigmas in (-_SIGMAS, _SIGMAS)
+    )
+    return low, high

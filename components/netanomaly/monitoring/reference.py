@@ -12,18 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from netanomaly import json_input
-from netanomaly.errors import ModelError
+from netanomaly.errors import DataError, ModelError
 from netanomaly.monitoring import limits as usual
 from netanomaly.monitoring.encoded import Encoded, Keys, joined
 from netanomaly.monitoring.layout import Layout
 from netanomaly.monitoring.limits import Limits
 from netanomaly.monitoring.profile import Profile
+from netanomaly.monitoring.regulars import Regular, regulars
 from netanomaly.monitoring.statistics import Newcomers, measure, names
 
 FORMAT = 1
 FILE = "reference.json"
 """Its name among the files of a version."""
 MOST_BYTES = 200_000
+# Alert rates and quality come with the evaluation: numbers of 40 blocks, and some intervals.
+_ADDED_LATER = 4_000
 LEAST_ROWS = 200
 """Blocks of fewer rows say nothing: shares of a per cent are two rows."""
 LEAST_TRAINING_ROWS = LEAST_ROWS * usual.LEAST_BLOCKS
@@ -108,6 +111,7 @@ class Reference:
         rates: Alert rates.
         about: Of which data: sensor, rows, which rows.
         quality: Recall and the false-positive rate with their intervals, where labels told them.
+        regulars: Hosts that were much of the rows; none in references made before.
     """
 
     layout: Layout
@@ -117,6 +121,7 @@ class Reference:
     rates: Rates = field(default_factory=Rates)
     about: Mapping[str, Any] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
+    regulars: tuple[Regular, ...] = ()
 
     def has_weekend(self) -> bool | None:
         """Whether the training period had a week-end; None where it had no times."""
@@ -135,6 +140,9 @@ class Reference:
             layout=nothing,
             profile=replace(self.profile, bins=self.profile.bins[:0]),
             limits=tuple(replace(each, centre=each.centre[kept], scale=each.scale[kept]) for each in self.limits),
+            regulars=tuple(
+                replace(each, profile=replace(each.profile, bins=each.profile.bins[:0])) for each in self.regulars
+            ),
         )
 
     def document(self) -> dict[str, Any]:
@@ -148,31 +156,71 @@ class Reference:
             "known": {"sources": _packed(self.known.sources), "networks": _packed(self.known.networks)},
             "rates": self.rates.document(),
             "quality": dict(self.quality),
+            "regulars": [each.document() for each in self.regulars],
         }
 
     def text(self) -> str:
-        """As it is kept: at most `MOST_BYTES`."""
+        """As it is kept: at most `MOST_BYTES`, to which `build` holds it."""
         return json.dumps(self.document(), separators=(",", ":"), ensure_ascii=False)
+
+    def size(self) -> int:
+        """How many bytes it is kept in."""
+        return len(self.text().encode())
 
 
 def build(stretches: Iterable[Encoded], layout: Layout, rates: Rates, about: Mapping[str, Any]) -> Reference | None:
-    """The reference of training rows; None where they are too few for limits.
+    """The reference of training rows, in less detail where it would be too large; None where they are too few for limits.
 
     Args:
         stretches: Rows in order of time, each stretch without a gap; few enough to be held.
         layout: The bins.
         rates: Alert rates.
         about: What is noted of it.
+
+    Raises:
+        DataError: However coarse, it would have more than `MOST_BYTES`: of thousands of columns.
     """
     held = [stretch for stretch in stretches if len(stretch)]
     if not held:
         return None
-    everything = joined(held)
     starts = np.concatenate([[0], np.cumsum([len(stretch) for stretch in held])])
+    everything = joined(held)
+    found = _detailed(everything, starts, layout, rates, about)
+    while found is not None and found.size() > MOST_BYTES - _ADDED_LATER:
+        if found.regulars:
+            found = replace(found, regulars=found.regulars[: len(found.regulars) // 2])
+        elif (coarser := found.layout.coarser()) is not None:
+            everything = everything.merged(coarser[1])
+            # Limits are as many for few bins as for many, and take long: they are learnt when it is known for which.
+            found = replace(found, layout=coarser[0], profile=Profile.of(everything, coarser[0]))
+        elif len(found.limits) > 1:
+            found = replace(found, limits=found.limits[1:] if len(found.limits) > 2 else found.limits[:1])
+        else:
+            raise DataError(
+                f"the reference of {len(layout.names):,} columns would have {found.size():,} bytes, and may have {MOST_BYTES:,}; "
+                "train on fewer columns to have the model monitored"
+            )
+    if found is None or found.layout == layout:
+        return found
+    learnt = {each.rows: each for each in _limits(everything, starts, found.profile, found.layout)}
+    return replace(found, limits=tuple(learnt[each.rows] for each in found.limits))
+
+
+def _detailed(
+    everything: Encoded, starts: npt.NDArray[np.int64], layout: Layout, rates: Rates, about: Mapping[str, Any]
+) -> Reference | None:
     profile = Profile.of(everything, layout)
+    limits = _limits(everything, starts, profile, layout)
+    if not limits:
+        return None
+    known = Known.of(everything)
+    return Reference(layout, profile, limits, known, rates, about, regulars=regulars(everything, layout))
+
+
+def _limits(everything: Encoded, starts: npt.NDArray[np.int64], profile: Profile, layout: Layout) -> tuple[Limits, ...]:
     met = _Met.of(everything)
     found = []
-    for rows in _sizes(len(everything), max(len(stretch) for stretch in held)):
+    for rows in _sizes(len(everything), int(np.diff(starts).max())):
         blocks = _blocks(starts, rows)
         if len(blocks) < usual.LEAST_BLOCKS:
             continue
@@ -183,9 +231,7 @@ def build(stretches: Iterable[Encoded], layout: Layout, rates: Rates, about: Map
             newcomers = met.newcomers(begin, begin + rows)
             measured.append(measure(block, profile.without(block), layout, newcomers).distances)
         found.append(usual.learn(rows, blocks, np.array(measured)))
-    if not found:
-        return None
-    return Reference(layout, profile, tuple(found), Known.of(everything), rates, about)
+    return tuple(found)
 
 
 def read(data: bytes) -> Reference:
@@ -213,6 +259,7 @@ def read(data: bytes) -> Reference:
             Rates.read(document["rates"]),
             dict(document["about"]),
             dict(document.get("quality") or {}),
+            tuple(Regular.read(each, layout) for each in document.get("regulars", ())),
         )
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, zlib.error) as error:
         raise ModelError(

@@ -1,6 +1,6 @@
 """What of a shift is the sensor's doing: changes of what hosts cannot change, each told by its own mark, with a name."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +22,19 @@ _BETTER, _WELL, _MODES = 0.2, 0.6, 1.8
 # Of the flows in modes, so many at least moved.
 _MUCH_MOVED = 0.2
 _LEAST_FLOWS = 50
+# Of a header that there is, Ethernet's or a VLAN's, so many flows tell.
+_FEW_BARE = 12
+_HEADERS = frozenset((4, 14, 18, -4, -14, -18))
 _COUNTS = {
     **dict.fromkeys((14, 18), "frames in place of IP packets"),
     **dict.fromkeys((-14, -18), "IP packets in place of frames"),
 }
 _NOTICED = 0.5
+# What moves where bytes are counted otherwise.
+_OF_BYTES = frozenset((
+    "bytes_out", "bytes_in", "bytes_per_packet_out", "bytes_per_packet_in", "share_out", "bytes_per_second",
+    "src_bytes_out_120s", statistics.A_PACKET_OUT, statistics.A_PACKET_IN,
+))  # fmt: skip
 # Sampling leaves flows of one packet, without an answer, and no large ones.
 _MORE_SILENT, _FEWER_PACKETS = 0.05, 3
 # A mark's share of rows after the step, of that before; and how many standard errors make a step.
@@ -105,8 +113,7 @@ def _headers(window: Profile, reference: Profile, sample: Encoded) -> list[Chang
     """Bytes a packet of bare headers moved by a constant."""
     for end in range(2):
         ours, theirs = _spikes(window.a_packet[end]), _spikes(reference.a_packet[end])
-        # One mode alone would fit whatever comes, somewhere.
-        if min(ours.sum(), theirs.sum()) < _LEAST_FLOWS or theirs.sum() ** 2 < _MODES * (theirs**2).sum():
+        if not _tells(theirs) or ours.sum() < _FEW_BARE:
             continue
         # What there is too much of, where before and after are in one window, too.
         excess = np.maximum(ours / ours.sum() - theirs / theirs.sum(), 0.0)
@@ -115,7 +122,8 @@ def _headers(window: Profile, reference: Profile, sample: Encoded) -> list[Chang
         fits = {shift: _overlap(excess, theirs, shift) for shift in range(-_MOST_SHIFT, _MOST_SHIFT + 1)}
         best = max(fits, key=lambda shift: (fits[shift], -abs(shift)))
         second = sorted(fits.values())[-2]
-        if best and fits[best] >= _WELL and fits[best] - second >= _BETTER:
+        enough = ours.sum() >= _LEAST_FLOWS or best in _HEADERS
+        if best and enough and fits[best] >= _WELL and fits[best] - second >= _BETTER:
             modes = np.argsort(-theirs, kind="stable")[:6]
             moved = [int(mode) + best for mode in modes if theirs[mode]]
             return [
@@ -127,6 +135,33 @@ def _headers(window: Profile, reference: Profile, sample: Encoded) -> list[Chang
                 )
             ]
     return []
+
+
+def undecided(window: Profile, reference: Profile, out: Collection[str]) -> str:
+    """Why it cannot be told whether the sensor counts other layers now, where that may be what moved; empty where it can.
+
+    Args:
+        out: Names of the statistics that are out.
+    """
+    if not out or not _OF_BYTES.issuperset(out):
+        return ""
+    for end in range(2):
+        ours, theirs = _spikes(window.a_packet[end]), _spikes(reference.a_packet[end])
+        if not _tells(theirs):
+            continue
+        if ours.sum() < _LEAST_FLOWS:
+            why = f"{int(ours.sum())} flows of bare headers are too few to tell whether the sensor counts otherwise"
+        elif _overlap(ours, theirs, 0) < _WELL:
+            why = "bare headers are neither of the sizes that they were nor all moved by one header"
+        else:
+            continue
+        return f"{', '.join(sorted(out))} moved, and {why}: look at a longer window"
+    return ""
+
+
+def _tells(reference: npt.NDArray[np.float64]) -> bool:
+    """Whether bare headers had modes by which a shift is told: one alone would fit whatever comes, somewhere."""
+    return bool(reference.sum() >= _LEAST_FLOWS and reference.sum() ** 2 >= _MODES * (reference**2).sum())
 
 
 def _timeouts(window: Profile, reference: Profile, sample: Encoded) -> list[Change]:
@@ -232,7 +267,8 @@ def _spikes(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """What stands out from its neighbours: bare headers are of few sizes, payload of all."""
     padded = np.pad(counts.astype(np.float64), _NEIGHBOURS, mode="edge")
     around = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1), axis=1)
-    found: npt.NDArray[np.float64] = np.maximum(counts - around - 3 * np.sqrt(around + 1), 0.0)
+    above = counts - around
+    found: npt.NDArray[np.float64] = np.where(above > 3 * np.sqrt(around + 1), above, 0.0)
     return found
 
 

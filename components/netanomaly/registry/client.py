@@ -5,6 +5,7 @@ everything after it (the view) can be written again: a process may die anywhere,
 work or finds it done.
 """
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from netanomaly.registry.signing import SIGN_KEY
 from netanomaly.registry.store import Store
 
 _HEAD_SECONDS = 5.0
+# Of a model's versions so many are named where one has to be chosen.
+_SHOWN_VERSIONS = 8
 
 
 @dataclass(frozen=True)
@@ -147,10 +150,18 @@ class Registry(Reader):
         self._publisher.registered(digest, record, in_company=done.met)
         return self._registration(done, record, promotion)
 
-    def set_alias(self, reference: str, alias: str, *, why: str = "") -> Version:
+    def set_alias(self, reference: str, alias: str, *, newest: bool = False, why: str = "") -> Version:
         """Point an alias at a version, in one atomic step.
 
+        Args:
+            reference: MODEL:VERSION, or MODEL@ALIAS for the version that another alias points at.
+            alias: What moves.
+            newest: Whether MODEL alone means its newest version that is ready.
+            why: For the history.
+
         Raises:
+            InputError: The reference names no version, and the newest was not asked for: between a look at a version and its
+                promotion another may have been registered, which nobody looked at.
             InvalidName: An alias that looks like a version number, or is no name.
             NotInRegistry: There is no such version.
             NotReady: The version is deprecated or deleted.
@@ -159,6 +170,8 @@ class Registry(Reader):
         wanted, change = names.reference(reference), Change(why=why)
 
         def point(head: Head) -> Head:
+            if wanted.version is None and wanted.alias is None and not newest:
+                raise InputError(self._which(head, alias))
             entry = self._entry(head, wanted)
             # Before the alias moves, and not after: it may be one that is not believed.
             record_of(self._read, head, entry, self._belief)
@@ -166,6 +179,17 @@ class Registry(Reader):
 
         head = self._change(wanted.model, point, change)
         return self.version(f"{wanted.model}:{head.aliases[alias].version}")
+
+    def _which(self, head: Head, alias: str) -> str:
+        entries = list(itertools.islice(sealing.newest_entries(self._read, head), _SHOWN_VERSIONS + 1))
+        shown = [f"{each.version}{'' if each.status == READY else f' ({each.status})'}" for each in entries]
+        if not entries:
+            return f"model {head.model!r} has no version for {alias!r} to point at"
+        listed = ", ".join(shown[:_SHOWN_VERSIONS]) + (", ..." if len(shown) > _SHOWN_VERSIONS else "")
+        return (
+            f"say which version of {head.model!r} {alias!r} is to point at, e.g. {head.model}:{entries[0].version}, or --newest; "
+            f"versions, newest first: {listed}"
+        )
 
     def remove_alias(self, model_name: str, alias: str, *, why: str = "") -> None:
         """Take an alias away from a model. Raises NotInRegistry where there is none."""

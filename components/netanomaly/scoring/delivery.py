@@ -169,9 +169,7 @@ def deliver_all(lines: Sequence[bytes], receiver: Receiver, name: str, seconds: 
                 break
             except NotDelivered as error:
                 if time.monotonic() + wait > deadline:
-                    raise NotDelivered(
-                        f"{error}; it has {begin:,} of {len(lines):,} alerts, and the results are whole"
-                    ) from None
+                    raise NotDelivered(f"{error}; it has {begin:,} of {len(lines):,} alerts") from None
                 time.sleep(wait)
                 wait *= 2
 

@@ -2,15 +2,19 @@
 
 from netanomaly.flows import time_names
 from netanomaly.traffic.any_source import AnyReader
+from netanomaly.traffic.recognition import FORMATS
 
 
-def remarks(reader: AnyReader) -> list[str]:
+def remarks(reader: AnyReader, *, is_part: bool = False) -> list[str]:
     """Of a source that was read: lines for people.
 
     Incidents are alerts of one stretch of time. Where the rows say who spoke and not when, all of a host are one.
+
+    Args:
+        is_part: Whether it is what a file grew by, in which there may be no flow.
     """
     if not reader.rows or not reader.tally.files:
-        return []
+        return [] if is_part else _no_flows(reader)
     times = reader.times
     if times is not None:
         return (
@@ -29,6 +33,16 @@ def remarks(reader: AnyReader) -> list[str]:
         f"{why}: rows are scored, and the alerts of each host are one incident, whenever they were; write seconds since 1970 or "
         "ISO 8601, or name the column with --time-column"
     ]
+
+
+def _no_flows(reader: AnyReader) -> list[str]:
+    """An hour without a record is normal; one in which a sensor wrote all but flows may be how it is set up."""
+    said = reader.report()
+    if not said or not said["other_records"]:
+        return []
+    others = ", ".join(f"{count:,} records of {what}" for what, count in list(said["other_records"].items())[:3])
+    way_out = FORMATS[said["format"]].way_out
+    return [f"there is no flow to score among {others}" + (f"; {way_out}" if way_out else "")]
 
 
 def _missing(column: str, missing: int, rows: int) -> str:

@@ -7,7 +7,7 @@ Rows are read as the model's own training data was, and by the same code, so the
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.hidden import Hidden, naming_features
 from netanomaly.flows.sensor import refuse_other
+from netanomaly.flows.streams import NothingWritten
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.model import AnomalyModel
@@ -197,6 +198,7 @@ def write_results(
     hidden = None if settings.identities else Hidden()
     if hidden is not None and heard.uri:
         output.tell("note: results name no ends, so feedback that names some is not applied to them")
+        heard = heard.of_no_ends()
     schema = _schema(model)
     with pq.ParquetWriter(folder / SCORES, schema, compression="zstd", **_ENCODINGS) as writer:
         for read, rows, scores in _scored(model, reader):
@@ -257,7 +259,7 @@ def write_results(
         "by_severity": {word: sum(each["severity"] == word for each in still_open) for _, word in SEVERITIES},
         "gravest": [{name: each[name] for name in ("severity", "title")} for each in still_open[:_GRAVEST]],
         "not_listed": not_listed,
-        "remarks": remarks(reader),
+        "remarks": remarks(reader, is_part=origin is not None),
         "feedback": heard.document(found) if heard.uri else None,
         "hours": [[moment(hour * 3600), *both] for hour, both in sorted(counts.by_hour.items())],
     }
@@ -326,6 +328,8 @@ def open_as_learnt(
         lenient=True,
         context=bool(made) or None,
         past=past,
+        # An empty hour is one of the sensor that the model knows.
+        nothing_is=model.sensor,
     )
     refuse_other(model.sensor, reader.sensor, allowed=settings.allow_other_sensor)
     return reader
@@ -333,11 +337,10 @@ def open_as_learnt(
 
 def _has(files: sources.Files, settings: Settings, names: Collection[str]) -> bool:
     """Whether a table has columns of its own that are called so."""
-    file = next((file for file in files.files if file.size), None)
-    if file is None:
-        return False
-    with closing(formats.open_records(file, settings.csv, lines.BLOCK_BYTES)) as records:
-        return set(names) <= set(records.names)
+    for file in files.files:
+        with suppress(NothingWritten), closing(formats.open_records(file, settings.csv, lines.BLOCK_BYTES)) as records:
+            return set(names) <= set(records.names)
+    return False
 
 
 def _scored(model: AnomalyModel, reader: AnyReader) -> Iterator[tuple[Batch, Rows, npt.NDArray[np.float32]]]:

@@ -17,6 +17,7 @@ import uvicorn
 from netanomaly import output
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.models.blocks import block_threads
+from netanomaly.serving import memory
 from netanomaly.serving.app import App, Heard
 from netanomaly.serving.connection import Connection
 from netanomaly.serving.desk import Desk
@@ -84,6 +85,7 @@ def serve(
         scheme = "https" if options.certificate else "http"
         host = f"[{options.host}]" if ":" in options.host else options.host
         port = door.getsockname()[1]
+        memory.settle()
         started(f"{first} ({first.digest}) is served at {scheme}://{host}:{port}/v2/models/{first.name}")
         asyncio.run(_run(server, door, following))
 

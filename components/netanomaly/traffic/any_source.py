@@ -36,6 +36,7 @@ def open_source(
     decisions: Decisions | None = None,
     lenient: bool = False,
     past: "Past | None" = None,
+    nothing_is: str = "",
 ) -> AnyReader:
     """A reader of the source's files, from the beginning.
 
@@ -51,11 +52,12 @@ def open_source(
         lenient: Whether a table's rows with values that cannot be read are kept, and noted, and files without records are no
             error.
         past: What flows are seen beside, of flows that were read before; None: nothing was.
+        nothing_is: The kind of sensor that a source is of in which nothing is written; empty: none.
 
     Raises:
         ConfigError: Features that no reader of such a source makes.
     """
-    found = sensor_format(files, csv, selection, wanted_format)
+    found = sensor_format(files, csv, selection, wanted_format, nothing_is)
     if found is None:
         wanted = [name for name in selection.feature_columns if name in feature_list.CONTEXT_NAMES] if context else []
         own = tuple(name for name in selection.feature_columns if name not in wanted)
@@ -79,7 +81,7 @@ def open_source(
 
 
 def sensor_format(
-    files: sources.Files, csv: CsvFormat, selection: layout.Selection, wanted_format: str
+    files: sources.Files, csv: CsvFormat, selection: layout.Selection, wanted_format: str, nothing_is: str = ""
 ) -> "Format | None":
     """The sensor's format that a source is read in; None where it is read as a table.
 
@@ -91,7 +93,7 @@ def sensor_format(
     # A dozen formats take a tenth of a second to import, which most tables need not pay.
     from netanomaly.traffic.opening import format_of
 
-    return format_of(files, wanted_format)
+    return format_of(files, wanted_format, nothing_is)
 
 
 def _names_only_flows(selection: layout.Selection) -> bool:

@@ -46,6 +46,9 @@ _DEFAULT_RECORD = re.compile(
 _ARRIVAL = re.compile(
     rb"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2}) (?:eni-[0-9a-f]+-[a-z]+ )?", re.MULTILINE
 )
+_BARE_RECORD = re.compile(
+    rb"(?=[^,]*\beni-[0-9a-f]{8,17}\b)(?=[^,]*(?<!\S)(ACCEPT|REJECT|OK|NODATA|SKIPDATA)(?!\S))[^,]*\s[0-9]{10}(?!\S)[^,]*$"
+)
 NEEDED = ("srcaddr", "dstaddr", "protocol", "packets", "bytes", "start", "end")
 _TYPES: dict[str, pa.DataType] = {
     "srcaddr": table.WORD, "dstaddr": table.WORD, "pkt-srcaddr": table.WORD, "pkt-dstaddr": table.WORD,
@@ -68,6 +71,12 @@ def fields(line: bytes) -> list[str] | None:
 def is_default_record(line: bytes) -> bool:
     """Whether a line is a record in the default order, which has no header."""
     return _DEFAULT_RECORD.match(_ARRIVAL.sub(b"", line)) is not None
+
+
+def is_bare_record(line: bytes) -> bool:
+    """Whether a line is a record in an order of its own, which nobody can tell without its header."""
+    record = _ARRIVAL.sub(b"", line)
+    return _BARE_RECORD.match(record) is not None and len(record.split()) >= len(NEEDED)
 
 
 def text_records(opened: Opened, counts: Counts) -> Iterator[pa.RecordBatch]:
@@ -143,16 +152,17 @@ def _kept(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
     flags = pc.fill_null(column("tcp-flags"), 0).to_numpy().astype(np.int64)
     start, _ = written_times.seconds(column("start"))
     end, _ = written_times.seconds(column("end"))
+    protocol = table.protocol(column("protocol").cast(pa.string()))
     accepted = column("action").cast(pa.string())
     yield table.make(
         {
             "start_time": pa.array(start, from_pandas=True),
             "duration_seconds": pa.array(end - start, from_pandas=True),
             "src_ip": _first(column("pkt-srcaddr"), column("srcaddr")),
-            "src_port": column("srcport"),
+            "src_port": table.without_icmp(column("srcport"), protocol),
             "dst_ip": _first(column("pkt-dstaddr"), column("dstaddr")),
-            "dst_port": column("dstport"),
-            "protocol": table.protocol(column("protocol").cast(pa.string())),
+            "dst_port": table.without_icmp(column("dstport"), protocol),
+            "protocol": protocol,
             "bytes_out": column("bytes"),
             "packets_out": column("packets"),
             "state": _letters(flags, np.asarray(pc.is_valid(column("tcp-flags")))),

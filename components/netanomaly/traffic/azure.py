@@ -122,14 +122,20 @@ def _made(tuples: list[str], lines: list[int], kind: str, opened: Opened, counts
     piece = table.words(columns["state"], str.upper).cast(pa.string())
     denied = columns["decision"].cast(pa.string()) if kind == NSG else piece
     allowed = pc.not_equal(denied, "D")
+    protocol = table.words(columns["protocol"], _protocol)
+    # What begins, or is denied, is not counted yet: version 4 writes zeros there, version 2 nothing.
+    uncounted = pc.is_in(piece, pa.array(["B", "D"]))
+    for name in ("bytes_out", "bytes_in", "packets_out", "packets_in"):
+        nothing = pc.and_(uncounted, pc.equal(columns[name], 0))
+        columns[name] = pc.if_else(pc.fill_null(nothing, False), None, columns[name])
     yield table.make(
         {
             "start_time": pa.array(start, from_pandas=True),
             "src_ip": columns["src"],
-            "src_port": columns["sport"],
+            "src_port": table.without_icmp(columns["sport"], protocol),
             "dst_ip": columns["dst"],
-            "dst_port": columns["dport"],
-            "protocol": table.words(columns["protocol"], _protocol),
+            "dst_port": table.without_icmp(columns["dport"], protocol),
+            "protocol": protocol,
             "bytes_out": columns["bytes_out"],
             "bytes_in": columns["bytes_in"],
             "packets_out": columns["packets_out"],

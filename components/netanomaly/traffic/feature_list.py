@@ -67,7 +67,7 @@ EVERY = {feature.name: feature for feature in (*OF_A_FLOW, *IN_CONTEXT)}
 
 # What a sensor never says would be a constant.
 SAY_SERVICE = ("zeek", "suricata")
-SAY_ALLOWED = ("aws-vpc", "azure-vnet", "azure-nsg")
+SAY_ALLOWED = ("aws-vpc", "azure-vnet")
 
 
 def names(sensor: str, *, context: bool) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -253,11 +254,16 @@ def _column(values: Sequence[Any], kind: pa.DataType) -> tuple[pa.Array, npt.NDA
         absent = pa.array([not isinstance(value, dict) for value in values], type=pa.bool_())
         return pa.StructArray.from_arrays(parts, fields=list(kind), mask=absent), bad
     if pa.types.is_list(kind):
-        lists = [value if isinstance(value, list) else None for value in values]
-        try:
-            return pa.array(lists, type=kind), bad
-        except (pa.ArrowException, OverflowError, TypeError, ValueError):
-            return pa.nulls(len(values), kind), bad
+        # One alone may stand without its brackets, as Suricata before version 5 wrote VLAN tags.
+        lists = [value if isinstance(value, list) or value is None else [value] for value in values]
+        lengths = [0 if value is None else len(value) for value in lists]
+        inside, wrong = _column(list(chain.from_iterable(value or () for value in lists)), kind.value_type)
+        ends = np.cumsum([0, *lengths], dtype=np.int32)
+        owners = np.repeat(np.arange(len(values)), lengths)
+        bad[owners[wrong]] = True
+        return pa.ListArray.from_arrays(
+            pa.array(ends), inside, mask=pa.array([value is None for value in lists], type=pa.bool_())
+        ), bad
     texts = pa.array([_text(value) for value in values], type=pa.string())
     return cast(texts, kind)
 
@@ -277,4 +283,6 @@ def _text(value: Any) -> str | None:
 
 
 def _word(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"list of {_word(kind.value_type)}s"
     return "object" if pa.types.is_nested(kind) else word_for(kind)

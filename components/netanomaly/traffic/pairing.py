@@ -41,7 +41,13 @@ class Paired:
 
 
 def paired(
-    batches: Iterable[pa.RecordBatch], counts: Counts, found: Paired, room: Room, *, sampled: bool
+    batches: Iterable[pa.RecordBatch],
+    counts: Counts,
+    found: Paired,
+    room: Room,
+    *,
+    sampled: bool,
+    tells_acks: bool = True,
 ) -> Iterator[pa.RecordBatch]:
     """Flows of one-way records.
 
@@ -52,21 +58,22 @@ def paired(
         counts: Told of records that a second vantage point repeats.
         found: Takes the number of pairs.
         sampled: Whether an answer may have gone unseen.
+        tells_acks: Whether flags have an ACK that comes without a SYN.
         room: For sorting.
     """
     for whole in _conversations(batches, table.ONE_WAY_SCHEMA, room, directed=False):
         kept = whole.filter(pa.array(~_repeated(whole, counts)))
         two_way = np.asarray(pc.is_valid(_array(kept, "packets_in")))
         if two_way.any():
-            yield _flows(kept.filter(pa.array(two_way)))
+            yield _flows(kept.filter(pa.array(two_way)), tells_acks=tells_acks)
             kept = kept.filter(pa.array(~two_way))
         if not kept.num_rows:
             continue
         one, other, alone = _pairs(kept)
         found.records += kept.num_rows
         found.paired += len(one) + len(other)
-        yield _flows(_merged(kept, one, other))
-        yield _flows(_unanswered(kept.take(pa.array(alone)), sampled=sampled))
+        yield _flows(_merged(kept, one, other), tells_acks=tells_acks)
+        yield _flows(_unanswered(kept.take(pa.array(alone)), sampled=sampled), tells_acks=tells_acks)
 
 
 def joined(batches: Iterable[pa.RecordBatch], room: Room) -> Iterator[pa.RecordBatch]:
@@ -259,7 +266,7 @@ def _unanswered(rows: pa.Table, *, sampled: bool) -> pa.Table:
     return rows
 
 
-def _flows(rows: pa.Table) -> pa.RecordBatch:
+def _flows(rows: pa.Table, *, tells_acks: bool) -> pa.RecordBatch:
     """With their outcome, and without what only pairing needs."""
     rows = rows.combine_chunks()
     answered = pc.greater(_array(rows, "packets_in"), 0)
@@ -277,6 +284,11 @@ def _flows(rows: pa.Table) -> pa.RecordBatch:
                 letters.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
             ]
         )
+    if not tells_acks:
+        # Who sent more than a SYN, or a SYN and a reset, took the answer up.
+        packets = pc.fill_null(_array(rows, "packets_out"), 0).to_numpy(zero_copy_only=False)
+        taken_up = packets > np.where(flags[0] & outcome.RST != 0, 2, 1)
+        flags[0] = np.where(taken_up, flags[0] | outcome.ACK, flags[0])
     is_tcp = np.asarray(pc.fill_null(pc.equal(_array(rows, "protocol").cast(pa.string()), "tcp"), False))
     said = np.asarray(pc.is_valid(letters))
     words = np.where(

@@ -18,6 +18,8 @@ from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.labels import clean_label
 from netanomaly.flows.reader import NO_LABEL, FileRead, Tally
+from netanomaly.flows.sources import NO_RECORDS
+from netanomaly.flows.streams import NothingWritten
 from netanomaly.traffic import feature_list, features, stream
 from netanomaly.traffic.background import ahead
 from netanomaly.traffic.context import Context, Past
@@ -219,13 +221,26 @@ class TrafficReader:
             read = FileRead(file.uri, file.size)
             self.tally.files.append(read)
             if several and is_no_log(file):
-                self.understood.other_files["an empty file, or one that the sensor's process printed"] += 1
+                self.understood.other_files["a file that the sensor's process printed"] += 1
                 read.identity = file.identity()
                 continue
-            with closing(OpenFile(file, number)) as opened:
+            try:
+                opened = OpenFile(file, number)
+            except NothingWritten:
+                if not several and not self.understood.may_be_empty:
+                    raise
+                if self.understood.may_be_empty:
+                    self.tally.repair(NO_RECORDS, 1)
+                self.understood.other_files["an empty file"] += 1
+                read.identity = file.identity()
+                continue
+            with closing(opened):
                 yield opened
                 digest = opened.digest()
+                is_other = not isinstance(opened.found, Format)
             read.rows = self.understood.records[number]
+            if self.understood.may_be_empty and not read.rows and not is_other:
+                self.tally.repair(NO_RECORDS, 1)
             read.identity = file.identity(digest)
 
     def _begin(self) -> None:

@@ -31,6 +31,8 @@ class Format:
         shape: `two-way` records are flows, `one-way` ones have to be paired, `pieces` put together, and of `repeated` ones
             the last of each uid is the flow.
         sampled: Whether it holds only part of the traffic.
+        tells_acks: Whether its TCP flags have an ACK that comes without a SYN.
+        way_out: What to do where its logs hold no flow.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Format:
     read: Read
     shape: str = "two-way"
     sampled: bool = False
+    tells_acks: bool = True
+    way_out: str = ""
 
     def versions(self, head: bytes) -> set[str]:
         """Versions of the sensor that records name, by the beginning of a file."""
@@ -63,12 +67,31 @@ FORMATS = {
             "zeek-long-tsv", zeek.SENSOR, "Zeek conn_long log (tab-separated)", _long(zeek.text_records), "repeated"
         ),
         Format("zeek-long-json", zeek.SENSOR, "Zeek conn_long log (JSON)", _long(zeek.json_rows), "repeated"),
-        Format("suricata-eve", suricata.SENSOR, "Suricata eve.json (flow events)", suricata.records),
-        Format("argus", argus.SENSOR, "Argus flows (ra, binetflow)", argus.records),
+        Format(
+            "suricata-eve",
+            suricata.SENSOR,
+            "Suricata eve.json (flow events)",
+            suricata.records,
+            way_out="let eve-log write events of type flow",
+        ),
+        Format(
+            "argus",
+            argus.SENSOR,
+            "Argus flows (ra, binetflow)",
+            argus.records,
+            way_out="ra -n -u prints times with their date and ports as numbers",
+        ),
         Format("nfdump-csv", nfdump.SENSOR, "NetFlow by nfdump (CSV)", nfdump.text_records, "one-way"),
         Format("nfdump-json", nfdump.SENSOR, "NetFlow by nfdump (JSON)", nfdump.json_rows, "one-way"),
-        Format("aws-vpc", aws_vpc.SENSOR, "Amazon VPC flow log", aws_vpc.text_records, "one-way"),
-        Format("aws-vpc-parquet", aws_vpc.SENSOR, "Amazon VPC flow log (Parquet)", aws_vpc.parquet_records, "one-way"),
+        Format("aws-vpc", aws_vpc.SENSOR, "Amazon VPC flow log", aws_vpc.text_records, "one-way", tells_acks=False),
+        Format(
+            "aws-vpc-parquet",
+            aws_vpc.SENSOR,
+            "Amazon VPC flow log (Parquet)",
+            aws_vpc.parquet_records,
+            "one-way",
+            tells_acks=False,
+        ),
         Format("gcp-vpc", gcp_vpc.SENSOR, "Google VPC flow log", gcp_vpc.records, "one-way", sampled=True),
         Format("azure", azure.VNET, "Azure flow log (virtual network or security group)", azure.records, "pieces"),
     )
@@ -137,11 +160,36 @@ _OTHER_TABLES = (
     ),
     (rb"\s*<ArgusDataStream|\s*<\?xml[^>]*>\s*<ArgusDataStream", "Argus flows in XML", "print them with ra -c ,"),
 )
+_OTHER_TEXTS = (
+    (
+        rb"[0-9]{2}/[0-9]{2}/[0-9]{4}-[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]+ ",
+        "a log of Suricata's in sentences (fast.log, http.log)",
+    ),
+    (
+        rb"-{20,}\s*\nDate: [0-9]{1,2}/[0-9]{1,2}/[0-9]{4} -- [0-9:]+ \(uptime",
+        "Suricata's stats.log",
+    ),
+    (
+        rb"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4} -- [0-9:]{8} - <|\[[0-9]+( - [^]\n]*)?\] [0-9]{1,4}[-/][0-9]{1,2}[-/][0-9]{1,4} "
+        rb"(-- )?[0-9:]{8} (- <)?[A-Z]",
+        "what Suricata's process printed",
+    ),
+    (rb"\s*>== [A-Z][a-z]+ === [0-9]{4}-", "Zeek's summary of connections (conn-summary)"),
+)
+_TEXT_LACKS = "it has no records of flows; give eve.json of Suricata, conn.log of Zeek"
 _SYSLOG = re.compile(
     rb"(<[0-9]{1,3}>[0-9]?\s?)?([A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} \S+ \S+?(\[[0-9]+\])?: )"
     rb"|<[0-9]{1,3}>1 [0-9]{4}-"
 )
 _ZEEK_LACKS = "flows are in its conn log: give conn.log (bytes, packets and the end of each connection are there alone)"
+_OTHER_JSON = NoFlows(
+    "JSON and of no sensor's flows",
+    "give the log of flows (conn.log of Zeek, eve.json of Suricata), or write its records as CSV or Parquet, one row each",
+)
+_BARE_AWS = NoFlows(
+    "an Amazon VPC flow log in an order of its own, and without its header",
+    "write the flow log's own format above the records, as one line of names: version interface-id srcaddr ...",
+)
 _CAPTURE = NoFlows(
     "a capture of packets",
     "flows are made of it first, where a source has captures alone: netanomaly ingest and score do so, and so does the "
@@ -214,7 +262,9 @@ def _json(text: bytes) -> Format | NoFlows | None:
         if isinstance(found, Format) and found.shape != "repeated":
             return found
     known = next((found for found in map(_json_record, records) if found), None)
-    return known or next((found for found in map(_wrapped, records) if found), None)
+    known = known or next((found for found in map(_wrapped, records) if found), None)
+    # Other logs of a sensor, in a folder with that of its flows, need not say what they are.
+    return known or (_OTHER_JSON if records else None)
 
 
 def _first_records(start: bytes, most: int = 200) -> list[dict[str, Any]]:
@@ -313,7 +363,7 @@ def _json_record(record: dict[str, Any]) -> Format | NoFlows | None:
     return NoFlows(f"a Zeek {path[:40]} log (JSON)" if path else "a Zeek log (JSON) that is no conn log", _ZEEK_LACKS)
 
 
-def _tables(text: bytes) -> Format | None:
+def _tables(text: bytes) -> Format | NoFlows | None:
     lines = [line for line in text[:65536].split(b"\n", 20)[:20] if line.strip()]
     for line in lines[:5]:
         if zeek.plain_header(line):
@@ -324,7 +374,7 @@ def _tables(text: bytes) -> Format | None:
             return FORMATS["nfdump-csv"]
         if aws_vpc.fields(line) or aws_vpc.is_default_record(line):
             return FORMATS["aws-vpc"]
-    return None
+    return _BARE_AWS if lines and aws_vpc.is_bare_record(lines[0]) else None
 
 
 def _after_syslog(line: bytes) -> Format | None:
@@ -338,7 +388,7 @@ def _after_syslog(line: bytes) -> Format | None:
 
 
 def _syslog(text: bytes) -> NoFlows | None:
-    for pattern, what, lacks in _OTHER_TABLES:
+    for pattern, what, lacks in (*_OTHER_TABLES, *((*text_and_name, _TEXT_LACKS) for text_and_name in _OTHER_TEXTS)):
         if re.match(pattern, text[:1024]):
             return NoFlows(what, lacks)
     lines = text[:16384].split(b"\n")[:20]

@@ -97,9 +97,11 @@ def flows(
     batches = ahead(records(files, understood), _BATCHES_AHEAD)
     match understood.format.shape:
         case "one-way":
+            written = understood.format
             batches = pairing.paired(
-                batches, understood.counts, understood.pairs, room, sampled=understood.format.sampled
-            )
+                batches, understood.counts, understood.pairs, room,
+                sampled=written.sampled, tells_acks=written.tells_acks,
+            )  # fmt: skip
         case "repeated":
             batches = pairing.last_of_each(batches, understood.counts, room)
         case "pieces":
@@ -148,7 +150,8 @@ def _no_flows(understood: Understood) -> str:
     others = ", ".join(f"{count} records of {what}" for what, count in understood.other_records.most_common(3))
     dropped = ", ".join(f"{count} x {reason}" for reason, count in list(understood.counts.dropped.items())[:3])
     said = "; ".join(part for part in (others and f"it has {others}", dropped and f"dropped: {dropped}") if part)
-    return f"the source is {understood.format.words} and holds no flow" + (f" ({said})" if said else "")
+    way_out = understood.format.way_out and f"; {understood.format.way_out}"
+    return f"the source is {understood.format.words} and holds no flow" + (f" ({said})" if said else "") + way_out
 
 
 def _one_direction_only(flows: pa.Table) -> pa.Table:

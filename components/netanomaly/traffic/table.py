@@ -159,6 +159,12 @@ def protocol_name(written: str) -> str | None:
     return _PROTOCOL_NAMES.get(text, text) or None
 
 
+def without_icmp(port: Any, protocols: pa.DictionaryArray) -> Any:
+    """Ports, null where the protocol is one of ICMP: of sensors that write 0 where others have type and code."""
+    icmp = pc.is_in(protocols.cast(pa.string()), pa.array(["icmp", "ipv6-icmp"]))
+    return pc.if_else(pc.fill_null(icmp, False), pa.scalar(None, port.type), port)
+
+
 def lower(column: Any) -> pa.DictionaryArray:
     """Few texts in lower case, empty ones missing."""
     return words(column, lambda text: text.strip().lower() or None)

@@ -11,6 +11,8 @@ Seconds = npt.NDArray[np.float64]
 
 _NUMBER = r"^\s*[0-9]+(\.[0-9]*)?\s*$"
 _ZONED = r"[0-9]\s*(Z|z|[+-][0-9]{2}:?[0-9]{2})$"
+# From such a number on, so many units are a second. Ends of what is possible are `table.make`'s to know.
+_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 _CLOCK = (
     r"^\s*(?:(?P<days>[0-9]+)d?\s+)?(?:(?P<hours>[0-9]+):)?(?P<minutes>[0-9]+):(?P<seconds>[0-9]+(?:\.[0-9]+)?)\s*$"
 )
@@ -71,11 +73,14 @@ def span(column: Any) -> Seconds:
 
 
 def _scaled(found: Seconds) -> Seconds:
-    """Numbers so large that as seconds they would be after the year 2286 are milliseconds or finer."""
-    for limit, unit in ((1e19, 0.0), (1e16, 1e9), (1e13, 1e6), (1e10, 1e3)):
-        if (large := found >= limit).any():
-            found = np.where(large, np.nan if not unit else found / (unit or 1.0), found)
-    return found
+    """Each number in the unit by which it lies between March 1973 and the year 5138, which only one unit does for it.
+
+    Those below are seconds: captures may count from their own beginning. A clock that is centuries ahead stays so, and is
+    refused as such.
+    """
+    if not (found >= _UNITS[-1][0]).any():
+        return found
+    return np.select([found >= limit for limit, _ in _UNITS], [found / unit for _, unit in _UNITS], found)
 
 
 def _stamps(column: pa.Array) -> Seconds:

@@ -80,3 +80,31 @@ def test_a_stage_that_the_server_calls_skipped_was_cached():
         "run_details": {"task_details": [detail("a", "SKIPPED", "01:00", "01:00")]},
     }
     assert [stage.state for stage in RunView.of(run, {"a": "A"}).stages()] == ["cached"]
+
+
+def test_a_branch_that_was_not_taken_is_skipped_and_began_with_nobody():
+    """Argo skips its whole graph, and the server tells it in the word that it has for what came from the cache."""
+    details = [detail("deploys-driver", "RUNNING", "01:00", "01:00")]
+    run = {"run_id": "r", "state": "RUNNING", "run_details": {"task_details": details}}
+    tasks, branches = {"deploys": "Deploys"}, frozenset({"deploys"})
+    assert [stage.state for stage in RunView.of(run, tasks, branches=branches).stages()] == ["waiting"]
+    details.append(detail("deploys", "SKIPPED", "01:05", "01:05"))
+    assert [stage.state for stage in RunView.of(run, tasks, branches=branches).stages()] == ["skipped"]
+
+
+def test_tasks_of_a_pipeline_inside_are_not_taken_for_those_of_the_same_keys_around_it():
+    inner, outer = detail("condition-1", "SKIPPED", "05:00", "05:00"), detail("condition-1", "FAILED", "01:00", "06:00")
+    for details in ([inner, outer], [outer, inner]):
+        run = {"run_id": "r", "state": "FAILED", "run_details": {"task_details": details}}
+        view = RunView.of(run, {"condition-1": "Retrain"}, branches=frozenset({"condition-1"}))
+        assert [stage.state for stage in view.stages()] == ["failed"]
+
+
+def test_of_a_stage_whose_driver_failed_the_drivers_own_attempts_are_looked_at():
+    driver = detail("train-driver", "FAILED", "01:00", "01:05") | {"child_tasks": [{"pod_name": "run-7"}]}
+    left_out = {key: value for key, value in detail("train", "", "01:05", "01:05").items() if key != "state"}
+    executor = detail("executor", "FAILED", "01:06", "01:07") | {"child_tasks": [{"pod_name": "run-8"}]}
+    run = {"run_id": "r", "state": "FAILED", "run_details": {"task_details": [left_out, executor, driver]}}
+    seen = RunView.of(run, {"train": "Train"})
+    assert [stage.state for stage in seen.stages()] == ["failed"]
+    assert list(seen.nodes("train")) == ["run-7"]

@@ -113,6 +113,10 @@ def test_they_are_read_back_with_the_features_asked_for(book, tmp_path, incident
     assert table is not None
     assert table.to_pylist() == [{"bytes_out": 1.0, "service": "smb"}, {"bytes_out": 2.0, "service": None}]
     assert with_features(flows, ["bytes_in"], []) is None
+    assert with_features(flows, ["bytes_in", "packets_in", "bytes_out"], []) is None
+    most = with_features(flows, ["bytes_out", "bytes_in"], ["service", "direction"], {"direction": "in to out"})
+    assert most is not None
+    assert most.drop_columns(["bytes_out", "service"]).to_pylist() == [{"bytes_in": None, "direction": "in to out"}] * 2
     assert with_features(flows, ["service"], []) is None
 
 

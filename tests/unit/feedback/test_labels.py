@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -67,6 +68,16 @@ def test_of_too_many_an_even_part_is_taken_and_the_rest_counted(tmp_path):
     assert (report["rows"], report["over"]) == (100, 200)
 
 
+def test_flows_judged_by_a_model_that_left_a_constant_out_join_and_the_column_tells_nothing_still(tmp_path):
+    """A model has no column that told nothing in its training; the data that a new one is trained on has it again."""
+    lines = [f"{row % 50},tcp,normal,7,eth0" for row in range(1000)]
+    (tmp_path / "a.csv").write_text("\n".join(["bytes,proto,label,hops,interface", *lines]) + "\n")
+    done = Ingested(tmp_path, tmp_path / "a.csv", confirmed=[benign(tmp_path / "kept.parquet")])
+    assert done.report["confirmed"] == {"verdicts": 1, "rows": 20, "over": 0, "of_other_columns": []}
+    columns = {column["name"]: column for column in done.report["columns"]}
+    assert [(columns[name]["distinct"], columns[name]["missing"]) for name in ("hops", "interface")] == [(1, 0)] * 2
+
+
 def test_flows_with_other_features_are_left_out_and_named(tmp_path):
     source = csv_of(tmp_path / "a.csv", 1000)
     others = keep(tmp_path / "kept.parquet", pa.table({"octets": [1.0], "proto": ["tcp"]}), "0badc0de")
@@ -120,15 +131,16 @@ def test_what_was_trained_on_is_said(model, tmp_path):
     assert "1 verdict is not used (benign): on flows with other features" in messages
 
 
-def resolved(feedback):
+def resolved(feedback, **more):
     asked = []
 
     def confirmed_of(uri, model):
         asked.append((uri, model))
-        return Confirmed(uri, [Kept("b", "", "u", "0" * 64, 3)], [Kept("a", "", "v", "1" * 64, 4)])
+        title = "10.0.0.5 -> 10.0.0.9 tcp port 80: 1 flow"
+        return Confirmed(uri, [Kept("b", title, "u", "0" * 64, 3)], [Kept("a", title, "v", "1" * 64, 4)])
 
     made = prepare(
-        {**DOCUMENT, "feedback": feedback},
+        {**DOCUMENT, "feedback": feedback, **more},
         Overrides(),
         run_id="run-1",
         identity_of=lambda source: f"sha256:{source[0]}",
@@ -149,6 +161,12 @@ def test_prepare_fixes_which_verdicts_count(feedback, place):
     assert made.ingest_evaluation.confirmed == []
     assert [kept.verdict for kept in made.evaluate.confirmed] == ["a"]
     assert made.configuration["confirmed"] == {"benign": ["b"], "attacks": ["a"]}
+
+
+def test_a_training_without_identities_is_told_of_no_ends():
+    made, _ = resolved(True, identities=False)
+    assert "10.0.0." not in json.dumps(dataclasses.asdict(made), default=str)
+    assert [kept.title for kept in made.evaluate.confirmed] == ["an alert whose ends are not named"]
 
 
 def test_without_being_asked_for_feedback_is_not_looked_at():

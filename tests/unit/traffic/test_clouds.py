@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from netanomaly.errors import DataError
 from netanomaly.traffic import aws_vpc
+from netanomaly.traffic.recognition import NoFlows, recognise
 
 from tests.unit.traffic.reading import read, rows, same
 
@@ -37,6 +38,46 @@ def test_custom_orders_flags_and_the_packets_own_addresses():
     assert rows(read(head + reply + ask)[0], "src_ip", "dst_ip", "outcome") == [
         ("203.0.113.5", "10.0.1.5", "half_open")
     ]
+
+
+@pytest.mark.parametrize("arrived", ["", "2018-06-20T16:20:00.000Z "])
+def test_records_in_an_order_of_their_own_without_a_header_are_no_table_of_nameless_columns(arrived):
+    record = "3 vpc-abcdefab012345678 - eni-1235b8ca123456789 52.213.180.42 10.0.0.62 43416 5001 6 568 8 1566848875 1566848933 ACCEPT 2 OK"
+    found = recognise(f"{arrived}{record}\n".encode())
+    assert isinstance(found, NoFlows)
+    assert "write the flow log's own format above the records" in found.lacks
+    assert recognise(record.replace(" ", ",").encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "packets", "became"),
+    [("2", 1, "half_open"), ("2", 8, "established"), ("6", 2, "half_open"), ("6", 9, "reset"), ("3", 5, "closed")],
+)
+def test_amazon_tells_no_ack_by_itself(flags, packets, became):
+    """Of its own example of a connection the first window has flags 2 and 18, and 70 packets."""
+    head = "srcaddr dstaddr srcport dstport protocol tcp-flags packets bytes start end action\n"
+    ask = f"52.213.180.42 10.0.0.62 43416 5001 6 {flags} {packets} 568 1566848875 1566848933 ACCEPT\n"
+    reply = "10.0.0.62 52.213.180.42 5001 43416 6 19 7 376 1566848875 1566848933 ACCEPT\n"
+    assert rows(read(head + ask + reply)[0], "state", "outcome") == [
+        ({"2": "S", "3": "FS", "6": "SR"}[flags] + "_FSA", became)
+    ]
+
+
+def test_clouds_tell_no_type_and_code_of_icmp():
+    ping = ASK.replace(" 20641 22 6 ", " 0 0 1 ")
+    assert rows(read(ping)[0], "protocol", "src_port", "dst_port") == [("icmp", None, None)]
+    tuples = vnet("1663146003599,10.0.0.6,192.0.2.180,0,0,1,O,E,NX,3,767,2,1580")
+    assert rows(read(tuples)[0], "protocol", "src_port", "dst_port") == [("icmp", None, None)]
+
+
+def test_what_only_began_in_azure_is_neither_counted_nor_unanswered():
+    began = "1663146003599,10.0.0.6,192.0.2.180,23956,443,6,O,B,NX,0,0,0,0"
+    denied = "1663145998065,101.33.218.153,10.0.0.6,55188,22,6,I,D,NX,0,0,0,0"
+    assert rows(read(vnet(began, denied))[0], "state", "packets_out", "bytes_in", "outcome") == [
+        ("D", None, None, "refused"), ("B", None, None, None),
+    ]  # fmt: skip
+    ended = began.replace(",B,NX,0,0,0,0", ",E,NX,3,767,0,0")
+    assert rows(read(vnet(began, ended))[0], "packets_out", "packets_in", "outcome") == [(3, 0, "unanswered")]
 
 
 def test_what_two_interfaces_report_counts_once():

@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+from netanomaly.errors import DataError
+
 from tests.unit.traffic.reading import read, rows
 
 FLOW = {
@@ -45,6 +48,31 @@ def test_a_flow_event_is_a_flow_and_its_bytes_are_those_of_ip():
 def test_vlan_tags_are_no_ip_bytes():
     table, _ = read(event(vlan=[100]))
     assert rows(table, "bytes_out") == [242 - 3 * 18]
+
+
+def test_vlan_tags_without_brackets_are_tags_and_one_that_is_none_spoils_no_other():
+    events = [event(vlan=100), event(vlan=["7", 8]), event(vlan="x"), event(vlan=[]), event()]
+    table, understood = read("".join(events))
+    assert sorted(rows(table, "bytes_out")) == [242 - 3 * 22, 242 - 3 * 18, 242 - 3 * 14, 242 - 3 * 14]
+    assert understood.counts.dropped == {"vlan that is no list of whole numbers": 1}
+
+
+def test_an_eve_json_without_flow_events_says_what_to_set_up():
+    with pytest.raises(DataError, match=r"1 records of Suricata's alert events.*let eve-log write events of type flow"):
+        read(event(event_type="alert"))
+
+
+def test_what_else_is_in_suricatas_folder_is_set_aside_and_counted():
+    fast = "01/01/2024-00:00:00.123456  [**] [1:2:3] x [**] [Classification: y] [Priority: 1] {TCP} 10.0.0.1:1 -> 10.0.0.2:2\n"
+    rule = "-" * 84
+    stats = f"{rule}\nDate: 1/1/2024 -- 00:00:08 (uptime: 0d, 00h 00m 08s)\n{rule}\nCounter | TM Name | Value\n"
+    said = "[12 - Suricata-Main] 2024-01-01 00:00:00 Notice: suricata: This is Suricata version 7.0.10 RELEASE\n"
+    before = "1/1/2024 -- 00:00:00 - <Notice> - This is Suricata version 6.0.4 RELEASE running in SYSTEM mode\n"
+    table, understood = read(fast, stats, said, before, event())
+    assert table.num_rows == 1
+    assert understood.other_files == {
+        "a log of Suricata's in sentences (fast.log, http.log)": 1, "Suricata's stats.log": 1, "what Suricata's process printed": 2,
+    }  # fmt: skip
 
 
 def test_bytes_without_a_link_layer_stay_as_they_are():

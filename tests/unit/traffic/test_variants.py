@@ -213,7 +213,10 @@ def test_what_another_program_wrapped_or_printed_for_people_is_named_with_the_co
 
 
 def test_a_key_that_is_no_name_goes_into_no_command():
-    assert recognise(json.dumps({"a'; rm -rf /; '": ZEEK[0]}).encode()) is None
+    found = recognise(json.dumps({"a'; rm -rf /; '": ZEEK[0]}).encode())
+    assert isinstance(found, NoFlows)
+    assert "rm" not in f"{found.what} {found.lacks}".split()
+    assert "jq" not in found.lacks
 
 
 SPELLINGS = {

@@ -1,6 +1,7 @@
 """Zeek's conn log, in every spelling that people meet."""
 
 import gzip
+import json
 
 import pytest
 from hypothesis import given, settings
@@ -122,6 +123,18 @@ def test_other_logs_in_a_folder_are_set_aside_and_counted():
     assert understood.other_files == {"a Zeek dns log": 1}
 
 
+def test_logs_in_json_that_do_not_say_what_they_are_are_set_aside_wherever_they_stand():
+    others = [{"ts": 1.5, "peer": "zeek", "gaps": 0}, {"ts": 1, "fuid": "F1", "source": "HTTP", "duration": 0.1}]
+    summary = "\n>== Total === 2023-11-14-22-00-00 - 2023-11-14-23-00-00\n   - Connections 8.0 - Payload 38.9k - \n"
+    table, understood = read(*(json.dumps(each) + "\n" for each in others), summary, as_json(WEB))
+    assert table.num_rows == 1
+    assert understood.other_files == {
+        "JSON and of no sensor's flows": 2, "Zeek's summary of connections (conn-summary)": 1,
+    }  # fmt: skip
+    with pytest.raises(DataError, match=r"file0 is JSON and of no sensor's flows: give the log of flows"):
+        read(json.dumps(others[0]) + "\n")
+
+
 def test_a_log_of_something_else_says_what_it_lacks():
     dns = tsv(["1", "C1", "10.0.0.1", "1", "10.0.0.2", "53", "udp", "a.b"], fields=[*FIELDS[:7], "query"], path="dns")
     found = recognise(dns.encode())
@@ -200,13 +213,27 @@ def test_real_logs_are_read_whole(shared_data, name, flows, labels):
     assert not understood.counts.dropped
 
 
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+def test_a_clock_that_is_centuries_ahead_is_not_taken_for_another_unit(unit):
+    def at(seconds: int) -> list[str]:
+        return [str(seconds * unit), *WEB[1:]]
+
+    table, understood = read(tsv(at(1_700_000_000), at(32_503_680_000)))
+    assert rows(table, "start_time") == [1_700_000_000.0]
+    assert understood.counts.dropped == {"record without a time": 1}
+    assert understood.counts.repaired == {"time before 1970 or after 2100": 1}
+
+
 def test_absurd_times_are_no_times():
     late, long = [*WEB], [*WEB]
     late[0], long[FIELDS.index("duration")] = "1e300", "1e300"
     table, understood = read(tsv(late, long))
     assert rows(table, "duration_seconds") == [None]
     assert understood.counts.dropped == {"record without a time": 1}
-    assert len(understood.counts.repaired) == 1
+    assert understood.counts.repaired == {
+        "time before 1970 or after 2100": 1,
+        "negative duration, or one over ten years, set to missing": 1,
+    }
 
 
 def test_a_carriage_return_ends_lines_and_does_not_stand_in_them():

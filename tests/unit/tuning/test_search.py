@@ -15,12 +15,13 @@ import pytest
 from netanomaly.errors import ConfigError, DataError, GateRefusal
 from netanomaly.models.detector import Detector
 from netanomaly.report import tuning_page
-from netanomaly.stages.tune.lane import try_lane
+from netanomaly.stages.tune.lane import try_lane, with_names, without_names
 from netanomaly.stages.tune.program import ask, in_short, plan, select
 from netanomaly.stages.tune.settings import Settings
 from netanomaly.tuning import measuring
 from netanomaly.tuning.apart import Trials
 from netanomaly.tuning.measuring import Fitting
+from netanomaly.tuning.rounds import IN_A_ROUND
 from netanomaly.tuning.state import load
 from netanomaly.tuning.trial import Ground
 
@@ -116,9 +117,13 @@ def searched(planned, files):
 
 
 def test_a_search_ends_in_a_decision_that_every_figure_of_is_written_down(searched):
-    _, document, train = searched
+    steps, document, train = searched
     assert document["outcome"] in ("tuned", "defaults_kept")
     assert [each["number"] for each in document["trials"]] == [1, 2, 3, 4]
+    complete = [each["classes"] for each in document["trials"] if "classes" in each]
+    assert complete
+    assert all(set(classes) == {"flood"} and 0 <= classes["flood"] <= 1 for classes in complete)
+    assert "flood" not in json.dumps([results for _, _, results in steps])
     assert document["counts"]["failed"] == 0
     assert document["objective"]["kind"] == "classes"
     assert [fold["name"] for fold in document["defaults"]["folds"]] == ["fold 1", "fold 2"]
@@ -327,3 +332,14 @@ def test_the_report_shows_every_trial_and_escapes_what_it_shows(searched):
 )
 def test_a_report_of_little_is_still_a_page(document):
     assert "</html>" in tuning_page(document)
+
+
+def test_the_trials_of_a_round_are_one_argument_of_the_next_task_whatever_classes_are_called(planned, files):
+    """Linux takes none of more than 128 KiB, and the last stages of a round would never start."""
+    _, lanes = ask(planned.search, [], SETTINGS)
+    (tried, *_) = try_lane(files[0], files[1], planned.search, lanes[0])["trials"]
+    named = {f"{number}: {'a very long name, ' * 20}": 0.123456 for number in range(200)}
+    trial = {**tried, "classes": named, "why": "x" * 500}
+    carried = without_names(trial)
+    assert len(json.dumps([carried] * IN_A_ROUND)) < 100_000
+    assert with_names(json.loads(json.dumps(carried)), reversed(list(named))) == trial

@@ -48,7 +48,7 @@ def said_of(evaluation: Mapping[str, Any]) -> list[str]:
     attacks, benign = evaluation["confirmed"] or {}, evaluation["confirmed_benign"] or {}
     missed = attacks.get("missed") or []
     found = [
-        f"an attack that people confirmed raises no alert: {each['title']} ({each['flows']} flows, verdict {each['verdict']})"
+        f"an attack that people confirmed raises no alert: {each['title']} (verdict {each['verdict']})"
         for each in missed[:_SAID]
     ]
     if (more := len(missed) - _SAID) > 0:

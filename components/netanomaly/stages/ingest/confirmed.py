@@ -12,6 +12,7 @@ from netanomaly.flows import columns
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.identity import FILE, RECORD
+from netanomaly.flows.profile import Profile
 
 # Of the source's own rows: what people judged is a part of normal traffic, and not most of it.
 _MOST_SHARE = 0.1
@@ -20,15 +21,16 @@ _MOST_SHARE = 0.1
 class ConfirmedRows:
     """Rows of verdicts, one batch for each, and what became of them."""
 
-    def __init__(self, kept: Sequence[Kept], contract: Contract, normal_class: str, source_rows: int) -> None:
+    def __init__(self, kept: Sequence[Kept], contract: Contract, normal_class: str, source: Profile) -> None:
         """Args:
         contract: Of the source, whose columns the rows are to have.
         normal_class: What normal traffic is called in the source, where it has labels.
-        source_rows: So many rows they come beside.
+        source: Of the rows that they come beside.
         """
         self._kept, self._contract = kept, contract
         self._label = normal_class
-        self._room = int(source_rows * _MOST_SHARE)
+        self._room = int(source.rows * _MOST_SHARE)
+        self._constants = _constants(source)
         self.rows = self.over = 0
         self.left_out: list[str] = []
 
@@ -42,7 +44,7 @@ class ConfirmedRows:
         every = max(1, -(-wanted // max(self._room, 1)))
         for kept in self._kept:
             flows = read(kept)
-            table = with_features(flows, self._contract.numeric, self._contract.categorical)
+            table = with_features(flows, self._contract.numeric, self._contract.categorical, self._constants)
             if table is None:
                 self.left_out.append(kept.verdict)
                 continue
@@ -86,6 +88,15 @@ class ConfirmedRows:
             records=np.arange(1, count + 1),
             beside=beside,
         )
+
+
+def _constants(source: Profile) -> dict[str, Any]:
+    """Columns with one value in all rows, and it."""
+    return {
+        column["name"]: column["min"] if column["kind"] == "number" else next(iter(column["categories"]))
+        for column in source.columns()
+        if not column["missing"] and column["distinct_exact"] and column["distinct"] == 1
+    }
 
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:

@@ -188,7 +188,7 @@ def _add_confirmed(
 
     normal = normal_names([name for name, _ in profile.labels.most_common()], settings.normal_labels)
     known = [*normal, *settings.normal_labels, "normal"][0]
-    rows = ConfirmedRows(settings.confirmed, contract, known, profile.rows)
+    rows = ConfirmedRows(settings.confirmed, contract, known, profile)
     schema = schema_of(contract)
     for named in rows.batches():
         batch = named if hidden is None else hidden.batch(named, contract)

@@ -127,6 +127,7 @@ def prepare(
     if wanted.feedback:
         feedback = wanted.feedback if isinstance(wanted.feedback, str) else ""
         confirmed = confirmed_of(place(feedback, wanted.registry or ""), wanted.model_name)
+        confirmed = confirmed if wanted.identities else confirmed.of_no_ends()
     tracking, nowhere_since = _tracking(wanted.tracking, environment)
     configuration = {
         **dataclasses.asdict(wanted),

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from netanomaly import output
 from netanomaly.errors import ConfigError, DataError
 from netanomaly.flows.contract import read_contract
 from netanomaly.flows.labels import is_normal
@@ -148,7 +149,11 @@ def train(
         "seconds": round(time.monotonic() - began, 3),
         "versions": model.versions,
     }
-    return Trained(model, summary, reference_of(file, eligible, model, rows))
+    try:
+        return Trained(model, summary, reference_of(file, eligible, model, rows))
+    except DataError as error:
+        output.tell(f"warning: {error}")
+        return Trained(model, {**summary, "no_reference": str(error)})
 
 
 def _told_apart(

@@ -1,7 +1,7 @@
 """Try the candidates of one lane. Loads no numeric library: those are for the process that the trials have apart."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,25 @@ def try_lane(
             left = None if search["deadline"] is None else search["deadline"] - time.time()
             result = trials.judged(asked, left)
             told(_in_a_line(result))
-            found.append(result)
+            found.append(without_names(result))
     return {"trials": found}
+
+
+def without_names(trial: Document) -> dict[str, Any]:
+    """A trial with the recalls of its classes in the order of their names, which the search knows.
+
+    All trials of a round are one argument of the next task, of 128 KiB at most, and there may be 200 classes of any names.
+    """
+    if "classes" not in trial:
+        return dict(trial)
+    return {**trial, "classes": [recall for _, recall in sorted(trial["classes"].items())]}
+
+
+def with_names(trial: Document, names: Iterable[str]) -> dict[str, Any]:
+    """The trial as it was, with the names of the classes that candidates are judged by."""
+    if "classes" not in trial:
+        return dict(trial)
+    return {**trial, "classes": dict(zip(sorted(names), trial["classes"], strict=True))}
 
 
 def _in_a_line(result: Document) -> str:

@@ -13,6 +13,7 @@ from netanomaly.flows.contract import read_contract
 from netanomaly.models.catalogue import by_what_is_known
 from netanomaly.models.row_keys import row_keys
 from netanomaly.models.rows import learn_schema
+from netanomaly.stages.tune.lane import with_names
 from netanomaly.stages.tune.settings import Settings
 from netanomaly.traffic.feature_list import CONTEXT_NAMES
 from netanomaly.tuning import folds, rows, selecting, suggesting
@@ -161,7 +162,7 @@ def ask(
         The document, and the lanes of the round: `trials` that one task does one after the other. There is at least one
         lane; where nothing is left to try it holds no trial.
     """
-    trials = _joined(search["trials"], results)
+    trials = _joined(search, results)
     number = len(search["rounds"]) + 1
     wanted = in_rounds(settings.trials)[number - 1]
     over = settings.deadline is not None and time.time() >= settings.deadline
@@ -203,7 +204,7 @@ def select(
     Returns:
         The result of the search, as `tuning.json` has it, and the settings to train with.
     """
-    trials = _joined(search["trials"], results)
+    trials = _joined(search, results)
     found = selecting.winner(trials)
     shown = found or selecting.best(trials)
     final = None if shown is None else _final(sample, shared, search, shown["candidate"])
@@ -296,9 +297,10 @@ def _mean_recall(shared: Shared, share: float, budget: float) -> float:
     return round(float(np.mean(found)), 6)
 
 
-def _joined(trials: Sequence[Document], results: Sequence[Document]) -> list[dict[str, Any]]:
-    fresh = [dict(trial) for lane in results for trial in lane["trials"]]
-    every = [*map(dict, trials), *sorted(fresh, key=lambda trial: trial["number"])]
+def _joined(search: Document, results: Sequence[Document]) -> list[dict[str, Any]]:
+    names = search["defaults"]["classes"]
+    fresh = [with_names(trial, names) for lane in results for trial in lane["trials"]]
+    every = [*map(dict, search["trials"]), *sorted(fresh, key=lambda trial: trial["number"])]
     # Kubeflow carries 1.0 as 1, which to some a share is and to others a count.
     return [{**trial, "candidate": candidate(trial["candidate"])} for trial in every]
 
