@@ -22,6 +22,9 @@ _NEVER_IMPORTED = (
     *("pyarrow/_s3fs.*", "pyarrow/libarrow_s3.*"),
     *(f"Crypto/{name}.*" for name in ("PublicKey/_mlkem", "PublicKey/_mldsa", "Cipher/_raw_eksblowfish")),
 )
+# What packages ask for and nothing here imports: cffi and what it reads C with, since pycryptodome calls by ctypes without it
+# and argon2's bindings are compiled (their _cffi_backend stays); uvicorn's other parser of HTTP.
+_NEVER_IMPORTED_PACKAGES = ("cffi", "pycparser", "pycparser-*.dist-info", "h11", "h11-*.dist-info")
 _NOT_NEEDED_FILES = ("*.pyi", "*.pyx", "*.pxd", "*.pxi", "*.c", "*.h", "*.hpp", "*.cc", "*.cpp", "*.a")
 
 
@@ -96,6 +99,9 @@ def _strip(target: Path) -> None:
     for pattern in _NEVER_IMPORTED:
         for path in target.glob(pattern):
             path.unlink()
+    for pattern in _NEVER_IMPORTED_PACKAGES:
+        for path in target.glob(pattern):
+            shutil.rmtree(path)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from tests.bench import measured_blocks
 from tests.bench.quality_data import FIVE_PERCENT, KNOWN, ONE_PERCENT, SETS, TEN_PERCENT, TIMED, UNKNOWN
 from tests.bench.quality_measures import DETECTORS, Figures, quality
 from tests.bench.quality_others import NETWORKS, OTHERS
-from tests.bench.quality_page import DEFAULT, PROMISE_SETS, tables
+from tests.bench.quality_page import DEFAULT, PROMISE_SETS, TABLES
 from tests.bench.quality_promise import promise
 from tests.bench.quality_results import ROOT, Key, Results
 
@@ -91,6 +91,7 @@ def main() -> None:
         "--minutes", type=float, default=float("inf"), help="end after so long, and go on the next time"
     )
     parser.add_argument("--write", type=Path, help="put the tables of what was measured into this page")
+    parser.add_argument("--tables", nargs="*", default=list(TABLES), choices=list(TABLES), help="only these")
     given = parser.parse_args()
     results, deadline = Results(given.results, given.rows), time.monotonic() + 60 * given.minutes
     held: tuple[Any, Any] = (None, None)
@@ -103,7 +104,7 @@ def main() -> None:
         held = loaded(key, given, held)
         results.add(key, measured(key, held[1]))
         print(*key, {figure: round(value, 4) for figure, value in results.figures[key].items()}, flush=True)
-    page = tables(given, results)
+    page = {name: TABLES[name](given, results) for name in given.tables}
     if given.write:
         for name in measured_blocks.put(given.write, page):
             print(f"not measured, left as it stands: {name}")

@@ -250,3 +250,10 @@ def test_a_window_full_of_what_the_champion_calls_attacks_is_not_learnt_as_norma
     assert "calls 20.0% of the rows attacks" in poisoned(verdict(alerts=200))
     assert "10.0.0.9" in poisoned(verdict(largest_newcomer={"name": "10.0.0.9", "share": 0.7}))
     assert not poisoned(verdict(largest_newcomer={"name": "10.0.0.9", "share": 0.1}))
+
+
+def test_reviews_that_say_decay_do_not_vouch_for_a_surge_of_alerts():
+    """They are of alerts of 90 days, and a surge is of now: what it is nobody looked at yet."""
+    found = verdict(verdict="decay", reasons=["precision is 10%"], alerts=200)
+    assert reason(found, Wish(("decay",)), "2026-01-01T00:00:00+00:00", NOW)
+    assert "calls 20.0% of the rows attacks" in poisoned(found)

@@ -16,6 +16,7 @@ SECONDS = float(os.environ.get("NETANOMALY_SOAK_SECONDS", "2"))
 # What the allocator keeps of a burst; a leak of a request's rows would be hundreds of times as much.
 _GROWTH_BYTES = 40 << 20
 _LONG_SECONDS = 120
+_MOST_BYTES = 250e6
 
 
 def resident(running: Server) -> float:
@@ -74,5 +75,6 @@ def test_a_day_of_requests_and_moves_leaves_the_server_as_it_was(own_office):
         late = resident(running)
         print(f"{sum(counts)} requests, {moves} moves, {early / 2**20:.0f} MiB early and {late / 2**20:.0f} MiB late")
     assert not wrong
+    assert late < _MOST_BYTES
     # Of a short run both are of its beginning.
     assert SECONDS < _LONG_SECONDS or late - early < _GROWTH_BYTES

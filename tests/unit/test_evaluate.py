@@ -236,6 +236,20 @@ def test_a_model_trained_on_attacks_is_found_out(tmp_path):
     assert any("its training data is probably mostly attacks" in each["message"] for each in document["findings"])
 
 
+def test_of_a_model_of_normal_rows_that_finds_attacks_usual_it_is_not_said_that_it_learnt_from_attacks(tmp_path):
+    """The attacks are what is most common among the normal rows, to the last digit."""
+    table = traffic(1000)
+    model = training.train(write(table, tmp_path / "training.parquet"), SETTINGS).model
+    order = np.argsort(model.score(table))
+    hidden = table.take(pa.array(order[:100]))
+    names = pa.array(["scan"] * len(hidden))
+    hidden = hidden.set_column(hidden.column_names.index("label"), "label", names)
+    document = judged(model, pa.concat_tables([traffic(400, seed=9), hidden]), tmp_path / "flows.parquet").document
+    [message] = [each["message"] for each in document["findings"] if "odder to the model" in each["message"]]
+    assert "it learnt from normal rows alone" in message
+    assert "mostly attacks" not in message
+
+
 def test_a_champion_that_was_trained_on_what_it_is_judged_on_is_told(model, tmp_path):
     judged_on = traffic(300, 200, seed=9)
     file = write(judged_on, tmp_path / "flows.parquet")

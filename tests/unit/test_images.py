@@ -169,6 +169,9 @@ patterns = install._NEVER_IMPORTED
 for pattern in patterns:
     if pattern.startswith("pyarrow/") and "/lib" not in pattern:
         sys.modules[pattern.partition(".")[0].replace("/", ".")] = None  # as if it were not there
+for pattern in install._NEVER_IMPORTED_PACKAGES:
+    if "-" not in pattern:
+        sys.modules[pattern] = None
 import netanomaly, pyarrow.csv, pyarrow.dataset, pyarrow.ipc, pyarrow.parquet
 left_out = tuple(f"netanomaly.{name}" for name in ("cli", "cluster", "runners", "command", "mlflow_flavor"))
 for module in pkgutil.walk_packages(netanomaly.__path__, "netanomaly."):

@@ -20,6 +20,8 @@ _ROWS = re.compile(r"progress: (\d{1,18}) rows")
 _EXIT = re.compile(r"failed to execute component: exit status (\d{1,9})\b")
 # The launcher's own last word where it is not the stage that failed: no store, no metadata, no rights.
 _FATAL = re.compile(r"F\d{4} [^\]]*\] (?!failed to execute component: signal: )(?:failed to execute component: )?(.+)")
+# How that begins where it is the driver's, which goes before a stage: what KFP itself cannot resolve.
+_DRIVER = "KFP driver: "
 # Its last line of all where nothing failed.
 _END = "] publish success."
 _READINGS = 3
@@ -59,6 +61,8 @@ class StageLog:
     def reason(self) -> str:
         """The stage's clear line, or what there is in its place."""
         if self.exit_code is None and self.launcher_error:
+            if self.launcher_error.startswith(_DRIVER):
+                return f"KFP's driver failed: {self.launcher_error.removeprefix(_DRIVER)}"
             return f"KFP's launcher failed: {self.launcher_error}"
         if self.exit_code is None and self.finished:
             return "the stage succeeded, and a container of Argo's beside it failed: kubectl describe pod tells which"
@@ -145,11 +149,10 @@ def parse(text: str, run_id: str) -> StageLog:
             rows = int(found[1])
         else:
             said = line.strip() or said
-    # The launcher names the artefacts it writes by run and task.
-    task = re.search(rf"/{re.escape(run_id)}/([^/\s\"]+)/", text)
-    return StageLog(
-        task[1] if task else None, ended, exit_code, error or said or None, result, launcher_error, finished, rows
-    )
+    # The launcher names the artefacts it writes by run and task; a driver those of other tasks.
+    named = re.search(rf"/{re.escape(run_id)}/([^/\s\"]+)/", text)
+    task = named[1] if named and not (launcher_error or "").startswith(_DRIVER) else None
+    return StageLog(task, ended, exit_code, error or said or None, result, launcher_error, finished, rows)
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -95,6 +95,11 @@ class RunView:
         A pod hangs below its stage, or below an executor where the stage may be tried again. Which executor belongs to
         which stage is not said: one that ended otherwise or began before does not. What runs next hangs there, too.
         """
+        driver = self._detail(f"{key}-driver")
+        if driver is not None and driver.get("state") == "FAILED":
+            # The stage never began. Where a driver may be tried again, its attempts hang below it.
+            yield from _children(driver)
+            return
         stage = self._detail(key)
         if stage is None:
             return

@@ -78,6 +78,7 @@ class DefaultGate:
 
 # A ranking under this is of no use, whatever else is said of it.
 _USEFUL_ROC_AUC = 0.7
+_COIN_TOSS = 0.5
 # Nor is one that catches not even a tenth of attacks more than alerts at random would.
 _USEFUL_RECALL = 0.1
 
@@ -109,7 +110,10 @@ def _lift(metrics: Metrics, limit: float) -> Measured | None:
     return Measured(found["value"], found["low"], found["high"], hopeful)
 
 
-def _other_columns(_metrics: Metrics) -> str:
+def _other_columns(metrics: Metrics) -> str:
+    area = metrics.get("roc_auc")
+    if area and area["high"] < _COIN_TOSS:
+        return "normal rows are odder to it than attacks: look at what it was trained on, and whether labels are the wrong way round"
     return "other columns or another model_type may tell more"
 
 

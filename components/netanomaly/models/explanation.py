@@ -17,6 +17,10 @@ from netanomaly.models.rows import Floats, Rows, Schema
 
 # The normal range of a number leaves out so much of the training rows on either side.
 _TAIL = 0.01
+# Of more features than these the ones farthest from what is typical are tried: of 5,000 each row was as much work as 5,000.
+_TRIED_AT_MOST = 256
+# So many values are scored at once, 64 MiB of them: ten alerts of 5,000 features were 10 GiB.
+_VALUES_AT_ONCE = 8_388_608
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def contributions(
 
     Args:
         score: Scores of rows, higher is more anomalous.
-        rows: The rows to explain; memory and time are those of scoring rows x features.
+        rows: The rows to explain; the time is that of scoring rows x features, of which at most 256 of each row are tried.
         schema: Of the rows.
         typical: Learnt from training rows.
         most: Features at most for each row; fewer where fewer contribute, none where no feature alone does.
@@ -82,20 +86,39 @@ def contributions(
 
 
 def _falls(score: Callable[[Rows], npt.NDArray[np.floating]], rows: Rows, typical: Typical) -> Floats:
-    """How far each row's score falls with each feature typical, rows x features; numbers first."""
-    numbers, codes = rows.numbers.shape[1], rows.codes.shape[1]
-    features = numbers + codes
-    # One call scores every row as it is and, after it, with each feature typical.
-    changed = rows.take(np.tile(np.arange(len(rows)), features + 1))
-    for position in range(features):
-        part = slice((position + 1) * len(rows), (position + 2) * len(rows))
-        if position < numbers:
-            changed.numbers[part, position] = typical.medians[position]
-        else:
-            changed.codes[part, position - numbers] = 0
-    scores = np.asarray(score(changed), dtype=np.float64).reshape(features + 1, len(rows))
-    falls: Floats = np.maximum(scores[0] - scores[1:], 0).T
+    """How far each row's score falls with each feature typical, rows x features; numbers first. 0 of what is not tried."""
+    numbers, features = rows.numbers.shape[1], rows.numbers.shape[1] + rows.codes.shape[1]
+    falls = np.zeros((len(rows), features))
+    tried = _tried(rows, typical)
+    steps = tried.shape[1]
+    at_once = max(_VALUES_AT_ONCE // ((steps + 1) * max(features, 1)), 1)
+    for start in range(0, len(rows), at_once):
+        part, places = rows.take(slice(start, start + at_once)), tried[start : start + at_once]
+        count = len(part)
+        # One call scores every row as it is and, after it, with each feature typical.
+        changed = part.take(np.tile(np.arange(count), steps + 1))
+        for step in range(steps):
+            copies, place = np.arange((step + 1) * count, (step + 2) * count), places[:, step]
+            number = place < numbers
+            changed.numbers[copies[number], place[number]] = typical.medians[place[number]]
+            changed.codes[copies[~number], place[~number] - numbers] = 0
+        scores = np.asarray(score(changed), dtype=np.float64).reshape(steps + 1, count)
+        np.put_along_axis(falls[start : start + at_once], places, np.maximum(scores[0] - scores[1:], 0).T, axis=1)
     return falls
+
+
+def _tried(rows: Rows, typical: Typical) -> npt.NDArray[np.intp]:
+    """Positions of the features to try of each row: all, or the farthest from what is typical, in normal ranges."""
+    features = rows.numbers.shape[1] + rows.codes.shape[1]
+    if features <= _TRIED_AT_MOST:
+        return np.tile(np.arange(features), (len(rows), 1))
+    ranges = np.maximum(typical.highs - typical.lows, np.finfo(np.float64).tiny)
+    with np.errstate(over="ignore"):
+        numbers = np.abs(rows.numbers - typical.medians) / ranges
+    # What is missing, and what is not the most frequent category, is as far as a number at the end of its range.
+    codes = np.where(rows.codes < 0, np.inf, rows.codes > 0)
+    far = np.concatenate([np.nan_to_num(numbers, nan=1.0, posinf=np.inf), codes], axis=1)
+    return np.argsort(-far, axis=1, kind="stable")[:, :_TRIED_AT_MOST]
 
 
 def _contribution(rows: Rows, schema: Schema, typical: Typical, row: int, position: int, share: float) -> Contribution:

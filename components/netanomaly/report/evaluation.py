@@ -41,7 +41,7 @@ def evaluation_page(
         tiles=figures.tiles(evaluation),
         intervals=figures.intervals(evaluation),
         plain=figures.plain(at),
-        false_alarms=[*figures.false_alarms(evaluation), *figures.confirmed(evaluation)],
+        false_alarms=[*figures.false_alarms(evaluation, training_data), *figures.confirmed(evaluation)],
         repeats=tables.repeats(evaluation),
         base_rates=figures.base_rates(at),
         attack_share=figures.attack_share(evaluation),
@@ -126,11 +126,17 @@ def _promise(calibration: Document) -> list[tuple[str, str]]:
     """What the promised false-positive rate rests on."""
     if documents.text(calibration, "by") != "time":
         return [("which are", "a random part of those used")] if calibration else []
-    first, last = (words.moment(documents.text(calibration, end)) for end in ("from", "to"))
+    ends = [documents.text(calibration, end) for end in ("from", "to")]
+    first, last = map(words.moment, ends)
     days = words.plural(documents.count(calibration, "days") or 0, "day")
+    seconds = words.seconds_between(*ends)
+    lasting = days if seconds is None or seconds >= 86_400 else words.duration(seconds)
     gap = documents.number(calibration, "gap_seconds") or 0
     return [
-        ("which are", f"the latest of those used, {first} to {last} ({days}), {gap:.0f} seconds after those fitted on")
+        (
+            "which are",
+            f"the latest of those used, {first} to {last} ({lasting}), {gap:.0f} seconds after those fitted on",
+        )
     ]
 
 

@@ -8,6 +8,7 @@ from netanomaly.report import charts, documents, words
 from netanomaly.report.documents import Document, Estimate
 from netanomaly.report.intervals import wilson
 
+_DAY = 86_400
 _BASE_RATES = [(1, 10), (1, 100), (1, 1_000), (1, 10_000)]
 """Shares of attacks for which the report says how many alerts would be real: precision in the evaluation data says
 little about a network where attacks are rarer (Axelsson, 'The Base-Rate Fallacy and its Implications for the
@@ -95,7 +96,7 @@ def plain(at: Document) -> list[tuple[str, Markup, str]]:
     return said
 
 
-def false_alarms(evaluation: Document) -> list[str]:
+def false_alarms(evaluation: Document, training_data: Document) -> list[str]:
     """How many false alarms to expect, in sentences."""
     expected = documents.section(evaluation, "false_alarms")
     budget = documents.number(evaluation, "alert_budget")
@@ -103,6 +104,13 @@ def false_alarms(evaluation: Document) -> list[str]:
     if of_day := _expected(documents.section(expected, "per_day")):
         rows, low, high = of_day
         said.append(_a_day(evaluation, rows, low, high))
+        time = documents.section(training_data, "time")
+        first, last = documents.number(time, "first"), documents.number(time, "last")
+        if first is not None and last is not None and last - first < _DAY:
+            seen = words.duration(last - first)
+            said.append(
+                f"A day is foretold by {seen} of traffic: what the other hours are like was not seen, and may alert."
+            )
     if incidents := documents.section(expected, "incidents_per_day"):
         said.append(incidents_a_day(incidents))
     if judged := _expected(documents.section(expected, "evaluated")):

@@ -72,6 +72,14 @@ def moment(iso: str) -> str:
     return read.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if read.tzinfo else clip(iso, 40)
 
 
+def seconds_between(first: str, last: str) -> float | None:
+    """Of two ISO 8601 times; None where one is none."""
+    try:
+        return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+
+
 def instant(seconds: float | None) -> str:
     """Seconds since 1970 to the second, in UTC: `2026-11-22 23:58:07 UTC`; empty where there is none."""
     if seconds is None:

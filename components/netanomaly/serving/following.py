@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from netanomaly import output
 from netanomaly.errors import NetanomalyError
+from netanomaly.serving import memory
 from netanomaly.serving.measures import Measures
 from netanomaly.serving.models import Models
 from netanomaly.serving.served import Served
@@ -57,6 +58,8 @@ class Following:
             self._take(served)
             self._measures.swaps.add(role=self._role)
             output.tell(f"{self._role} {self._models.reference}: {served} ({served.digest}) is taken up")
+            served = None
+            await asyncio.to_thread(memory.give_back)
 
     def _failed(self, kind: str, said: str) -> None:
         self._measures.swap_failures.add(role=self._role, kind=kind)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -18,6 +17,7 @@ import uvicorn
 from netanomaly import output
 from netanomaly.errors import InputError, OutsideError
 from netanomaly.models.blocks import block_threads
+from netanomaly.serving import memory
 from netanomaly.serving.app import App, Heard
 from netanomaly.serving.connection import Connection
 from netanomaly.serving.desk import Desk
@@ -85,8 +85,8 @@ def serve(
         scheme = "https" if options.certificate else "http"
         host = f"[{options.host}]" if ":" in options.host else options.host
         port = door.getsockname()[1]
+        memory.settle()
         started(f"{first} ({first.digest}) is served at {scheme}://{host}:{port}/v2/models/{first.name}")
-        _look_for_garbage_often()
         asyncio.run(_run(server, door, following))
 
 
@@ -95,17 +95,6 @@ def _start(threads: Executor, count: int) -> None:
     all_there = threading.Barrier(count)
     for each in [threads.submit(all_there.wait) for _ in range(count)]:
         each.result()
-
-
-def _look_for_garbage_often() -> None:
-    """Leave what is there already, libraries for the most part, out of collections of garbage from now on.
-
-    A connection, its request and what was answered refer to each other, so that only a collection frees them. Python's full
-    collection waits until a quarter as many objects were made as have lasted; of half a million objects of libraries that is
-    50 MiB of requests.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _count(log: ScoreLog, measures: Measures) -> None:

@@ -42,6 +42,16 @@ def test_a_stage_that_said_nothing_is_told_by_its_code():
     assert parse(f"{FATAL}\n", RUN).reason == "ended with exit code 4 and said nothing"
 
 
+def test_a_drivers_log_is_of_no_task_that_it_names_and_says_that_the_driver_failed():
+    """As driver and log library of 2.17.0 write it, where a driver of another task was started twice."""
+    why = 'driver.Container(taskName="validate") failed: two tasks have the same task name "ingest_6", id1=23 id2=22'
+    resolved = f"I1122 22:43:53.1      16 driver.go:1] minio://mlpipeline/v2/artifacts/pipeline/x/{RUN}/ingest/7/flows"
+    found = parse(f"{resolved}\nF1122 22:43:54.842015      16 main.go:143] KFP driver: {why}\n", RUN)
+    assert (found.task, found.exit_code, found.run_exit_code) == (None, None, 3)
+    assert found.reason == f"KFP's driver failed: {why}"
+    assert found.complete
+
+
 def test_an_archived_log_that_is_no_base64_cannot_be_read_and_is_no_defect():
     class Serving:
         host = "http://kfp"

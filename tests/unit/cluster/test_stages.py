@@ -98,3 +98,13 @@ def test_tasks_of_a_pipeline_inside_are_not_taken_for_those_of_the_same_keys_aro
         run = {"run_id": "r", "state": "FAILED", "run_details": {"task_details": details}}
         view = RunView.of(run, {"condition-1": "Retrain"}, branches=frozenset({"condition-1"}))
         assert [stage.state for stage in view.stages()] == ["failed"]
+
+
+def test_of_a_stage_whose_driver_failed_the_drivers_own_attempts_are_looked_at():
+    driver = detail("train-driver", "FAILED", "01:00", "01:05") | {"child_tasks": [{"pod_name": "run-7"}]}
+    left_out = {key: value for key, value in detail("train", "", "01:05", "01:05").items() if key != "state"}
+    executor = detail("executor", "FAILED", "01:06", "01:07") | {"child_tasks": [{"pod_name": "run-8"}]}
+    run = {"run_id": "r", "state": "FAILED", "run_details": {"task_details": [left_out, executor, driver]}}
+    seen = RunView.of(run, {"train": "Train"})
+    assert [stage.state for stage in seen.stages()] == ["failed"]
+    assert list(seen.nodes("train")) == ["run-7"]

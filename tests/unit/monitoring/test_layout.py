@@ -38,3 +38,25 @@ def test_a_value_that_was_never_met_is_told_from_a_rare_one():
 def test_a_column_without_any_value_is_no_error():
     layout, rows = learnt(np.full(100, np.nan), ["a"] * 100)
     assert set(layout.bins(rows)[0]) == {layout.missing_bin(0)}
+
+
+def test_a_coarser_layout_has_the_bins_that_it_was_merged_from():
+    rng = np.random.default_rng(5)
+    numbers = np.where(rng.random(2000) < 0.1, np.nan, np.rint(rng.lognormal(3, 2, 2000)))
+    layout, rows = learnt(numbers, [f"w{int(each)}" for each in rng.zipf(1.3, 2000) % 90])
+    unseen = Rows(np.array([[-5.0], [1e9], [np.nan]]), np.array([[-1], [70], [0]], dtype=np.int32))
+    steps = 0
+    while (found := layout.coarser()) is not None:
+        coarser, parts = found
+        for each in (rows, unseen):
+            merged = np.stack([part[line] for part, line in zip(parts, layout.bins(each), strict=True)])
+            assert np.array_equal(merged, coarser.bins(each))
+        assert sum(coarser.widths) < sum(layout.widths)
+        assert Layout.read(coarser.document()) == coarser
+        layout, steps = coarser, steps + 1
+    assert steps >= 4
+
+
+def test_a_long_text_of_a_category_is_shown_cut():
+    layout, _ = learnt(np.arange(100.0), ["x" * 5000] * 100)
+    assert layout.categorical[0][1] == ("x" * 79 + "…",)

@@ -6,12 +6,17 @@ import json
 import os
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from netanomaly.errors import ModelError
+from netanomaly.errors import DataError, ModelError
+from netanomaly.models.rows import learn_schema
 from netanomaly.monitoring import reference as references
+from netanomaly.monitoring.encoded import encode
+from netanomaly.monitoring.layout import learn_layout
 from netanomaly.monitoring.profile import Profile
+from netanomaly.monitoring.regulars import SOURCE, TARGET, without
 
 from tests.unit.monitoring.worlds import World
 
@@ -63,6 +68,52 @@ def test_a_reference_comes_back_in_at_most_200_kilobytes(world):
     assert [each.rows for each in read.limits] == [each.rows for each in world.reference.limits]
     assert np.allclose(read.limits[0].limits, world.reference.limits[0].limits, rtol=1e-3)
     assert np.array_equal(read.known.sources, world.reference.known.sources)
+
+
+@pytest.mark.parametrize("columns", [60, 500])
+def test_a_reference_of_many_columns_and_hosts_is_held_to_its_bound_in_less_detail(columns):
+    rng = np.random.default_rng(columns)
+    rows = 4000
+    made = {f"a column with number {each}": rng.lognormal(size=rows) for each in range(columns)}
+    for each in range(20):
+        made[f"a category {each}"] = np.array([f"{'long' * 100} {code}" for code in rng.integers(0, 60, rows)], object)
+    table = pa.table(made)
+    categories = [name for name in made if name.startswith("a category")]
+    schema = learn_schema(table.select(categories), table.column_names, categories)
+    read = schema.rows(table)
+    layout = learn_layout(schema, read)
+    hosts = pa.array([f"10.{each >> 8 & 255}.{each & 255}.1" for each in rng.zipf(1.2, rows)])
+    found = references.build([encode(layout, read, source=hosts, target=hosts)], layout, references.Rates(), {})
+    assert found is not None
+    whole = dataclasses.replace(
+        found, rates=references.Rates((10**7,) * 40, (10**6,) * 40, (10**6,) * 40, (10**7,) * 40, 9)
+    )
+    assert whole.size() <= references.MOST_BYTES
+    again = references.read(whole.text().encode())
+    assert (again.layout == layout) == (columns == 60)
+    assert again.layout.names == layout.names
+
+
+def test_what_cannot_be_held_however_coarse_is_refused_in_one_line(world, monkeypatch):
+    monkeypatch.setattr(references, "MOST_BYTES", 5_000)
+    with pytest.raises(DataError, match="train on fewer columns to have the model monitored"):
+        references.build([world.encoded], world.layout, references.Rates(), {})
+
+
+def test_hosts_that_were_much_of_training_are_kept_and_a_reference_of_before_has_none(world):
+    kept = references.read(world.reference.text().encode()).regulars
+    assert [(each.kind, each.place) for each in kept] == [(each.kind, each.place) for each in world.reference.regulars]
+    assert all(same(one.profile, other.profile) for one, other in zip(kept, world.reference.regulars, strict=True))
+    largest = next(each for each in kept if each.kind == TARGET)
+    theirs = world.encoded.target % np.uint64(1 << 16) == largest.place
+    rest = Profile.of(world.encoded.take(~theirs), world.layout)
+    target = world.encoded.target[theirs][:1]
+    assert np.array_equal(without(world.reference.profile, kept, TARGET, target).bins, rest.bins)
+    # Of another kind, or of a host that was hardly there, nothing is left out.
+    assert without(world.reference.profile, kept, SOURCE, np.array([1], np.uint64)) is world.reference.profile
+    document = world.reference.document()
+    del document["regulars"]
+    assert references.read(json.dumps(document).encode()).regulars == ()
 
 
 @pytest.mark.parametrize("how", ["cut", "negative", "huge", "newer", "other"])

@@ -25,7 +25,7 @@ def world() -> World:
     return World.make()
 
 
-def draw(seed: int = 3) -> np.random.Generator:
+def draw(seed: int | list[int] = 3) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
@@ -77,6 +77,42 @@ def test_one_source_that_became_most_of_the_window_is_a_matter_for_people_and_ne
         assert judged["verdict"] == "hosts changed", judged["reasons"]
         assert not judged["retrain"]
         assert "a flood, or address translation" in judged["reasons"][0]
+
+
+@pytest.mark.parametrize("times", [3, 10])
+def test_more_of_everything_is_the_network_and_not_the_host_at_which_it_is_seen_first(times):
+    """Every host sends so many times the flows. One target gets a third of them, as it always did, and there counts grow most."""
+    busy = World.make(days=14, context=True)
+    found = busy.judged(flows(busy.network, draw(), 3000 * times, MONDAY))
+    assert found["shifts"][0]["name"] in ("dst_flows_120s", "dst_sources_120s")
+    assert found["verdict"] == "network changed", found["reasons"]
+    # What is one target's doing still is: a fifth as many flows again go to the largest.
+    assert busy.judged(flows(busy.network, draw(), 3000, MONDAY))["verdict"] == "quiet"
+    flood = busy.judged(flows(busy.network, draw(), 3000, MONDAY, _flooded))
+    assert (flood["verdict"], [each["name"] for each in flood["hosts"]]) == ("hosts changed", ["203.0.113.1"])
+
+
+def _flooded(network: traffic.Network, columns: traffic.Columns, draw: np.random.Generator) -> traffic.Columns:
+    """From all hosts within five minutes, to the target that gets most anyway."""
+    more = columns.take(draw.choice(len(columns.start), 600, replace=False))
+    more.start = np.sort(draw.uniform(columns.start.min(), columns.start.min() + 300, len(more.start)))
+    more.dst = np.full(len(more.dst), "203.0.113.1", dtype=object)
+    return columns.with_(more)
+
+
+@pytest.mark.parametrize("seed", [3, 5])
+def test_a_sensor_that_counts_frames_is_never_taken_for_another_network_however_few_the_rows(seed):
+    small = World.make(seed, days=14, rows_a_day=900)
+    verdicts = []
+    for number in range(12):
+        shifted = flows(small.network, draw([31, seed, number]), 900, MONDAY + number % 4, traffic.frame_bytes)
+        found = small.judged(shifted)
+        verdicts.append(found["verdict"])
+        if found["verdict"] == "sensor changed":
+            assert "+14 bytes a packet" in found["reasons"][0]
+        if found["verdict"] == "too little data":
+            assert "look at a longer window" in found["reasons"][0]
+    assert {"sensor changed"} <= set(verdicts) <= {"sensor changed", "too little data", "quiet"}, verdicts
 
 
 def test_an_episode_in_training_widens_the_limits_of_what_it_moved_and_of_nothing_else(world):
@@ -207,6 +243,27 @@ def test_limits_of_the_alert_rate_allow_for_days_that_differ():
     assert calm is not None
     assert 0.012 < calm.high < 0.016
     assert rate_limits(Rates((5000,) * 3, (50,) * 3), 5000) is None
+
+
+def test_where_training_is_no_longer_than_a_few_windows_its_busiest_is_not_the_busiest_there_will_be():
+    """Alerts come in clusters: of windows like eight that were seen, one in nine is busier than each of these."""
+    alerts = [5] * 7 + [20]
+    short, long = (
+        rate_limits(Rates((400,) * 8, tuple(alerts)), 400),
+        rate_limits(Rates((400,) * 64, tuple(alerts * 8)), 400),
+    )
+    assert short is not None
+    assert long is not None
+    assert short.usual == long.usual
+    assert short.high - short.usual > 2 * (long.high - long.usual)
+
+
+def test_few_alerts_are_as_skewed_as_counts_are():
+    """Of 9 expected by chance alone 20 come once in 1,500 windows: three deviations of a normal distribution end at 18."""
+    found = rate_limits(Rates((900,) * 40, (9, 6, 12, 8, 10) * 8), 900)
+    assert found is not None
+    assert 19 / 900 < found.high < 24 / 900
+    assert 0 < found.low < 3 / 900
 
 
 def test_a_burst_in_training_is_less_of_a_day_than_of_an_hour():

@@ -16,21 +16,23 @@ from netanomaly.monitoring.layout import Layout, learn_layout
 from netanomaly.monitoring.reference import Rates, Reference, build
 from netanomaly.monitoring.window import Window
 from netanomaly.traffic import feature_list, features
+from netanomaly.traffic.context import Context
 
 from tests.bench import drift_traffic as traffic
 
-FEATURES = feature_list.names("zeek", context=False)
-CATEGORIES = [name for name in FEATURES if feature_list.EVERY[name].category]
+CATEGORIES = [name for name in feature_list.names("zeek", context=False) if feature_list.EVERY[name].category]
 
 
-def table(flows: pa.Table) -> dict[str, Any]:
-    """The features of flows, as a source has them."""
+def table(flows: pa.Table, *, context: bool = False) -> dict[str, Any]:
+    """The features of flows, as a source has them; beside those before them where there is a context."""
     made = features.flow_features(flows)
+    if context:
+        made |= features.context_features(flows, Context())
     return {
         name: columns.categories(made[name])
         if feature_list.EVERY[name].category
         else pa.array(made[name], from_pandas=True)
-        for name in FEATURES
+        for name in feature_list.names("zeek", context=context)
     }
 
 
@@ -53,25 +55,36 @@ class World:
     encoded: Encoded
     detector: Detector | None = None
     threshold: float = np.inf
+    context: bool = False
 
     @classmethod
     def make(
-        cls, seed: int = 1, days: int = 28, rows_a_day: int = 3000, *, weekends: bool = True, alerts: bool = False
+        cls,
+        seed: int = 1,
+        days: int = 28,
+        rows_a_day: int = 3000,
+        *,
+        weekends: bool = True,
+        alerts: bool = False,
+        context: bool = False,
     ) -> "World":
         """A network of its own; with alerts a detector, too, whose usual alert rate is that of a fortnight after training."""
         network, draw = traffic.Network(seed), np.random.default_rng([seed, 1])
         parts = [flows(network, draw, rows_a_day, day) for day in range(days) if weekends or day % 7 < 5]
         training = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
         made = pa.table(
-            {name: each.cast(pa.string()) if name in CATEGORIES else each for name, each in table(training).items()}
+            {
+                name: each.cast(pa.string()) if name in CATEGORIES else each
+                for name, each in table(training, context=context).items()
+            }
         )
-        schema = learn_schema(made.select(CATEGORIES), FEATURES, CATEGORIES)
+        schema = learn_schema(made.select(CATEGORIES), made.column_names, CATEGORIES)
         rows = schema.rows(made)
         layout = learn_layout(schema, rows)
         encoded = encode(layout, rows, **ends(training))
         reference = build([encoded], layout, Rates(), {})
         assert reference is not None
-        world = cls(network, schema, layout, reference, encoded)
+        world = cls(network, schema, layout, reference, encoded, context=context)
         if alerts:
             world._detect(rows, [flows(network, draw, rows_a_day, days + day) for day in range(14)])
         return world
@@ -79,7 +92,9 @@ class World:
     def _detect(self, training: Rows, later: list[pa.Table]) -> None:
         self.detector = make("pca", check("pca", {}))
         self.detector.fit(training, 1)
-        scores = np.concatenate([self.detector.score(self.schema.rows(pa.table(table(day)))) for day in later])
+        scores = np.concatenate(
+            [self.detector.score(self.schema.rows(pa.table(table(day, context=self.context)))) for day in later]
+        )
         self.threshold = float(np.quantile(scores, 0.99))
         blocks = AlertBlocks()
         blocks.add(scores > self.threshold)
@@ -89,7 +104,7 @@ class World:
     def window(self, found: pa.Table, **changed: Any) -> Window:
         """A window of flows."""
         window = Window(self.layout)
-        made = table(found) | changed
+        made = table(found, context=self.context) | changed
         rows = self.schema.rows(pa.table(made))
         alerts = None if self.detector is None else self.detector.score(rows) > self.threshold
         window.add(rows, alerts=alerts, categories={name: made[name] for name in CATEGORIES}, **ends(found))

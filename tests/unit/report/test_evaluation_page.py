@@ -461,6 +461,19 @@ def test_the_page_says_what_the_promise_rests_on_and_which_flows_were_doubted():
     assert "5.4% of the flows: rare kinds of traffic, or attacks" in doubted
 
 
+def test_of_less_than_a_day_of_traffic_it_is_said_that_no_day_was_seen():
+    """Ten minutes on one date are no day."""
+    calibration = {"by": "time", "from": "2026-03-01T12:31:00+00:00", "to": "2026-03-01T12:41:00+00:00", "days": 1}
+    time = {"column": "timestamp", "first": 1_772_366_400.0, "last": 1_772_370_000.0}
+    short = page(
+        training=run.training() | {"calibration": calibration}, training_data=run.ingest_report() | {"time": time}
+    ).text
+    assert "2026-03-01 12:31 UTC to 2026-03-01 12:41 UTC (10 minutes)" in short
+    assert "A day is foretold by 1 hour of traffic: what the other hours are like was not seen" in short
+    whole = time | {"last": 1_772_366_400.0 + 86_400}
+    assert "A day is foretold by" not in page(training_data=run.ingest_report() | {"time": whole}).text
+
+
 def test_false_alarms_are_foretold_for_the_day_and_for_what_was_judged():
     text = page().text
     assert "Expect 402 to 651 false alarms a day, at the 52,000 flows a day that it was trained on." in text

@@ -337,7 +337,7 @@ def test_a_report_of_little_is_still_a_page(document):
 def test_the_trials_of_a_round_are_one_argument_of_the_next_task_whatever_classes_are_called(planned, files):
     """Linux takes none of more than 128 KiB, and the last stages of a round would never start."""
     _, lanes = ask(planned.search, [], SETTINGS)
-    (tried, *_) = try_lane(*files, planned.search, lanes[0])["trials"]
+    (tried, *_) = try_lane(files[0], files[1], planned.search, lanes[0])["trials"]
     named = {f"{number}: {'a very long name, ' * 20}": 0.123456 for number in range(200)}
     trial = {**tried, "classes": named, "why": "x" * 500}
     carried = without_names(trial)

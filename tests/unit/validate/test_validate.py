@@ -13,7 +13,7 @@ import pytest
 from netanomaly.stages.validate.evidence import Evidence
 from netanomaly.stages.validate.labels import classes_not_judged, one_class_only
 from netanomaly.stages.validate.program import validate
-from netanomaly.stages.validate.rows import overlap
+from netanomaly.stages.validate.rows import overlap, too_few_rows
 from netanomaly.stages.validate.settings import Settings
 
 from tests.unit.ingest.test_ingest import Ingested
@@ -179,6 +179,26 @@ def test_a_normal_label_that_no_record_has_is_a_warning(judge):
     assert "'begnin'" in found["unknown_normal_label"]["message"]
     assert report["verdict"] == "pass"
     assert "no_known_label" in judge(T, normal_labels=["begnin"])[1]
+
+
+def test_of_rows_that_are_all_equal_but_ten_it_is_said_why_a_random_split_leaves_few():
+    train: dict[str, Any] = {"rows": 997, "duplicates": {"rows": 990}, "split": {"method": "random"}}
+    evaluation = {**train, "rows": 3, "duplicates": {"rows": 0}}
+    data = Evidence(train, evaluation, Settings({}, "auto", [], held_out=True), {})
+    [(_, side, message, _)] = too_few_rows(data, 50)
+    assert side == "evaluation"
+    assert "keeps equal rows on one side, and 99.3% of the 997" in message
+    assert "name an evaluation_data_source" in message
+    train["duplicates"]["rows"] = 5
+    [(_, _, message, _)] = too_few_rows(data, 50)
+    assert message.endswith(": add data")
+
+
+def test_where_no_column_is_left_it_is_said_of_each_why(judge):
+    """A column that says the answer, and one that is constant."""
+    same = {"duration": lambda row: "0", "protocol": lambda row: "tcp", "src_bytes": lambda row: "19"[row % 5 < 3]}
+    message = judge(records(500, 1, **same), records(400, 2, **same))[1]["all_columns_constant"]["message"]
+    assert "(constant: 'duration', 'protocol'; gives the answer away: 'src_bytes'); say in columns" in message
 
 
 def test_of_a_part_held_out_of_normal_rows_alone_the_way_out_is_another_source(judge):

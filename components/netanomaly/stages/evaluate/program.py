@@ -329,10 +329,14 @@ def _findings(document: Mapping[str, Any], model: AnomalyModel) -> list[dict[str
         )
     area = document["roc_auc"]
     if area and area["high"] < _COIN_TOSS:
-        warn(
-            f"ROC-AUC is {area['value']:.3f}: normal rows are odder to the model than attacks, so its training data is "
-            "probably mostly attacks (or the labels are the wrong way round); see what normal_labels and training_rows say"
+        trained_on = (
+            "so its training data is probably mostly attacks (or the labels are the wrong way round); see what normal_labels "
+            "and training_rows say"
+            if model.training_rows == "all"
+            else "though it learnt from normal rows alone: in these columns the attacks look like the most common of them (or the "
+            "labels are the wrong way round); see what normal_labels says, and which columns are learnt from"
         )
+        warn(f"ROC-AUC is {area['value']:.3f}: normal rows are odder to the model than attacks, {trained_on}")
     rate = document["at_threshold"]["false_positive_rate"]
     if rate:
         point = model.operating_point(model.alert_budget)

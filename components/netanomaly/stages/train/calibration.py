@@ -125,7 +125,10 @@ def _calibrating(rows: int, budget: float, minimum_rows: int) -> int:
     needed = rows_needed(budget)
     wanted = max(int(rows * CALIBRATION_SHARE), needed, _PLENTY_TO_CALIBRATE if rows >= 2 * _PLENTY_TO_FIT else 0)
     calibrating = min(wanted, rows // 2)
-    too_few = f"{rows} rows to train on (of labelled data the normal ones) are too few"
+    too_few = (
+        f"{rows} rows to train on (of labelled data the normal ones; of a source that is judged on as well, what is not held "
+        "out) are too few"
+    )
     if calibrating < needed:
         raise DataError(
             f"{too_few}: an alert budget of {budget:g} needs {2 * needed} of them, half to fit and half to calibrate"

@@ -37,14 +37,18 @@ def different_columns(data: Evidence, _: float) -> Iterator[Observation]:
 
 def all_columns_constant(data: Evidence, _: float) -> Iterator[Observation]:
     if data.columns and not any(column.is_feature for column in data.columns):
-        why = sorted({column.role for column in data.columns if column.kind is not None})
+        why: dict[str, list[str]] = {}
+        for column in data.columns:
+            if column.kind is not None:
+                why.setdefault(column.role, []).append(column.name)
         if set(why) <= {CONSTANT}:
             yield None, TRAINING, "every column of the training data is constant; there is nothing to learn from", None
             return
         yield (
             None,
             TRAINING,
-            f"no column is left to learn from: each is {' or '.join(why)}; say in columns which to use",
+            f"no column is left to learn from ({'; '.join(f'{role}: {listed(names)}' for role, names in sorted(why.items()))}); "
+            "say in columns which to use",
             None,
         )
 

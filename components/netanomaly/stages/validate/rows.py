@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from netanomaly.stages.validate.evidence import BOTH, Evidence, Observation, Report, listed
+from netanomaly.stages.validate.evidence import BOTH, TRAINING, Evidence, Observation, Report, listed
+
+_MOST = 0.5
 
 
 def too_few_rows(data: Evidence, limit: float) -> Iterator[Observation]:
@@ -11,9 +13,22 @@ def too_few_rows(data: Evidence, limit: float) -> Iterator[Observation]:
             yield (
                 None,
                 side,
-                f"{side} data has {report['rows']} rows; at least {limit:g} are needed to say anything: add data",
+                f"{side} data has {report['rows']} rows; at least {limit:g} are needed to say anything: "
+                f"{_kept_together(data, side) or 'add data'}",
                 report["rows"],
             )
+
+
+def _kept_together(data: Evidence, side: str) -> str:
+    """Why one side of a random split has so few rows, and what to do, where that is because most rows repeat another."""
+    other = data.evaluation if side == TRAINING else data.training
+    repeated = other["duplicates"]["rows"] / other["rows"]
+    if not data.settings.held_out or (other.get("split") or {}).get("method") != "random" or repeated < _MOST:
+        return ""
+    return (
+        f"a random split keeps equal rows on one side, and {repeated:.1%} of the {other['rows']} on the other side repeat an "
+        "earlier one; name an evaluation_data_source"
+    )
 
 
 def dropped_rows(data: Evidence, limit: float) -> Iterator[Observation]:
