@@ -277,6 +277,9 @@ def test_an_alias_is_pointed_at_a_version_that_was_named_and_never_at_whatever_c
     assert "\n" not in str(told.value)
     assert registry.champion("m") == 1
     assert registry.set_alias("m", "champion", newest=True).number == 10
+    for named in ("m:1", "m@champion"):
+        with pytest.raises(InputError, match="names a version, and --newest asks for the newest"):
+            registry.set_alias(named, "challenger", newest=True)
     # Another alias says which version, too.
     assert registry.set_alias("m@champion", "challenger").number == 10
 

@@ -12,7 +12,7 @@ from netanomaly.cli.feedback_options import FeedbackOption
 from netanomaly.cli.monitored import monitored
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
 from netanomaly.cli.table_options import ColumnsOption, DelimiterOption, TimeColumnOption, csv_format
-from netanomaly.errors import ConfigError, GateRefusal, InputError
+from netanomaly.errors import ConfigError, GateRefusal, InputError, NetanomalyError
 
 if TYPE_CHECKING:
     from netanomaly.monitoring.settings import Settings
@@ -112,14 +112,22 @@ def monitor(
 
     judged = look(opened, model, settings, _Progress())
     verdicts = [each.verdict for each in judged]
+    failed: NetanomalyError | None = None
     if not no_history:
         for verdict in verdicts:
             keep(opened, verdict)
         if retrain is not None:
-            if len(verdicts) > 1:
-                raise InputError("the scores are of several versions; retrain by the scores of one, or by the traffic")
-            words = retraining.retrain(opened, judged[0], training, feedback, occasions, retrain_age_days, workdir)
-            verdicts[0]["retraining"] = {"words": words}
+            # A training that fails takes nothing from the verdict: it is told and written all the same.
+            try:
+                if len(verdicts) > 1:
+                    raise InputError(
+                        "the scores are of several versions; retrain by the scores of one, or by the traffic"
+                    )
+                words = retraining.retrain(opened, judged[0], training, feedback, occasions, retrain_age_days, workdir)
+            except NetanomalyError as error:
+                failed, words = error, str(error)
+            for verdict in verdicts:
+                verdict["retraining"] = {"words": words}
     if out is not None:
         _write(opened, verdicts, out)
     if as_json:
@@ -129,6 +137,8 @@ def monitor(
             output.say_each(monitored(verdict))
             if out is not None:
                 output.say(f"{'report':<12}{_folder(out, verdicts, verdict) / REPORT}")
+    if failed is not None:
+        raise failed
     unusual = [verdict["verdict"] for verdict in verdicts if verdict["verdict"] != "quiet"]
     if exit_code and unusual:
         raise GateRefusal(f"not quiet: {', '.join(unusual)}")

@@ -62,10 +62,20 @@ class Belief:
 
     @cached_property
     def signer(self) -> Signer | None:
-        """What signs new records and heads, if anything. Raises InputError when the key cannot be used."""
+        """What signs new records and heads, if anything.
+
+        Raises:
+            InputError: The key cannot be used; or it is not among those that are trusted here, so that all who trust them
+                would refuse the whole model once it had signed.
+        """
         signer = Signer(self._sign_key, "the signing key") if self._sign_key else Signer.from_environment()
         if signer is not None and self.trust is not None and signer.key_id in self.trust.withdrawn:
             raise InputError(f"the signing key {signer.key_id} was withdrawn; sign with another")
+        if signer is not None and self.trust is not None and not self.trust.knows(signer.key_id):
+            raise InputError(
+                f"the signing key {signer.key_id} is not among {TRUSTED_KEYS}: who trusts those would refuse all that it signs; "
+                "sign with one of them, or add its public key there and wherever this registry is read"
+            )
         return signer
 
     @cached_property
