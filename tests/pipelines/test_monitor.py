@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from netanomaly.errors import StoreRefused
 from netanomaly.models.model import load
 from netanomaly.monitoring import reference as references
 from netanomaly.monitoring.retraining import claimed_by_run
@@ -80,7 +81,7 @@ def test_a_quiet_day_is_one_line_and_a_page_and_stands_in_the_history_once(folde
     assert document["alert_rate"]["high"] > 0
     page = (folder / "out/report.html").read_text()
     assert "Quiet: traffic is as it was in training" in page
-    assert "Verdicts before" in page
+    assert "Verdicts so far" in page
     monitor(folder, folder / "quiet.log")
     shown = netanomaly_here("registry", "history", "office", "--registry", folder / "work/registry")
     assert shown.stdout.count("monitored: quiet") == 1
@@ -378,6 +379,18 @@ def test_a_registry_that_is_away_is_one_line_and_may_be_tried_again(folder, monk
     away = netanomaly_here("monitor", "office", folder / "quiet.log", "--registry", "s3://bucket/registry")
     assert away.code == 3, away.stderr
     assert "127.0.0.1:9" in away.last_line
+
+
+def test_a_registry_that_cannot_be_written_takes_nothing_from_the_verdict(folder, tmp_path, monkeypatch):
+    def refuse(*_arguments: object) -> None:
+        raise StoreRefused("no permission to write in /srv/registry")
+
+    monkeypatch.setattr("netanomaly.monitoring.program.keep", refuse)
+    ended = monitor(folder, folder / "frames.log", "--out", tmp_path / "judged")
+    assert (ended.code, ended.last_line) == (2, "error: no permission to write in /srv/registry")
+    assert "sensor changed: +14 bytes a packet" in ended.stdout.splitlines()[0]
+    assert (tmp_path / "judged/report.html").is_file()
+    assert json.loads((tmp_path / "judged/verdict.json").read_text())["verdict"] == "sensor changed"
 
 
 def test_a_retraining_that_a_gate_refuses_is_told_leaves_the_champion_and_is_not_repeated(folder, tmp_path):

@@ -194,7 +194,7 @@ def test_other_libraries_are_refused_before_anything_is_unpickled(folder, model_
     with pytest.raises(UnsupportedLibraryVersions, match=r"1\.0\.0"):
         open_registry(folder).load("m:1")
     open_registry(folder).register("n", model_file, {}, run_id="r")
-    with pytest.raises(LibraryVersionsMissing):
+    with pytest.raises(LibraryVersionsMissing, match=r"register it with the model_metadata\.json of its run"):
         open_registry(folder).load("n:1")
 
 

@@ -78,6 +78,8 @@ def monitor(
 
     Example: netanomaly monitor office conn.log --out monitored
     """
+    import msgspec
+
     from netanomaly.monitoring.settings import Settings
     from netanomaly.registry import open_registry
 
@@ -112,24 +114,27 @@ def monitor(
 
     judged = look(opened, model, settings, _Progress())
     verdicts = [each.verdict for each in judged]
+    history: list[Any] = []
     failed: NetanomalyError | None = None
-    if not no_history:
-        for verdict in verdicts:
-            keep(opened, verdict)
-        if retrain is not None:
-            # A training that fails takes nothing from the verdict: it is told and written all the same.
-            try:
-                if len(verdicts) > 1:
-                    raise InputError(
-                        "the scores are of several versions; retrain by the scores of one, or by the traffic"
-                    )
-                words = retraining.retrain(opened, judged[0], training, feedback, occasions, retrain_age_days, workdir)
-            except NetanomalyError as error:
-                failed, words = error, str(error)
+    # A registry that cannot be written and a training that fails take nothing from the verdict: it is told all the same.
+    try:
+        if not no_history:
             for verdict in verdicts:
-                verdict["retraining"] = {"words": words}
+                keep(opened, verdict)
+        if out is not None:
+            history = msgspec.to_builtins(opened.monitored(verdicts[0]["model"]["name"]).verdicts())
+        if retrain is not None:
+            if len(verdicts) > 1:
+                raise InputError("the scores are of several versions; retrain by the scores of one, or by the traffic")
+            words = retraining.retrain(opened, judged[0], training, feedback, occasions, retrain_age_days, workdir)
+            verdicts[0]["retraining"] = {"words": words}
+    except NetanomalyError as error:
+        failed = error
+        if retrain is not None:
+            for verdict in verdicts:
+                verdict["retraining"] = {"words": str(error)}
     if out is not None:
-        _write(opened, verdicts, out)
+        _write(history, verdicts, out)
     if as_json:
         output.say_json({"verdicts": verdicts, "out": None if out is None else str(out)})
     else:
@@ -166,18 +171,14 @@ def _make_reference(opened: "Registry", model: str, settings: "Settings", *, as_
     output.say(f"{version.model}:{version.number} has a reference now, of {taken}; netanomaly monitor compares with it")
 
 
-def _write(opened: "Registry", verdicts: list[dict[str, Any]], out: Path) -> None:
+def _write(history: list[Any], verdicts: list[dict[str, Any]], out: Path) -> None:
     """The verdict and its page; of several versions in a folder for each."""
-    import msgspec
-
     from netanomaly.report import monitoring_page
 
     for verdict in verdicts:
-        model = verdict["model"]
         folder = _folder(out, verdicts, verdict)
         folder.mkdir(parents=True, exist_ok=True)
-        before = msgspec.to_builtins(opened.monitored(model["name"]).verdicts())
-        (folder / REPORT).write_text(monitoring_page(verdict, before), encoding="utf-8")
+        (folder / REPORT).write_text(monitoring_page(verdict, history), encoding="utf-8")
         (folder / VERDICT).write_text(output.json_text(verdict) + "\n", encoding="utf-8")
 
 
