@@ -206,7 +206,6 @@ TABLES: Mapping[str, Callable[[argparse.Namespace, Results], list[str]]] = {
     "detectors known": compared(KNOWN),
     "detectors contaminated": compared(FIVE_PERCENT),
     "networks known": compared(KNOWN, networks=True),
-    "networks contaminated": compared(FIVE_PERCENT, networks=True),
     "sets known": by_set(KNOWN),
     "sets contaminated": by_set(FIVE_PERCENT),
     "promises": promises,

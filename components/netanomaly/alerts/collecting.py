@@ -89,7 +89,7 @@ class Alerts:
                 if kind[0] is not None:
                     self._of_one[kind[0]] = self._of_one.get(kind[0], 0) + 1
             if held is None or score > held[0]:
-                self._whole[key] = (score, self._rows + position, rows.take(np.array([position])))
+                self._whole[key] = (score, self._rows + position, rows.at(position))
         self._rows += count
         self._kept += count
         if self._kept > MOST_ALERTS * _SLACK:

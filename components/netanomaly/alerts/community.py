@@ -7,6 +7,7 @@ import base64
 import hashlib
 import ipaddress
 import struct
+from functools import lru_cache
 
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmp6": 58, "sctp": 132}
 _KEEP_ICMP = ("zeek", "suricata")
@@ -68,7 +69,7 @@ def community_id(src_ip: str, src_port: int, dst_ip: str, dst_port: int, protoco
         answer = _COUNTERPARTS[number].get(src_port)
         one_way, dst_port = answer is None, dst_port if answer is None else answer
     try:
-        one, other = ipaddress.ip_address(src_ip).packed, ipaddress.ip_address(dst_ip).packed
+        one, other = _packed(src_ip), _packed(dst_ip)
         first, second = (one, struct.pack("!H", src_port)), (other, struct.pack("!H", dst_port))
     except (ValueError, struct.error):
         return None
@@ -81,3 +82,9 @@ def community_id(src_ip: str, src_port: int, dst_ip: str, dst_port: int, protoco
         first, second = second, first
     named = struct.pack("!H", 0) + first[0] + second[0] + struct.pack("!BB", number, 0) + first[1] + second[1]
     return f"1:{base64.b64encode(hashlib.sha1(named, usedforsecurity=False).digest()).decode()}"
+
+
+@lru_cache(maxsize=1 << 12)
+def _packed(address: str) -> bytes:
+    """The bytes of an address: the samples of an incident are of few hosts."""
+    return ipaddress.ip_address(address).packed

@@ -51,10 +51,12 @@ class KnnDetector(MatrixDetector):
             for each, found in zip(nearest, _nearest(nearness, count), strict=True):
                 each[rows] = found
         total = np.zeros(len(matrix))
-        for each in nearest[:, : len(matrix)]:
-            # ... and differences give its distance, which the product would lose to cancellation.
-            difference = (matrix - self.reference[each]).astype(np.float64)
-            total += np.sqrt(np.square(difference).sum(axis=1))
+        for start in range(0, len(matrix), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            for each in nearest[:, : len(matrix)]:
+                # ... and differences give its distance, which the product would lose to cancellation.
+                difference = matrix[part] - self.reference[each[part]]
+                total[part] += np.sqrt(np.square(difference, dtype=np.float64).sum(axis=1))
         return np.asarray(np.log(total / count + 1e-3), dtype=np.float64)
 
 

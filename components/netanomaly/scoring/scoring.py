@@ -389,15 +389,20 @@ def _features(batch: Batch, contract: Contract, schema: pa.Schema, alerting: npt
     place = {name: position for position, name in enumerate(contract.numeric)}
     where = np.flatnonzero(alerting)
     seen = schema.field(FEATURES).type
-    columns = [
-        batch.categories[field.name].take(pa.array(where)).cast(pa.string()).cast(field.type)
-        if field.name in batch.categories
-        else pa.array(batch.numbers[place[field.name]][where], from_pandas=True).cast(field.type)
-        for field in seen
-    ]
     places = np.zeros(len(alerting), dtype=np.int64)
     places[where] = np.arange(len(where))
-    return pa.StructArray.from_arrays(columns, fields=list(seen)).take(pa.array(places, mask=~alerting))
+    spread = pa.array(places, mask=~alerting)
+    columns = []
+    for feature in seen:
+        if feature.name in batch.categories:
+            few = batch.categories[feature.name].take(pa.array(where)).cast(pa.string())
+            columns.append(few.cast(feature.type).take(spread))
+        else:
+            # What stands where the row is null is never looked at.
+            numbers = np.zeros(len(alerting))
+            numbers[where] = batch.numbers[place[feature.name]][where]
+            columns.append(pa.array(numbers, from_pandas=True).cast(feature.type))
+    return pa.StructArray.from_arrays(columns, fields=list(seen), mask=pa.array(~alerting))
 
 
 def _table(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from netanomaly.traffic import keys, outcome, scope, table
+from netanomaly.traffic import keys, outcome, scope, small_numbers, table
 from netanomaly.traffic.context import Flows, Past
 
 Floats = npt.NDArray[np.float64]
@@ -81,7 +81,7 @@ def served_port(protocol: pa.DictionaryArray, src_port: pa.Array, dst_port: pa.A
     codes = np.where(
         kinds == 2, np.where(kind < 0, -1, np.minimum(kind, 255) + _DYNAMIC + 1), np.minimum(port, _DYNAMIC)
     )
-    distinct, places = np.unique(codes, return_inverse=True)
+    distinct, places = small_numbers.distinct(codes, _DYNAMIC + 1 + 256)
     written = [_port_word(code) for code in distinct.tolist()]
     return pa.DictionaryArray.from_arrays(
         pa.array(places.astype(np.int32), mask=codes < 0), pa.array(written, type=pa.string())

@@ -129,7 +129,7 @@ def records(files: Iterable[OpenFile], understood: Understood) -> Iterator[pa.Re
             what = found.words if found else "in no format of a sensor that is known"
             raise DataError(
                 f"{opened.uri} is {what}, and other files of the source are {understood.format.words}; a source has one "
-                "format: give each its own source"
+                "format: give each its own source, or name the files that hold the flows, such as 'eve*.json'"
             )
         elif found.shape == "repeated" and understood.format.shape != "repeated":
             understood.other_files[f"a {found.words}, whose connections are in the conn log"] += 1

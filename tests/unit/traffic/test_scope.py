@@ -2,10 +2,11 @@
 
 import ipaddress
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from netanomaly.traffic.scope import scope
+from netanomaly.traffic.scope import direction, scope
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,20 @@ def test_most_addresses_are_told_in_a_short_way_and_alike(number):
     assert (scope(str(address)) == "public") == (
         not (address.is_private or address.is_multicast or address.is_loopback or address.is_link_local)
     )
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.one_of(
+        st.builds(
+            "{}.{}.{}.{}".format, st.sampled_from([10, 172, 192, 9]), *[st.sampled_from([0, 16, 31, 168, 256])] * 3
+        ),
+        st.sampled_from(["10.1.2.3\n", "10.01.2.3", "fe80::1%eth0", "host", "", "10.1.2.3.4", "127.0.0.1", None]),
+    )
+)
+def test_a_column_is_told_as_each_address_is(address):
+    ends = pa.array([address, "8.8.8.8"]).dictionary_encode()
+    found = None if address is None else scope(address)
+    assert direction(ends, ends).to_pylist() == [found and f"{found} to {found}", "public to public"]
+    if found in ("private", "public") and ":" not in address:
+        assert ipaddress.ip_address(address).is_private == (found == "private")

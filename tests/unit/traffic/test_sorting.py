@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from netanomaly.traffic.context import _order_of_keys
 from netanomaly.traffic.sorting import in_order
@@ -13,6 +13,7 @@ FIRST = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_the_order_is_that_of_a_sort_by_both_keys(data):
     first = np.array(data.draw(FIRST), dtype=np.int64)
@@ -25,6 +26,7 @@ def test_the_order_is_that_of_a_sort_by_both_keys(data):
 
 
 @pytest.mark.parametrize("low", [0, 2**63])
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**63 - 1), min_size=1))
 def test_keys_that_differ_in_their_last_bits_alone_are_in_order_too(low, drawn):
     keys = np.concatenate([np.array(drawn, dtype=np.uint64) + np.uint64(low), np.array([3, 1, 2, 1], dtype=np.uint64)])
