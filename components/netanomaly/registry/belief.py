@@ -33,6 +33,24 @@ SIGNED_HEADS = "NETANOMALY_SIGNED_HEADS"
 _KIND = b"netanomaly head\n"
 
 
+def signed_heads_required(*, trusting: bool) -> bool:
+    """Whether heads that are not signed are refused, by NETANOMALY_SIGNED_HEADS.
+
+    Raises:
+        InputError: It says anything but `required`, or no keys are trusted: nothing would be checked.
+    """
+    wanted = os.environ.get(SIGNED_HEADS)
+    if wanted is None:
+        return False
+    if wanted != "required":
+        raise InputError(f"{SIGNED_HEADS} is {wanted!r}; write required, or unset it")
+    if not trusting:
+        raise InputError(
+            f"{SIGNED_HEADS} is set and {TRUSTED_KEYS} is not, so that nothing would be checked; name the keys that are trusted"
+        )
+    return True
+
+
 class Belief:
     """What one process believes of one registry, and signs there.
 
@@ -164,10 +182,7 @@ class Belief:
         return replace(head, signature=self.signer.signature(_payload(head, unknown)))
 
     def _unsigned(self, model: str, what: str) -> None:
-        wanted = os.environ.get(SIGNED_HEADS, "")
-        if wanted not in ("", "required"):
-            raise InputError(f"{SIGNED_HEADS} is {wanted!r}; write required, or unset it")
-        if wanted:
+        if signed_heads_required(trusting=self.trust is not None):
             raise Unsigned(f"{what} is not signed, and {SIGNED_HEADS} asks for it; do not use it")
         if model not in self._told and not self._silent:
             self._told.add(model)
