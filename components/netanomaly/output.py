@@ -60,8 +60,14 @@ def say(text: str = "") -> None:
 
 
 def say_json(document: Any) -> None:
-    """A JSON document on standard output."""
+    """The JSON document on standard output that a command answers with: there is one of them."""
+    _Answer.given = True
     print(json_text(document, allow_nan=True), flush=True)  # noqa: T201 - this is the place
+
+
+def answered() -> bool:
+    """Whether the document was said: who reads it cannot read a second one behind it."""
+    return _Answer.given
 
 
 def say_json_line(document: Any) -> None:
@@ -93,18 +99,26 @@ def tell_each(lines: Iterable[str]) -> None:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Standard error that shows what deceives, for what others write there: libraries' warnings, argparse, Python."""
-    outer = sys.stderr
+    """One command: standard error shows what deceives, for what others write there: libraries' warnings, argparse, Python."""
+    outer, before = sys.stderr, _Answer.given
+    _Answer.given = False
     sys.stderr = _Guarded(outer)
     try:
         yield
     finally:
         sys.stderr = outer
+        _Answer.given = _Answer.given or before
 
 
 def unguarded(stream: TextIO) -> TextIO:
     """The stream itself, for a program that draws on a terminal and filters what it draws."""
     return stream.stream if isinstance(stream, _Guarded) else stream
+
+
+class _Answer:
+    """Whether the command gave its document."""
+
+    given = False
 
 
 class _Guarded(io.TextIOBase):

@@ -1,7 +1,9 @@
 """Another user of the machine puts links, pipes and devices into a registry's folder, or takes its lock."""
 
+import errno
 import fcntl
 import os
+import re
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +71,22 @@ def test_a_lock_that_is_none_is_refused_before_anything_is_done_to_it(root, mode
     assert stat.S_IMODE(victim.stat().st_mode) & 0o444
     lock.rmdir() if kind == "folder" else lock.unlink()
     assert register(root, model_file, "second") == 2
+
+
+def test_who_may_not_write_is_told_the_folder_and_no_name_that_nobody_knows(root, model_file, monkeypatch):
+    register(root, model_file)
+    opened = os.open
+
+    def refused(path, flags, *arguments, **named):
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return opened(path, flags, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(
+        StoreRefused, match=f"^no permission to write in {re.escape(str(root))}; ask for the right to it$"
+    ):
+        register(root, model_file, "second")
 
 
 @pytest.mark.parametrize(("folder", "lock"), [(0o700, 0o600), (0o755, 0o600), (0o2770, 0o660), (0o777, 0o666)])

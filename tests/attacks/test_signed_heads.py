@@ -400,10 +400,31 @@ def test_keys_are_rotated_by_listing_both(root, pairs, model_file):
     (_, old_public), _, (new, new_public) = pairs
     with pytest.raises(UnknownSigner):
         open_registry(root, sign_key=new).register("m", model_file, {}, run_id="4")
-    open_registry(root, sign_key=new, trusted_keys=[old_public]).register("m", model_file, {}, run_id="4")
+    both = [old_public, new_public]
+    open_registry(root, sign_key=new, trusted_keys=both).register("m", model_file, {}, run_id="4")
     assert open_registry(root, trusted_keys=[new_public]).version("m").number == 4
     with pytest.raises(UnknownSigner):
         open_registry(root, trusted_keys=[old_public]).version("m")
+
+
+def test_a_key_that_is_not_trusted_here_signs_nothing(root, pairs, keys, model_file):
+    """All who trust the right one would refuse the whole model afterwards."""
+    before = head(root)
+    wrong = open_registry(root, sign_key=pairs[1][0], trusted_keys=[keys[1]])
+    for act in (
+        lambda: wrong.set_alias("m:2", "champion"),
+        lambda: wrong.register("m", model_file, {}, run_id="4"),
+        lambda: wrong.deprecate("m:2"),
+        lambda: wrong.rollback("m"),
+        lambda: wrong.remove_alias("m", "champion"),
+        lambda: wrong.sign("m"),
+    ):
+        with pytest.raises(InputError, match=f"signing key {Signer(pairs[1][0]).key_id} is not among {TRUSTED_KEYS}"):
+            act()
+    assert head(root) == before
+    assert reader(root, keys).champion("m") == 3
+    # Who only reads does not need the key that the environment has.
+    assert wrong.champion("m") == 3
 
 
 @pytest.mark.parametrize(
@@ -415,6 +436,9 @@ def test_keys_are_rotated_by_listing_both(root, pairs, model_file):
         (SIGN_KEY, "", "is set and empty"),
         (WITHDRAWN_KEYS, "", "is set and empty"),
         (WITHDRAWN_KEYS, "0123456789abcdef", "nothing would be checked"),
+        (SIGNED_HEADS, "required", "nothing would be checked"),
+        (SIGNED_HEADS, "", "write required, or unset it"),
+        (SIGNED_HEADS, "requird", "write required, or unset it"),
         (REGISTRY_MEMORY, "", "needs the path of a file"),
         (REGISTRY_MEMORY, "seen.json", "needs the path of a file, and NETANOMALY_TRUSTED_KEYS"),
     ],

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from netanomaly.errors import GateRefusal
 from netanomaly.monitoring import retraining
-from netanomaly.monitoring.retraining import Wish, claimed_by_run, poisoned, reason, run_of, started
+from netanomaly.monitoring.retraining import Wish, against, claimed_by_run, poisoned, reason, run_of, started
 from netanomaly.registry import Registry, claims, open_registry
 
 from tests.monitoring.retraining_work import METADATA, retrain
@@ -221,6 +221,18 @@ def verdict(**replaced: Any) -> dict[str, Any]:
         "verdict": "quiet", "reasons": [], "rows": 1000, "alerts": 10,
         "alert_rate": {"usual": 0.01, "high": 0.02}, **replaced,
     }  # fmt: skip
+
+
+def test_training_does_not_go_back_in_time():
+    """A window given late, or of a sensor whose clock was reset, ends before what was learnt does."""
+    ended = {"training_ended": "2026-02-01T00:00:00.000Z"}
+    late = verdict(verdict="network changed", alerts=40, last_seen="2026-01-31T23:00:00.000Z", **ended)
+    assert "learnt from traffic up to 2026-02-01 00:00 UTC: give newer traffic" in against(late)
+    assert not against(verdict(alerts=40, last_seen="2026-02-02T00:00:00.000Z", **ended))
+    # Without times nothing is known to be late.
+    assert not against(verdict(alerts=40, last_seen=None, **ended))
+    assert not against(verdict(alerts=40, last_seen="1970-01-01T00:00:00.000Z", training_ended=None))
+    assert against(verdict(alerts=200)).endswith("look at its alerts first")
 
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from netanomaly.errors import StoreRefused
 from netanomaly.models.model import load
 from netanomaly.monitoring import reference as references
 from netanomaly.monitoring.retraining import claimed_by_run
@@ -80,7 +81,7 @@ def test_a_quiet_day_is_one_line_and_a_page_and_stands_in_the_history_once(folde
     assert document["alert_rate"]["high"] > 0
     page = (folder / "out/report.html").read_text()
     assert "Quiet: traffic is as it was in training" in page
-    assert "Verdicts before" in page
+    assert "Verdicts so far" in page
     monitor(folder, folder / "quiet.log")
     shown = netanomaly_here("registry", "history", "office", "--registry", folder / "work/registry")
     assert shown.stdout.count("monitored: quiet") == 1
@@ -92,7 +93,9 @@ def test_a_change_of_the_sensor_is_named_with_what_to_check_and_its_exit_code_wh
     assert "sensor changed: +14 bytes a packet" in ended.stdout.splitlines()[0]
     assert "do not retrain" in ended.stdout
     assert ended.last_line == "error: not quiet: sensor changed"
-    document = monitor(folder, folder / "frames.log", "--json", "--no-history").json["verdicts"][0]
+    both = monitor(folder, folder / "frames.log", "--json", "--exit-code", "--no-history")
+    assert both.code == 4
+    document = both.json["verdicts"][0]  # One document, though the command fails.
     assert document["sensor"][0]["what"] == "bytes_a_packet"
     assert not document["retrain"]
 
@@ -350,8 +353,9 @@ def test_scores_of_several_versions_are_judged_by_version_and_never_trained_on_t
         assert document["model"]["version"] == version
         assert document["rows"] > 800
     (own / "training.json").write_text(json.dumps({"data_source": str(folder / "training.log"), "model_type": "pca"}))
-    refused = of_its_own(own, *both, "--retrain", own / "training.json")
+    refused = of_its_own(own, *both, "--retrain", own / "training.json", "--out", own / "judged")
     assert (refused.code, "of several versions" in refused.last_line) == (2, True)
+    assert (own / "judged/version-2/verdict.json").is_file(), "a verdict is not lost with the training"
 
 
 def test_without_a_champion_the_newest_version_judges_and_of_a_deleted_one_it_is_said(own, folder):
@@ -377,6 +381,18 @@ def test_a_registry_that_is_away_is_one_line_and_may_be_tried_again(folder, monk
     assert "127.0.0.1:9" in away.last_line
 
 
+def test_a_registry_that_cannot_be_written_takes_nothing_from_the_verdict(folder, tmp_path, monkeypatch):
+    def refuse(*_arguments: object) -> None:
+        raise StoreRefused("no permission to write in /srv/registry")
+
+    monkeypatch.setattr("netanomaly.monitoring.program.keep", refuse)
+    ended = monitor(folder, folder / "frames.log", "--out", tmp_path / "judged")
+    assert (ended.code, ended.last_line) == (2, "error: no permission to write in /srv/registry")
+    assert "sensor changed: +14 bytes a packet" in ended.stdout.splitlines()[0]
+    assert (tmp_path / "judged/report.html").is_file()
+    assert json.loads((tmp_path / "judged/verdict.json").read_text())["verdict"] == "sensor changed"
+
+
 def test_a_retraining_that_a_gate_refuses_is_told_leaves_the_champion_and_is_not_repeated(folder, tmp_path):
     before = registered(folder)
     champion = open_registry(folder / "work/registry").version("office").number
@@ -395,9 +411,13 @@ def test_a_retraining_that_a_gate_refuses_is_told_leaves_the_champion_and_is_not
         "--workdir",
         tmp_path / "w",
     )
-    ended = monitor(folder, window, *options)
+    ended = monitor(folder, window, *options, "--out", tmp_path / "judged")
     assert ended.code == 4, ended.stderr
     assert "retraining failed, the champion stays" in ended.last_line
+    assert ended.stdout.startswith("office:"), "the verdict is told all the same"
+    verdict = json.loads((tmp_path / "judged/verdict.json").read_text())
+    assert "retraining failed, the champion stays" in verdict["retraining"]["words"]
+    assert (tmp_path / "judged/report.html").is_file()
     assert registered(folder) == before
     assert open_registry(folder / "work/registry").version("office").number == champion
     again = monitor(folder, window, *options)

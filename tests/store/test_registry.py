@@ -194,7 +194,7 @@ def test_other_libraries_are_refused_before_anything_is_unpickled(folder, model_
     with pytest.raises(UnsupportedLibraryVersions, match=r"1\.0\.0"):
         open_registry(folder).load("m:1")
     open_registry(folder).register("n", model_file, {}, run_id="r")
-    with pytest.raises(LibraryVersionsMissing):
+    with pytest.raises(LibraryVersionsMissing, match=r"register it with the model_metadata\.json of its run"):
         open_registry(folder).load("n:1")
 
 
@@ -277,6 +277,9 @@ def test_an_alias_is_pointed_at_a_version_that_was_named_and_never_at_whatever_c
     assert "\n" not in str(told.value)
     assert registry.champion("m") == 1
     assert registry.set_alias("m", "champion", newest=True).number == 10
+    for named in ("m:1", "m@champion"):
+        with pytest.raises(InputError, match="names a version, and --newest asks for the newest"):
+            registry.set_alias(named, "challenger", newest=True)
     # Another alias says which version, too.
     assert registry.set_alias("m@champion", "challenger").number == 10
 

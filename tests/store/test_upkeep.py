@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from netanomaly.errors import InputError
@@ -200,3 +201,15 @@ def test_a_file_that_is_no_registry_is_not_imported(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         import_file(locate(tmp_path / "registry"), file)
     assert not (tmp_path / "registry").exists()
+
+
+def test_a_registry_does_not_import_its_own_list(tmp_path, model_file, monkeypatch):
+    """Each version would be there twice, and each again the next time."""
+    open_registry(tmp_path / "registry").register("m", model_file, {}, run_id="1")
+    monkeypatch.chdir(tmp_path)
+    for file in (tmp_path / "registry/model_registry.json", Path("registry/model_registry.json")):
+        with pytest.raises(InputError, match="lists what this registry holds already"):
+            import_file(locate(tmp_path / "registry"), file)
+    assert [version.number for version in open_registry(tmp_path / "registry").versions("m")] == [1]
+    # Another registry may take its versions over.
+    assert [done.version for done in import_file(locate(tmp_path / "other"), file)] == [1]

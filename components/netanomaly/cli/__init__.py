@@ -108,7 +108,8 @@ def _usage(error: TyperException) -> str:
 
 def _fail(message: str, code: int, hint: str = "") -> NoReturn:
     message = " ".join(message.split())
-    if "--json" in sys.argv:
+    # What was answered before it failed, as a verdict that is not quiet, is the one document.
+    if "--json" in sys.argv and not output.answered():
         document = {"state": "failed", "exit_code": code, "error": message}
         _say(sys.stdout, output.json_text(document))
     if hint:

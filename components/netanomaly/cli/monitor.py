@@ -12,7 +12,7 @@ from netanomaly.cli.feedback_options import FeedbackOption
 from netanomaly.cli.monitored import monitored
 from netanomaly.cli.registry_words import DEFAULT, JsonOption, RegistryOption
 from netanomaly.cli.table_options import ColumnsOption, DelimiterOption, TimeColumnOption, csv_format
-from netanomaly.errors import ConfigError, GateRefusal, InputError
+from netanomaly.errors import ConfigError, GateRefusal, InputError, NetanomalyError
 
 if TYPE_CHECKING:
     from netanomaly.monitoring.settings import Settings
@@ -78,6 +78,8 @@ def monitor(
 
     Example: netanomaly monitor office conn.log --out monitored
     """
+    import msgspec
+
     from netanomaly.monitoring.settings import Settings
     from netanomaly.registry import open_registry
 
@@ -112,16 +114,27 @@ def monitor(
 
     judged = look(opened, model, settings, _Progress())
     verdicts = [each.verdict for each in judged]
-    if not no_history:
-        for verdict in verdicts:
-            keep(opened, verdict)
+    history: list[Any] = []
+    failed: NetanomalyError | None = None
+    # A registry that cannot be written and a training that fails take nothing from the verdict: it is told all the same.
+    try:
+        if not no_history:
+            for verdict in verdicts:
+                keep(opened, verdict)
+        if out is not None:
+            history = msgspec.to_builtins(opened.monitored(verdicts[0]["model"]["name"]).verdicts())
         if retrain is not None:
             if len(verdicts) > 1:
                 raise InputError("the scores are of several versions; retrain by the scores of one, or by the traffic")
             words = retraining.retrain(opened, judged[0], training, feedback, occasions, retrain_age_days, workdir)
             verdicts[0]["retraining"] = {"words": words}
+    except NetanomalyError as error:
+        failed = error
+        if retrain is not None:
+            for verdict in verdicts:
+                verdict["retraining"] = {"words": str(error)}
     if out is not None:
-        _write(opened, verdicts, out)
+        _write(history, verdicts, out)
     if as_json:
         output.say_json({"verdicts": verdicts, "out": None if out is None else str(out)})
     else:
@@ -129,6 +142,8 @@ def monitor(
             output.say_each(monitored(verdict))
             if out is not None:
                 output.say(f"{'report':<12}{_folder(out, verdicts, verdict) / REPORT}")
+    if failed is not None:
+        raise failed
     unusual = [verdict["verdict"] for verdict in verdicts if verdict["verdict"] != "quiet"]
     if exit_code and unusual:
         raise GateRefusal(f"not quiet: {', '.join(unusual)}")
@@ -156,18 +171,14 @@ def _make_reference(opened: "Registry", model: str, settings: "Settings", *, as_
     output.say(f"{version.model}:{version.number} has a reference now, of {taken}; netanomaly monitor compares with it")
 
 
-def _write(opened: "Registry", verdicts: list[dict[str, Any]], out: Path) -> None:
+def _write(history: list[Any], verdicts: list[dict[str, Any]], out: Path) -> None:
     """The verdict and its page; of several versions in a folder for each."""
-    import msgspec
-
     from netanomaly.report import monitoring_page
 
     for verdict in verdicts:
-        model = verdict["model"]
         folder = _folder(out, verdicts, verdict)
         folder.mkdir(parents=True, exist_ok=True)
-        before = msgspec.to_builtins(opened.monitored(model["name"]).verdicts())
-        (folder / REPORT).write_text(monitoring_page(verdict, before), encoding="utf-8")
+        (folder / REPORT).write_text(monitoring_page(verdict, history), encoding="utf-8")
         (folder / VERDICT).write_text(output.json_text(verdict) + "\n", encoding="utf-8")
 
 

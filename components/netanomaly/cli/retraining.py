@@ -60,7 +60,7 @@ def retrain(
         NetanomalyError: The training failed or a gate refused it: the champion stays, and this window is not tried again.
     """
     from netanomaly.monitoring.program import without_open_alerts
-    from netanomaly.monitoring.retraining import Wish, poisoned, reason, started
+    from netanomaly.monitoring.retraining import Wish, against, reason, started
 
     verdict = judged.verdict
     model, number = verdict["model"]["name"], verdict["model"]["version"]
@@ -68,8 +68,8 @@ def retrain(
     why = reason(verdict, Wish(tuple(when), age_days), created)
     if not why:
         return ""
-    if against := poisoned(verdict):
-        return f"not retrained, though {why}: {against}; look at its alerts first"
+    if words := against(verdict):
+        return f"not retrained, though {why}: {words}"
     output.tell(f"retraining {model}: {why}")
 
     def train(run: str) -> str:

@@ -29,7 +29,7 @@ _DO = {
     HOSTS: "look at these hosts: this is a matter for people, and no reason to retrain",
     NETWORK: "train again on newer data, once nothing in it is an attack",
     DECAY: "train again on newer data, with what was learnt from the labels or the reviewed alerts",
-    TOO_LITTLE: "nothing, until there is more",
+    TOO_LITTLE: "conclude nothing of this window; what is missing is said above",
 }
 _SHOWN = 40
 _WEEKEND_SHARE = 0.8
@@ -86,9 +86,10 @@ def judge(
     rows = window.profile.rows
     limits = usual.for_rows(reference.limits, rows)
     document["notes"] = _notes(window, reference, now)
+    trained = reference.profile
+    document["training_ended"] = moment(trained.last) if trained.first <= trained.last else None
     if limits is None:
-        least = reference.limits[0].rows
-        return _said(document, _Judged(TOO_LITTLE, [f"{rows:,} rows, and limits are known for {least:,} or more"]))
+        return _said(document, _Judged(TOO_LITTLE, [_too_few(rows, reference.limits[0].rows)]))
     named = statistics.names(reference.layout)
     sample = window.sample
     newcomers = reference.known.newcomers(sample)
@@ -111,6 +112,12 @@ def judge(
     judged = _judged(reference, window, far, rate, document)
     _weigh_quality(judged, quality, document)
     return _said(document, judged)
+
+
+def _too_few(rows: int, least: int) -> str:
+    if not rows:
+        return "the window has no rows: check that the sensor still writes"
+    return f"{rows:,} {'row' if rows == 1 else 'rows'}, and limits are known for {least:,} or more"
 
 
 def _judged(

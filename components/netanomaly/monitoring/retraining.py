@@ -66,6 +66,25 @@ def reason(verdict: Mapping[str, Any], wish: Wish, registered_at: str, today: da
     return ""
 
 
+def against(verdict: Mapping[str, Any]) -> str:
+    """Why a window is not trained for though it is one to retrain for, and what to do, in words; empty where nothing is in the way."""
+    if words := outdated(verdict):
+        return words
+    words = poisoned(verdict)
+    return f"{words}; look at its alerts first" if words else ""
+
+
+def outdated(verdict: Mapping[str, Any]) -> str:
+    """Why training for the window would go back in time, as for one given late or one of a clock that was reset."""
+    last, ended = verdict.get("last_seen"), verdict.get("training_ended")
+    if not last or not ended or datetime.fromisoformat(last) > datetime.fromisoformat(ended):
+        return ""
+    return (
+        f"the window ends at {last[:16].replace('T', ' ')} UTC, and the version learnt from traffic up to "
+        f"{ended[:16].replace('T', ' ')} UTC: give newer traffic, and check the sensor's clock if it was to be"
+    )
+
+
 def poisoned(verdict: Mapping[str, Any]) -> str:
     """Why what the window holds must not be learnt as normal by itself; empty where nothing speaks against it.
 

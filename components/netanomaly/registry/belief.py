@@ -33,6 +33,24 @@ SIGNED_HEADS = "NETANOMALY_SIGNED_HEADS"
 _KIND = b"netanomaly head\n"
 
 
+def signed_heads_required(*, trusting: bool) -> bool:
+    """Whether heads that are not signed are refused, by NETANOMALY_SIGNED_HEADS.
+
+    Raises:
+        InputError: It says anything but `required`, or no keys are trusted: nothing would be checked.
+    """
+    wanted = os.environ.get(SIGNED_HEADS)
+    if wanted is None:
+        return False
+    if wanted != "required":
+        raise InputError(f"{SIGNED_HEADS} is {wanted!r}; write required, or unset it")
+    if not trusting:
+        raise InputError(
+            f"{SIGNED_HEADS} is set and {TRUSTED_KEYS} is not, so that nothing would be checked; name the keys that are trusted"
+        )
+    return True
+
+
 class Belief:
     """What one process believes of one registry, and signs there.
 
@@ -62,10 +80,20 @@ class Belief:
 
     @cached_property
     def signer(self) -> Signer | None:
-        """What signs new records and heads, if anything. Raises InputError when the key cannot be used."""
+        """What signs new records and heads, if anything.
+
+        Raises:
+            InputError: The key cannot be used; or it is not among those that are trusted here, so that all who trust them
+                would refuse the whole model once it had signed.
+        """
         signer = Signer(self._sign_key, "the signing key") if self._sign_key else Signer.from_environment()
         if signer is not None and self.trust is not None and signer.key_id in self.trust.withdrawn:
             raise InputError(f"the signing key {signer.key_id} was withdrawn; sign with another")
+        if signer is not None and self.trust is not None and not self.trust.knows(signer.key_id):
+            raise InputError(
+                f"the signing key {signer.key_id} is not among {TRUSTED_KEYS}: who trusts those would refuse all that it signs; "
+                "sign with one of them, or add its public key there and wherever this registry is read"
+            )
         return signer
 
     @cached_property
@@ -154,10 +182,7 @@ class Belief:
         return replace(head, signature=self.signer.signature(_payload(head, unknown)))
 
     def _unsigned(self, model: str, what: str) -> None:
-        wanted = os.environ.get(SIGNED_HEADS, "")
-        if wanted not in ("", "required"):
-            raise InputError(f"{SIGNED_HEADS} is {wanted!r}; write required, or unset it")
-        if wanted:
+        if signed_heads_required(trusting=self.trust is not None):
             raise Unsigned(f"{what} is not signed, and {SIGNED_HEADS} asks for it; do not use it")
         if model not in self._told and not self._silent:
             self._told.add(model)

@@ -161,16 +161,19 @@ class Registry(Reader):
 
         Raises:
             InputError: The reference names no version, and the newest was not asked for: between a look at a version and its
-                promotion another may have been registered, which nobody looked at.
+                promotion another may have been registered, which nobody looked at. Or it names one, and the newest was asked for.
             InvalidName: An alias that looks like a version number, or is no name.
             NotInRegistry: There is no such version.
             NotReady: The version is deprecated or deleted.
         """
         names.alias_name(alias)
         wanted, change = names.reference(reference), Change(why=why)
+        named = wanted.version is not None or wanted.alias is not None
+        if named and newest:
+            raise InputError(f"{reference!r} names a version, and --newest asks for the newest; give one of them")
 
         def point(head: Head) -> Head:
-            if wanted.version is None and wanted.alias is None and not newest:
+            if not named and not newest:
                 raise InputError(self._which(head, alias))
             entry = self._entry(head, wanted)
             # Before the alias moves, and not after: it may be one that is not believed.

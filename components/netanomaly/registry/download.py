@@ -162,8 +162,8 @@ def _check_libraries(record: Record) -> None:
 
     if "scikit-learn" not in record.library_versions:
         raise LibraryVersionsMissing(
-            f"the record of model {record.model!r} (run {record.run_id}) does not say which scikit-learn made it; "
-            "register it with its versions"
+            f"the record of model {record.model!r}{f' (run {record.run_id})' if record.run_id else ''} does not say which "
+            "scikit-learn made it, and nothing else is loaded; register it with the model_metadata.json of its run (--metadata)"
         )
     try:
         check_versions(record.library_versions)

@@ -273,7 +273,8 @@ class FileStore:
     def _temporary(self) -> Iterator[tuple[Path, BinaryIO]]:
         name = f"{os.getpid()}-{secrets.token_hex(8)}"
         key = f"{_TEMPORARY}/{name}"
-        with _in_words(self.root, key):
+        # By the folder: nobody knows the temporary file.
+        with _in_words(self.root, _TEMPORARY):
             self._make_root()
             folder, _ = self._parent(key, make=True)
             try:
@@ -395,10 +396,12 @@ def _worded(error: OSError, root: Path, key: str) -> Exception:
         case FileNotFoundError():
             return Absent(key)
         case PermissionError():
-            return StoreRefused(f"no permission for {error.filename or key!r} in {root}; ask for the right to it")
+            if key == _TEMPORARY:
+                return StoreRefused(f"no permission to write in {root}; ask for the right to it")
+            return StoreRefused(f"no permission for {key or error.filename!r} in {root}; ask for the right to it")
         case NotADirectoryError() | IsADirectoryError() | FileExistsError():
             return StoreRefused(f"{root} is not usable: {error.strerror}: {error.filename or key!r}; name a folder")
-    return StoreUnavailable(f"{root}: {error.strerror or error} ({error.filename or key}); nothing was lost, run again")
+    return StoreUnavailable(f"{root}: {error.strerror or error} ({key or error.filename}); nothing was lost, run again")
 
 
 def _etag(data: bytes) -> str:

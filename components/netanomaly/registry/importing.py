@@ -79,8 +79,13 @@ def import_file(location: Location, path: Path, files_below: Path | None = None)
         files_below: The folder that holds all model files; none outside it is taken. Default: the file's own.
 
     Raises:
-        InputError: It is no such file, names a version twice, or a model file elsewhere; nothing is imported.
+        InputError: It is no such file, names a version twice, or a model file elsewhere; or it is the list that this very
+            registry keeps, each of whose versions would be there twice. Nothing is imported.
     """
+    if path.name == bounds.VIEW and path.resolve().parent.as_uri() == location.read.identity:
+        raise InputError(
+            f"{path} lists what this registry holds already; name another registry's file, or another --registry"
+        )
     planned = list(_planned(path, files_below or path.parent))
     store = location.write
     done = [_import(store, location.belief, path, one) for one in planned]

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from netanomaly.errors import InputError
 from netanomaly.paths import expanded
-from netanomaly.registry.belief import Belief
+from netanomaly.registry.belief import Belief, signed_heads_required
 from netanomaly.registry.file_store import FileStore
 from netanomaly.registry.memory import Memory
 from netanomaly.registry.signing import Trust
@@ -39,6 +39,8 @@ class Location:
         self.uri = read.uri
         self.bucket = bucket
         trust = Trust.in_keys(trusted_keys, "trusted_keys") if trusted_keys else Trust.from_environment()
+        # What is half asked for is told before anything is read, and not first where it would matter.
+        signed_heads_required(trusting=trust is not None)
         self.belief = Belief(read.identity, trust, sign_key, Memory.from_environment(trusting=trust is not None))
         self._single_writer = single_writer
         self._write: Store | None = None if bucket is not None else read

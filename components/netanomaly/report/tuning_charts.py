@@ -111,7 +111,8 @@ def learning_curve(
     width, height, top, bottom, left, right = 470.0, 290.0, 30.0, 240.0, 46.0, 440.0
     last = max(number for number, _, _ in trials)
     every = [*values, *([defaults] if defaults is not None else [])]
-    low, high = math.floor(min(every) * 10 - 1e-9) / 10, math.ceil(max(every) * 10 + 1e-9) / 10
+    low = max(0.0, math.floor(min(every) * 10 - 1e-9) / 10)
+    high = min(1.0, math.ceil(max(every) * 10 + 1e-9) / 10)
     plot = Plot(svg.linear(0, last + 1, left, right), svg.linear(low, high, bottom, top), left, right, top, bottom)
     ticks = [(low + place * (high - low) / 4, words.percent(low + place * (high - low) / 4)) for place in range(5)]
     parts = [plot.axes([(float(first), str(first)) for first in rounds], ticks, "trial (a line begins a round)", "caught, mean of the folds")]  # fmt: skip

@@ -200,6 +200,12 @@ def test_windows_of_wrong_times_are_noted(world):
     assert "before the training period" in judge(world.reference, earlier)["notes"][0]
 
 
+def test_a_window_without_rows_is_one_of_a_sensor_that_may_have_stopped(world):
+    found = judge(world.reference, world.window(flows(world.network, draw(), 3000, MONDAY).slice(0, 0)))
+    assert found["verdict"] == "too little data"
+    assert "check that the sensor still writes" in found["reasons"][0]
+
+
 @settings(max_examples=30, deadline=None)
 @given(column=st.integers(0, 200), rows=st.integers(1, 39), value=st.integers(0, 255))
 def test_rows_of_which_fewer_than_two_in_a_hundred_moved_are_never_out(world, column, rows, value):

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from netanomaly.report import charts, spread, svg
+from netanomaly.report import charts, spread, svg, tuning_charts
 from netanomaly.report.documents import Estimate
 
 CURVE = [(0.0, 0.0), (0.001, 0.3), (0.01, 0.61), (1.0, 1.0)]
@@ -113,3 +113,12 @@ def test_quantiles_of_any_size_are_drawn_within_the_picture(training, evaluation
             for shape in shapes(picture, name):
                 assert all(0 <= x <= 120 and 0 <= y <= 34 for x, y in path_points(shape))
                 assert len(path_points(shape)) <= 25
+
+
+@pytest.mark.parametrize(("caught", "axis"), [(1.0, ("90%", "100%")), (0.0, ("0%", "10%")), (0.63, ("60%", "70%"))])
+def test_the_axis_of_the_learning_curve_shows_shares_alone(caught, axis):
+    """Nothing catches 110% of attacks, nor less than none."""
+    picture = ET.fromstring(str(tuning_charts.learning_curve([(1, caught, "complete")], caught, [1])))  # noqa: S314 - our own
+    shown = [shape.text or "" for shape in picture.iter() if (shape.text or "").endswith("%")]
+    read = [float(each[:-1]) for each in shown]
+    assert (min(read), max(read)) == (float(axis[0][:-1]), float(axis[1][:-1]))

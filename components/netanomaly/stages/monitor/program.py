@@ -12,7 +12,7 @@ from netanomaly.config.monitoring import MonitoringConfig
 from netanomaly.errors import InputError
 from netanomaly.monitoring import program as monitoring
 from netanomaly.monitoring.finding import refuse_to_learn_scores
-from netanomaly.monitoring.retraining import NEVER, Wish, claimed_by_run, poisoned, reason
+from netanomaly.monitoring.retraining import NEVER, Wish, against, claimed_by_run, reason
 from netanomaly.monitoring.settings import Settings
 from netanomaly.registry import Registry, open_registry
 from netanomaly.report import monitoring_page
@@ -92,8 +92,8 @@ def due_for(
     why = reason(verdict, Wish(wanted.retrain_when, wanted.retrain_age_days), version.record.created_at)
     if not why:
         return "", False
-    if against := poisoned(verdict):
-        return f"not retrained, though {why}: {against}; look at its alerts first", False
+    if words := against(verdict):
+        return f"not retrained, though {why}: {words}", False
     if not claim(verdict["window"], model["version"]):
         return f"not retrained for this window again ({why})", False
     return why, True
