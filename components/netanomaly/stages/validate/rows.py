@@ -22,7 +22,7 @@ def too_few_rows(data: Evidence, limit: float) -> Iterator[Observation]:
 def _kept_together(data: Evidence, side: str) -> str:
     """Why one side of a random split has so few rows, and what to do, where that is because most rows repeat another."""
     other = data.evaluation if side == TRAINING else data.training
-    repeated = other["duplicates"]["rows"] / other["rows"]
+    repeated = other["duplicates"]["rows"] / max(other["rows"], 1)
     if not data.settings.held_out or (other.get("split") or {}).get("method") != "random" or repeated < _MOST:
         return ""
     return (
