@@ -186,7 +186,7 @@ def a_source_whose_name_is_too_long(case: Case):
     case.config["data_source"] = "x" * 300
 
 
-@spoilt(2, "training.csv", "JSON and not CSV")
+@spoilt(2, "training.csv", "JSON and of no sensor's flows")
 def json_lines(case: Case):
     case.write([json.dumps({"packet_length": row, "label": "normal"}) for row in range(300)])
 
