@@ -112,7 +112,8 @@ def compare(rows: int, rounds: int, data: Path) -> None:
     for name, peak in their_peaks.items():
         print(f"  {name:<14} {peak / 2**20:9.0f}")
     print(f"  {'ours':<14} {'peak MiB':>9} {'seconds':>8}")
-    for stage in result["stages"]:
+    # What did not run, as the steps of an untaken branch, took nothing.
+    for stage in (each for each in result["stages"] if each["peak_memory_bytes"] is not None):
         print(f"  {stage['name']:<14} {stage['peak_memory_bytes'] / 2**20:9.0f} {stage['seconds']:8.2f}")
 
 
