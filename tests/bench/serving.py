@@ -16,9 +16,11 @@ import re
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pyarrow as pa
@@ -151,10 +153,11 @@ def running(command: list[str], said: str, cores: set[int]) -> Iterator[tuple[su
                 break
         else:
             raise SystemExit("".join(lines))
+        # Whose warnings nobody reads waits for a reader when the pipe is full.
+        Thread(target=deque, args=(process.stderr, 0), daemon=True).start()
         yield process, time.perf_counter() - begun
     finally:
         process.terminate()
-        process.stderr.close()
         process.wait(60)
 
 
