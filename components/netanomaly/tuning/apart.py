@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from netanomaly import json_input, stage_io
+from netanomaly import absent, json_input
 from netanomaly.errors import NetanomalyError
 from netanomaly.tuning.endings import FAILED, NOT_RUN
 
@@ -174,5 +174,5 @@ def _short(text: str) -> str:
 
 
 if __name__ == "__main__":
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     main()
