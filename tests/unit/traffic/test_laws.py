@@ -47,6 +47,26 @@ def test_every_format_has_a_sample_and_is_told_by_its_content():
         assert found.name == name
 
 
+# Azure's flows have times of their own, in numbers.
+_ZONE = re.compile(r"(?<=[0-9]T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, text in SAMPLES.items() if _ZONE.search(text) and name != "azure")
+)
+def test_whoever_writes_times_without_a_zone_is_told_that_they_are_taken_for_utc(name):
+    _, zoned = read(SAMPLES[name])
+    _, bare = read(_ZONE.sub(r"\1", SAMPLES[name]))
+    assert not zoned.counts.repaired.get("time without a zone, taken for UTC")
+    assert bare.counts.repaired["time without a zone, taken for UTC"] > 0
+
+
+@pytest.mark.parametrize("written", ["inf", "-inf", "1e400"])
+def test_an_infinite_duration_is_counted(written):
+    counted = read(tsv(WEB, SYN).replace("\t1.500000\t", f"\t{written}\t"))[1].counts.repaired
+    assert counted["duration_seconds that is infinite set to missing"] == 1
+
+
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_a_damaged_log_gives_rows_or_one_clear_line(name, monkeypatch):
     without_threads(monkeypatch)
