@@ -14,6 +14,7 @@ from netanomaly.traffic import features, keys, outcome, pairing, table
 from netanomaly.traffic.background import ahead
 from netanomaly.traffic.opening import OpenFile
 from netanomaly.traffic.recognition import Format, NoFlows
+from netanomaly.traffic.repeats import REPEATED, Repeats
 from netanomaly.traffic.sorting import Room, Sorter
 from netanomaly.traffic.table import Counts
 
@@ -109,7 +110,9 @@ def flows(
     sorter = Sorter(table.SCHEMA, room)
     for batch in batches:
         sorter.add(batch, features.end_of(batch), content_keys(batch))
+    repeats = Repeats()
     for block in sorter.tables(block_rows):
+        understood.counts.repair(REPEATED, repeats.among(block))
         yield _one_direction_only(block) if understood.one_direction_only else block
 
 

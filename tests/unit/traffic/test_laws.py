@@ -15,6 +15,7 @@ from netanomaly.errors import DataError
 from netanomaly.traffic import features, keys, stream, table
 from netanomaly.traffic.context import Context
 from netanomaly.traffic.recognition import FORMATS, Format, NoFlows, recognise
+from netanomaly.traffic.repeats import REPEATED, Repeats
 from netanomaly.traffic.sorting import Room, Sorter
 
 from tests.unit.traffic import test_argus, test_clouds, test_nfdump, test_suricata
@@ -59,6 +60,22 @@ def test_whoever_writes_times_without_a_zone_is_told_that_they_are_taken_for_utc
     _, bare = read(_ZONE.sub(r"\1", SAMPLES[name]))
     assert not zoned.counts.repaired.get("time without a zone, taken for UTC")
     assert bare.counts.repaired["time without a zone, taken for UTC"] > 0
+
+
+@pytest.mark.parametrize("name", ["zeek-tsv", "zeek-json", "suricata-eve", "argus"])
+def test_flows_of_a_log_that_is_given_twice_are_counted(name):
+    once = read(SAMPLES[name])
+    table, understood = read(SAMPLES[name], SAMPLES[name])
+    assert table.num_rows == 2 * once[0].num_rows
+    assert understood.counts.repaired[REPEATED] - once[1].counts.repaired.get(REPEATED, 0) == once[0].num_rows
+
+
+def test_a_repeated_flow_is_counted_across_blocks():
+    flows = read(tsv(WEB, WEB, SYN, PING, PING, PING))[0]
+    for rows_of_a_block in range(1, flows.num_rows + 1):
+        repeats = Repeats()
+        blocks = (flows.slice(first, rows_of_a_block) for first in range(0, flows.num_rows, rows_of_a_block))
+        assert sum(repeats.among(block) for block in blocks) == 3
 
 
 @pytest.mark.parametrize("written", ["inf", "-inf", "1e400"])
