@@ -8,6 +8,7 @@ from pathlib import Path
 
 from netanomaly.absent import do_without
 from netanomaly.errors import ConfigError
+from netanomaly.late_import import put_off_scipy_stats
 from netanomaly.serving.ending import exit_code
 from netanomaly.serving.options import Limits, Options
 
@@ -61,6 +62,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     if (arguments.model or arguments.shadow) and not arguments.registry:
         raise ConfigError("--model and --shadow are models of a registry; name that by --registry URI")
     do_without("pandas")
+    put_off_scipy_stats()
     from netanomaly.serving.models import of_folder, of_registry
     from netanomaly.serving.server import serve, token_of
 

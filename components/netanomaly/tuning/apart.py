@@ -20,6 +20,7 @@ from typing import Any
 
 from netanomaly import absent, json_input
 from netanomaly.errors import NetanomalyError
+from netanomaly.late_import import put_off_scipy_stats
 from netanomaly.tuning.endings import FAILED, NOT_RUN
 
 _LONGEST_REASON = 300
@@ -175,4 +176,5 @@ def _short(text: str) -> str:
 
 if __name__ == "__main__":
     absent.do_without("pandas")
+    put_off_scipy_stats()
     main()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from netanomaly import absent, stage_io
 from netanomaly.errors import ConfigError
+from netanomaly.late_import import put_off_scipy_stats
 
 if TYPE_CHECKING:
     from netanomaly.config.scoring import ScoringConfig
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
     absent.do_without("pandas")
+    put_off_scipy_stats()
     import_module("netanomaly.stages.score.program")
 
 
@@ -80,4 +82,5 @@ _SAID = (
 
 if __name__ == "__main__":
     absent.do_without("pandas")
+    put_off_scipy_stats()
     main(sys.argv[1:])
