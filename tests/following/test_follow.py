@@ -11,7 +11,7 @@ from netanomaly.errors import ConfigError, DataError
 from netanomaly.scoring import contents, following, growing
 from netanomaly.scoring.settings import Settings
 
-from tests.command import netanomaly_here
+from tests.command import netanomaly, netanomaly_here
 from tests.following.conn_logs import START, flows, header, probes, uid, written
 
 
@@ -333,7 +333,7 @@ def test_alerts_of_a_follower_are_judged_like_those_of_a_run(out, followed, logs
     followed(out)
     alerts = [alert["id"] for alert in out.alerts()]
     assert alerts
-    queue = netanomaly_here("feedback", "queue", "--alerts", out.uri, "--registry", registry, "--json")
+    queue = netanomaly("feedback", "queue", "--alerts", out.uri, "--registry", registry, "--json")
     assert queue.code == 0, queue.stderr
     for where, alert in ((out.uri, alerts[0]), (f"{out.uri}/alerts", alerts[-1])):
         said = netanomaly_here(

@@ -11,6 +11,7 @@ from netanomaly.registry import open_registry
 
 from tests.command import Ended, netanomaly, netanomaly_here
 from tests.unit.models_data import traffic
+from tests.warm import netanomaly_warm
 
 # The one training is for all.
 pytestmark = pytest.mark.xdist_group("tuning")
@@ -44,7 +45,7 @@ def workdir(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def tuned_training(configuration, workdir) -> Ended:
     wanted = json.dumps({"trials": TRIALS, "parallelism": 1, "space": KNN})
-    return netanomaly("run", configuration, "--set", f"tuning={wanted}", "--workdir", workdir, "--json")
+    return netanomaly_warm("run", configuration, "--set", f"tuning={wanted}", "--workdir", workdir, "--json")
 
 
 def test_a_configuration_with_tuning_is_searched_for_and_then_trained(tuned_training):

@@ -8,12 +8,11 @@ start and its end by a signal, is for tests of `netanomaly` and of `HostLauncher
 
 import atexit
 import functools
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,8 +26,8 @@ _SERVER, _CLIENT = (Path(__file__).with_name(name) for name in ("server.py", "cl
 
 def netanomaly_warm(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ended:
     """`tests.command.netanomaly` in this process, whose stages are warm ones."""
-    with warm_stages(), mock.patch.dict(os.environ, environment), chdir(cwd or "."):
-        return netanomaly_here(*arguments)
+    with warm_stages():
+        return netanomaly_here(*arguments, cwd=cwd, **environment)
 
 
 @contextmanager
