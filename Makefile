@@ -29,6 +29,8 @@ $(VENV)/.ready: $(LOCK) pyproject.toml | $(filter .tools/bin/uv,$(UV))
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 	$(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python $(LOCK)
 	$(UV) pip install --quiet --no-deps --python $(BIN)/python --editable .
+	@# A run is a dozen processes: what they import is compiled once, also where the environment asks for no bytecode.
+	$(BIN)/python -m compileall -q components
 	@touch $@
 
 .PHONY: setup
