@@ -115,9 +115,12 @@ def test_a_model_of_generation_3_hears_its_second_opinion_as_it_did():
 def test_of_the_trusted_rows_all_members_are_asked_but_the_envelope(members, asked):
     detector = make("ensemble", check("ensemble", {"members": members}))
     detector.fit(rows_of(np.concatenate([COMMON, RARE])), 0)
+    assert isinstance(detector, EnsembleDetector)
+    assert detector.trusted is not None
     assert [*detector.trusted.members] == [*asked, "broad_cloud", "mass"]
     known = make("ensemble", check("ensemble", {"members": members, "contamination": 0.0}))
     known.fit(rows_of(COMMON), 0)
+    assert isinstance(known, EnsembleDetector)
     assert [*known.everything.members] == members
     assert known.trusted is None
 
