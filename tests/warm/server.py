@@ -16,7 +16,7 @@ import traceback
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from netanomaly import stage_io, stages
+from netanomaly import absent, stages
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def _import() -> None:
         # As if nobody had, for `python -m` to run it.
         del sys.modules[entry.__name__]
     # What a stage does without is for that stage to say.
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, stage_io._Absent)]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, absent._Absent)]
     gc.freeze()
 
 
