@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from netanomaly import config
+from netanomaly.cli.pipelines.training import Training
 from netanomaly.errors import ConfigError, InputError
 from netanomaly.stages.capture.settings import refuse_kept
 from netanomaly.stages.ingest.settings import Split
@@ -203,3 +205,19 @@ def test_who_wants_no_identities_kept_tells_every_stage_that_reads_the_data():
         ConfigError, match="flows that are made of captures, which are kept with the run, name their ends"
     ):
         refuse_kept(result.capture_training)
+
+
+def test_parameters_of_a_detector_that_does_not_exist_are_refused_and_of_another_one_named():
+    mistyped = {**DOCUMENT, "model_type": "isolation_forest", "isolationforest_params": {"n_estimators": 50}}
+    with pytest.raises(ConfigError, match="'isolationforest_params'; did you mean 'isolation_forest_params'"):
+        prepared(mistyped)
+    other = {**DOCUMENT, "model_type": "ensemble", "ensemble_params": {}, "knn_params": {"n_neighbors": 3}}
+    prepared(other)
+    assert config.unused_parameters(other) == ["knn_params"]
+
+
+def test_parameters_that_are_not_used_are_told(capsys):
+    Training().read({**DOCUMENT, "model_type": "ensemble", "knn_params": {"n_neighbors": 3}})
+    assert capsys.readouterr().err == "warning: knn_params is not used: the detector is ensemble\n"
+    Training().read({**DOCUMENT, "knn_params": {"n_neighbors": 3}})
+    assert capsys.readouterr().err == ""

@@ -93,7 +93,7 @@ def ingest(
         _understood(report)
         _columns(report)
         if head:
-            _rows(path, head, flows=bool(report["sensor"]))
+            _rows(path, head, report)
         if out is not None:
             output.say()
             output.say(f"written to {path}")
@@ -203,23 +203,25 @@ def _values(column: Mapping[str, Any]) -> str:
     )
 
 
-def _rows(path: Path, head: int, *, flows: bool) -> None:
+def _rows(path: Path, head: int, report: Mapping[str, Any]) -> None:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         names = [name for name in file.schema_arrow.names if not name.startswith("netanomaly:")]
-        wanted: Sequence[str] = [name for name in _FLOW_COLUMNS if name in names] if flows else names[:_TABLE_COLUMNS]
+        flow = [name for name in _FLOW_COLUMNS if name in names]
+        wanted: Sequence[str] = flow if report["sensor"] else names[:_TABLE_COLUMNS]
         batch = next(file.iter_batches(head, columns=list(wanted)), None)
     made = words.table(*wanted)
+    time = (report["time"] or {}).get("column")
     for row in batch.to_pylist() if batch is not None else ():
-        made.add_row(*(_cell(name, row[name]) for name in wanted))
+        made.add_row(*(_cell(row[name], moment=name == time) for name in wanted))
     output.say()
     words.show_table(made)
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(value: Any, *, moment: bool) -> str:
     if value is None:
         return "-"
-    if name == "start_time" and value >= _EARLIEST:
+    if moment and value >= _EARLIEST:
         return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     return f"{value:,.6g}" if isinstance(value, float) else str(value)

@@ -32,6 +32,9 @@ DEFAULT = "runs/registry"
 
 _SHORT_DIGEST = 12
 _NARROW = 110
+# IPv6 addresses have 39 characters.
+_LONGEST_WORD = 40
+_GAP = 2
 
 
 @dataclass
@@ -53,13 +56,19 @@ def show_table(made: Table) -> None:
     from rich import table
     from rich.console import Console
 
-    drawn = table.Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in made.headings:
-        drawn.add_column(output.visible(heading), overflow="fold")
-    for row in made.rows:
-        drawn.add_row(*(output.visible(cell) for cell in row))
+    columns = [[output.visible(text) for text in texts] for texts in zip(made.headings, *made.rows, strict=True)]
+    # An address that is cut at the end of a line reads as another one.
+    widths = [
+        min(max(len(word) for text in texts for word in (text.split() or [""])), _LONGEST_WORD) for texts in columns
+    ]
+    needed = sum(widths) + _GAP * len(widths)
     # A pipe has no width; 80 columns would cut the names that a script or a log is read for.
-    width = None if sys.stdout.isatty() else 160
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else max(160, needed)
+    drawn = table.Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold")
+    for texts, least in zip(columns, widths, strict=True):
+        drawn.add_column(texts[0], overflow="fold", min_width=least if needed <= width else None)
+    for row in zip(*(texts[1:] for texts in columns), strict=True):
+        drawn.add_row(*row)
     Console(highlight=False, markup=False, emoji=False, width=width).print(drawn)
 
 

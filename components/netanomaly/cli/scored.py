@@ -5,6 +5,7 @@ from typing import Any
 
 from netanomaly.cli.summary import row
 from netanomaly.flows.sources import NO_RECORDS
+from netanomaly.traffic.repeats import REPEATED
 
 
 def scored(summary: Mapping[str, Any]) -> list[str]:
@@ -36,6 +37,8 @@ def _flows(summary: Mapping[str, Any]) -> str:
         said += f"; {summary['unscored']:,} could not be scored, see the scores"
     if nothing := summary["repaired"].get(NO_RECORDS):
         said += f"; {nothing:,} {NO_RECORDS if nothing == 1 else NO_RECORDS.replace('file', 'files')}"
+    if again := summary["repaired"].get(REPEATED):
+        said += f"; {again:,} {REPEATED if again == 1 else REPEATED.replace('flow that repeats', 'flows that repeat')}"
     if dropped := sum(summary["dropped"].values()):
         said += f"; {dropped:,} records are no flows, see the report"
     return said

@@ -4,13 +4,14 @@ The fields of the original workflow are accepted unchanged; every other field ha
 used is refused here, before anything runs, with the field and the way out.
 """
 
-from netanomaly.config.checking import as_list, overridden, parse
+from netanomaly.config.checking import as_list, overridden, parse, unused_parameters
 from netanomaly.config.document import override, read
-from netanomaly.config.fields import Config, CsvFormat, Deploy, Tracking, Tuning
+from netanomaly.config.fields import PARAMETERS_SUFFIX, Config, CsvFormat, Deploy, Tracking, Tuning
 from netanomaly.config.names import suggestion
 from netanomaly.config.roles import wanted_columns
 
 __all__ = [
+    "PARAMETERS_SUFFIX",
     "Config",
     "CsvFormat",
     "Deploy",
@@ -22,5 +23,6 @@ __all__ = [
     "parse",
     "read",
     "suggestion",
+    "unused_parameters",
     "wanted_columns",
 ]

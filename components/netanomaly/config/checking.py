@@ -55,6 +55,12 @@ def parse(document: Mapping[str, Any]) -> Config:
     return config
 
 
+def unused_parameters(document: Mapping[str, Any]) -> list[str]:
+    """Fields of a valid configuration that hold parameters of other detectors than the one that is trained."""
+    used = f"{parse(document).model_type}{PARAMETERS_SUFFIX}"
+    return [name for name in document if name.endswith(PARAMETERS_SUFFIX) and name != used]
+
+
 T = typing.TypeVar("T")
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 # Without case and punctuation: Zeek, Suricata, Argus, CICFlowMeter, UNSW-NB15, nfdump, and plain words.
 _NAMES = frozenset({
@@ -14,6 +15,15 @@ _ADDRESS = re.compile(
     r"(\d{1,3}\.){3}\d{1,3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}(%\w+)?|([0-9a-f]{2}[:-]){5}[0-9a-f]{2}", re.I
 )
 _LOOKED_AT = 100
+
+
+def is_one(text: str) -> bool:
+    """Whether a text is the address of a host."""
+    try:
+        ip_address(text.strip())
+    except ValueError:
+        return False
+    return True
 
 
 def are(texts: Sequence[str]) -> bool:

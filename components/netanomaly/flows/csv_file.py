@@ -18,7 +18,7 @@ import pyarrow.csv as pacsv
 
 from netanomaly.config import CsvFormat
 from netanomaly.errors import DataError
-from netanomaly.flows import bounds, columns, dialect, lines, values
+from netanomaly.flows import addresses, bounds, columns, dialect, lines, values
 from netanomaly.flows.columns import shown
 from netanomaly.flows.dialect import Dialect
 from netanomaly.flows.lines import Lines
@@ -28,6 +28,7 @@ from netanomaly.flows.streams import NothingWritten, TextStream
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_MARK = b"\xef\xbb\xbf"
+_MOMENT = re.compile(r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}")
 # A header that begins as a comment: `# a b c`. A column may well be called `#` or `#path`.
 _COMMENTED = re.compile(rb"\A#+[ \t]+(?=\S)")
 # Spreadsheets write it for each other above the header.
@@ -273,7 +274,9 @@ class CsvFile:
                 "set csv.delimiter"
             )
         numbers = sum(values.number(field) is not None for field in fields if field.strip())
-        if layout.header is None and 2 * numbers > len(fields):
+        # Hosts and moments name no column: of a log of few numbers they tell a record, behind a file's name, too (grep).
+        named = any(addresses.is_one(field) or _MOMENT.match(field) for field in fields)
+        if layout.header is None and (named or 2 * numbers > len(fields)):
             raise DataError(
                 f"{self.uri}: the first line is a record and not names ({', '.join(fields[:4])}, ...); "
                 'name the columns in csv.columns, or set csv to {"header": false}'

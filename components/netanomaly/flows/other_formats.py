@@ -13,6 +13,8 @@ _OTHERS = {
     rb"PK\x03\x04": "a zip archive (or a spreadsheet); unpack it, or save it as CSV",
     rb"PAR1" + _BINARY: "a Parquet file in a compressed one; decompress it: Parquet is compressed inside",
     rb"(ARROW1|FEA1)" + _BINARY: "an Arrow file; write it as Parquet",
+    rb"version https?://git-lfs": "a pointer of Git LFS and not the file it stands for; fetch that with git lfs pull",
+    rb"\+-[-+]*\+\s*\n\|": "a table drawn for people (as mysql does); print it without the frame (mysql --batch), or export it as CSV",
     rb"SQLite format 3\x00": "a database; export the table as CSV",
     rb"\x93NUMPY": "a NumPy array; write it as CSV or Parquet with named columns",
     rb"\s*\{\s*(\"|\})|\s*\[\s*(\{|\[|\])": f"JSON and not CSV; {_AS_RECORDS}",

@@ -22,7 +22,7 @@ def refuse_other(learnt: str, found: str, *, allowed: bool) -> None:
     if learnt != found and not allowed:
         raise DataError(
             f"{_called(learnt)} taught the model and {_called(found)} are to be judged: sensors count flows, packets and "
-            "bytes each in their own way; give data of the same kind of sensor, or set allow_other_sensor to true"
+            "bytes each in their own way; give data of the same kind of sensor, or set allow_other_sensor to true (of score and monitor: --allow-other-sensor)"
         )
 
 

@@ -50,6 +50,7 @@ def monitoring_page(verdict: Document, history: Sequence[Document] = ()) -> str:
         notes=_texts(verdict, "notes"),
         tiles=_tiles(verdict),
         timeline=_timeline(verdict),
+        usual_known=documents.number(documents.section(verdict, "alert_rate"), "usual") is not None,
         shifts=_shifts(verdict),
         sensor=_sensor(verdict),
         hosts=_hosts(verdict),

@@ -46,6 +46,8 @@ def findings(*sources: Document) -> list[Finding]:
 
 
 def source(role: str, report: Document) -> Source:
+    # Times are those of all that was read, whichever part of it is kept.
+    begin, end = ("Source begins", "Source ends") if _part(report) else ("From", "To")
     facts = [
         ("Files", _files(report)),
         ("Flows made by", _capture(documents.section(report, "capture"))),
@@ -54,8 +56,8 @@ def source(role: str, report: Document) -> Source:
         ("Flows read", words.integer(documents.number(report, "rows_read"))),
         ("Flows kept", words.integer(documents.number(report, "rows"))),
         ("Between the parts", _counted(documents.section(documents.section(report, "split"), "left_out"))),
-        ("From", _moment(report, "first")),
-        ("To", _moment(report, "last")),
+        (begin, _moment(report, "first")),
+        (end, _moment(report, "last")),
         ("Dropped", _counted(documents.section(report, "dropped"))),
         ("Repaired", _counted(documents.section(report, "repaired"))),
         ("Normal flows", words.integer(documents.number(report, "normal_rows"))),

@@ -150,7 +150,8 @@ def _kept(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
     if not read.num_rows:
         return
     flags = pc.fill_null(column("tcp-flags"), 0).to_numpy().astype(np.int64)
-    start, _ = written_times.seconds(column("start"))
+    start, bare = written_times.seconds(column("start"))
+    counts.repair("time without a zone, taken for UTC", bare)
     end, _ = written_times.seconds(column("end"))
     protocol = table.protocol(column("protocol").cast(pa.string()))
     accepted = column("action").cast(pa.string())

@@ -26,13 +26,14 @@ _SAME = {
     "flg": "flags", "flags": "flags", "fwd": "fwd", "fwdstatus": "fwd", "ipkt": "packets", "packets": "packets", "inpackets": "packets",
     "ibyt": "bytes", "bytes": "bytes", "inbytes": "bytes", "opkt": "out_packets", "outpackets": "out_packets",
     "pkt": "packets", "byt": "bytes", "obyt": "out_bytes", "outbytes": "out_bytes", "label": "label", "exporterid": "exporter",
+    "fl": "flows", "flows": "flows",
 }  # fmt: skip
 NEEDED = ("first", "src", "dst", "proto", "packets", "bytes")
 _TYPES: dict[str, pa.DataType] = {
     "first": pa.string(), "last": pa.string(), "duration": pa.string(), "src": table.WORD, "dst": table.WORD,
     "sport": pa.string(), "dport": pa.string(), "proto": table.WORD, "flags": table.WORD, "fwd": pa.string(),
     "packets": pa.string(), "bytes": pa.string(), "out_packets": pa.string(), "out_bytes": pa.string(),
-    "label": table.WORD, "exporter": table.WORD,
+    "label": table.WORD, "exporter": table.WORD, "flows": pa.string(),
 }  # fmt: skip
 _JSON = pa.schema({
     "type": pa.string(), "sampled": pa.int32(), "export_sysid": pa.int64(), "first": pa.string(), "last": pa.string(),
@@ -42,6 +43,7 @@ _JSON = pa.schema({
     "t_first": pa.string(), "t_last": pa.string(), "src4_addr": pa.string(), "dst4_addr": pa.string(), "src6_addr": pa.string(), "dst6_addr": pa.string(),
     "label": pa.string(),
 })  # fmt: skip
+_WRAP, _SET_BACK = 2**32 / 1000, 3600.0
 _SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 # Headers begin with a letter where records begin with a digit or an address.
 _HEADER = re.compile(rb"^[A-Za-z#%][^\n]*(?:\n|$)", re.MULTILINE)
@@ -93,9 +95,13 @@ def _of_text(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Co
 
     start, bare = written_times.seconds(column("first"))
     counts.repair("time without a zone, taken for UTC", bare)
-    duration = written_times.span(column("duration"))
+    duration, unread = written_times.span(column("duration"))
     last, _ = written_times.seconds(column("last"))
-    duration = np.where(np.isnan(duration), last - start, duration)
+    if np.isnan(last).all():
+        counts.repair("duration that is no length of time set to missing", unread)
+    duration = _unwrapped(np.where(np.isnan(duration), last - start, duration), counts)
+    joined = int((_sizes(column("flows"), "flows", counts).fill_null(1).to_numpy() > 1).sum())
+    counts.repair("record that joins several flows (nfdump -a, -A): it counts as one", joined)
     sizes = {name: _sizes(column(name), name, counts) for name in ("packets", "bytes", "out_packets", "out_bytes")}
     protocol = table.protocol(column("proto"))
     source, target = (_whole(column(name)) for name in ("sport", "dport"))
@@ -182,6 +188,18 @@ def _made(
         "opening": pa.array(opening),
     }
     return table.make(columns, lines, file, counts)
+
+
+def _unwrapped(duration: npt.NDArray[np.float64], counts: Counts) -> npt.NDArray[np.float64]:
+    """Durations without those of an end before the start, which exporters of 32 bits of milliseconds write as 49 days.
+
+    https://github.com/djmdjm/softflowd/issues/8, https://github.com/ntop/ntopng/issues/569.
+    """
+    wrapped = (duration > _WRAP - _SET_BACK) & (duration <= _WRAP)
+    counts.repair(
+        "duration of 49.7 days, a negative one in 32 bits of milliseconds, set to missing", int(wrapped.sum())
+    )
+    return np.where(wrapped, np.nan, duration)
 
 
 def _sizes(column: pa.Array, name: str, counts: Counts) -> pa.Array:

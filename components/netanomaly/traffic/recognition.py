@@ -377,14 +377,20 @@ def _tables(text: bytes) -> Format | NoFlows | None:
     return _BARE_AWS if lines and aws_vpc.is_bare_record(lines[0]) else None
 
 
-def _after_syslog(line: bytes) -> Format | None:
-    """The format of a JSON record that stands behind a syslog header."""
-    begin = line.find(b"{")
-    if begin <= 0 or not _SYSLOG.match(line):
-        return None
-    records = _first_records(line[begin:], 1)
-    found = _json_record(records[0]) if records else None
-    return found if isinstance(found, Format) else None
+def _behind_text(line: bytes) -> NoFlows | None:
+    """A JSON record of a sensor behind other text (a syslog header, labels of Loki, a file's name by grep)."""
+    for begin in islice(_FIRST_KEY.finditer(line, 1), _MOST_BRACES):
+        records = _first_records(line[begin.start() :], 1)
+        found = _json_record(records[0]) if records else None
+        if isinstance(found, Format):
+            first = begin.start() == line.find(b"{")
+            take = "sed 's/^[^{]*//' FILE" if first else f"grep -o '{begin.group().decode()}.*' FILE"
+            return _shipped(f"a {found.words}", f"{take} > records.json")
+    return None
+
+
+_FIRST_KEY = re.compile(rb'\{ ?"[A-Za-z0-9_.@-]{1,60}"')
+_MOST_BRACES = 8
 
 
 def _syslog(text: bytes) -> NoFlows | None:
@@ -392,8 +398,8 @@ def _syslog(text: bytes) -> NoFlows | None:
         if re.match(pattern, text[:1024]):
             return NoFlows(what, lacks)
     lines = text[:16384].split(b"\n")[:20]
-    if (inside := _after_syslog(lines[0])) is not None:
-        return _shipped(f"a {inside.words}", "sed 's/^[^{]*//' FILE > records.json")
+    if inside := _behind_text(lines[0]):
+        return inside
     for pattern, what, lacks in _OTHER_SYSLOG:
         if any(re.search(pattern, line) for line in lines) and b"," not in lines[0].split(b" ", 1)[0]:
             return NoFlows(what, lacks)

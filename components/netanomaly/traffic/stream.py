@@ -14,6 +14,7 @@ from netanomaly.traffic import features, keys, outcome, pairing, table
 from netanomaly.traffic.background import ahead
 from netanomaly.traffic.opening import OpenFile
 from netanomaly.traffic.recognition import Format, NoFlows
+from netanomaly.traffic.repeats import REPEATED, Repeats
 from netanomaly.traffic.sorting import Room, Sorter
 from netanomaly.traffic.table import Counts
 
@@ -94,7 +95,7 @@ def flows(
     Raises:
         DataError: A file of another format than `understood.format`; no flow in the whole source, unless it may be empty.
     """
-    batches = ahead(records(files, understood), _BATCHES_AHEAD)
+    batches: Iterator[pa.RecordBatch] = ahead(records(files, understood), _BATCHES_AHEAD)
     match understood.format.shape:
         case "one-way":
             written = understood.format
@@ -109,7 +110,9 @@ def flows(
     sorter = Sorter(table.SCHEMA, room)
     for batch in batches:
         sorter.add(batch, features.end_of(batch), content_keys(batch))
+    repeats = Repeats()
     for block in sorter.tables(block_rows):
+        understood.counts.repair(REPEATED, repeats.among(block))
         yield _one_direction_only(block) if understood.one_direction_only else block
 
 
@@ -148,8 +151,15 @@ def records(files: Iterable[OpenFile], understood: Understood) -> Iterator[pa.Re
 
 def _no_flows(understood: Understood) -> str:
     others = ", ".join(f"{count} records of {what}" for what, count in understood.other_records.most_common(3))
-    dropped = ", ".join(f"{count} x {reason}" for reason, count in list(understood.counts.dropped.items())[:3])
-    said = "; ".join(part for part in (others and f"it has {others}", dropped and f"dropped: {dropped}") if part)
+    aside, dropped = (
+        ", ".join(f"{count} x {reason}" for reason, count in list(counted.items())[:3])
+        for counted in (understood.counts.set_aside, understood.counts.dropped)
+    )
+    said = "; ".join(
+        part
+        for part in (others and f"it has {others}", aside and f"set aside: {aside}", dropped and f"dropped: {dropped}")
+        if part
+    )
     way_out = understood.format.way_out and f"; {understood.format.way_out}"
     return f"the source is {understood.format.words} and holds no flow" + (f" ({said})" if said else "") + way_out
 

@@ -67,7 +67,8 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
     def inside(name: str) -> pa.Array:
         return pc.struct_field(flow, name)
 
-    start, _ = written_times.seconds(inside("start"))
+    start, bare = written_times.seconds(inside("start"))
+    counts.repair("time without a zone, taken for UTC", bare)
     end, _ = written_times.seconds(inside("end"))
     protocol = table.protocol(column("proto"))
     icmp = pa.array(_among(protocol, ("icmp", "ipv6-icmp")))

@@ -106,7 +106,9 @@ def make(columns: Mapping[str, Any], lines: npt.NDArray[np.int64], file: int, co
     given = {**columns, "line": pa.array(lines), "file": pa.array(np.full(len(lines), file, dtype=np.int32))}
     for name in ("start_time", "duration_seconds"):
         if name in given:
-            given[name] = pa.array(micro(_floats(given[name])), from_pandas=True)
+            written = _floats(given[name])
+            counts.repair(f"{name} that is infinite set to missing", int(np.isinf(written).sum()))
+            given[name] = pa.array(micro(written), from_pandas=True)
     given["start_time"] = _refused(given.get("start_time"), 0, _LAST_TIME, "time before 1970 or after 2100", counts)
     given["duration_seconds"] = _refused(
         given.get("duration_seconds"), 0, _LONGEST, "negative duration, or one over ten years, set to missing", counts

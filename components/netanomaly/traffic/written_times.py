@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 Seconds = npt.NDArray[np.float64]
 
 _NUMBER = r"^\s*[0-9]+(\.[0-9]*)?\s*$"
+_SIGNED = r"^\s*[+-]?[0-9]+(\.[0-9]*)?\s*$"
 _ZONED = r"[0-9]\s*(Z|z|[+-][0-9]{2}:?[0-9]{2})$"
 # From such a number on, so many units are a second. Ends of what is possible are `table.make`'s to know.
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
@@ -54,22 +55,29 @@ def seconds(column: Any) -> tuple[Seconds, int]:
     return found, int(bare.sum())
 
 
-def span(column: Any) -> Seconds:
-    """Lengths of time: seconds, or texts such as `00:01:02.345` and `1 00:00:00`. NaN where it is neither."""
+def span(column: Any) -> tuple[Seconds, int]:
+    """Lengths of time: seconds, or texts such as `00:01:02.345` and `1 00:00:00`.
+
+    NaN where a text is neither; how many of those there are is the second thing returned. A clock that was set back writes
+    negative ones, which stay so.
+    """
     if not pa.types.is_string(column.type):
-        return _doubles(column)
+        return _doubles(column), 0
     column = pc.utf8_trim_whitespace(column)
-    whole = pc.match_substring_regex(column, _NUMBER)
+    whole = pc.match_substring_regex(column, _SIGNED)
     if pc.all(pc.fill_null(whole, True)).as_py():
-        return _doubles(column.cast(pa.float64()))
+        return _doubles(column.cast(pa.float64())), 0
     parts = pc.extract_regex(column, _CLOCK)
     total = np.zeros(len(column))
     for name, unit in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0)):
         part = parts.field(name)
         total += _doubles(pc.if_else(pc.equal(part, ""), "0", part).cast(pa.float64())) * unit
+    # Where nothing matched, Arrow's parts are empty texts, which are no zeros.
+    total[np.asarray(parts.is_null())] = np.nan
     plain = np.asarray(pc.fill_null(whole, False))
     total[plain] = _doubles(column.filter(pa.array(plain)).cast(pa.float64()))
-    return total
+    unread = np.isnan(total) & np.asarray(pc.fill_null(pc.greater(pc.utf8_length(column), 0), False))
+    return total, int(unread.sum())
 
 
 def _scaled(found: Seconds) -> Seconds:

@@ -50,6 +50,16 @@ MANY = HEAD + "1,tcp,normal\n" * 3000
         pytest.param(b"\xd4\xc3\xb2\xa1\x02\0\x04\0", ["is a capture of packets"], id="pcap"),
         pytest.param("a,,b\n1,2,3\n", ["column 2 has no name"], id="name missing"),
         pytest.param("0,tcp,1,5\n1,udp,2,6\n", ["first line is a record", "csv.columns"], id="no header"),
+        pytest.param(
+            "conn.log:17.5,C1,10.0.0.1,tcp,ssl\nconn.log:18.5,C2,10.0.0.2,udp,dns\n",
+            ["first line is a record"],
+            id="a host",
+        ),
+        pytest.param(
+            "2024-05-01 08:00:00,tcp,a\n2024-05-01 08:00:01,udp,b\n", ["first line is a record"], id="a moment"
+        ),
+        pytest.param("+---+---+\n| a | b |\n+---+---+\n| 1 | 2 |\n", ["drawn for people"], id="mysql's frame"),
+        pytest.param("version https://git-lfs.github.com/spec/v1\noid sha256:1\n", ["git lfs pull"], id="Git LFS"),
     ],
 )
 def test_a_bad_csv_file_is_refused_in_one_line(tmp_path, content, says):

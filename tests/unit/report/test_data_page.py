@@ -60,6 +60,13 @@ def test_duplicates_drops_and_overlap_are_counted():
     assert "About 14 flows of the evaluation data (1.00%) equal a flow of the training data" in text
 
 
+def test_times_of_a_part_are_said_to_be_those_of_its_whole_source():
+    times = {"time": {"column": "ts", "first": 1_714_564_800, "last": 1_714_651_200}}
+    whole, part = ({**run.ingest_report(), **times, "part": part} for part in ("all", "training"))
+    assert "From 2024-05-01 12:00 UTC To 2024-05-02 12:00 UTC" in page(training_data=whole).text
+    assert "Source begins 2024-05-01 12:00 UTC Source ends 2024-05-02 12:00 UTC" in page(training_data=part).text
+
+
 def test_a_page_is_made_of_nothing_at_all():
     assert "The data was not checked" in Page(data_page({}, {}, {})).text
 

@@ -43,3 +43,10 @@ def test_the_scale_of_a_rate_ends_at_all_rows():
     page = monitoring_page(VERDICT | {"hours": hours})
     assert ">100%<" in page
     assert ">110" not in page
+
+
+def test_no_band_is_spoken_of_where_what_is_usual_is_not_known():
+    assert "shaded band" in monitoring_page(VERDICT)
+    page = monitoring_page(VERDICT | {"verdict": "too little data", "alert_rate": {"rate": 0.7}})
+    assert "shaded band" not in page
+    assert "What is usual is not known" in page

@@ -15,6 +15,7 @@ from netanomaly.errors import DataError
 from netanomaly.traffic import features, keys, stream, table
 from netanomaly.traffic.context import Context
 from netanomaly.traffic.recognition import FORMATS, Format, NoFlows, recognise
+from netanomaly.traffic.repeats import REPEATED, Repeats
 from netanomaly.traffic.sorting import Room, Sorter
 
 from tests.unit.traffic import test_argus, test_clouds, test_nfdump, test_suricata
@@ -45,6 +46,42 @@ def test_every_format_has_a_sample_and_is_told_by_its_content():
         found = recognise(text.encode())
         assert isinstance(found, Format)
         assert found.name == name
+
+
+# Azure's flows have times of their own, in numbers.
+_ZONE = re.compile(r"(?<=[0-9]T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, text in SAMPLES.items() if _ZONE.search(text) and name != "azure")
+)
+def test_whoever_writes_times_without_a_zone_is_told_that_they_are_taken_for_utc(name):
+    _, zoned = read(SAMPLES[name])
+    _, bare = read(_ZONE.sub(r"\1", SAMPLES[name]))
+    assert not zoned.counts.repaired.get("time without a zone, taken for UTC")
+    assert bare.counts.repaired["time without a zone, taken for UTC"] > 0
+
+
+@pytest.mark.parametrize("name", ["zeek-tsv", "zeek-json", "suricata-eve", "argus"])
+def test_flows_of_a_log_that_is_given_twice_are_counted(name):
+    once = read(SAMPLES[name])
+    table, understood = read(SAMPLES[name], SAMPLES[name])
+    assert table.num_rows == 2 * once[0].num_rows
+    assert understood.counts.repaired[REPEATED] - once[1].counts.repaired.get(REPEATED, 0) == once[0].num_rows
+
+
+def test_a_repeated_flow_is_counted_across_blocks():
+    flows = read(tsv(WEB, WEB, SYN, PING, PING, PING))[0]
+    for rows_of_a_block in range(1, flows.num_rows + 1):
+        repeats = Repeats()
+        blocks = (flows.slice(first, rows_of_a_block) for first in range(0, flows.num_rows, rows_of_a_block))
+        assert sum(repeats.among(block) for block in blocks) == 3
+
+
+@pytest.mark.parametrize("written", ["inf", "-inf", "1e400"])
+def test_an_infinite_duration_is_counted(written):
+    counted = read(tsv(WEB, SYN).replace("\t1.500000\t", f"\t{written}\t"))[1].counts.repaired
+    assert counted["duration_seconds that is infinite set to missing"] == 1
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))

@@ -116,3 +116,21 @@ def test_records_hours_apart_are_never_one_flow():
     table, understood = read(OLD_HEAD + old() + late)
     assert table.num_rows == 2
     assert understood.pairs.paired == 0
+
+
+def test_an_end_before_the_start_is_no_duration_however_it_is_written():
+    records = "".join(old(td=td, sp=51000 + n) for n, td in enumerate(("-0.061", "4294967.235", "3.425", "a while")))
+    read_head = OLD_HEAD.replace("ts,te,", "ts,other,")
+    table, understood = read(read_head + records)
+    assert [row["duration_seconds"] for row in rows(table) if row["duration_seconds"] is not None] == [3.425]
+    told = understood.counts.repaired
+    assert [told[reason] for reason in told if "duration" in reason] == [1, 1, 1]
+
+
+def test_records_that_join_several_flows_are_told():
+    records = "".join(
+        f"2023-11-14 22:13:2{n}.000,1.0,TCP,10.0.0.1,5151{n},192.0.2.7,443,5,560,{flows}\n"
+        for n, flows in enumerate((1, 250, 3))
+    )
+    _, understood = read(NEW_HEAD + records)
+    assert understood.counts.repaired["record that joins several flows (nfdump -a, -A): it counts as one"] == 2

@@ -201,6 +201,8 @@ def test_google_says_the_same_in_every_spelling(name):
         (json.dumps({"@message": test_clouds.ASK.strip()}), "jq -r '.[\"@message\"]' FILE"),
         (f"<13>Nov  6 12:02:02 host suricata[123]: {EVE}", "sed 's/^[^{]*//' FILE"),
         (f"<13>Nov  6 12:02:02 host suricata[123]: @cee: {EVE}", "sed 's/^[^{]*//' FILE"),
+        (f"/var/log/suricata/eve.json:{EVE}", "sed 's/^[^{]*//' FILE"),
+        (f'2024-05-01T12:00:00Z {{job="eve", host="a"}} {EVE}', "grep -o '{\"timestamp\".*' FILE"),
         ("Date first seen          Duration Proto      Src IP Addr:Port\n2019-01-01 12:00:00 1 TCP 10.0.0.1:1\n", "nfdump -o csv"),
         ("4|1546344000|123|1546344001|123|6|0|0|0|167772161|1234\n", "nfdump -o csv"),
         ("         StartTime      Flgs  Proto            SrcAddr  Sport   Dir\n   09:46:53.047277  e  tcp\n", "ra -n -u -c ,"),

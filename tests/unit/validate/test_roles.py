@@ -7,6 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from netanomaly.stages.validate import roles
+from netanomaly.stages.validate.settings import Settings
 
 from tests.unit.validate.judged import Judged
 
@@ -428,3 +430,13 @@ def test_what_people_reported(shared_data, tmp_path, case):
     assert (time is not None) == ("time" in roles.values())
     if time is not None:
         assert judged.reports[0]["split"]["method"] == "time"
+
+
+@pytest.mark.parametrize(
+    ("sensor", "why"),
+    [("zeek", "the sensor does not say it, or the configuration leaves it out"), ("", "the configuration says so")],
+)
+def test_why_a_column_is_ignored_blames_no_configuration_for_what_a_sensor_does_not_say(sensor, why):
+    report = {"time": None, "label_column": None, "ignored": ["allowed"], "sensor": sensor}
+    (column,) = roles._beside(report, Settings({}, "auto", [], held_out=False))
+    assert (column.role, column.why) == ("ignored", why)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from netanomaly import config
+from netanomaly import config, output
 from netanomaly.cli import summary as terminal
 from netanomaly.cli.pipelines.kind import Wanted, document, written
 from netanomaly.metrics.outcome import outcome
@@ -36,12 +36,14 @@ class Training:
     beside = ("track",)
 
     def read(self, document: Mapping[str, Any]) -> Wanted:
+        _tell_unused(document)
         return _wanted(config.parse(document))
 
     def check(self, document: Mapping[str, Any]) -> Wanted:
         from netanomaly.stages.prepare.program import check
 
         wanted, _ = check(document)
+        _tell_unused(document)
         return _wanted(wanted)
 
     def of_run(self, result: "RunResult") -> dict[str, Any]:
@@ -88,6 +90,11 @@ def shown(tracking: Mapping[str, Any] | None) -> list[str]:
     # In one piece: a terminal opens it.
     page = [f"{'mlflow':<12}{tracking['url']}"] if tracking["url"] else []
     return [*page, *(terminal.row("warning", tracking["warning"]) if tracking["warning"] else [])]
+
+
+def _tell_unused(document: Mapping[str, Any]) -> None:
+    for name in config.unused_parameters(document):
+        output.tell(f"warning: {name} is not used: the detector is {config.parse(document).model_type}")
 
 
 def _wanted(wanted: config.Config) -> Wanted:

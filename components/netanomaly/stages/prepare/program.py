@@ -237,6 +237,10 @@ def check(document: Mapping[str, Any]) -> tuple[config.Config, dict[str, Any]]:
         ConfigError: A field is wrong, by itself or against the others, or no registry is named.
     """
     wanted = config.parse(document)
+    named = [f"{detector}{config.PARAMETERS_SUFFIX}" for detector in catalogue.CATALOGUE]
+    for name in config.unused_parameters(document):
+        if name not in named:
+            raise ConfigError(f"unknown field {name!r}{config.suggestion(name, named)}")
     parameters = catalogue.check(wanted.model_type, wanted.model_parameters)
     if wanted.tuning is not None:
         space.resolve(wanted.tuning.space, wanted.model_type)

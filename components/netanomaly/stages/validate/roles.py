@@ -243,7 +243,13 @@ def _beside(report: Report, settings: Settings) -> Iterator[Column]:
     if report["label_column"]:
         yield Column(report["label_column"], LABEL, None, _label_in_words(report, settings), settings.label_named)
     for name in report["ignored"]:
-        wanted = "not among feature_columns" if settings.feature_columns else "the configuration says so"
+        wanted = (
+            "not among feature_columns"
+            if settings.feature_columns
+            else "the sensor does not say it, or the configuration leaves it out"
+            if report.get("sensor")
+            else "the configuration says so"
+        )
         yield Column(name, IGNORED, None, wanted, True)
 
 
