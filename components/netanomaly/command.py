@@ -1,6 +1,7 @@
 """The `netanomaly` command's entry: where what it needs is not installed, one line says what is."""
 
 from netanomaly import output
+from netanomaly.absent import do_without
 
 
 def main() -> None:
@@ -14,4 +15,5 @@ def main() -> None:
             f"error: the netanomaly command needs {error.name}, which is not installed: pip install 'netanomaly[cli]'"
         )
         raise SystemExit(2) from None
+    do_without("pandas")
     command()

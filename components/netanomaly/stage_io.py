@@ -13,9 +13,8 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -226,27 +225,6 @@ def in_a_bucket(uri: str, what: str) -> str:
         f"{what} {uri!r} is a path, which on a cluster is one inside the pod; write s3://bucket/key (netanomaly run takes "
         "paths of your machine)"
     )
-
-
-def do_without(*modules: str) -> None:
-    """Make this process one where these libraries are not installed, as they are not in a stage's image.
-
-    Arrow and scikit-learn import pandas wherever they find it, for nothing that a stage asks of them, and that takes
-    longer than many a stage.
-    """
-    sys.meta_path.insert(0, _Absent(modules))
-
-
-class _Absent(MetaPathFinder):
-    """Answers that these top-level modules do not exist."""
-
-    def __init__(self, names: Collection[str]) -> None:
-        self._names = names
-
-    def find_spec(self, fullname: str, *_: Any) -> None:
-        """Raise for a name that is to be absent; leave every other one to the finders that follow."""
-        if fullname in self._names:
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 @contextmanager

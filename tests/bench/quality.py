@@ -23,10 +23,15 @@ from tests.bench.quality_others import NETWORKS, OTHERS
 from tests.bench.quality_page import DEFAULT, PROMISE_SETS, TABLES
 from tests.bench.quality_promise import promise
 from tests.bench.quality_results import ROOT, Key, Results
+from tests.bench.quality_stream import stream
 
 DATA = ROOT.parent / "shared" / "data"
 RESULTS = ROOT / "build" / "quality.jsonl"
-MEASURES: dict[str, Callable[[str, str, Any, int], Figures]] = {"quality": quality, "promise": promise}
+MEASURES: dict[str, Callable[[str, str, Any, int], Figures]] = {
+    "quality": quality,
+    "promise": promise,
+    "stream": stream,
+}
 
 
 def measured(key: Key, data: Any) -> Figures:
@@ -58,6 +63,7 @@ def wanted(given: argparse.Namespace) -> Iterator[Key]:
             yield "quality", name, knowledge, DEFAULT, 0
     for name in TIMED:
         yield "promise", name, "time", DEFAULT, 0
+        yield "stream", name, "time", DEFAULT, 0
     for name in PROMISE_SETS:
         for seed in range(given.promise_seeds):
             yield "promise", name, "random", DEFAULT, seed
@@ -115,12 +121,15 @@ def main() -> None:
 
 def loaded(key: Key, given: argparse.Namespace, held: tuple[Any, Any]) -> tuple[Any, Any]:
     """The data of a run, with what tells it apart; what is held already where that is the same."""
-    from tests.bench.quality_data import load, load_normal
+    from tests.bench.quality_data import load, load_normal, source_of
 
     what, name, knowledge, _, seed = key
     if what == "promise":
         apart: Any = (what, name)
         return held if held[0] == apart else (apart, load_normal(name, given.data))
+    if what == "stream":
+        apart = (what, name)
+        return held if held[0] == apart else (apart, source_of(name, given.data))
     apart = (what, name, knowledge, seed)
     return held if held[0] == apart else (apart, load(name, knowledge, given.data, seed, given.rows))
 

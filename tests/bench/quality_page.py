@@ -10,6 +10,7 @@ from tests.bench.quality_measures import DETECTORS, Figures
 from tests.bench.quality_others import NETWORKS, OTHERS
 from tests.bench.quality_promise import LEAST, MOST, by_chance
 from tests.bench.quality_results import Results
+from tests.bench.quality_stream import FLOOD, RECORDED, SPREAD, WAYS
 
 DEFAULT = "ensemble"
 # Whose normal rows are not those of another set.
@@ -177,6 +178,20 @@ def in_time(_: argparse.Namespace, results: Results) -> list[str]:
     return [*lines, *rows] if rows else []
 
 
+def in_stream(_: argparse.Namespace, results: Results) -> list[str]:
+    """What is alerted on in time with attacks in the stream: normal rows, and attacks."""
+    lines = ["| data, attacks | " + " | ".join(WAYS) + " |", "| --- " * (len(WAYS) + 1) + "|"]
+    rows = []
+    for name, said in TIMED.items():
+        found = results.figures.get(("stream", name, "time", DEFAULT, 0), {})
+        for kind in (*SPREAD, FLOOD, RECORDED):
+            cells = [tuple(found.get(f"{kind}, {way}, {what}") for what in ("rate", "recall")) for way in WAYS]
+            shown = [f"{rate:.2%}, {recall:.2f}" for rate, recall in cells if rate is not None and recall is not None]
+            if shown:
+                rows.append(f"| {said}: {kind} | " + " | ".join(shown) + " |")
+    return [*lines, *rows] if rows else []
+
+
 def cost(given: argparse.Namespace, results: Results) -> list[str]:
     """Seconds and memory, on the largest set."""
     lines = [
@@ -210,6 +225,7 @@ TABLES: Mapping[str, Callable[[argparse.Namespace, Results], list[str]]] = {
     "sets contaminated": by_set(FIVE_PERCENT),
     "promises": promises,
     "in time": in_time,
+    "in the stream": in_stream,
     "cost": cost,
 }
 

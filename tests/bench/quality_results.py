@@ -14,8 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 # Of the models' package these have no part in what is measured.
 _APART = ("explanation.py", "model.py", "row_keys.py", "frames.py")
 
+# Kinds of figures that depend on how thresholds are set, each with a module of its own.
+_IN_TIME = ("promise", "stream")
+
 Key = tuple[str, str, str, str, int]
-"""What is measured ("quality", "promise"), data set, what is known of its rows, detector, seed."""
+"""What is measured ("quality", "promise", "stream"), data set, what is known of its rows, detector, seed."""
 
 
 class Results:
@@ -65,9 +68,9 @@ def _code(what: str, detector: str) -> str:
     files += [beside / f"quality_{part}.py" for part in ("data", "made_up", "measures")]
     if detector in OTHERS:
         files.append(beside / "quality_others.py")
-    if what == "promise":
+    if what in _IN_TIME:
         files += [
-            beside / "quality_promise.py",
+            beside / f"quality_{what}.py",
             folder / "stages/train/calibration.py",
             folder / "metrics/thresholds.py",
         ]

@@ -123,6 +123,17 @@ def test_help_has_an_example_that_can_be_copied_from_a_narrow_terminal(call, mon
     command.make_parser(typer.Context(command)).parse_args(words[length:])
 
 
+def test_the_command_does_without_pandas(tmp_path: Path):
+    """Arrow imports it wherever it is installed, for lists of texts."""
+    (tmp_path / "flows.csv").write_text("a,b\n1,x\n2,y\n")
+    code = (
+        "import atexit, sys; sys.argv = ['netanomaly', 'ingest', 'flows.csv']; "
+        "atexit.register(lambda: print('pandas' in sys.modules)); from netanomaly.command import main; main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout.split()[-1]) == (0, "False")
+
+
 def test_without_the_cli_extra_one_line_says_what_to_install():
     code = (
         "import sys; sys.modules['typer'] = None; sys.argv = ['netanomaly', '--help']; "

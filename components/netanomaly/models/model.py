@@ -23,7 +23,7 @@ from netanomaly.models.rows import Rows, Schema
 
 FORMAT = 1
 
-GENERATION = 3
+GENERATION = 4
 """Of what detectors do by default. It rises where the same data, configuration and seed give other scores, and
 docs/detectors.md says what changed; models of every generation are read, scored and compared."""
 

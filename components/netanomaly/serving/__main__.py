@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from netanomaly.absent import do_without
 from netanomaly.errors import ConfigError
 from netanomaly.late_import import put_off_scipy_stats
 from netanomaly.serving.ending import exit_code
 from netanomaly.serving.options import Limits, Options
-from netanomaly.stage_io import do_without
 
 
 def main(argv: Sequence[str]) -> int:
@@ -61,7 +61,6 @@ def _serve(arguments: argparse.Namespace) -> None:
         raise ConfigError("name what to serve: --model_dir FOLDER, or --model REFERENCE with --registry URI")
     if (arguments.model or arguments.shadow) and not arguments.registry:
         raise ConfigError("--model and --shadow are models of a registry; name that by --registry URI")
-    # Arrow and scikit-learn import pandas wherever they find it, which takes longer than all the rest.
     do_without("pandas")
     put_off_scipy_stats()
     from netanomaly.serving.models import of_folder, of_registry

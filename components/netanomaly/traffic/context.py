@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from netanomaly.traffic.background import beside
+
 Whole = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]
@@ -31,6 +33,8 @@ MOST_KEPT = 1 << 18
 MOST_MET = 1_000_000
 _MICRO = 1_000_000
 _PORTS = 65_537
+_ALONE = 4096
+"""So few flows are seen on one thread: to start another would take longer than it saves."""
 STATE_FORMAT = 1
 
 
@@ -105,22 +109,28 @@ class Context:
 
     def features(self, flows: Flows) -> dict[str, Floats]:
         """The features of `NAMES` of the next flows, which are in order of their end. NaN where nothing can be said."""
-        made = {name: np.full(len(flows), np.nan) for name in NAMES}
         # Flows without ends are no part of it. What comes late was not known sooner: it counts from now on.
         usable = (flows.src != 0) & (flows.dst != 0)
         self.late += int((flows.end < self._last).sum())
         chosen = np.flatnonzero(usable)
         if not len(chosen):
-            return made
-        new = replace(flows.take(chosen), end=np.maximum(flows.end[chosen], self._last))
+            return {name: np.full(len(flows), np.nan) for name in NAMES}
+        if len(chosen) < len(flows):
+            made = self.features(flows.take(chosen))
+            return {name: _scattered(made[name], chosen, len(flows)) for name in NAMES}
+        new = replace(flows, end=np.maximum(flows.end, self._last))
         everything = new.after(self.kept)
         windows = _Windows(everything, len(self.kept))
-        counted = windows.features()
-        for name, values in {**counted, **self._gaps(new)}.items():
-            made[name][chosen] = values
         self._last = int(new.end[-1])
-        self._keep(everything, windows.sources)
-        return made
+
+        def others() -> dict[str, Floats]:
+            self._keep(everything, windows.sources)
+            return {**windows.of_target(), **self._gaps(new)}
+
+        of_source, of_others = (
+            beside(windows.of_source, others) if len(new) > _ALONE else (windows.of_source(), others())
+        )
+        return {**of_source, **of_others}
 
     @property
     def forgotten(self) -> int:
@@ -290,8 +300,10 @@ class _Windows:
     def __init__(self, flows: Flows, past: int) -> None:
         self._flows = flows
         self._past = past
-        self.sources, self._sources = _codes(flows.src)
-        self._dst, self._targets = _codes(flows.dst)
+        self.sources, _ = _codes(flows.src)
+        self._dst, targets = _codes(flows.dst)
+        self._pairs = _Group(self.sources * np.int64(targets) + self._dst, past)
+        self._next_pair = self._pairs.next_in_time()
         self._ports = flows.port + 1
         end, asked = flows.end, flows.end[past:]
         # The first flow, in order of time, of each window; and the first that ended at the flow's own moment.
@@ -300,10 +312,7 @@ class _Windows:
         self._moments = _run_starts(end)
         self._now = self._moments[past:]
 
-    def features(self) -> dict[str, Floats]:
-        return {**self._of_source(), **self._of_target()}
-
-    def _of_source(self) -> dict[str, Floats]:
+    def of_source(self) -> dict[str, Floats]:
         flows = self._flows
         group = _Group(self.sources, self._past)
         now = group.now(self._moments)
@@ -311,8 +320,8 @@ class _Windows:
         last = np.maximum(now - LAST_FLOWS, group.begins)
         if self._since_hour[-1]:  # it never falls, and mostly all that is kept is of the last hour
             last = np.maximum(last, group.places(self._since_hour))
-        pair = self.sources * np.int64(self._targets) + self._dst
-        next_pair = group.next_same(self._dst, self._targets)
+        pairs = self._pairs
+        next_pair = group.following(self._next_pair)
         next_port = group.next_same(self._ports, _PORTS)
         failed = flows.failed[group.order]
         known, bad = np.cumsum(np.append(0, failed >= 0)), np.cumsum(np.append(0, failed == 1))
@@ -340,7 +349,6 @@ class _Windows:
         since_last = self._now.copy()
         any_before = last < now
         since_last[group.asked[any_before]] = group.order[last[any_before]]
-        pairs = _Group(pair, self._past)
         found = {name: group.back(values) for name, values in made.items()}
         now, since, last = pairs.now(self._moments), pairs.places(self._since), pairs.places(since_last)
         next_same = pairs.next_same(self._ports, _PORTS)
@@ -349,12 +357,12 @@ class _Windows:
         found["src_ports_to_dst_100"] = pairs.back(distinct(last, next_same))
         return found
 
-    def _of_target(self) -> dict[str, Floats]:
+    def of_target(self) -> dict[str, Floats]:
         group = _Group(self._dst, self._past)
         now, since = group.now(self._moments), group.places(self._since)
         made = {
             "dst_flows_120s": now - since,
-            "dst_sources_120s": _Distinct(now, len(self._dst))(since, group.next_same(self.sources, self._sources)),
+            "dst_sources_120s": _Distinct(now, len(self._dst))(since, group.following(self._next_pair)),
         }
         return {name: group.back(values) for name, values in made.items()}
 
@@ -365,7 +373,6 @@ class _Group:
     Attributes:
         order: Positions of the flows, group after group.
         asked: Of those that are asked for, in that order, the positions among them.
-        begins: Where the group of each that is asked for begins.
     """
 
     def __init__(self, codes: Whole, past: int) -> None:
@@ -376,11 +383,15 @@ class _Group:
         self.asked = self.order[places] - past
         self._places = places
         self._begins = np.append(True, ordered[1:] != ordered[:-1])
-        self.begins = _last_true(self._begins)[places]
         # Small numbers, group after group: they have to fit into 63 bits together with a value and a position.
         self._codes = np.cumsum(self._begins) - 1
         self._keys = self._codes * np.int64(self._count) + self.order
         self._asked_from = self._codes[places] * np.int64(self._count)
+
+    @property
+    def begins(self) -> Whole:
+        """Where the group of each that is asked for begins."""
+        return _last_true(self._begins)[self._places]
 
     def places(self, since: Whole) -> Whole:
         """For each flow that is asked for the first place of its group that is not before a position in time."""
@@ -401,6 +412,20 @@ class _Group:
         following = np.empty(len(order), dtype=np.int64)
         following[order[:-1]] = np.where(inside[1:] == inside[:-1], order[1:], len(order))
         following[order[-1]] = len(order)
+        return following
+
+    def next_in_time(self) -> Whole:
+        """For each flow, in order of time, the next one of its group; one behind all where there is none."""
+        found = np.empty(len(self.order), dtype=np.int64)
+        found[self.order] = np.append(np.where(self._begins[1:], len(self.order), self.order[1:]), len(self.order))
+        return found
+
+    def following(self, next_in_time: Whole) -> Whole:
+        """What `next_same` gives, of values of which each flow's next one is known; it is in the same group."""
+        place = np.empty(len(self.order) + 1, dtype=np.int64)
+        place[self.order] = np.arange(len(self.order))
+        place[-1] = len(self.order)
+        following: Whole = place[next_in_time[self.order]]
         return following
 
     def back(self, values: npt.NDArray[Any]) -> Floats:
@@ -468,6 +493,13 @@ def _order_of_keys(keys: Keys) -> Whole:
     return order if (found[1:] >= found[:-1]).all() else np.argsort(keys, kind="stable")
 
 
+def _scattered(values: Floats, places: Whole, count: int) -> Floats:
+    """Values at their places among so many, NaN in between."""
+    found = np.full(count, np.nan)
+    found[places] = values
+    return found
+
+
 def _run_starts(values: npt.NDArray[Any]) -> Whole:
     """For each place where its run of equal values begins."""
     if not len(values):
@@ -477,7 +509,15 @@ def _run_starts(values: npt.NDArray[Any]) -> Whole:
 
 def _last_true(flags: npt.NDArray[np.bool_]) -> Whole:
     """For each place the last one up to it that is true, of which the first is one."""
-    return np.maximum.accumulate(np.where(flags, np.arange(len(flags)), 0))
+    places = np.arange(len(flags))
+    others = np.flatnonzero(~flags)
+    if len(others) > len(flags) // 8:
+        return np.maximum.accumulate(np.where(flags, places, 0))
+    # Of few that are not true each run has the place before it.
+    if len(others):
+        runs = _run_starts(others - np.arange(len(others)))
+        places[others] = others[runs] - 1
+    return places
 
 
 def _both(one: Keys, other: Keys) -> Keys:

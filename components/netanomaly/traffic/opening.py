@@ -46,9 +46,12 @@ class OpenFile:
 
     def digest(self) -> str | None:
         """sha256 of the stored file, in hexadecimal; None where reading it did not give it."""
+        self.opened.close()
         return None if self._stream is None else self._stream.digest()
 
     def close(self) -> None:
+        # What reads ahead holds the stream.
+        self.opened.close()
         if self._stream is not None:
             self._stream.close()
 

@@ -22,7 +22,7 @@ from netanomaly.flows.sources import NO_RECORDS
 from netanomaly.flows.streams import NothingWritten
 from netanomaly.traffic import feature_list, features, stream
 from netanomaly.traffic.background import ahead
-from netanomaly.traffic.context import Context, Past
+from netanomaly.traffic.context import Context, Flows, Past
 from netanomaly.traffic.opening import OpenFile, is_no_log
 from netanomaly.traffic.recognition import Format
 from netanomaly.traffic.sorting import Room
@@ -196,10 +196,10 @@ class TrafficReader:
 
     def _blocks(self) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
         """Flows in order of their end, and their features."""
-        for table in stream.flows(self._open(), self.understood, Room(scratch=self._scratch)):
-            made: dict[str, Any] = features.flow_features(table)
-            if self.past is not None:
-                made |= features.context_features(table, self.past)
+        # The next flows come out of the sort while these are seen beside those before them.
+        for table, made, seen in ahead(self._flows(), 1):
+            if self.past is not None and seen is not None:
+                made |= self.past.features(seen)
             yield (
                 table,
                 {
@@ -207,6 +207,11 @@ class TrafficReader:
                     for name in self._features
                 },
             )
+
+    def _flows(self) -> Iterator[tuple[pa.Table, dict[str, Any], Flows | None]]:
+        """Flows, the features of each by itself, and what the context looks at, if there is any."""
+        for table in stream.flows(self._open(), self.understood, Room(scratch=self._scratch)):
+            yield table, features.flow_features(table), None if self.past is None else features.seen(table)
 
     def _times(self) -> Iterator[Batch]:
         """Start times alone, as the files have them."""

@@ -19,8 +19,8 @@ Key = npt.NDArray[np.generic]
 RUN_ROWS = 1 << 17
 _PIECE_ROWS = 1 << 13
 _LOADED_ROWS = 1 << 17
-# Of records of usual size a run is full long before.
-_RUN_BYTES = 128 << 20
+# Flows are far fewer, and lines of text are not. Sorting copies a run twice.
+_RUN_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Sorter:
         self._room = room
         self._waiting: list[tuple[pa.RecordBatch, Key, Key]] = []
         self._rows = self._bytes = 0
+        self._row_bytes = 1
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._runs: list[tuple[tuple[Any, Any], Path]] = []
 
@@ -93,6 +94,7 @@ class Sorter:
         keyed = table.append_column("first", pa.array(first)).append_column("second", pa.array(second))
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, keyed.schema) as stream:
             stream.write_table(keyed, max_chunksize=_PIECE_ROWS)
+        self._row_bytes = max(self._row_bytes, keyed.nbytes // keyed.num_rows)
         self._runs.append(((first[0], second[0]), path))
 
     def _merged(self) -> Iterator[pa.Table]:
@@ -104,6 +106,7 @@ class Sorter:
         # Opened when it is their turn: of a source in order of time a few are at once, however large it is.
         runs = sorted(self._runs, key=itemgetter(0))
         active: list[_Run] = []
+        loaded = min(_LOADED_ROWS, _RUN_BYTES // self._row_bytes)
         while runs or active:
             bound = min((run.bound for run in active), default=None)
             if runs and (bound is None or runs[0][0] <= bound):
@@ -113,7 +116,7 @@ class Sorter:
             pieces = [run.until(bound) for run in active]
             yield _together([piece for piece in pieces if piece.num_rows])
             for run in active:
-                run.load(_LOADED_ROWS // len(active))
+                run.load(max(loaded // len(active), 1))
             active = [run for run in active if run.rows]
 
 

@@ -1,7 +1,7 @@
 """One file of a source, opened: what wrote it, its text in blocks of lines, and what in it was no flow."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from netanomaly.flows import lines
 from netanomaly.flows.lines import Lines
 from netanomaly.flows.parquet_file import ParquetFile
 from netanomaly.flows.sources import SourceFile
+from netanomaly.traffic.background import ahead
 
 HEAD_BYTES = 1 << 20
 BLOCK_BYTES = 4 << 20
@@ -43,6 +44,7 @@ class Opened:
         self._block_bytes = block_bytes
         self.head = stream.peek(HEAD_BYTES)
         self.other_records: Counter[str] = Counter()
+        self._reading: Generator[Lines, None, None] | None = None
 
     def others(self, what: str, records: int) -> None:
         """Take note of records that are no flows."""
@@ -50,11 +52,22 @@ class Opened:
             self.other_records[what] += records
 
     def blocks(self) -> Iterator[Lines]:
-        """The text in blocks of whole lines, without a byte order mark."""
-        for block in lines.blocks(self._stream, self._block_bytes):
+        """The text in blocks of whole lines, without a byte order mark.
+
+        Of more than the head they are read on a thread of its own, one ahead, until `close`.
+        """
+        blocks = lines.blocks(self._stream, self._block_bytes)
+        if len(self.head) == HEAD_BYTES:
+            blocks = self._reading = ahead(blocks, 1)
+        for block in blocks:
             if block.first == 1 and block.text.startswith(b"\xef\xbb\xbf"):
                 block = Lines(block.text[3:], block.first, block.count)
             yield block
+
+    def close(self) -> None:
+        """Read no further."""
+        if self._reading is not None:
+            self._reading.close()
 
     def chunks(self) -> Iterator[bytes]:
         """The text in pieces of any cut."""
@@ -76,6 +89,7 @@ class OpenedParquet(Opened):
     def __init__(self, number: int, file: SourceFile) -> None:
         self.uri, self.number, self.head = file.uri, number, b""
         self.other_records = Counter()
+        self._reading = None
         self._file = file
         with closing(ParquetFile(file)) as parquet:
             self.names = parquet.names

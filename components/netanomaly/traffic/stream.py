@@ -95,7 +95,7 @@ def flows(
     Raises:
         DataError: A file of another format than `understood.format`; no flow in the whole source, unless it may be empty.
     """
-    batches = ahead(records(files, understood), _BATCHES_AHEAD)
+    batches: Iterator[pa.RecordBatch] = ahead(records(files, understood), _BATCHES_AHEAD)
     match understood.format.shape:
         case "one-way":
             written = understood.format

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from netanomaly import json_input, stage_io
+from netanomaly import absent, json_input
 from netanomaly.errors import NetanomalyError
 from netanomaly.late_import import put_off_scipy_stats
 from netanomaly.tuning.endings import FAILED, NOT_RUN
@@ -175,6 +175,6 @@ def _short(text: str) -> str:
 
 
 if __name__ == "__main__":
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     put_off_scipy_stats()
     main()

@@ -4,13 +4,13 @@ import io
 import sys
 from importlib import import_module
 
-from netanomaly import stage_io
+from netanomaly import absent, stage_io
 from netanomaly.late_import import put_off_scipy_stats
 
 
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     put_off_scipy_stats()
     for module in ("sklearn.tree", "scipy.special", "netanomaly.stages.evaluate.program", "netanomaly.report"):
         import_module(module)
@@ -76,6 +76,6 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     put_off_scipy_stats()
     main(sys.argv[1:])

@@ -3,12 +3,12 @@
 import sys
 from importlib import import_module
 
-from netanomaly import stage_io
+from netanomaly import absent, stage_io
 
 
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     for module in ("netanomaly.stages.ingest.program",):
         import_module(module)
 
@@ -35,5 +35,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     main(sys.argv[1:])

@@ -7,13 +7,13 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-from netanomaly import stage_io
+from netanomaly import absent, stage_io
 from netanomaly.errors import ConfigError
 
 
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     import_module("netanomaly.stages.monitor.program")
 
 
@@ -67,5 +67,5 @@ SAID = (
 )
 
 if __name__ == "__main__":
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     main(sys.argv[1:])

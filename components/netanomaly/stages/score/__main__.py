@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netanomaly import stage_io
+from netanomaly import absent, stage_io
 from netanomaly.errors import ConfigError
 from netanomaly.late_import import put_off_scipy_stats
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     put_off_scipy_stats()
     import_module("netanomaly.stages.score.program")
 
@@ -81,6 +81,6 @@ _SAID = (
 )
 
 if __name__ == "__main__":
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     put_off_scipy_stats()
     main(sys.argv[1:])

@@ -3,14 +3,14 @@
 import sys
 from importlib import import_module
 
-from netanomaly import stage_io
+from netanomaly import absent, stage_io
 from netanomaly.errors import ConfigError, GateRefusal
 from netanomaly.late_import import put_off_scipy_stats
 
 
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     put_off_scipy_stats()
     # The slowest of them on a thread of its own, which goes on while rows are read.
     import_module("netanomaly.stages.train.program").import_detectors()
@@ -51,6 +51,6 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     put_off_scipy_stats()
     main(sys.argv[1:])

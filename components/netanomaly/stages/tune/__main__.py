@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from netanomaly import output, stage_io
+from netanomaly import absent, output, stage_io
 from netanomaly.errors import GateRefusal, InputError
 
 
 def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     import_module("netanomaly.stages.tune.program")
 
 
@@ -110,5 +110,5 @@ _COMMANDS: dict[str, Callable[[stage_io.Stage], None]] = {
 
 
 if __name__ == "__main__":
-    stage_io.do_without("pandas")
+    absent.do_without("pandas")
     main(sys.argv[1:])
