@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 NETANOMALY = Path(sys.executable).with_name("netanomaly")
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,7 +39,7 @@ def netanomaly(*arguments: str | Path, cwd: Path | None = None, **environment: s
     return _run(arguments, cwd, environment, seconds=300)
 
 
-def netanomaly_here(*arguments: str | Path) -> Ended:
+def netanomaly_here(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ended:
     """The same in this process, which has imported by now what a process of its own spends most of its time on.
 
     For what a command answers. What it does to the process, and that it starts at all, is for `netanomaly`.
@@ -50,7 +51,7 @@ def netanomaly_here(*arguments: str | Path) -> Ended:
     out, err = io.StringIO(), io.StringIO()
     sys.argv = ["netanomaly", *map(str, arguments)]
     try:
-        with redirect_stdout(out), redirect_stderr(err):
+        with redirect_stdout(out), redirect_stderr(err), chdir(cwd or "."), mock.patch.dict(os.environ, environment):
             cli.main()
         code = 0
     except SystemExit as ended:

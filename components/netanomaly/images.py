@@ -14,7 +14,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from netanomaly import __version__
@@ -108,7 +108,7 @@ def tag(stage: str) -> str:
     files = inputs(stage)
     digest = hashlib.sha256(f"{stage}\n{base_image()}\n{' '.join(debian_packages(stage))}\n".encode())
     for name, path in sorted(files.items()):
-        digest.update(f"{name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        digest.update(f"{name}\n{_content(path)}\n".encode())
     dirty = "-dirty" if _changed(root) & set(files.values()) else ""
     return f"{__version__}-{digest.hexdigest()[:12]}{dirty}"
 
@@ -124,16 +124,15 @@ def inputs(stage: str) -> dict[str, Path]:
         raise FileNotFoundError(2, "images are built from a source checkout", str(_PACKAGE))
     files = {Path(name).name: root / name for name in _RECIPE}
     files["requirements.txt"] = root / "requirements" / f"{stage}.txt"
-    others = {folder.parent.name for folder in _PACKAGE.glob("stages/*/component.py")} - {stage}
-    for path in _PACKAGE.rglob("*"):
-        parts = path.relative_to(_PACKAGE).parts
+    held = _held(_PACKAGE)
+    others = {parts[1] for parts in held if parts[0] == "stages" and parts[2:] == ("component.py",)} - {stage}
+    for parts, path in held.items():
         of_another = parts[0] == "stages" and not others.isdisjoint(parts[1:2])
         if stage == "prepare" and path.name in _TOLD:
             of_another = False
         if parts[0] == "serving":
             of_another = stage != "serve"
-        left_out = of_another or path.name == "component.py" or not _NOT_IN_IMAGES.isdisjoint(parts)
-        if path.is_file() and not left_out:
+        if not of_another and path.name != "component.py":
             files["/".join(("lib", "netanomaly", *parts))] = path
     return files
 
@@ -164,6 +163,22 @@ def pushed() -> Mapping[str, str]:
     if notes is None or not notes.is_file():
         return {}
     return dict(json.loads(notes.read_text(encoding="utf-8")))
+
+
+# Once in a process: a pipeline names eight images, and most of their files are the same.
+@lru_cache(maxsize=1)
+def _held(package: Path) -> dict[tuple[str, ...], Path]:
+    """The package's files that an image may hold, by their parts below it."""
+    return {
+        parts: path
+        for path in package.rglob("*")
+        if _NOT_IN_IMAGES.isdisjoint(parts := path.relative_to(package).parts) and path.is_file()
+    }
+
+
+@cache
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from netanomaly.registry import open_registry
 from netanomaly.runners import HostLauncher, RunResult, StageCall, StageExit, run
 
 from tests.command import ROOT
+from tests.warm import warm_stages
 
 SAMPLES = ROOT / "configs/data/ml_training_data"
 
@@ -53,7 +54,8 @@ def tampered(folder: Path, after: str, artefact: str, change: Callable[[Path], o
         "gates": {"min_roc_auc": 0.0},
     }
     launcher = Tampering(after, artefact, change)
-    return run(compiled_file(), {"configuration": configuration}, folder / "run", run_id="r", launcher=launcher)
+    with warm_stages():
+        return run(compiled_file(), {"configuration": configuration}, folder / "run", run_id="r", launcher=launcher)
 
 
 def edit(**changes: object) -> Callable[[Path], object]:

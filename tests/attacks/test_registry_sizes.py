@@ -1,10 +1,11 @@
 """Documents and answers that cost far more than they weigh, or have no end: refused before memory is taken for them."""
 
-import gzip
+import functools
 import json
 import threading
 import tracemalloc
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -78,14 +79,20 @@ def sent(handler, body: bytes, status: int = 200, **headers: str) -> None:
         handler.wfile.write(body)
 
 
-BOMB = gzip.compress(b" " * (1 << 30), 1)
+@functools.cache
+def bomb() -> bytes:
+    """A gibibyte of blanks, gzipped: made where it is asked for, since every worker imports this file."""
+    mebibyte = b" " * (1 << 20)
+    made = zlib.compressobj(1, wbits=31)
+    return b"".join([*(made.compress(mebibyte) for _ in range(1 << 10)), made.flush()])
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "GZip, identity"])
 @pytest.mark.parametrize("status", [200, 404, 503])
 def test_an_encoded_answer_is_refused_and_not_unpacked(at_server, encoding, status):
     """Of an object, a listing, and an error."""
-    with server(lambda handler: sent(handler, BOMB, status, Content_Encoding=encoding)) as url, little_memory():
+    answer = bomb()
+    with server(lambda handler: sent(handler, answer, status, Content_Encoding=encoding)) as url, little_memory():
         at_server(url)
         registry = open_registry("s3://bucket/registry")
         for use in (lambda: registry.version("m"), registry.models):
@@ -134,21 +141,24 @@ def test_a_listing_that_is_none_is_told(at_server, listing):
             open_registry("s3://bucket/registry").models()
 
 
-LARGE = {
-    "blank": b" " * (9 << 20),
-    "nested lists": b"[" * 200_000,
-    "nested objects": b'{"a":' * 200_000,
-    "many empty lists": b'{"format":1,"model":"m","x":[' + b"[]," * 2_000_000 + b"[]]}",
-    "many empty objects": b'{"format":1,"model":"m","x":[' + b"{}," * 2_000_000 + b"{}]}",
-    "a number without an end": b'{"format":1,"model":"m","next":' + b"9" * 1_000_000 + b"}",
-    "many names": b'{"format":1,"model":"m","aliases":{' + b'"a":{"version":1,"since":""},' * 200_000 + b'"b":{}}}',
+# Made by the test that asks: every worker imports this file.
+LARGE: dict[str, Callable[[], bytes]] = {
+    "blank": lambda: b" " * (9 << 20),
+    "nested lists": lambda: b"[" * 200_000,
+    "nested objects": lambda: b'{"a":' * 200_000,
+    "many empty lists": lambda: b'{"format":1,"model":"m","x":[' + b"[]," * 2_000_000 + b"[]]}",
+    "many empty objects": lambda: b'{"format":1,"model":"m","x":[' + b"{}," * 2_000_000 + b"{}]}",
+    "a number without an end": lambda: b'{"format":1,"model":"m","next":' + b"9" * 1_000_000 + b"}",
+    "many names": lambda: (
+        b'{"format":1,"model":"m","aliases":{' + b'"a":{"version":1,"since":""},' * 200_000 + b'"b":{}}}'
+    ),
 }
 
 
 @pytest.mark.parametrize("what", LARGE)
 @pytest.mark.parametrize("key", ["heads/m.json", "models/m/records/{}.json", "model_registry.json", "a file"])
 def test_a_document_that_is_more_than_a_document_costs_little(tmp_path, what, key):
-    root, data = tmp_path / "registry", LARGE[what]
+    root, data = tmp_path / "registry", LARGE[what]()
     record = forging.record()
     forging.registry(root, record)
     if "records" in key:

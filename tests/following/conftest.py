@@ -10,10 +10,10 @@ import pytest
 from netanomaly.scoring.following import follow
 from netanomaly.scoring.settings import Settings
 
-from tests.command import netanomaly
 from tests.following import conn_logs
 from tests.following.reading import Outputs
 from tests.store import servers
+from tests.warm import netanomaly_warm
 
 STORES = ["file", *servers.available()]
 
@@ -30,7 +30,7 @@ def registry(tmp_path_factory) -> str:
         "data_source": "conn.log",
     }
     (folder / "config.json").write_text(json.dumps(config))
-    run = netanomaly("run", folder / "config.json", "--workdir", folder / "work", "--json")
+    run = netanomaly_warm("run", folder / "config.json", "--workdir", folder / "work", "--json")
     assert run.code == 0, run.stderr
     return str(folder / "work/registry")
 

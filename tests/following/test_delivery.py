@@ -18,7 +18,7 @@ from netanomaly.scoring import delivery
 from netanomaly.scoring.delivery import NotDelivered, Printed, deliver_all
 from netanomaly.scoring.webhook import SECRET, Webhook
 
-from tests.command import netanomaly
+from tests.command import netanomaly, netanomaly_here
 from tests.following.conn_logs import START, flows, probes, written
 
 KEY = b"a secret of thirty-two bytes...."
@@ -221,4 +221,4 @@ def test_the_command_prints_and_sends_the_alerts_of_one_run(registry, logs, out,
     assert ended.code == 0, ended.stderr
     alerts = [json.loads(line) for line in out.objects.all()["alerts.ndjson"].decode().splitlines()]
     assert [json.loads(line) for line in ended.stdout.splitlines()] == alerts == receiving.taken
-    assert netanomaly(*arguments, "--print", "--json").code == 2
+    assert netanomaly_here(*arguments, "--print", "--json").code == 2

@@ -23,7 +23,7 @@ from netanomaly.scoring.outputs import Outputs, Overtaken
 from netanomaly.scoring.settings import Settings
 from netanomaly.stages.score.program import score
 
-from tests.command import NETANOMALY, netanomaly
+from tests.command import NETANOMALY, netanomaly, netanomaly_here
 from tests.following.conn_logs import START, flows, uid, written
 
 
@@ -304,13 +304,13 @@ def test_the_command_looks_once_for_cron(registry, logs, out):
     ended = netanomaly(*arguments, "--json")
     assert ended.code == 0, ended.stderr
     assert (ended.json["state"], ended.json["rows"], ended.json["last_commit"]) == ("done", 50, 1)
-    again = netanomaly(*arguments)
+    again = netanomaly_here(*arguments)
     assert again.code == 0
     assert "0 flows of 0 files new or grown" in again.stdout
     with lease.held(Outputs.at(out.uri, "office").store):
-        busy = netanomaly(*arguments, "--json")
+        busy = netanomaly_here(*arguments, "--json")
     assert (busy.code, busy.json["state"]) == (0, "another follower works")
-    assert netanomaly(*[each for each in arguments if each != "--follow"]).code == 2
+    assert netanomaly_here(*[each for each in arguments if each != "--follow"]).code == 2
 
 
 def test_the_command_goes_on_until_it_is_told_to_end(registry, logs, out):

@@ -11,7 +11,7 @@ from netanomaly.errors import ConfigError, DataError
 from netanomaly.scoring import contents, following, growing
 from netanomaly.scoring.settings import Settings
 
-from tests.command import netanomaly
+from tests.command import netanomaly, netanomaly_here
 from tests.following.conn_logs import START, flows, header, probes, uid, written
 
 
@@ -336,7 +336,7 @@ def test_alerts_of_a_follower_are_judged_like_those_of_a_run(out, followed, logs
     queue = netanomaly("feedback", "queue", "--alerts", out.uri, "--registry", registry, "--json")
     assert queue.code == 0, queue.stderr
     for where, alert in ((out.uri, alerts[0]), (f"{out.uri}/alerts", alerts[-1])):
-        said = netanomaly(
+        said = netanomaly_here(
             "feedback", "add", alert, "--alerts", where, "--verdict", "attack", "--why", "new", "--registry", registry,
             "--feedback", f"{out.uri}-said", "--json",
         )  # fmt: skip
@@ -375,9 +375,9 @@ def test_a_followers_bucket_is_taken_for_scores_and_not_for_traffic(outputs, fol
     if outputs.server is None:
         pytest.skip("a folder is read")
     for place in (outputs.uri, f"{outputs.uri}/", f"{outputs.uri}/scores"):
-        looked = netanomaly("monitor", "office", place, "--registry", registry)
+        looked = netanomaly_here("monitor", "office", place, "--registry", registry)
         assert (looked.code, "scores hold no features" in " ".join(looked.stdout.split())) == (0, True), looked.stderr
-    said = netanomaly(
+    said = netanomaly_here(
         "feedback",
         "add",
         "abcdef",

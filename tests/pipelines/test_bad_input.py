@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.command import ROOT, netanomaly
+from tests.warm import netanomaly_warm
 
 SAMPLES = ROOT / "configs/data/ml_training_data"
 HEADER = "packet_length,protocol,src_port,dst_port,label"
@@ -311,7 +312,7 @@ def test_one_clear_line_the_right_exit_code_and_nothing_registered(tmp_path: Pat
     spoil(case)
     config = tmp_path / "config.json"
     config.write_text(json.dumps(case.config))
-    ended = netanomaly("run", config, "--workdir", tmp_path / "runs", "--json")
+    ended = netanomaly_warm("run", config, "--workdir", tmp_path / "runs", "--json")
     assert ended.code == code, ended.stderr
     assert ended.last_line.startswith("error: ")
     for word in words:
@@ -340,6 +341,6 @@ def test_the_advice_to_ignore_the_label_column_holds(tmp_path: Path):
     case.config["ignore_columns"] = ["label"]
     config = tmp_path / "config.json"
     config.write_text(json.dumps(case.config))
-    ended = netanomaly("run", config, "--workdir", tmp_path / "runs", "--json")
+    ended = netanomaly_warm("run", config, "--workdir", tmp_path / "runs", "--json")
     assert ended.code == 0, ended.stderr
     assert ended.json["metrics"].get("roc_auc") is None

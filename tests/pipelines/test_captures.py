@@ -8,6 +8,7 @@ import pytest
 from tests.command import netanomaly
 from tests.unit.capture import made
 from tests.unit.capture.test_flows import ARP, conversation, need
+from tests.warm import netanomaly_warm
 
 SECONDS = 1_000_000
 
@@ -28,7 +29,7 @@ def trained(captures, tmp_path_factory) -> dict:
     folder = tmp_path_factory.mktemp("trained")
     configuration = folder / "office.json"
     configuration.write_text(json.dumps({"model_name": "office", "data_source": str(captures), "model_type": "pca"}))
-    ended = netanomaly("run", configuration, "--workdir", folder, "--json")
+    ended = netanomaly_warm("run", configuration, "--workdir", folder, "--json")
     assert ended.code == 0, ended.stderr
     return ended.json
 
@@ -52,7 +53,7 @@ def test_captures_are_scored_by_the_command_and_by_the_pipeline_alike(trained, c
     configuration.write_text(
         json.dumps({"model": "office", "data_source": str(captures), "registry": trained["registry"]})
     )
-    by_pipeline = netanomaly("run", configuration, "--pipeline", "scoring", "--workdir", tmp_path, "--json")
+    by_pipeline = netanomaly_warm("run", configuration, "--pipeline", "scoring", "--workdir", tmp_path, "--json")
     assert by_pipeline.code == 0, by_pipeline.stderr
     scores = Path(by_pipeline.json["run_dir"]) / "scores.parquet"
     assert scores.read_bytes() == (tmp_path / "out" / "scores.parquet").read_bytes()
@@ -64,7 +65,7 @@ def test_captures_are_tuned_on_by_attacks_that_are_injected(captures, tmp_path):
     space = {"model_type": ["pca"]}
     document = {"model_name": "office", "data_source": str(captures), "model_type": "pca", "alert_budget": 0.05}
     configuration.write_text(json.dumps({**document, "tuning": {"trials": 1, "space": space}}))
-    ended = netanomaly("run", configuration, "--workdir", tmp_path, "--json")
+    ended = netanomaly_warm("run", configuration, "--workdir", tmp_path, "--json")
     assert ended.code == 0, ended.stderr
     assert ended.json["pipeline"] == "training-tuned-from-captures"
     assert {stage["name"] for stage in ended.json["stages"]} >= {"capture", "tune-plan", "tune-select", "register"}

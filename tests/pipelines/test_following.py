@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Ended, netanomaly
+from tests.command import Ended
+from tests.warm import netanomaly_warm
 
 ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / "configs/data/zeek/conn.log"
@@ -17,7 +18,7 @@ def work(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("following")
     config = {"model_name": "office", "data_source": str(LOG), "model_type": "isolation_forest", "alert_budget": 0.05}
     (folder / "config.json").write_text(json.dumps(config))
-    run = netanomaly("run", folder / "config.json", "--workdir", folder, "--json")
+    run = netanomaly_warm("run", folder / "config.json", "--workdir", folder, "--json")
     assert run.code == 0, run.stderr
     return folder
 
@@ -34,7 +35,9 @@ def hourly(work: Path, logs: Path, *options: str, **fields) -> Ended:
     config = {"model": "office@champion", "data_source": str(logs), "registry": str(work / "registry")}
     path = logs.parent / "hourly.json"
     path.write_text(json.dumps({**config, "out": str(logs.parent / "scored"), **fields}))
-    return netanomaly("run", path, "--pipeline", "following", "--workdir", logs.parent / "runs", "--json", *options)
+    return netanomaly_warm(
+        "run", path, "--pipeline", "following", "--workdir", logs.parent / "runs", "--json", *options
+    )
 
 
 def test_each_run_scores_what_is_new_and_its_incidents_are_its_artefact(work, logs):

@@ -17,6 +17,7 @@ from tests.command import Ended, netanomaly, netanomaly_here
 from tests.unit.monitoring.worlds import flows
 from tests.unit.traffic import test_suricata
 from tests.unit.traffic.zeek_logs import tsv
+from tests.warm import netanomaly_warm
 
 NETWORK = traffic.Network(1)
 
@@ -48,7 +49,7 @@ def folder(tmp_path_factory) -> Path:
     log(folder / "frames.log", flows(NETWORK, np.random.default_rng(3), 4000, 23, traffic.frame_bytes))
     config = {"model_name": "office", "model_type": "pca", "data_source": "training.log", "alert_budget": 0.05}
     (folder / "config.json").write_text(json.dumps(config))
-    run = netanomaly("run", folder / "config.json", "--workdir", folder / "work", "--json")
+    run = netanomaly_warm("run", folder / "config.json", "--workdir", folder / "work", "--json")
     assert run.code == 0, run.stderr
     return folder
 
@@ -189,7 +190,7 @@ def labelled(tmp_path_factory) -> Path:
         "model_name": "table", "model_type": "pca", "data_source": "rows.csv", "label_column": "class", "normal_labels": ["fine"],
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
-    run = netanomaly("run", folder / "config.json", "--workdir", folder / "work", "--json")
+    run = netanomaly_warm("run", folder / "config.json", "--workdir", folder / "work", "--json")
     assert run.code == 0, run.stderr
     trained = open_registry(folder / "work/registry")
     trained.download("table:1", folder / "model")
@@ -463,7 +464,7 @@ def test_the_pipeline_judges_and_trains_where_it_is_due_once_for_each_window(fol
     }
     path = folder / "monitoring.json"
     path.write_text(json.dumps(config))
-    run = netanomaly("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched", "--json")
+    run = netanomaly_warm("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched", "--json")
     assert run.code == 0, run.stderr
     assert run.json["monitored"]["verdict"] == "sensor changed"
     assert registered(folder) == before
@@ -476,7 +477,7 @@ def test_the_pipeline_judges_and_trains_where_it_is_due_once_for_each_window(fol
             | {"training": of_the_window}
         )
     )
-    run = netanomaly("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched", "--json")
+    run = netanomaly_warm("run", path, "--pipeline", "monitoring", "--workdir", folder / "watched", "--json")
     assert run.code == 0, run.stderr
     assert run.json["monitored"]["retraining"]["due"]
     assert len(registered(folder)) == len(before) + 1

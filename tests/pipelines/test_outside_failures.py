@@ -18,14 +18,15 @@ import pytest
 
 from tests.command import NETANOMALY, ROOT, Ended, netanomaly
 from tests.small_disk import mounted
+from tests.warm import netanomaly_warm
 
 SAMPLES = ROOT / "configs/data/ml_training_data"
-ROWS = 400_000
+ROWS = 150_000
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """A training file that takes some seconds to work on, and a configuration for it."""
+    """A training file that each stage works on for a while, and a configuration for it."""
     folder = tmp_path_factory.mktemp("data")
     header, *rows = (SAMPLES / "sample_training_data.csv").read_text().splitlines()
     chosen = random.Random(1)
@@ -36,7 +37,8 @@ def data(tmp_path_factory) -> Path:
         "model_type": "isolation_forest",
         "data_source": "training.csv",
         "evaluation_data_source": "evaluation.csv",
-        "isolation_forest_params": {"n_estimators": 300},
+        "isolation_forest_params": {"n_estimators": 100},
+        "gates": {"min_lift": False},
     }
     (folder / "config.json").write_text(json.dumps(config))
     return folder
@@ -123,7 +125,7 @@ def test_a_killed_stage_fails_the_run_and_running_again_mends_it(data, tmp_path,
     assert states[stage] == "failed"
     assert states.get("register", "skipped") not in ("succeeded", "running")
     assert versions(tmp_path) == 0
-    again = netanomaly("run", data / "config.json", "--workdir", tmp_path, "--json")
+    again = netanomaly_warm("run", data / "config.json", "--workdir", tmp_path, "--json")
     assert (again.code, again.json["version"]) == (0, 1), again.stderr
 
 
@@ -171,6 +173,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
 
 def test_a_full_disk_ends_the_run_with_nothing_registered(data, small_disk, tmp_path):
     registry = tmp_path / "registry"
+    (small_disk / "filler").write_bytes(b"\0" * (2 * 2**20 - 256 * 2**10))
     ended = netanomaly("run", data / "config.json", "--workdir", small_disk, "--registry", registry)
     assert ended.code == 3, ended.stderr
     assert "No space left" in ended.last_line
@@ -186,7 +189,7 @@ def test_a_disk_that_fills_up_while_registering_leaves_no_version(data, small_di
     assert versions(small_disk) == 0
     (small_disk / "filler").unlink()
     (small_disk / "more").mkdir()
-    again = netanomaly(
+    again = netanomaly_warm(
         "run", data / "config.json", "--workdir", tmp_path, "--registry", small_disk / "registry", "--json"
     )
     assert (again.code, again.json["version"]) == (0, 1), again.stderr
@@ -194,7 +197,7 @@ def test_a_disk_that_fills_up_while_registering_leaves_no_version(data, small_di
 
 def test_a_registry_that_another_process_holds_is_waited_for_and_then_named(data, tmp_path):
     registry = tmp_path / "registry"
-    first = netanomaly("run", data / "config.json", "--workdir", tmp_path, "--registry", registry)
+    first = netanomaly_warm("run", data / "config.json", "--workdir", tmp_path, "--registry", registry)
     assert first.code == 0, first.stderr
     with (registry / ".lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

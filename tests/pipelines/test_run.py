@@ -12,7 +12,8 @@ from netanomaly.metrics.outcome import outcome
 from netanomaly.models import smoke
 from netanomaly.registry import open_registry
 
-from tests.command import COMPILED, ROOT, Ended, netanomaly
+from tests.command import COMPILED, ROOT, Ended, netanomaly, netanomaly_here
+from tests.warm import netanomaly_warm
 
 STAGES = ["prepare", "ingest", "ingest-2", "validate", "train", "evaluate", "register", "track"]
 
@@ -29,7 +30,8 @@ def demo(workdir) -> Ended:
 
 @pytest.fixture(scope="module")
 def again(demo, workdir) -> Ended:
-    return netanomaly("run", ROOT / "configs/nsl-kdd.json", "--workdir", workdir, "--json")
+    """The same once more, by other ways of starting a stage."""
+    return netanomaly_warm("run", ROOT / "configs/nsl-kdd.json", "--workdir", workdir, "--json")
 
 
 def test_the_demo_registers_version_1_and_says_so(demo):
@@ -116,7 +118,7 @@ def test_what_is_registered_is_listed_shown_and_downloaded(again, workdir, tmp_p
     listed = netanomaly("registry", "list", "--registry", registry, "--json")
     assert listed.code == 0
     assert "nsl_kdd_detector" in listed.stdout
-    shown = netanomaly("registry", "show", "nsl_kdd_detector:2", "--registry", registry, "--json")
+    shown = netanomaly_here("registry", "show", "nsl_kdd_detector:2", "--registry", registry, "--json")
     assert shown.code == 0
     downloaded = netanomaly("registry", "download", "nsl_kdd_detector:2", "--registry", registry, "--out", tmp_path)
     assert downloaded.code == 0, downloaded.stderr
@@ -134,7 +136,7 @@ def test_the_registered_model_gives_its_smoke_rows_their_scores_bit_for_bit(demo
 
 
 def test_the_original_configuration_runs_unchanged(tmp_path):
-    ended = netanomaly("run", ROOT / "configs/original.json", "--json", cwd=tmp_path)
+    ended = netanomaly_warm("run", ROOT / "configs/original.json", "--json", cwd=tmp_path)
     assert ended.code == 0, ended.stderr
     assert ended.json["run_dir"].startswith(str(tmp_path / "data/mlops_artifacts/network_anomaly_detector/1.0.0_"))
     view = json.loads((tmp_path / "data/mlops_artifacts/registry/model_registry.json").read_text())
@@ -142,7 +144,7 @@ def test_the_original_configuration_runs_unchanged(tmp_path):
 
 
 def test_what_a_run_leaves_is_a_sound_registry(again):
-    checked = netanomaly("registry", "fsck", "--registry", again.json["registry"])
+    checked = netanomaly_here("registry", "fsck", "--registry", again.json["registry"])
     assert checked.code == 0, checked.stdout
 
 

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from netanomaly.registry import open_registry
 
-from tests.command import Ended, netanomaly
+from tests.command import Ended, netanomaly, netanomaly_here
 from tests.following import conn_logs
+from tests.warm import netanomaly_warm
 
 COLUMNS = ["ts", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "duration", "out_bytes", "in_bytes", "label"]
 HOURS = 4
@@ -69,21 +70,19 @@ def work(tmp_path_factory) -> Path:
         "validation": {"answer_in_a_column": "off"},
     }
     (folder / "config.json").write_text(json.dumps(config))
-    run = netanomaly("run", folder / "config.json", "--workdir", folder / "work", "--json")
+    run = netanomaly_warm("run", folder / "config.json", "--workdir", folder / "work", "--json")
     assert run.code == 0, run.stderr
     (folder / "run.json").write_text(json.dumps(run.json))
     return folder
 
 
-def scored(work: Path, *source: Path, out: Path, options: tuple[str, ...] = ()) -> Ended:
-    return netanomaly(
-        "score", "office", *source, "--registry", work / "work/registry", "--out", out, "--json", *options
-    )
+def scored(work: Path, *source: Path, out: Path, options: tuple[str, ...] = (), command=netanomaly_here) -> Ended:
+    return command("score", "office", *source, "--registry", work / "work/registry", "--out", out, "--json", *options)
 
 
 @pytest.fixture(scope="module")
 def once(work) -> Ended:
-    return scored(work, work / "later.csv", out=work / "scored")
+    return scored(work, work / "later.csv", out=work / "scored", command=netanomaly)
 
 
 def test_scores_are_those_of_the_evaluation_and_of_the_model_bit_for_bit(work, once):
@@ -106,14 +105,16 @@ def test_the_pipeline_gives_the_same_bytes_as_the_command(work, once, tmp_path):
         "registry": str(work / "work/registry"),
     }
     (tmp_path / "daily.json").write_text(json.dumps(config))
-    run = netanomaly("run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs", "--json")
+    run = netanomaly_warm(
+        "run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs", "--json"
+    )
     assert run.code == 0, run.stderr
     folder = Path(run.json["run_dir"])
     assert folder.parent.name == "office"
     for name in ("scores.parquet", "alerts.ndjson", "summary.json", "report.html"):
         assert (folder / name).read_bytes() == (work / "scored" / name).read_bytes(), name
     assert (run.json["version"], run.json["scored"]["incidents"]) == (1, once.json["incidents"])
-    again = netanomaly("run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs")
+    again = netanomaly_warm("run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs")
     assert "incidents" in again.stdout
     assert str(tmp_path / "runs/office") in again.stdout
 
@@ -132,7 +133,7 @@ def test_the_pipeline_gives_the_same_bytes_as_the_command(work, once, tmp_path):
 def test_what_the_pipeline_cannot_do_is_one_line(work, tmp_path, change, said):
     config = {"model": "office", "data_source": str(work / "later.csv"), "registry": str(work / "work/registry")}
     (tmp_path / "daily.json").write_text(json.dumps(config))
-    run = netanomaly(
+    run = netanomaly_warm(
         *("run", tmp_path / "daily.json", "--pipeline", "scoring", "--workdir", tmp_path / "runs", "--set", change)
     )
     assert run.code == 2
@@ -220,7 +221,7 @@ def test_times_that_cannot_be_read_are_told(work, tmp_path):
 def test_a_source_of_another_kind_of_sensor_is_refused(work, tmp_path):
     written(tmp_path / "a.csv", traffic(2, 30))
     log = conn_logs.written(tmp_path / "conn.log", conn_logs.flows(2, 30))
-    ended = netanomaly(
+    ended = netanomaly_here(
         "score", "office", log, "--registry", work / "work/registry", "--out", tmp_path / "out", "--json"
     )
     assert ended.code == 2
@@ -250,20 +251,22 @@ def test_an_empty_hour_of_a_sensor_is_no_error_and_changes_nothing_beside_others
     log = conn_logs.written(tmp_path / "conn.log", conn_logs.flows(1, 1500))
     model = {"model_name": "office", "model_type": "isolation_forest", "data_source": "conn.log"}
     (tmp_path / "config.json").write_text(json.dumps(model))
-    assert netanomaly("run", tmp_path / "config.json", "--workdir", tmp_path / "work").code == 0
+    assert netanomaly_warm("run", tmp_path / "config.json", "--workdir", tmp_path / "work").code == 0
     files = [conn_logs.written(tmp_path / "header.log", []), *nothing(tmp_path, ".log")]
     for number, file in enumerate(files):
         alone = scored(tmp_path, file, out=tmp_path / f"alone-{number}")
         assert alone.code == 0, (file, alone.stderr)
         assert (alone.json["rows"], alone.json["repaired"]) == (0, {"file without records": 1})
-    said = netanomaly("score", "office", *files, "--registry", tmp_path / "work/registry", "--out", tmp_path / "said")
+    said = netanomaly_here(
+        "score", "office", *files, "--registry", tmp_path / "work/registry", "--out", tmp_path / "said"
+    )
     assert "scored      0 flows; 5 files without records" in said.stdout
     beside = scored(tmp_path, log, *files, out=tmp_path / "beside")
     assert beside.json["rows"] == 1500
     assert beside.json["repaired"] == {"file without records": 5}
-    trained = netanomaly("ingest", log, *files, "--json")
+    trained = netanomaly_here("ingest", log, *files, "--json")
     assert (trained.code, trained.json["rows"]) == (0, 1500)
-    refused = netanomaly("ingest", *nothing(tmp_path, ".log"), "--json")
+    refused = netanomaly_here("ingest", *nothing(tmp_path, ".log"), "--json")
     assert refused.code == 2
     assert "is empty; give a file with records" in refused.json["error"]
 
@@ -298,7 +301,7 @@ def test_a_deprecated_version_does_not_score(work, tmp_path):
     registry = open_registry(str(tmp_path / "work/registry"))
     registry.remove_alias("office", "champion")
     registry.deprecate("office:1", why="test")
-    ended = netanomaly(
+    ended = netanomaly_here(
         "score", "office:1", work / "later.csv", "--registry", registry.uri, "--out", tmp_path / "out", "--json"
     )
     assert ended.code == 2
@@ -310,7 +313,7 @@ def test_a_benign_verdict_suppresses_the_scan_visibly(work, once, tmp_path):
     before = [json.loads(line) for line in (work / "scored/alerts.ndjson").read_text().splitlines()]
     (scan,) = [each for each in before if each["entity"]["ip"] == SCANNER]
     book = ("--feedback", str(tmp_path / "book"))
-    said = netanomaly(
+    said = netanomaly_here(
         "feedback", "add", scan["id"][:10], "--alerts", work / "scored", "--verdict", "benign", "--why", "the inventory",
         "--expires", "30d", "--by", "jo", "--json", *book,
     )  # fmt: skip
@@ -327,7 +330,7 @@ def test_a_benign_verdict_suppresses_the_scan_visibly(work, once, tmp_path):
     report = (tmp_path / "out/report.html").read_text()
     assert "Suppressed by feedback" in report
     assert "the inventory" in report
-    shown = netanomaly(
+    shown = netanomaly_here(
         "score", "office", work / "later.csv", "--registry", work / "work/registry", "--out", tmp_path / "out", *book
     )
     assert "suppressed  1 more by feedback" in shown.stdout

@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from tests.command import Ended, netanomaly
+from tests.command import Ended, netanomaly, netanomaly_here
 from tests.unit.traffic.test_in_context import HEAD, lines
 from tests.unit.traffic.test_ingest import traffic
 from tests.unit.traffic.test_suricata import event
 from tests.unit.traffic.zeek_logs import FIELDS, tsv
+from tests.warm import netanomaly_warm
 
 ADDRESS = re.compile(rb"\b10\.[0-9]+\.[0-9]+\.[0-9]+\b")
 
@@ -30,7 +31,7 @@ def folder(tmp_path_factory) -> Path:
 def run(folder: Path, **document: object) -> Ended:
     path = folder / f"config-{len(document)}.json"
     path.write_text(json.dumps({"model_name": "office", "data_source": "conn.log"} | document))
-    return netanomaly("run", path, "--workdir", folder / f"work-{len(document)}", "--json")
+    return netanomaly_warm("run", path, "--workdir", folder / f"work-{len(document)}", "--json")
 
 
 def test_a_log_and_a_name_are_enough(folder):
@@ -56,7 +57,9 @@ def test_a_training_without_identities_keeps_no_address_and_no_uid_anywhere(fold
     records = [[ts, f"Quid{number:06}", *rest] for number, (ts, _, *rest) in enumerate(traffic(2000, label=True))]
     (tmp_path / "conn.log").write_text(tsv(*records, fields=[*FIELDS, "label"]))
     (tmp_path / "private.json").write_text(json.dumps({"model_name": "private", "data_source": "conn.log"}))
-    ended = netanomaly("run", tmp_path / "private.json", "--workdir", tmp_path / "work", "--no-identities", "--json")
+    ended = netanomaly_warm(
+        "run", tmp_path / "private.json", "--workdir", tmp_path / "work", "--no-identities", "--json"
+    )
     assert ended.code == 0, ended.stderr
     secrets = {record[place].encode() for record in records for place in (1, 2, 4)}
     assert len(secrets) > 2000
@@ -78,18 +81,20 @@ def test_a_table_in_context_is_trained_on_scored_and_watched_as_one(tmp_path):
             "model_name": "table", "data_source": "flows.csv", "context": True, "label_column": "",  "ignore_columns": ["src_ip", "dst_ip", "src_port"],
         })
     )  # fmt: skip
-    trained = netanomaly("run", tmp_path / "table.json", "--workdir", tmp_path / "work", "--json")
+    trained = netanomaly_warm("run", tmp_path / "table.json", "--workdir", tmp_path / "work", "--json")
     assert trained.code == 0, trained.stderr
     metadata = json.loads((Path(trained.json["run_dir"]) / "model_metadata.json").read_text())
     assert {"src_destinations_100", "pair_gap_seconds"} <= set(metadata["training"]["features"])
     command = ("score", "table", tmp_path / "flows.csv", "--registry", trained.json["registry"])
-    scored = netanomaly(*command, "--out", tmp_path / "scored", "--json")
+    scored = netanomaly_here(*command, "--out", tmp_path / "scored", "--json")
     assert scored.code == 0, scored.stderr
     table = pq.read_table(tmp_path / "scored" / "scores.parquet")
     scan = table.filter(pc.equal(table.column("src_ip"), "10.0.0.66"))
     assert scan.num_rows == 60
     assert pc.mean(scan.column("alert").cast("int8")).as_py() > 0.5
-    watched = netanomaly("monitor", "table", tmp_path / "flows.csv", "--registry", trained.json["registry"], "--json")
+    watched = netanomaly_here(
+        "monitor", "table", tmp_path / "flows.csv", "--registry", trained.json["registry"], "--json"
+    )
     assert watched.code == 0, watched.stderr
 
 
@@ -118,7 +123,7 @@ def test_ingest_says_what_it_understood(folder):
     assert "2,000" in ended.stdout
     assert "src_destinations_120s" in ended.stdout
     assert (folder / "flows.parquet").is_file()
-    document = netanomaly("ingest", folder / "eve.json", "--json").json
+    document = netanomaly_here("ingest", folder / "eve.json", "--json").json
     assert (document["sensor"], document["rows"], document["out"]) == ("suricata", 200, None)
 
 
@@ -126,7 +131,7 @@ def test_ingest_names_what_is_no_flow(folder):
     (folder / "dns.log").write_text(
         tsv(["1", "C1", "1.1.1.1", "1", "1.1.1.2", "53", "udp"], fields=FIELDS[:7], path="dns")
     )
-    ended = netanomaly("ingest", folder / "dns.log")
+    ended = netanomaly_here("ingest", folder / "dns.log")
     assert ended.code == 2
     assert "is a Zeek dns log: flows are in its conn log" in ended.last_line
 
@@ -134,14 +139,14 @@ def test_ingest_names_what_is_no_flow(folder):
 def test_results_without_identities_tell_hosts_apart_and_name_none(folder, tmp_path):
     trained = run(folder)
     named = ("--registry", trained.json["registry"])
-    assert netanomaly("score", "office", folder / "conn.log", *named, "--out", tmp_path / "named").code == 0
+    assert netanomaly_here("score", "office", folder / "conn.log", *named, "--out", tmp_path / "named").code == 0
     alert = json.loads((tmp_path / "named/alerts.ndjson").read_text().splitlines()[0])
     why = ("--verdict", "benign", "--expires", "30d", "--why", f"{alert['entity']['ip']} is ours")
-    assert netanomaly("feedback", "add", alert["id"], "--alerts", tmp_path / "named", *why, *named).code == 0
+    assert netanomaly_here("feedback", "add", alert["id"], "--alerts", tmp_path / "named", *why, *named).code == 0
     for form in ("netanomaly", "ecs", "ocsf"):
         out = tmp_path / form
         command = ("score", "office", folder / "conn.log", "--registry", trained.json["registry"], "--out", out)
-        ended = netanomaly(*command, "--alert-format", form, "--no-identities")
+        ended = netanomaly_here(*command, "--alert-format", form, "--no-identities")
         assert ended.code == 0, ended.stderr
         files = {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".parquet"}
         for name, content in {**files, "terminal": ended.stdout.encode() + ended.stderr.encode()}.items():

@@ -9,8 +9,9 @@ from netanomaly.cli.pipelines import Name, as_wanted, for_sources, kind_of
 from netanomaly.cli.pipelines.tuning import TunedTraining
 from netanomaly.registry import open_registry
 
-from tests.command import Ended, netanomaly
+from tests.command import Ended, netanomaly, netanomaly_here
 from tests.unit.models_data import traffic
+from tests.warm import netanomaly_warm
 
 # The one training is for all.
 pytestmark = pytest.mark.xdist_group("tuning")
@@ -44,7 +45,7 @@ def workdir(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def tuned_training(configuration, workdir) -> Ended:
     wanted = json.dumps({"trials": TRIALS, "parallelism": 1, "space": KNN})
-    return netanomaly("run", configuration, "--set", f"tuning={wanted}", "--workdir", workdir, "--json")
+    return netanomaly_warm("run", configuration, "--set", f"tuning={wanted}", "--workdir", workdir, "--json")
 
 
 def test_a_configuration_with_tuning_is_searched_for_and_then_trained(tuned_training):
@@ -127,7 +128,7 @@ def test_a_configuration_takes_the_form_that_its_block_and_its_data_ask_for(conf
     ],
 )
 def test_what_cannot_be_searched_is_refused_in_one_line(configuration, tmp_path, assignment, said):
-    ended = netanomaly("tune", configuration, "--set", assignment, "--workdir", tmp_path)
+    ended = netanomaly_here("tune", configuration, "--set", assignment, "--workdir", tmp_path)
     assert ended.code == 2
     assert said in ended.stderr.splitlines()[-1]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.command import Ended, netanomaly
+from tests.command import Ended
+from tests.warm import netanomaly_warm
 
 ROWS = 6000
 
@@ -28,7 +29,7 @@ def run(tmp_path_factory) -> Ended:
         "alerts_per_day": 30,
     }
     (folder / "config.json").write_text(json.dumps(config))
-    return netanomaly("run", folder / "config.json", "--workdir", folder / "work", "--json")
+    return netanomaly_warm("run", folder / "config.json", "--workdir", folder / "work", "--json")
 
 
 def found(run: Ended, name: str) -> dict:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.command import Ended, netanomaly
+from tests.command import Ended, netanomaly_here
+from tests.warm import netanomaly_warm
 
 FAST = {"model_type": "isolation_forest", "isolation_forest_params": {"n_estimators": 20, "max_samples": 256}}
 
@@ -31,7 +32,7 @@ def folder(tmp_path_factory) -> Path:
 def run(folder: Path, name: str, training: str, evaluation: str, *arguments: str, **fields) -> Ended:
     config = {"model_name": name, "data_source": training, "evaluation_data_source": evaluation, **FAST, **fields}
     (folder / f"{name}.json").write_text(json.dumps(config))
-    return netanomaly("run", folder / f"{name}.json", "--workdir", folder / "work", *arguments)
+    return netanomaly_warm("run", folder / f"{name}.json", "--workdir", folder / "work", *arguments)
 
 
 def test_what_is_no_better_than_chance_is_refused_without_a_gate(folder):
@@ -47,7 +48,7 @@ def test_what_is_no_better_than_chance_is_refused_without_a_gate(folder):
     assert "switched off: min_roc_auc_low and min_lift" in off.stdout
     assert "challenger, not champion" in off.stdout
     command = off.stdout[off.stdout.index("netanomaly registry") :].partition("\n\n")[0].replace("\\\n", "").split()
-    assert netanomaly(*command[1:]).code == 0, "what is advised works"
+    assert netanomaly_here(*command[1:]).code == 0, "what is advised works"
 
 
 def test_few_rows_tell_nothing_and_stop_nobody(folder):

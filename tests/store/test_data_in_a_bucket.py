@@ -21,6 +21,7 @@ from tests.store.conftest import EVERY_SERVER
 from tests.store.fake_server import fake
 from tests.store.proxy import proxy
 from tests.unit.flows.reading import Read
+from tests.warm import netanomaly_warm
 
 CSV = "duration,proto,label\n" + "".join(f"{number},tcp,normal\n" for number in range(300))
 
@@ -244,8 +245,8 @@ def test_the_whole_pipeline_runs_from_a_bucket_into_a_registry_in_a_bucket(bucke
     private = key.export_key(format="PEM")
     monkeypatch.setenv(SIGN_KEY, private)
     monkeypatch.setenv(TRUSTED_KEYS, key.public_key().export_key(format="PEM"))
-    for number in (1, 2):
-        ran = netanomaly("run", tmp_path / "config.json", "--workdir", tmp_path / "runs", "--json")
+    for number, command in ((1, netanomaly), (2, netanomaly_warm)):
+        ran = command("run", tmp_path / "config.json", "--workdir", tmp_path / "runs", "--json")
         assert (ran.code, ran.json["version"]) == (0, number), ran.stderr
     record = netanomaly("registry", "show", "from_a_bucket:2", "--registry", config["registry"], "--json").json
     assert record["metadata"]["data"]["training"]["identity"].startswith("etag:")

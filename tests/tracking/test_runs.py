@@ -8,6 +8,7 @@ import pytest
 
 from tests.command import Ended, netanomaly
 from tests.tracking.conftest import MLflow, values
+from tests.warm import netanomaly_warm
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def configuration(tmp_path_factory) -> Path:
 
 
 def run(configuration: Path, workdir: Path, *options: str, **environment: str) -> Ended:
-    return netanomaly("run", configuration, "--workdir", workdir, "--json", *options, **environment)  # type: ignore[arg-type]
+    return netanomaly_warm("run", configuration, "--workdir", workdir, "--json", *options, **environment)  # type: ignore[arg-type]
 
 
 def test_mlflow_that_is_away_is_one_line_and_the_run_is_what_it_is(configuration, tmp_path):
@@ -35,7 +36,7 @@ def test_mlflow_that_is_away_is_one_line_and_the_run_is_what_it_is(configuration
     # The terminal's lines are wrapped.
     said = " ".join(ended.stdout.split())
     assert f"MLflow was not told of all of this run: {uri} cannot be reached" in said
-    moved = netanomaly(
+    moved = netanomaly_warm(
         *("registry", "alias", "set", "m:1", "staging", "--registry", tmp_path / "registry"), MLFLOW_TRACKING_URI=uri
     )
     assert (moved.code, moved.stdout) == (0, "m@staging is version 1\n")
@@ -97,11 +98,11 @@ def test_a_run_and_the_alias_that_moves_later_are_in_mlflow(mlflow: MLflow, conf
     assert report == Path(ended.json["report"]).stat().st_size
 
     place = ("--registry", tmp_path / "registry")
-    moved = netanomaly("registry", "alias", "set", "m:1", "staging", *place, MLFLOW_TRACKING_URI=mlflow.uri)
+    moved = netanomaly_warm("registry", "alias", "set", "m:1", "staging", *place, MLFLOW_TRACKING_URI=mlflow.uri)
     assert (moved.code, moved.stderr) == (0, "")
     (found,) = mlflow.runs("whole")
     assert values(found, "tags")["netanomaly.aliases"] == "champion, staging"
-    reminded = netanomaly("registry", "alias", "remove", "m", "staging", *place)
+    reminded = netanomaly_warm("registry", "alias", "remove", "m", "staging", *place)
     assert f"note: the tags in MLflow ({mlflow.uri}) stay as they were" in reminded.stderr
 
 

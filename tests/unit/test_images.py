@@ -22,11 +22,17 @@ def checkout(tmp_path, monkeypatch) -> Iterator[Path]:
     shutil.copy(ROOT / "LICENSE", tmp_path)
     monkeypatch.setattr(images, "_PACKAGE", tmp_path / "components/netanomaly")
     monkeypatch.delenv("BASE_IMAGE", raising=False)
-    images._changed.cache_clear()
+    looked_at_anew()
     git(tmp_path, "init", "--quiet")
     commit(tmp_path)
     yield tmp_path
-    images._changed.cache_clear()
+    looked_at_anew()
+
+
+def looked_at_anew() -> None:
+    """As in another process."""
+    for once in (images._held, images._content, images._changed):
+        once.cache_clear()
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -40,7 +46,7 @@ def commit(folder: Path) -> None:
 
 
 def tags() -> dict[str, str]:
-    images._changed.cache_clear()
+    looked_at_anew()
     return {stage: images.tag(stage) for stage in images.IMAGES}
 
 

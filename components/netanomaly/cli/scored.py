@@ -5,7 +5,6 @@ from typing import Any
 
 from netanomaly.cli.summary import row
 from netanomaly.flows.sources import NO_RECORDS
-from netanomaly.traffic.repeats import REPEATED
 
 
 def scored(summary: Mapping[str, Any]) -> list[str]:
@@ -30,6 +29,8 @@ def scored(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _flows(summary: Mapping[str, Any]) -> str:
+    from netanomaly.traffic.repeats import REPEATED
+
     said = f"{summary['rows'] - summary['unscored']:,} flows"
     if summary["first_seen"]:
         said += f", {summary['first_seen'][:19]} to {summary['last_seen'][:19]} UTC"

@@ -70,6 +70,7 @@ RULES: dict[str, Rule] = {
     "role_not_possible": Rule(
         ERROR, None, "columns gives a column a role that it cannot have, or names one that is not there"
     ),
+    "ignored_not_found": Rule(WARNING, None, "ignore_columns names a column that neither data set has"),
     "dropped_rows": Rule(ERROR, 0.05, "a larger share of the records read than this was dropped (no label)"),
     "all_columns_constant": Rule(ERROR, None, "no column of the training data varies"),
     "constant_column": Rule(WARNING, None, "a column of the training data holds one value"),

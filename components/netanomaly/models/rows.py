@@ -46,11 +46,6 @@ class Rows:
         """The rows at these positions (anything that indexes the first axis of an array)."""
         return Rows(self.numbers[positions], self.codes[positions])
 
-    def at(self, position: int) -> "Rows":
-        """One row by itself, which keeps no others in memory."""
-        part = slice(position, position + 1)
-        return Rows(self.numbers[part].copy(), self.codes[part].copy())
-
     def joined(self, others: "Rows") -> "Rows":
         """These rows and after them the others."""
         return Rows(np.concatenate([self.numbers, others.numbers]), np.concatenate([self.codes, others.codes]))

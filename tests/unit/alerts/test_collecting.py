@@ -41,3 +41,26 @@ def test_few_alerts_are_all_kept():
     found = kept(np.arange(50, dtype=np.float32), 20)
     assert (len(found.records), found.not_kept) == (50, 0)
     assert len(found.whole) == 50
+
+
+def test_what_is_not_known_stays_so_and_rows_are_kept_whole_in_any_number(monkeypatch):
+    """Texts are kept once and rows in blocks: each alert has its own all the same, also when weaker ones were let go."""
+    monkeypatch.setattr(collecting, "_WHOLE_IN_A_BLOCK", 8)
+    monkeypatch.setattr(collecting, "MOST_ALERTS", 40)
+    alerts = Alerts()
+    for begin in range(0, 100, 10):
+        some = np.arange(begin, begin + 10)
+        texts = [None if place % 3 == 0 else f"text{place % 7}" for place in some]
+        identity = {part: pa.array(texts, pa.string()) for part in PARTS if part != "dst_ip"}
+        rows = Rows(some.astype(np.float64).reshape(-1, 1), np.array(some, dtype=np.int32).reshape(-1, 1))
+        alerts.add(["file"] * 10, some, None, identity, rows, some.astype(np.float32))
+    found = alerts.all()
+    assert found.records.tolist() == list(range(60, 100))
+    for part in PARTS:
+        wanted = [None if place % 3 == 0 or part == "dst_ip" else f"text{place % 7}" for place in range(60, 100)]
+        assert found.identity[part].tolist() == wanted
+    # Of a source that is not known each row, of the others the strongest of its kind.
+    strongest = {max(place for place in range(100) if place % 7 == kind and place % 3) for kind in range(7)}
+    whole = [place for place in range(60, 100) if place % 3 == 0 or place in strongest]
+    assert [60 + place for place in sorted(found.whole)] == whole
+    assert all(int(rows.numbers[0, 0]) == int(rows.codes[0, 0]) == 60 + place for place, rows in found.whole.items())

@@ -6,7 +6,7 @@ import re
 import pytest
 from netanomaly.alerts.forms import FORMS
 
-from tests.command import netanomaly
+from tests.command import netanomaly_here
 
 AT = "2026-06-13T00:00:00.000Z"
 
@@ -17,7 +17,7 @@ def say(tmp_path, incident):
     write(tmp_path / "scored/alerts.ndjson", [incident])
 
     def run(*arguments):
-        return netanomaly("feedback", *arguments, "--feedback", tmp_path / "book", cwd=tmp_path)
+        return netanomaly_here("feedback", *arguments, "--feedback", tmp_path / "book", cwd=tmp_path)
 
     return run
 

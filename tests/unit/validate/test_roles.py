@@ -440,3 +440,13 @@ def test_why_a_column_is_ignored_blames_no_configuration_for_what_a_sensor_does_
     report = {"time": None, "label_column": None, "ignored": ["allowed"], "sensor": sensor}
     (column,) = roles._beside(report, Settings({}, "auto", [], held_out=False))
     assert (column.role, column.why) == ("ignored", why)
+
+
+def test_a_column_that_is_to_be_ignored_and_is_not_there_is_told(tmp_path):
+    flows = traffic()
+    assert "ignored_not_found" not in Judged(tmp_path, flows, ignore_columns=["src_bytes", "Label"]).rules
+    told = Judged(tmp_path, flows, ignore_columns=["src_byte"]).findings["ignored_not_found", "src_byte"]
+    assert "did you mean 'src_bytes'" in told["message"]
+    # Of two files, one may have it.
+    more = flows.assign(host="a")
+    assert "ignored_not_found" not in Judged(tmp_path, more, flows, ignore_columns=["host"]).rules

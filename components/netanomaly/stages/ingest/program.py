@@ -1,6 +1,6 @@
 """Read one data source, batch by batch, into flows of the contract and a report on them."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from netanomaly.flows.reader import NO_LABEL
 from netanomaly.stages.ingest import splitting
 from netanomaly.stages.ingest.settings import TRAINING_PART, Settings
 from netanomaly.traffic.any_source import AnyReader, open_source
+from netanomaly.traffic.feature_list import CONTEXT_NAMES
 
 FORMAT = 1
 
@@ -336,6 +337,7 @@ def _report(
         "labels": dict(profile.labels.most_common()) if contract.label_column else None,
         "unlabelled": reader.tally.dropped.get(NO_LABEL, 0),
         "ignored": list(reader.ignored),
+        "ignored_not_there": _not_there(settings.ignore_columns, reader, columns),
         "times_beside": list(reader.times_beside),
         "normal_rows": profile.normal_rows,
         "columns": columns,
@@ -344,6 +346,16 @@ def _report(
     }
 
 
+def _not_there(ignored: Sequence[str], reader: AnyReader, columns: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names in `ignore_columns` that no column has, in whatever case: what they were to leave out may be learnt from."""
+    time = reader.times or {}
+    known = {*(column["name"] for column in columns), *reader.ignored, *reader.times_beside, *CONTEXT_NAMES}
+    known |= {time.get("column"), time.get("of_day"), reader.contract.label_column}
+    written = {name.lower() for name in known if name}
+    return [name for name in ignored if name.lower() not in written][:_NAMES_LISTED]
+
+
+_NAMES_LISTED = 100
 _FILES_LISTED = 1000
 
 

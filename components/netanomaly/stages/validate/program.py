@@ -37,6 +37,7 @@ _CHECKS: dict[str, Check] = {
     "identifier_left_out": role_findings.identifier_left_out,
     "configured_against_evidence": role_findings.configured_against_evidence,
     "role_not_possible": role_findings.role_not_possible,
+    "ignored_not_found": role_findings.ignored_not_found,
     "dropped_rows": rows.dropped_rows,
     "all_columns_constant": columns.all_columns_constant,
     "constant_column": columns.constant_column,

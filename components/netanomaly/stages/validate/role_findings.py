@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from netanomaly.config.names import nearest
 from netanomaly.stages.validate.evidence import BOTH, TRAINING, Evidence, Observation
 from netanomaly.stages.validate.roles import ANSWER, CATEGORY, IDENTIFIER, LABEL, NUMBER, Column
 
@@ -82,6 +83,16 @@ def configured_against_evidence(data: Evidence, _: float) -> Iterator[Observatio
                 f"column {column.name!r} is used as the configuration wants, and looks like something else ({column.against})",
                 column.separates,
             )
+
+
+def ignored_not_found(data: Evidence, _: float) -> Iterator[Observation]:
+    names = [column.name for column in data.columns]
+    absent = data.evaluation.get("ignored_not_there") or ()
+    for name in data.training.get("ignored_not_there") or ():
+        if name in absent and name not in data.settings.columns:
+            near = nearest(name, names)
+            meant = f"; did you mean {near!r}?" if near else "; correct the name, or leave it out"
+            yield name, BOTH, f"ignore_columns names {name!r}, which neither data set has{meant}", None
 
 
 def role_not_possible(data: Evidence, _: float) -> Iterator[Observation]:
