@@ -53,7 +53,8 @@ class _Late(MetaPathFinder, Loader):
         with self._lock:
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
-                sys.modules.pop(self.name, None)
+            if isinstance(sys.modules.get(self.name), _Standing):
+                del sys.modules[self.name]
         # Without the lock: who waits for an import, and for whom, is the import system's to know.
         return import_module(self.name)
 
