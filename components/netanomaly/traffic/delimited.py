@@ -63,7 +63,9 @@ def read(
         skipped: Says of a line why it is no record (the reason is counted), None where it is one. Asked only where
             Arrow refuses the block.
     """
-    if skipped is None or not layout.stripped:
+    # Such a carriage return ends a row for Arrow: one more, as a blank line or an open quote makes one less.
+    ends_inside = block.text.count(b"\r") != block.text.count(b"\r\n")
+    if not ends_inside and (skipped is None or not layout.stripped):
         try:
             table = _arrow(block.text, layout, layout.types)
         except (pa.ArrowInvalid, pa.ArrowKeyError):
@@ -137,10 +139,10 @@ def _right_width(
     places: list[int] = []
     for line, number in zip(kept, numbers, strict=True):
         fits = line.count(delimiter) == len(layout.names) - 1 and b'"' not in line
-        # An open quote would swallow the lines behind it.
-        if not fits and line.count(b'"') % 2 == 0:
+        # Twice, since an open quote swallows the line behind it; a quote within a field opens none, so counting does not tell.
+        if not fits:
             try:
-                fits = _arrow(line + b"\n", layout, {name: pa.string() for name in layout.wanted}).num_rows == 1
+                fits = _arrow((line + b"\n") * 2, layout, {name: pa.string() for name in layout.wanted}).num_rows == 2
             except pa.ArrowInvalid:
                 fits = False
         if fits:
