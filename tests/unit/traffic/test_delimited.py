@@ -3,7 +3,6 @@
 import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-
 from netanomaly.flows.lines import Lines
 from netanomaly.traffic import delimited
 from netanomaly.traffic.table import Counts
