@@ -134,7 +134,7 @@ class Stage:
         """Write an output parameter."""
         if name not in self._output_parameters:
             raise NetanomalyError(f"this task declares no output parameter {name!r}")
-        path = Path(self._output_parameters[name]["outputFile"])
+        path = Path(_name_of_file(self._output_parameters[name]["outputFile"]))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(value if isinstance(value, str) else json.dumps(value, allow_nan=False), encoding="utf-8")
 
@@ -194,7 +194,7 @@ class Stage:
                     artifacts[name]["artifacts"][0]["metadata"] = metadata
         # The launcher adds this one for itself.
         artifacts.pop("executor-logs", None)
-        path = Path(self._output_file)
+        path = Path(_name_of_file(self._output_file))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"artifacts": artifacts}, allow_nan=False), encoding="utf-8")
 
@@ -287,15 +287,25 @@ def _load(executor_input: str) -> dict[str, Any]:
 
 def path_of(artifact: Mapping[str, Any]) -> Path:
     """Where an artefact's file is, by its URI: where KFP's launcher puts it."""
-    if artifact.get("customPath"):
-        return Path(artifact["customPath"])
-    uri = artifact.get("uri")
-    if not isinstance(uri, str):
-        raise InputError(f"{EXECUTOR_INPUT} has an artefact without a URI")
+    if custom := artifact.get("customPath"):
+        return Path(_name_of_file(custom))
+    uri = _name_of_file(artifact.get("uri"))
     for scheme, mount in _MOUNTS.items():
         if uri.startswith(scheme):
             return Path(mount + uri.removeprefix(scheme))
     return Path(uri)
+
+
+def _name_of_file(written: object) -> str:
+    if not isinstance(written, str):
+        raise InputError(f"{EXECUTOR_INPUT} has an artefact without a URI, or an output without a file")
+    try:
+        name = os.fsencode(written)
+    except UnicodeEncodeError:
+        name = b"\0"
+    if b"\0" in name:
+        raise InputError(f"{EXECUTOR_INPUT} names a file that no file system can have: {output.visible(written, 80)}")
+    return written
 
 
 def _can_be_shown(value: Any) -> bool:

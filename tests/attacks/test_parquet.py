@@ -130,6 +130,13 @@ def test_a_column_whose_name_is_a_book(tmp_path):
     assert len(refused(path, "name of column 1").said) < 500
 
 
+def test_a_column_whose_name_is_no_text(tmp_path):
+    path = tmp_path / "name.parquet"
+    pq.write_table(pa.table({"name": [1.0, 2.0], "label": ["a", "b"]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"name", b"n\xfbme"))
+    refused(path, "not a Parquet file that can be read")
+
+
 @pytest.mark.parametrize("kind", ["list", "struct", "map", "binary", "fixed"])
 def test_nested_and_binary_columns(tmp_path, kind):
     kinds = {

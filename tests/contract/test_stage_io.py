@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from netanomaly import stage_io
-from netanomaly.errors import ConfigError, DataError, GateRefusal, NetanomalyError, OutsideError
+from netanomaly.errors import ConfigError, DataError, GateRefusal, InputError, NetanomalyError, OutsideError
 
 DIGEST_OF_M = "sha256:62c66a7a5dd70c3146618063c344e531e6d4b59e379808443ce962b3abd63c5a"
 
@@ -149,6 +149,20 @@ def test_an_executor_input_that_is_none_is_told(capsys, text):
 )
 def test_a_uri_is_read_where_the_launcher_mounts_it(uri, path):
     assert stage_io.path_of({"uri": uri}) == Path(path)
+
+
+@pytest.mark.parametrize(
+    "artifact", [{"uri": "/a\ud800"}, {"uri": "/a\0b"}, {"uri": "s3://\udfff/a"}, {"customPath": "/\0"}]
+)
+def test_a_uri_that_no_file_can_have_is_refused(artifact):
+    with pytest.raises(InputError, match=r"no file system can have: [!-~]+$"):
+        stage_io.path_of(artifact)
+
+
+@pytest.mark.parametrize("artifact", [{}, {"uri": 5}, {"uri": None}, {"customPath": 5}])
+def test_an_artefact_without_a_uri_is_refused(artifact):
+    with pytest.raises(InputError, match="without a URI"):
+        stage_io.path_of(artifact)
 
 
 def test_a_custom_path_wins_over_the_uri():

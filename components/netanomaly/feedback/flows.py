@@ -53,7 +53,7 @@ def of_incident(path: Path, incident: Mapping[str, Any]) -> tuple[pa.Table | Non
                 pa.Table.from_batches([batch]).filter(belong(incident, batch))
                 for batch in file.iter_batches(columns=["time", *PARTS, "alert", FEATURES])
             ]
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     found = pa.concat_tables(parts) if parts else None
     if found is None or not found.num_rows:

@@ -36,7 +36,7 @@ class ParquetFile:
         self._stream = Bounded(file.open(), file.uri)
         try:
             self._file = self._opened()
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             self._stream.close()
             raise DataError(
                 f"{file.uri} is not a Parquet file that can be read: {_one_line(error)}; copy or make it again"

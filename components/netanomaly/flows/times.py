@@ -111,8 +111,7 @@ class Clock:
         if self.first > self.last and 2 * int(outside.sum()) > np.count_nonzero(~np.isnan(found)):
             # Not one clock that was not set: another quantity.
             odd = int(np.flatnonzero(outside)[0])
-            value = column[odd].as_py()
-            self._say_no(f"{value:g}" if isinstance(value, int | float) else repr(str(value)[:40]), where, row + odd)
+            self._say_no(_shown(column[odd]), where, row + odd)
         self.outside += int(outside.sum())
         found = np.where(outside, np.nan, found)
         self._note(found)
@@ -298,6 +297,12 @@ def _mostly_written(present: pa.Array) -> bool:
         if 2 * np.count_nonzero(found) < len(some) and (len(some) == len(present) or not found.any()):
             return False
     return True
+
+
+def _shown(value: pa.Scalar) -> str:
+    # As text: Python's own dates end with the year 9999.
+    found = value.cast(pa.string()).as_py() if pa.types.is_temporal(value.type) else value.as_py()
+    return f"{found:g}" if isinstance(found, int | float) else repr(str(found)[:40])
 
 
 def _within(seconds: Seconds) -> npt.NDArray[np.bool_]:

@@ -84,7 +84,7 @@ def _batches(scored: Scored) -> Iterator[pa.RecordBatch]:
     try:
         with scored.scores.open() as stream:
             yield from pq.ParquetFile(stream, pre_buffer=False).iter_batches(columns=_COLUMNS)
-    except (OSError, pa.ArrowException, KeyError) as error:
+    except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
         raise InputError(f"{scored.scores.uri} is no table of scores: {error}; score again") from None
 
 

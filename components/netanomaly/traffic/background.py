@@ -84,5 +84,5 @@ def _share_freed_memory() -> None:
     pa.set_memory_pool(pa.system_memory_pool())
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
-        for option, value in ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, 32 << 20), (_TRIM_THRESHOLD, 64 << 20)):
+        for option, value in ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, 2 << 20), (_TRIM_THRESHOLD, 64 << 20)):
             libc.mallopt(option, value)

@@ -149,6 +149,14 @@ def test_what_is_no_point_in_time_is_none(written):
         Clock("x").seconds(pa.array([written]), "f", 1)
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_a_stamp_beyond_what_a_date_can_say_is_refused_in_one_line(unit):
+    stamps = pa.array([2**62, -(2**62)], pa.int64()).cast(pa.timestamp(unit))
+    with pytest.raises(DataError, match="no point in time") as told:
+        Clock("x").seconds(stamps, "f", 1)
+    assert "\n" not in str(told.value)
+
+
 def days(*dates):
     order = DateOrder()
     for date in dates:
