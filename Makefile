@@ -152,6 +152,10 @@ BUILD_TESTED_WITH := $(if $(or $(CI),$(filter 0,$(shell id -u))),$(if $(shell co
 test: export PYTHONDONTWRITEBYTECODE :=
 test: lint $(BUILD_TESTED_WITH) ## Everything that CI checks
 	.ci/with-docker $(BIN)/pytest --numprocesses auto --dist loadgroup
+	$(if $(CI),.ci/other-pythons)
+
+.PHONY: test-other-pythons
+test-other-pythons: setup ## Unit and contract tests with the other Python versions that are tested; `make test` does it in CI
 	.ci/other-pythons
 
 .PHONY: test-lowest
