@@ -228,7 +228,7 @@ def _title(each: Group, of: Mapping[str, list[str]], flows: int, first: str | No
     if each.kind == ROW:
         return "one row that stands out"
     sources, targets, ports = (sorted(set(of[part])) for part in ("src_ip", "dst_ip", "dst_port"))
-    who = each.entity if each.kind == SOURCE else f"{len(sources)} sources"
+    who = each.entity if each.kind == SOURCE else f"{len(sources):,} sources"
     whom = targets[0] if len(targets) == 1 else f"{len(targets):,} hosts"
     protocols = "/".join(sorted(set(of["protocol"]))[:3])
     what = f" {protocols}" if protocols else ""
