@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import statistics
 import subprocess
@@ -73,10 +74,10 @@ def _log(rows: int) -> Path:
 
 
 def _train() -> None:
-    if REGISTRY.exists():
-        return
+    """Anew each time: a model that is there may be of another generation."""
     folder = REGISTRY.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     config = folder / "config.json"
     config.write_text(json.dumps({"model_name": "bench", "data_source": str(_log(TRAINED_ON))}))
     command = [str(Path(sys.executable).with_name("netanomaly")), "run", str(config), "--workdir", str(folder)]

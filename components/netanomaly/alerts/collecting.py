@@ -88,6 +88,7 @@ class Alerts:
         """Every alert so far that is kept."""
         if self._kept > MOST_ALERTS:
             self._keep_the_strongest()
+        _give_back()
         places = np.concatenate(self.places) if self.places else np.empty(0, dtype=np.int64)
         kept = sorted(self._whole.values(), key=lambda each: each[1])
         at = np.minimum(np.searchsorted(places, [place for _, place, _ in kept]), max(len(places) - 1, 0))
@@ -137,6 +138,7 @@ class Alerts:
         return self._whole_rows[block].take(slice(within, within + 1))
 
     def _keep_the_strongest(self) -> None:
+        _give_back()
         scores = np.concatenate(self.scores)
         chosen = np.sort(np.lexsort((np.arange(len(scores)), -scores))[:MOST_ALERTS])
         self.files = np.array(self.files, dtype=object)[chosen].tolist()
@@ -163,6 +165,11 @@ class Alerts:
             found[at : at + len(column)] = column.to_pylist() if part == _EACH_ITS_OWN else _python_texts(column, texts)
             at += len(column)
         return found
+
+
+def _give_back() -> None:
+    """Give free pages of blocks back to the system: Python's objects, which grow now, take others."""
+    pa.default_memory_pool().release_unused()
 
 
 def _python_texts(column: pa.DictionaryArray, known: dict[str | None, str | None]) -> npt.NDArray[np.object_]:
