@@ -102,8 +102,7 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
     if management.any():
         counts.aside("Argus' own management record", int(management.sum()))
         return _made(read.filter(pa.array(~management)).combine_chunks(), lines[~management], file, counts)
-    start, bare = written_times.seconds(column("starttime"))
-    counts.repair("time without a zone, taken for UTC", bare)
+    start = written_times.starts(column("starttime"), counts)
     protocol = table.protocol(column("proto"))
     icmp = pc.fill_null(pc.is_in(protocol.cast(pa.string()), pa.array(["icmp", "ipv6-icmp"])), False)
     packets_out, packets_in = _each_way(column("totpkts"), column("srcpkts"), column("dstpkts"))

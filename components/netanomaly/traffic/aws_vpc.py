@@ -150,8 +150,7 @@ def _kept(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
     if not read.num_rows:
         return
     flags = pc.fill_null(column("tcp-flags"), 0).to_numpy().astype(np.int64)
-    start, bare = written_times.seconds(column("start"))
-    counts.repair("time without a zone, taken for UTC", bare)
+    start = written_times.starts(column("start"), counts)
     end, _ = written_times.seconds(column("end"))
     protocol = table.protocol(column("protocol").cast(pa.string()))
     accepted = column("action").cast(pa.string())

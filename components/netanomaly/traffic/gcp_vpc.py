@@ -60,8 +60,7 @@ def _kept(
         payload, connection, lines = payload.filter(pa.array(flows)), connection.filter(pa.array(flows)), lines[flows]
     if not len(lines):
         return
-    start, bare = written_times.seconds(pc.struct_field(payload, "start_time"))
-    counts.repair("time without a zone, taken for UTC", bare)
+    start = written_times.starts(pc.struct_field(payload, "start_time"), counts)
     end, _ = written_times.seconds(pc.struct_field(payload, "end_time"))
     yield table.make(
         {

@@ -93,8 +93,7 @@ def _of_text(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Co
             return pa.nulls(read.num_rows, _TYPES[name])
         return pa.concat_arrays(read.column(name).chunks)
 
-    start, bare = written_times.seconds(column("first"))
-    counts.repair("time without a zone, taken for UTC", bare)
+    start = written_times.starts(column("first"), counts)
     duration, unread = written_times.span(column("duration"))
     last, _ = written_times.seconds(column("last"))
     if np.isnan(last).all():
@@ -136,8 +135,7 @@ def _of_json(read: pa.Table, lines: npt.NDArray[np.int64], opened: Opened, count
         return pa.concat_arrays(chunks) if chunks else pa.array([], type=read.schema.field(name).type)
 
     # 1.6 wrote t_first, t_last.
-    start, bare = written_times.seconds(pc.coalesce(column("first"), column("t_first")))
-    counts.repair("time without a zone, taken for UTC", bare)
+    start = written_times.starts(pc.coalesce(column("first"), column("t_first")), counts)
     last, _ = written_times.seconds(pc.coalesce(column("last"), column("t_last")))
     protocol = table.protocol(column("proto").cast(pa.string()))
     sizes = {

@@ -67,8 +67,7 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], file: int, counts: Count
     def inside(name: str) -> pa.Array:
         return pc.struct_field(flow, name)
 
-    start, bare = written_times.seconds(inside("start"))
-    counts.repair("time without a zone, taken for UTC", bare)
+    start = written_times.starts(inside("start"), counts)
     end, _ = written_times.seconds(inside("end"))
     protocol = table.protocol(column("proto"))
     icmp = pa.array(_among(protocol, ("icmp", "ipv6-icmp")))

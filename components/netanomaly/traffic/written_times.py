@@ -7,6 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from netanomaly.traffic.table import Counts
+
 Seconds = npt.NDArray[np.float64]
 
 _NUMBER = r"^\s*[0-9]+(\.[0-9]*)?\s*$"
@@ -53,6 +55,13 @@ def seconds(column: Any) -> tuple[Seconds, int]:
         found[np.asarray(numbers)] = _scaled(_doubles(column.filter(numbers).cast(pa.float64())))
     bare = np.asarray(pc.invert(pc.or_(zoned, numbers))) & ~np.isnan(found)
     return found, int(bare.sum())
+
+
+def starts(column: Any, counts: Counts) -> Seconds:
+    """The same of the times at which records begin; those without a zone are counted as repaired."""
+    found, bare = seconds(column)
+    counts.repair("time without a zone, taken for UTC", bare)
+    return found
 
 
 def span(column: Any) -> tuple[Seconds, int]:

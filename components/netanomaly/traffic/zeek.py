@@ -352,8 +352,7 @@ def _made(read: pa.Table, lines: npt.NDArray[np.int64], opened: Opened, counts: 
     for name in _WORDS:
         if name in columns:
             columns[name] = table.words(columns[name], _NOTHING)
-    start, bare = written_times.seconds(columns["ts"])
-    counts.repair("time without a zone, taken for UTC", bare)
+    start = written_times.starts(columns["ts"], counts)
     label = columns.get("label")
     flow = {
         "start_time": pa.array(start, from_pandas=True),
