@@ -171,6 +171,15 @@ def test_a_server_that_keeps_users_apart_wants_a_namespace(standin, configuratio
     assert standin.requests("GET", "namespace=team") >= 2
 
 
+@pytest.mark.parametrize("command", ["submit", "upload", "schedule"])
+def test_a_namespace_that_is_none_is_told_before_anything_is_asked(standin, configuration, here, command):
+    given = {"submit": [configuration], "upload": [], "schedule": [configuration, "--cron", "@daily"]}[command]
+    ended = here(command, *given, "--namespace", "Two Words")
+    assert ended.code == 2
+    assert "--namespace is 'Two Words'; write 1 to 63 small letters" in ended.last_line
+    assert standin.seen == []
+
+
 def test_in_a_pod_its_own_token_and_namespace_are_taken(standin, configuration, here, monkeypatch, tmp_path):
     standin.multi_user, standin.token = True, "of-the-pod"
     for name, text in (("_POD_TOKEN", "of-the-pod"), ("_POD_NAMESPACE", "team\n")):

@@ -9,6 +9,7 @@ from netanomaly.cli import deploy as command
 from netanomaly.errors import InputError
 from netanomaly.kube import access
 
+from tests.command import netanomaly_here
 from tests.kubernetes.api_server import DEPLOYER
 from tests.kubernetes.conftest import NAMESPACE
 
@@ -110,6 +111,20 @@ def test_what_cannot_be_meant_is_refused_in_one_line(world, register, deploy, op
     assert raised.value.exit_code == 2
     assert "\n" not in str(raised.value)
     assert world.live("deployments") is None
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--namespace", "Two Words"), "namespace is 'Two Words'"),
+        (("--namespace", "a", "--name", "Of fice"), "name is 'Of fice'"),
+    ],
+)
+def test_names_are_looked_at_before_anything_is_asked_for(options, says):
+    """A registry in a bucket wants credentials, which say nothing of what is wrong."""
+    ended = netanomaly_here("deploy", "office", "--registry", S3, *options)
+    assert ended.code == 2
+    assert says in ended.last_line
 
 
 def test_a_pod_is_its_service_account(tmp_path, monkeypatch):

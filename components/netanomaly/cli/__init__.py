@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 from typer.exceptions import TyperException
 
-from netanomaly import __version__, output
+from netanomaly import __version__, interruption, output
 from netanomaly.cli import compile as compile_command
 from netanomaly.cli import config as config_command
 from netanomaly.cli import (
@@ -61,10 +61,6 @@ app.add_typer(registry.app, name="registry")
 app.add_typer(config_command.app, name="config")
 
 
-class _Interrupted(BaseException):
-    """Ctrl-C: in place of KeyboardInterrupt, of which typer makes an exit that says nothing."""
-
-
 def main() -> None:
     """Run the command; however it fails, one line on standard error, the exit code, and with --json one document."""
     signal.signal(signal.SIGINT, _interrupt)
@@ -84,7 +80,7 @@ def _run() -> NoReturn:
         # Something else is in the way, and will be the next time.
         stays = isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError)
         _fail(f"{error.strerror or error}{place}", (InputError if stays else OutsideError).exit_code)
-    except _Interrupted:
+    except interruption.Interrupted:
         _fail("interrupted", 130)
     except TyperException as error:
         message = error.format_message()
@@ -98,7 +94,8 @@ def _run() -> NoReturn:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise _Interrupted
+    interruption.interrupt()
+    raise interruption.Interrupted
 
 
 def _usage(error: TyperException) -> str:

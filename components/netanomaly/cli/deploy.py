@@ -63,8 +63,10 @@ def deploy(
     from netanomaly.kube import access
     from netanomaly.registry import open_registry
     from netanomaly.stages.deploy import program
-    from netanomaly.stages.deploy.settings import Settings
+    from netanomaly.stages.deploy.settings import Settings, refuse_odd_names
 
+    # Before anything asks for credentials.
+    refuse_odd_names(namespace, name)
     opened = open_registry(registry)
     alone = ":" not in model and "@" not in model
     version = opened.version(f"{model}@champion" if alone and opened.champion(model) is not None else model)

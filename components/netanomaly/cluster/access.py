@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from netanomaly.cluster.errors import NotFound, Unavailable
 from netanomaly.cluster.server import API, Server
 from netanomaly.errors import InputError, OutsideError
+from netanomaly.kube.names import refuse_no_name
 from netanomaly.proxies import proxy_for
 from netanomaly.wording import reason
 
@@ -89,6 +90,8 @@ def connect(access: Access) -> Connection:
         OutsideError: The server cannot be reached.
     """
     host = _address(access.host)
+    if access.namespace:
+        refuse_no_name("--namespace", access.namespace)
     server = Server(host, _api_client(host, access), access.timeout_seconds)
     try:
         health = _health(server)

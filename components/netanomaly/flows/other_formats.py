@@ -8,6 +8,8 @@ _AS_RECORDS = "write its records as CSV or Parquet, one row each"
 # What follows such a format's name, and no name of a column: a header may well begin with FEA1.
 _BINARY = rb"[\x00-\x08\x0e-\x1f]"
 _PACKETS = "a capture of packets; flows are made of it first, where a source has captures alone: see docs/traffic.md"
+_JSON = rb"\s*\{\s*(\"|\})|\s*\[\s*(\{|\[|\])"
+_ZEEK = rb"\s*#(separator |(fields|path)\t)"
 _OTHERS = {
     rb"\xd4\xc3\xb2\xa1|\xa1\xb2\xc3\xd4|\x4d\x3c\xb2\xa1|\xa1\xb2\x3c\x4d|\x0a\x0d\x0d\x0a": _PACKETS,
     rb"PK\x03\x04": "a zip archive (or a spreadsheet); unpack it, or save it as CSV",
@@ -17,10 +19,15 @@ _OTHERS = {
     rb"\+-[-+]*\+\s*\n\|": "a table drawn for people (as mysql does); print it without the frame (mysql --batch), or export it as CSV",
     rb"SQLite format 3\x00": "a database; export the table as CSV",
     rb"\x93NUMPY": "a NumPy array; write it as CSV or Parquet with named columns",
-    rb"\s*\{\s*(\"|\})|\s*\[\s*(\{|\[|\])": f"JSON and not CSV; {_AS_RECORDS}",
-    rb"\s*#(separator |(fields|path)\t)": "a Zeek log with its own header, which is read as it is: leave csv, and columns that are none of flows, out of the configuration",
+    _JSON: f"JSON and not CSV; {_AS_RECORDS}",
+    _ZEEK: "a Zeek log with its own header, which is read as it is: leave csv out of the configuration, and format too",
     rb"\s*<(?i:!doctype|html|\?xml)": "a web page or XML and not CSV; look into it: it may be an error in place of the data",
 }
+
+
+def is_no_table(start: bytes) -> bool:
+    """Whether a text with these first bytes is read where a sensor wrote it, and never as a table."""
+    return re.match(rb"(\xef\xbb\xbf)?(" + _JSON + b"|" + _ZEEK + b")", start) is not None
 
 
 def refuse(start: bytes, uri: str) -> None:

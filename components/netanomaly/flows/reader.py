@@ -46,6 +46,7 @@ NO_LABEL = "record without a label"
 # Of one batch: where more rows hold what is no number, the column is another than the model knows.
 _MOST_UNREADABLE = 64
 HEADER_AGAIN = "header repeated"
+OUTSIDE = "time outside 1990 to 2100 (a clock that was not set?) set to missing"
 
 
 @dataclass
@@ -208,6 +209,8 @@ class Reader:
                 read.identity = file.identity(digest)
         if any(watch.numeric for watch in self._watched.values()):
             raise Contradiction
+        if self._clock is not None and (told := self._clock.report()["apart"]):
+            self.tally.repair(told["reason"], told["rows"])
 
     def survey(self) -> Decisions:
         """Look at every value of every feature of the source, after `batches` began. Memory is that of a part.
@@ -374,7 +377,9 @@ class Reader:
             if self._order_only is not None:
                 self._order_only.add(as_texts(written))
             else:
+                before = self._clock.outside
                 seconds = self._clock.seconds(written, file.uri, part.first)
+                self.tally.repair(OUTSIDE, self._clock.outside - before)
         if self._times_only:
             return Batch(matrix, {}, None, infinite, complete, times=seconds)
         categories = {name: columns.categories(column(name)) for name, notation in features.items() if notation is None}

@@ -88,7 +88,9 @@ RULES: dict[str, Rule] = {
         WARNING, None, "whether dates are day/month or month/day is told by none of them, or not alike on both sides"
     ),
     "time_outside": Rule(
-        WARNING, 0.0, "a larger share of the times than this lies outside 1990 to 2100, and is missing"
+        WARNING,
+        0.0,
+        "a larger share of the times than this lies outside 1990 to 2100, and is missing, or is years from the others",
     ),
     "twelve_hour_clock": Rule(WARNING, None, "the times seem to be of a 12-hour clock without AM and PM"),
     "time_not_understood": Rule(WARNING, None, "a column is called a time, and its values are not understood"),

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from netanomaly.errors import DataError
 from netanomaly.flows import time_notations, values
+from netanomaly.flows.apart import Apart
 from netanomaly.flows.time_notations import DateOrder
 
 Seconds = npt.NDArray[np.float64]
@@ -83,6 +84,7 @@ class Clock:
         self._previous = np.nan
         self._later = self._earlier = self._half_days_back = 0
         self._hours: tuple[int, int] = (99, -1)
+        self._apart = Apart()
 
     def seconds(self, column: Any, where: str, row: int) -> Seconds:
         """Seconds since 1970, NaN where missing or outside 1990 to 2100.
@@ -114,6 +116,7 @@ class Clock:
             self._say_no(_shown(column[odd]), where, row + odd)
         self.outside += int(outside.sum())
         found = np.where(outside, np.nan, found)
+        self._apart.add(found, lambda place: f"{where}, record {row + place}")
         self._note(found)
         return found
 
@@ -129,6 +132,7 @@ class Clock:
             "rows": self.rows - self.missing,
             "missing": self.missing,
             "outside": self.outside,
+            "apart": self._apart.report(),
             "backwards": self._earlier / steps if steps else 0.0,
             "zones": sorted(self.zones),
             "order": self._order_in_words(),

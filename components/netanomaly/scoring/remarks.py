@@ -1,7 +1,11 @@
 """What changes the meaning of scores and incidents, and is therefore told."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from netanomaly.flows import time_names
 from netanomaly.traffic.any_source import AnyReader
+from netanomaly.traffic.no_address import NO_ADDRESS
 from netanomaly.traffic.recognition import FORMATS
 
 
@@ -17,9 +21,15 @@ def remarks(reader: AnyReader, *, is_part: bool = False) -> list[str]:
         return [] if is_part else _no_flows(reader)
     times = reader.times
     if times is not None:
-        return (
-            [_missing(times["column"], times["missing"], times["missing"] + times["rows"])] if times["missing"] else []
-        )
+        return [
+            *(
+                [_missing(times["column"], times["missing"], times["missing"] + times["rows"])]
+                if times["missing"]
+                else []
+            ),
+            *([_apart(times["apart"])] if times["apart"] else []),
+            *_no_addresses(reader),
+        ]
     contract = reader.contract
     if "src_ip" not in contract.identity:
         return []
@@ -43,6 +53,15 @@ def _no_flows(reader: AnyReader) -> list[str]:
     others = ", ".join(f"{count:,} records of {what}" for what, count in list(said["other_records"].items())[:3])
     way_out = FORMATS[said["format"]].way_out
     return [f"there is no flow to score among {others}" + (f"; {way_out}" if way_out else "")]
+
+
+def _apart(told: Mapping[str, Any]) -> str:
+    return f"{told['rows']:,} rows have a {told['reason']}: the time that incidents span, and windows, go by it"
+
+
+def _no_addresses(reader: AnyReader) -> list[str]:
+    """What the ingest report lists, which nobody looks at who scores."""
+    return [f"{count:,} x {reason}" for reason, count in reader.tally.repaired.items() if reason.startswith(NO_ADDRESS)]
 
 
 def _missing(column: str, missing: int, rows: int) -> str:

@@ -347,15 +347,20 @@ def _scored(model: AnomalyModel, reader: AnyReader) -> Iterator[tuple[Batch, Row
     """Batches in order, each with its rows as the model sees them, and their scores."""
     with block_threads() as threads:
         waiting: deque[tuple[Batch, Rows, Future[npt.NDArray[np.float32]]]] = deque()
-        for batch in reader.batches():
-            rows = rows_of(batch, reader.contract, model)
-            waiting.append((batch, rows, threads.submit(model.score_rows, rows)))
-            if len(waiting) > _BATCHES_WAITING:
+        try:
+            for batch in reader.batches():
+                rows = rows_of(batch, reader.contract, model)
+                waiting.append((batch, rows, threads.submit(model.score_rows, rows)))
+                if len(waiting) > _BATCHES_WAITING:
+                    before, its_rows, future = waiting.popleft()
+                    yield before, its_rows, future.result()
+            while waiting:
                 before, its_rows, future = waiting.popleft()
                 yield before, its_rows, future.result()
-        while waiting:
-            before, its_rows, future = waiting.popleft()
-            yield before, its_rows, future.result()
+        finally:
+            # Whoever ends early does not wait for what nobody takes.
+            for _, _, future in waiting:
+                future.cancel()
 
 
 def rows_of(batch: Batch, contract: Contract, model: AnomalyModel) -> Rows:

@@ -1,15 +1,17 @@
 """Any source as batches of rows: a sensor's flows, or a table."""
 
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from netanomaly.config import CsvFormat
 from netanomaly.errors import ConfigError
-from netanomaly.flows import layout, sources
+from netanomaly.flows import formats, layout, other_formats, sources
 from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.reader import Reader
 from netanomaly.flows.sensor import AUTO, TABLE
+from netanomaly.flows.streams import NothingWritten, TextStream
 from netanomaly.traffic import feature_list
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 AnyReader = Union[Reader, "TableInContext", "TrafficReader"]
 
 # Of flows, beside their features: what else a configuration may name without meaning a table's own columns.
-_BESIDE = ("label", "start_time", "src_ip", "src_port", "dst_ip", "dst_port", "uid", "state", "allowed")
+LABEL, TIME = "label", "start_time"
+_BESIDE = (LABEL, TIME, "src_ip", "src_port", "dst_ip", "dst_port", "uid", "state", "allowed")
 
 
 def open_source(
@@ -75,7 +78,12 @@ def open_source(
     from netanomaly.traffic.reader import TrafficReader, Wish
 
     wish = Wish(
-        selection.feature_columns, selection.ignore_columns, selection.categorical_columns, context is not False
+        selection.feature_columns,
+        selection.ignore_columns,
+        selection.categorical_columns,
+        context is not False,
+        selection.host_columns or (),
+        labels=bool(selection.label_column) and LABEL not in selection.ignore_columns,
     )
     return TrafficReader(files, found, wish, scratch, times_only=times_only, may_be_empty=lenient, past=past)
 
@@ -85,15 +93,45 @@ def sensor_format(
 ) -> "Format | None":
     """The sensor's format that a source is read in; None where it is read as a table.
 
-    Who says how its text is laid out, or names columns of its own, wants those.
+    Who says how its text is laid out, or names columns of its own, wants those, if the text can be a table.
+
+    Raises:
+        ConfigError: The label or the time is to be a column that no flow has.
     """
-    as_table = csv != CsvFormat() or not _names_only_flows(selection)
+    as_table = csv != CsvFormat() or (not _names_only_flows(selection) and not _is_no_table(files))
     if wanted_format == TABLE or (wanted_format == AUTO and as_table):
         return None
     # A dozen formats take a tenth of a second to import, which most tables need not pay.
     from netanomaly.traffic.opening import format_of
 
-    return format_of(files, wanted_format, nothing_is)
+    found = format_of(files, wanted_format, nothing_is)
+    if found is not None:
+        _refuse_other_columns(selection, f"{files.files[0].uri} is read as {found.words}")
+    return found
+
+
+def _is_no_table(files: sources.Files) -> bool:
+    """Whether the first file in which something is written is one that no table can be."""
+    for file in files.files:
+        if not file.size or formats.is_parquet(file):
+            continue
+        with suppress(NothingWritten), closing(TextStream(file)) as stream:
+            if start := stream.peek(formats.PEEK_BYTES).strip():
+                return other_formats.is_no_table(start)
+    return False
+
+
+def _refuse_other_columns(selection: layout.Selection, what: str) -> None:
+    for field, name, own in (
+        ("label_column", selection.label_column, LABEL),
+        ("time_column", selection.time_column, TIME),
+    ):
+        if name and name != own:
+            raise ConfigError(
+                f"{field} is {name!r}, and {what}, whose flows have none of that name: name {own!r}"
+                + (" (the classes of a labelled log)" if own == LABEL else "")
+                + f", or leave it out. They have: {', '.join(_BESIDE)}"
+            )
 
 
 def _names_only_flows(selection: layout.Selection) -> bool:

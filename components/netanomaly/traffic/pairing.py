@@ -76,10 +76,16 @@ def paired(
         yield _flows(_unanswered(kept.take(pa.array(alone)), sampled=sampled), tells_acks=tells_acks)
 
 
-def joined(batches: Iterable[pa.RecordBatch], room: Room) -> Iterator[pa.RecordBatch]:
-    """Flows of the pieces that Azure tells: from B over each C to E, counts added up. What was denied is a flow itself."""
+def joined(batches: Iterable[pa.RecordBatch], counts: Counts, room: Room) -> Iterator[pa.RecordBatch]:
+    """Flows of the pieces that Azure tells: from B over each C to E, counts added up. What was denied is a flow itself.
+
+    Args:
+        batches: Of `table.SCHEMA`.
+        counts: Told of pieces that repeat another in all they say: added up they would count twice, and end a flow early.
+        room: For sorting.
+    """
     for whole in _conversations(batches, table.SCHEMA, room, directed=True):
-        yield _pieces_joined(whole)
+        yield _pieces_joined(whole, counts)
 
 
 def last_of_each(batches: Iterable[pa.RecordBatch], counts: Counts, room: Room) -> Iterator[pa.RecordBatch]:
@@ -301,12 +307,22 @@ def _flows(rows: pa.Table, *, tells_acks: bool) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([made[name] for name in table.SCHEMA.names], schema=table.SCHEMA)
 
 
-def _pieces_joined(rows: pa.Table) -> pa.RecordBatch:
+_COUNTS = ("bytes_out", "bytes_in", "packets_out", "packets_in")
+
+
+def _pieces_joined(rows: pa.Table, counts: Counts) -> pa.RecordBatch:
     conversation = _conversation(rows, directed=True)
     piece = np.asarray(pc.fill_null(_array(rows, "state").cast(pa.string()), "").to_pylist(), dtype="U1")
     start = _array(rows, "start_time").to_numpy(zero_copy_only=False)
     rank = np.select([piece == "D", piece == "B", piece == "C"], [0, 1, 2], 3)
-    order = np.lexsort((rank, start, conversation))
+    said_of_it = [pc.fill_null(_array(rows, name), -1).to_numpy(zero_copy_only=False) for name in _COUNTS]
+    order = np.lexsort((*said_of_it, rank, start, conversation))
+    # The same flow may be denied again within the second that times are rounded to.
+    again = np.append(False, piece[order][1:] != "D")
+    for column in (conversation, start, piece, *said_of_it):
+        again[1:] &= column[order][1:] == column[order][:-1]
+    counts.aside("piece of a flow that repeats another in all it says (a log that is given twice?)", int(again.sum()))
+    order = order[~again]
     conversation, piece, start = conversation[order], piece[order], start[order]
     begins = np.ones(len(order), dtype=bool)
     begins[1:] = (
@@ -316,7 +332,7 @@ def _pieces_joined(rows: pa.Table) -> pa.RecordBatch:
     last = np.append(first[1:], len(order)) - 1
     sorted_rows = rows.take(pa.array(order)).combine_chunks()
     made = {name: _array(sorted_rows, name).take(pa.array(first)) for name in table.SCHEMA.names}
-    for name in ("bytes_out", "bytes_in", "packets_out", "packets_in"):
+    for name in _COUNTS:
         column = _array(sorted_rows, name)
         sums = np.add.reduceat(pc.fill_null(column, 0).to_numpy(zero_copy_only=False), first)
         said = np.add.reduceat(np.asarray(pc.is_valid(column)).astype(np.int64), first) > 0

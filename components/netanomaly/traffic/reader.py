@@ -23,6 +23,7 @@ from netanomaly.flows.streams import NothingWritten
 from netanomaly.traffic import feature_list, features, stream
 from netanomaly.traffic.background import ahead
 from netanomaly.traffic.context import Context, Flows, Past
+from netanomaly.traffic.no_address import NoAddress
 from netanomaly.traffic.opening import OpenFile, is_no_log
 from netanomaly.traffic.recognition import Format
 from netanomaly.traffic.sorting import Room
@@ -30,6 +31,7 @@ from netanomaly.traffic.stream import Understood
 
 LABEL, TIME = "label", "start_time"
 ENDS = ("src_ip", "src_port", "dst_ip", "dst_port")
+HOSTS = ("src_ip", "dst_ip")
 # Batches as large as those of other sources: what comes after looks at one at a time.
 _BATCH_ROWS = 32_768
 _SENSORS_WITH_UID = ("zeek", "suricata")
@@ -37,12 +39,30 @@ _SENSORS_WITH_UID = ("zeek", "suricata")
 
 @dataclass(frozen=True)
 class Wish:
-    """What of the flows is wanted; empty lists mean all that there is by default."""
+    """What of the flows is wanted; empty lists mean all that there is by default.
+
+    Attributes:
+        host_columns: Those of `HOSTS` that a split by hosts goes by; empty: both.
+        labels: Whether classes are read, where the log has them. Without, no flow is left out for want of one.
+    """
 
     feature_columns: Sequence[str] = ()
     ignore_columns: Sequence[str] = ()
     categorical_columns: Sequence[str] = ()
     context: bool = True
+    host_columns: Sequence[str] = ()
+    labels: bool = True
+
+    def hosts(self) -> tuple[str, ...]:
+        """The columns that name the ends of a flow, by which a split goes.
+
+        Raises:
+            ConfigError: A name that is none.
+        """
+        for name in self.host_columns:
+            if name not in HOSTS:
+                raise ConfigError(f"host_columns names {name!r}, which no flow has; {layout.available(HOSTS, name)}")
+        return tuple(self.host_columns) or HOSTS
 
     def features(self, sensor: str) -> tuple[str, ...]:
         """Names of features of this kind of sensor's flows, in order.
@@ -97,6 +117,7 @@ class TrafficReader:
         self._format = written
         self.sensor = written.sensor
         self._features = wish.features(written.sensor)
+        self._hosts, self._reads_labels = wish.hosts(), wish.labels
         self._times_only = times_only
         self._names = (
             [file.name for file in files.files] if _all_different(files) else [file.uri for file in files.files]
@@ -105,6 +126,7 @@ class TrafficReader:
         self._labelled = False
         self._begun = False
         self.understood = Understood(written, may_be_empty=may_be_empty)
+        self._no_address = NoAddress()
         in_context = any(name in feature_list.CONTEXT_NAMES for name in self._features)
         self.past: Past | None = (Context() if past is None else past) if in_context else None
         self.tally = Tally()
@@ -148,6 +170,7 @@ class TrafficReader:
             "backwards": 0.0,
             "zones": ["UTC"],
             "order_assumed": False,
+            "apart": self.understood.times.report(),
         }
 
     @property
@@ -157,8 +180,9 @@ class TrafficReader:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Features that were left out."""
-        return tuple(name for name in feature_list.EVERY if name not in self._features)
+        """Features that were left out, and the label where the log has one that is not read."""
+        label = (LABEL,) if self.understood.labelled and not self._reads_labels else ()
+        return (*label, *(name for name in feature_list.EVERY if name not in self._features))
 
     def batches(self) -> Iterator[Batch]:
         """All flows in order of their end.
@@ -174,9 +198,8 @@ class TrafficReader:
                 self._begin()
             for begin in range(0, table.num_rows, _BATCH_ROWS):
                 yield self._batch(table, made, begin, min(begin + _BATCH_ROWS, table.num_rows))
-        if not self._begun:
-            # Where nothing is left, why is all there is to tell.
-            self._tally()
+        # Repeated flows are counted to the last, and where nothing is left, why is all there is to tell.
+        self._tally()
 
     def identity(self) -> str:
         """Identity of the bytes that were read, comparable to `sources.Files.identity`."""
@@ -189,6 +212,7 @@ class TrafficReader:
         past = self.past
         return {
             **self.understood.report(),
+            "no_addresses": self._no_address.count,
             "late_flows": 0 if past is None else past.late,
             "cut_windows": 0 if past is None else past.cut,
             "forgotten": 0 if past is None else past.forgotten,
@@ -211,7 +235,10 @@ class TrafficReader:
     def _flows(self) -> Iterator[tuple[pa.Table, dict[str, Any], Flows | None]]:
         """Flows, the features of each by itself, and what the context looks at, if there is any."""
         for table in stream.flows(self._open(), self.understood, Room(scratch=self._scratch)):
-            yield table, features.flow_features(table), None if self.past is None else features.seen(table)
+            made = features.flow_features(table)
+            if made["direction"].null_count:
+                self._no_address.add(table, self._names)
+            yield table, made, None if self.past is None else features.seen(table)
 
     def _times(self) -> Iterator[Batch]:
         """Start times alone, as the files have them."""
@@ -250,14 +277,17 @@ class TrafficReader:
 
     def _begin(self) -> None:
         """Fix what the whole source tells, which has been read by now."""
-        self._begun, self._labelled = True, self.understood.labelled > 0
-        self._tally()
+        self._begun, self._labelled = True, self._reads_labels and self.understood.labelled > 0
 
     def _tally(self) -> None:
         for reason, count in self.understood.counts.dropped.items():
             self.tally.drop(reason, count)
         for reason, count in self.understood.counts.repaired.items():
             self.tally.repair(reason, count)
+        if told := self.understood.times.report():
+            self.tally.repair(told["reason"], told["rows"])
+        if self._no_address.count:
+            self.tally.repair(self._no_address.reason, self._no_address.count)
 
     def _batch(self, table: pa.Table, made: Mapping[str, Any], begin: int, end: int) -> Batch:
         contract = self.contract
@@ -275,7 +305,7 @@ class TrafficReader:
             infinite=infinite,
             complete=complete,
             times=start,
-            hosts=[features.whole(rows, name) for name in ("src_ip", "dst_ip")],
+            hosts=[features.whole(rows, name) for name in self._hosts],
             file=pa.DictionaryArray.from_arrays(features.whole(rows, "file"), names),
             records=features.whole(rows, "line").to_numpy(),
             beside={

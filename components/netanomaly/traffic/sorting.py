@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from netanomaly.interruption import end_if_interrupted
+
 Key = npt.NDArray[np.generic]
 
 RUN_ROWS = 1 << 17
@@ -50,6 +52,7 @@ class Sorter:
 
     def add(self, batch: pa.RecordBatch, first: Key, second: Key) -> None:
         """Records, and for each its keys: numbers without NaN. Equal first keys are ordered by the second."""
+        end_if_interrupted()
         self._waiting.append((batch, first, second))
         self._rows += batch.num_rows
         self._bytes += batch.nbytes
@@ -108,6 +111,7 @@ class Sorter:
         active: list[_Run] = []
         loaded = min(_LOADED_ROWS, _RUN_BYTES // self._row_bytes)
         while runs or active:
+            end_if_interrupted()
             bound = min((run.bound for run in active), default=None)
             if runs and (bound is None or runs[0][0] <= bound):
                 active.append(_Run(runs.pop(0)[1]))

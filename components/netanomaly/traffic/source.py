@@ -11,6 +11,7 @@ from netanomaly.flows import lines
 from netanomaly.flows.lines import Lines
 from netanomaly.flows.parquet_file import ParquetFile
 from netanomaly.flows.sources import SourceFile
+from netanomaly.interruption import end_if_interrupted
 from netanomaly.traffic.background import ahead
 
 HEAD_BYTES = 1 << 20
@@ -60,6 +61,7 @@ class Opened:
         if len(self.head) == HEAD_BYTES:
             blocks = self._reading = ahead(blocks, 1)
         for block in blocks:
+            end_if_interrupted()
             if block.first == 1 and block.text.startswith(b"\xef\xbb\xbf"):
                 block = Lines(block.text[3:], block.first, block.count)
             yield block
@@ -72,6 +74,7 @@ class Opened:
     def chunks(self) -> Iterator[bytes]:
         """The text in pieces of any cut."""
         while chunk := self._stream.read(self._block_bytes):
+            end_if_interrupted()
             yield chunk
 
     def tables(self, names: list[str]) -> Iterator[tuple[pa.Table, int]]:
@@ -97,4 +100,5 @@ class OpenedParquet(Opened):
     def tables(self, names: list[str]) -> Iterator[tuple[pa.Table, int]]:
         with closing(ParquetFile(self._file)) as parquet:
             for part in parquet.parts([], [name for name in self.names if name in names]):
+                end_if_interrupted()
                 yield part.table, part.first

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from netanomaly.errors import DataError
+from netanomaly.flows.apart import Apart
 from netanomaly.traffic import features, keys, outcome, pairing, table
 from netanomaly.traffic.background import ahead
 from netanomaly.traffic.opening import OpenFile
@@ -37,6 +39,7 @@ class Understood:
         labelled: How many of them have a label.
         pairs: How many one-way records found their other direction.
         may_be_empty: Whether a source without a flow is no error.
+        times: Those that stand apart from the others.
         vantages: Where records were seen, as far as they say: interfaces, exporters; a thousand at most.
         sensor_versions: As far as records say.
     """
@@ -49,6 +52,7 @@ class Understood:
     labelled: int = 0
     pairs: pairing.Paired = field(default_factory=pairing.Paired)
     may_be_empty: bool = False
+    times: Apart = field(default_factory=Apart)
     vantages: set[str] = field(default_factory=set)
     sensor_versions: set[str] = field(default_factory=set)
 
@@ -106,7 +110,7 @@ def flows(
         case "repeated":
             batches = pairing.last_of_each(batches, understood.counts, room)
         case "pieces":
-            batches = pairing.joined(batches, room)
+            batches = pairing.joined(batches, understood.counts, room)
     sorter = Sorter(table.SCHEMA, room)
     for batch in batches:
         sorter.add(batch, features.end_of(batch), content_keys(batch))
@@ -143,10 +147,17 @@ def records(files: Iterable[OpenFile], understood: Understood) -> Iterator[pa.Re
                 understood.records[opened.number] += batch.num_rows
                 understood.labelled += batch.num_rows - batch.column("label").null_count
                 if batch.num_rows:
+                    understood.times.add(
+                        batch.column("start_time").to_numpy(zero_copy_only=False), partial(_place, opened.uri, batch)
+                    )
                     yield batch
             understood.other_records.update(opened.other_records)
     if not understood.records.total() and (nothing or not understood.may_be_empty):
         raise DataError(nothing or _no_flows(understood))
+
+
+def _place(uri: str, batch: pa.RecordBatch, row: int) -> str:
+    return f"{uri}, line {batch.column('line')[row].as_py()}"
 
 
 def _no_flows(understood: Understood) -> str:

@@ -36,7 +36,7 @@ def test_missing_times_are_told_and_the_rest_is_read():
     assert np.isnan(clock.seconds(pa.array(["-", None, "2024-05-01T12:00:00Z"]), "f", 1)[:2]).all()
     assert clock.report() == {
         "column": "ts", "first": NOON, "last": NOON, "rows": 1, "missing": 2, "backwards": 0.0, "zones": ["Z"],
-        "order_assumed": False, "order": None, "of_day": None, "outside": 0, "twelve_hours": False,
+        "order_assumed": False, "order": None, "of_day": None, "outside": 0, "apart": None, "twelve_hours": False,
     }  # fmt: skip
 
 

@@ -167,6 +167,24 @@ def test_the_pieces_of_azures_flows_are_put_together():
     )
 
 
+def test_a_document_of_azures_that_is_given_twice_counts_once():
+    """Its pieces would be put together crosswise: begins alone, counts twice, ends alone."""
+    log = vnet(
+        "1663146003599,10.0.0.6,192.0.2.180,23956,443,6,O,B,NX,0,0,0,0",
+        "1663146303599,10.0.0.6,192.0.2.180,23956,443,6,O,C,NX,5,500,4,400",
+        "1663146403606,10.0.0.6,192.0.2.180,23956,443,6,O,E,NX,3,767,2,1580",
+        "1663146003637,203.0.113.17,10.0.0.6,22730,22,6,I,D,NX,0,0,0,0",
+    )
+    once, twice = read(log), read(log, log)
+    allowed = [[row for row in rows(table) if row["allowed"]] for table in (once[0], twice[0])]
+    assert allowed[0] == allowed[1]
+    assert len(allowed[0]) == 1
+    assert sum(twice[1].counts.set_aside.values()) == 3
+    assert not once[1].counts.set_aside
+    # A denied flow is one by itself, and told as any flow that repeats another.
+    assert sum(count for reason, count in twice[1].counts.repaired.items() if "flow that repeats" in reason) == 1
+
+
 def test_security_group_logs_of_version_2():
     tuples = ["1542110402,94.102.49.190,10.5.16.4,28746,443,U,I,D,B,,,,", "1542110424,10.5.16.10,167.99.86.8,56509,443,T,O,A,B,,,,",
               "1542110437,10.5.16.10,167.99.86.8,56509,443,T,O,A,E,3,180,2,120"]  # fmt: skip

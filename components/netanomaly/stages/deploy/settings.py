@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netanomaly.errors import ConfigError
+from netanomaly.kube.names import refuse_no_name
 
 AUTO, INFERENCE_SERVICE, DEPLOYMENT = "auto", "inference_service", "deployment"
 # Of KServe's names for a service it makes ours with `-predictor` behind it, which has to be a DNS label.
 _LONGEST_NAME = 50
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+def refuse_odd_names(namespace: str, name: str = "") -> None:
+    """Raise ConfigError where Kubernetes would not take a namespace, or a service's name; empty: it has none of its own."""
+    refuse_no_name("deploy: namespace", namespace)
+    if name:
+        refuse_no_name("deploy: name", name, _LONGEST_NAME)
 
 
 @dataclass(frozen=True)
@@ -35,13 +42,7 @@ class Settings:
     timeout_seconds: int = 600
 
     def __post_init__(self) -> None:
-        for field, value in (("namespace", self.namespace), ("name", self.service)):
-            most = 63 if field == "namespace" else _LONGEST_NAME
-            if not _LABEL.fullmatch(value) or len(value) > most:
-                raise ConfigError(
-                    f"deploy: {field} is {value[:80]!r}; write 1 to {most} small letters, digits and '-', beginning and "
-                    "ending with a letter or digit"
-                )
+        refuse_odd_names(self.namespace, self.service)
         if self.timeout_seconds < 1:
             raise ConfigError(f"deploy: timeout_seconds is {self.timeout_seconds}; give a number over 0")
 

@@ -350,7 +350,7 @@ def _not_there(ignored: Sequence[str], reader: AnyReader, columns: Sequence[Mapp
     """Names in `ignore_columns` that no column has, in whatever case: what they were to leave out may be learnt from."""
     time = reader.times or {}
     known = {*(column["name"] for column in columns), *reader.ignored, *reader.times_beside, *CONTEXT_NAMES}
-    known |= {time.get("column"), time.get("of_day"), reader.contract.label_column}
+    known |= {time.get("column"), time.get("of_day"), reader.contract.label_column, *reader.contract.identity.values()}
     written = {name.lower() for name in known if name}
     return [name for name in ignored if name.lower() not in written][:_NAMES_LISTED]
 

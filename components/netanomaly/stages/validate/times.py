@@ -65,6 +65,13 @@ def time_outside(data: Evidence, limit: float) -> Iterator[Observation]:
                 "not set?); they count as missing",
                 share,
             )
+        if (told := time.get("apart")) and told["rows"] / max(time["rows"], 1) > limit:
+            yield (
+                time["column"],
+                side,
+                f"{told['rows']} rows of the {side} data have a {told['reason']}; what is counted by time goes by it",
+                told["rows"] / max(time["rows"], 1),
+            )
 
 
 def twelve_hour_clock(data: Evidence, _: float) -> Iterator[Observation]:
