@@ -188,16 +188,33 @@ def test_the_label_is_never_looked_at(work, once, tmp_path):
     assert ours.equals(theirs)
 
 
-def test_a_row_that_cannot_be_scored_is_there_with_the_reason(work, tmp_path):
+@pytest.mark.parametrize(
+    ("written_there", "says"),
+    [
+        ("lots", "line 9: column 'out_bytes' holds numbers, and here 'lots'"),
+        # As a missing number it would pass for an ordinary one.
+        ("1e300", "line 9: column 'out_bytes' holds 1e+300, beyond what can be scored (3e+38)"),
+        ("-1e39", "line 9: column 'out_bytes' holds -1e+39, beyond what can be scored (3e+38)"),
+    ],
+)
+def test_a_row_that_cannot_be_scored_is_there_with_the_reason(work, tmp_path, written_there, says):
     rows = traffic(2, 50)
-    rows[7][7] = "lots"
+    rows[7][7] = written_there
     ended = scored(work, written(tmp_path / "a.csv", rows), out=tmp_path / "out")
     assert ended.code == 0, ended.stderr
     assert (ended.json["rows"], ended.json["unscored"]) == (50, 1)
     table = pq.read_table(tmp_path / "out/scores.parquet").to_pylist()
     assert (table[7]["score"], table[7]["alert"]) == (None, None)
-    assert "line 9: column 'out_bytes' holds numbers, and here 'lots'" in table[7]["reason"]
+    assert says in table[7]["reason"]
     assert all(row["score"] is not None and row["reason"] is None for at, row in enumerate(table) if at != 7)
+
+
+@pytest.mark.parametrize("there", ["inf", "3e38", ""])
+def test_what_is_missing_or_the_largest_that_can_be_is_scored(work, tmp_path, there):
+    """Rates of no time at all are written as infinite, and say nothing."""
+    rows = traffic(2, 50)
+    rows[7][7] = there
+    assert scored(work, written(tmp_path / "a.csv", rows), out=tmp_path / "out").json["unscored"] == 0
 
 
 def test_times_that_cannot_be_read_are_told(work, tmp_path):

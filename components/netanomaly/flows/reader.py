@@ -28,6 +28,7 @@ from netanomaly.flows import (
     sources,
     time_choice,
     time_names,
+    values,
 )
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.contract import Contract
@@ -100,8 +101,8 @@ class Reader:
         """Args:
         times_only: Batches have rows and times and nothing else, which is faster.
         decisions: What a survey of the source found, or a model knows; None: the first records tell.
-        lenient: With decisions: a value that is no number is missing and its row noted in the batch, and files
-            without records are passed over and counted. For scoring, which leaves no row out.
+        lenient: With decisions: a value that is no number, or larger than any can be, is missing and its row noted in the
+            batch, and files without records are passed over and counted. For scoring, which leaves no row out.
         """
         self._lenient = lenient
         self._unreadable: dict[int, str] = {}
@@ -431,7 +432,20 @@ class Reader:
             )
         for how, count in read.understood.items():
             self.tally.repair(f"column {name!r}: {how}", count)
+        if self._lenient:
+            self._note_absurd(read.values, name, part, rows)
         return read.values
+
+    def _note_absurd(self, numbers: columns.Floats, name: str, part: Part, rows: npt.NDArray[np.int64]) -> None:
+        """Note rows with a number that no detector can hold: missing, as it then is, it would pass for ordinary."""
+        # Neither end is a number where one is missing.
+        if not len(numbers) or (numbers.min() >= -values.LARGEST and numbers.max() <= values.LARGEST):
+            return
+        for row in np.flatnonzero((np.abs(numbers) > values.LARGEST) & np.isfinite(numbers)).tolist():
+            self._unreadable[row] = (
+                f"{part.where(int(rows[row]))}: column {name!r} holds {numbers[row]:g}, beyond what can be scored "
+                f"({values.LARGEST:g}); not scored"
+            )
 
     def _labels(self, column: Any, uri: str) -> pa.DictionaryArray | None:
         assert self._decisions is not None  # noqa: S101 - _begin ran

@@ -76,7 +76,12 @@ RULES: dict[str, Rule] = {
     "constant_column": Rule(WARNING, None, "a column of the training data holds one value"),
     "missing_values": Rule(WARNING, 0.2, "a larger share of a column than this is missing"),
     "infinite_values": Rule(WARNING, 0.0, "a larger share of a column than this was infinite or absurdly large"),
-    "impossible_values": Rule(WARNING, 0.0, "a larger share than this of a count, size, duration or rate is negative"),
+    "impossible_values": Rule(
+        WARNING,
+        0.0,
+        "a larger share than this of a count, size, duration or rate is negative; or a counter that is not set, "
+        "18446744073709551615 (2^64-1)",
+    ),
     "out_of_range": Rule(
         ERROR, None, "a column leaves the range that `ranges` gives it, or is no feature that holds numbers"
     ),

@@ -38,7 +38,9 @@ def test_a_source_of_any_format_is_read_no_further(tmp_path, name, monkeypatch):
 
     monkeypatch.setitem(vars(FORMATS[name]), "read", read)
     found = sources.resolve([str(tmp_path)])
-    reader = TrafficReader(found, format_of(found), Wish(), tmp_path)
+    written = format_of(found)
+    assert written is not None
+    reader = TrafficReader(found, written, Wish(), tmp_path)
     with pytest.raises(interruption.Interrupted):
         list(reader.batches())
     assert len(begun) <= 2

@@ -279,6 +279,13 @@ def test_quantities_that_are_never_negative_are_known_by_a_word_of_their_name(ju
     assert ("impossible_values" in found) is expected
 
 
+@pytest.mark.parametrize(("value", "told"), [("18446744073709551615", True), ("18446744073709000000", False)])
+def test_a_counter_that_is_not_set_is_told(judge, value, told):
+    evaluation = records(400, 2, src_bytes=lambda row: value if row == 7 else str(row * 1000))
+    _, found = judge(T, evaluation)
+    assert ("which counters are written as" in found.get("impossible_values", {}).get("message", "")) is told
+
+
 def test_no_report_is_changed_by_judging_it(judge, tmp_path):
     (tmp_path / "a.csv").write_text(T)
     report = Ingested(tmp_path, tmp_path / "a.csv").report

@@ -83,6 +83,10 @@ def missing_values(data: Evidence, limit: float) -> Iterator[Observation]:
             yield column, side, f"{share:.1%} of column {column!r} is missing in the {side} data", share
 
 
+# 2^64-1, as a double has it.
+_UNSET = 2.0**64
+
+
 def infinite_values(data: Evidence, limit: float) -> Iterator[Observation]:
     for side, column, share in _shares(data, "infinite"):
         if share > limit:
@@ -104,6 +108,16 @@ def impossible_values(data: Evidence, limit: float) -> Iterator[Observation]:
                 "(a code for 'unknown'?)",
                 share,
             )
+    for side, report in data.sides:
+        for profile in report["columns"]:
+            if profile.get("max") == _UNSET:
+                yield (
+                    profile["name"],
+                    side,
+                    f"column {profile['name']!r} holds 18446744073709551615 in the {side} data, which counters are written as that "
+                    "are not set; it is read as that number: leave such values empty",
+                    None,
+                )
 
 
 def out_of_range(data: Evidence, _: float) -> Iterator[Observation]:
