@@ -72,7 +72,9 @@ def _forked(client: socket.socket) -> dict[str, Any] | None:
 
 def _kill_at_end_of(client: socket.socket, stage: int) -> None:
     client.recv(1)
-    os.kill(stage, signal.SIGKILL)
+    # It may have come to its end by itself.
+    with suppress(ProcessLookupError):
+        os.kill(stage, signal.SIGKILL)
 
 
 def _become(wanted: dict[str, Any]) -> NoReturn:

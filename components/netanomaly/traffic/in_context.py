@@ -27,7 +27,7 @@ from netanomaly.traffic.features import whole
 from netanomaly.traffic.sorting import Room, Sorter
 
 # As of sensors' flows: what the context forgets does not depend on the batches that records came in.
-_BLOCK_ROWS = 1 << 16
+_BLOCK_ROWS = 1 << 15
 _BATCH_ROWS = 32_768
 _PORTS = ("src_ports_120s", "src_ports_to_dst_120s", "src_ports_100", "src_ports_to_dst_100", "src_port_gap_seconds")
 _OUTCOMES = ("src_failed_share_120s", "src_failed_share_100", "src_bytes_out_120s")

@@ -22,7 +22,7 @@ from netanomaly.traffic.table import Counts
 
 _BATCHES_AHEAD = 4
 _MOST_VANTAGES = 1000
-BLOCK_ROWS = 1 << 16
+BLOCK_ROWS = 1 << 15
 """Flows go on to the context in blocks of so many: what it forgets does not depend on the batches they came in."""
 
 

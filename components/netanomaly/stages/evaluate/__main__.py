@@ -12,7 +12,7 @@ def ahead() -> None:
     """Import what the work needs, for a runner that starts this while the stages before it still run."""
     absent.do_without("pandas")
     put_off_scipy_stats()
-    for module in ("sklearn.tree", "scipy.special", "netanomaly.stages.evaluate.program", "netanomaly.report"):
+    for module in ("scipy.special", "netanomaly.stages.evaluate.program", "netanomaly.report"):
         import_module(module)
 
 
