@@ -45,6 +45,10 @@ def _import() -> None:
         getattr(entry, "ahead", tuple)()
         # As if nobody had, for `python -m` to run it.
         del sys.modules[entry.__name__]
+    # Forked in the middle of an import, a stage would wait for ever for a thread that it does not have.
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join()
     # What a stage does without is for that stage to say.
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, absent._Absent)]
     gc.freeze()
