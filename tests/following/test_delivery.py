@@ -7,15 +7,15 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from functools import partialmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from netanomaly.cli.score_follow import deliver_alerts
 from netanomaly.errors import InputError
-from netanomaly.scoring import delivery
+from netanomaly.scoring import delivery, follower
 from netanomaly.scoring.delivery import NotDelivered, Printed, deliver_all
+from netanomaly.scoring.outputs import Outputs
 from netanomaly.scoring.webhook import SECRET, Webhook
 
 from tests.command import netanomaly, netanomaly_here
@@ -70,7 +70,7 @@ def receiving(monkeypatch) -> Iterator[Receiving]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch) -> None:
-    monkeypatch.setattr(delivery.Delivery, "finish", partialmethod(delivery.Delivery.finish, 2.0))
+    monkeypatch.setattr(follower, "FINISH_SECONDS", 2.0)
 
 
 def scanned(folder, number: int) -> None:
@@ -133,6 +133,45 @@ def test_a_receiver_that_is_new_is_told_of_what_is_new(out, followed, logs, rece
     taken = len(receiving.taken)
     followed(out, receivers=[Webhook(receiving.url)])
     assert len(receiving.taken) == taken
+
+
+def test_receivers_that_are_noted_at_once_are_all_kept(tmp_path):
+    """One whose note is lost would be taken for a new one, and what waits for it never be told."""
+    store = Outputs.at(str(tmp_path / "out"), "office").store
+    delivery._note(store, "first", 1)
+
+    class Meanwhile:
+        """Another receiver is noted right after the first look at the notes."""
+
+        def __init__(self) -> None:
+            self.looks = 0
+
+        def get(self, key: str) -> Any:
+            held = store.get(key)
+            self.looks += 1
+            if self.looks == 1:
+                delivery._note(store, "another", 7)
+            return held
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+    delivery._note(Meanwhile(), "first", 2)
+    assert json.loads(store.get(delivery.KEY).data)["commits"] == {"another": 7, "first": 2}
+
+
+def test_receivers_that_are_dead_are_waited_for_all_at_once(out, followed, logs, monkeypatch):
+    ends, finish = [], delivery.Delivery.finish
+
+    def at_once(self: delivery.Delivery, deadline: float) -> bool:
+        ends.append(deadline)
+        return finish(self, 0.0)
+
+    monkeypatch.setattr(delivery.Delivery, "finish", at_once)
+    scanned(logs, 1)
+    followed(out, receivers=[Dead(f"host{number}") for number in range(3)])
+    assert len(ends) == 3
+    assert len(set(ends)) == 1
 
 
 def test_alerts_that_were_removed_while_they_waited_stop_no_delivery(

@@ -23,6 +23,7 @@ from netanomaly.scoring.outputs import ALERTS
 KEY = "delivered.json"
 _TOGETHER, _TOGETHER_BYTES = 100, 256 << 10
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 300.0
+_MOST_TRIES = 50
 FINISH_SECONDS = 30.0
 """A follower that ends waits so long for what is not yet delivered; the next one goes on with it."""
 
@@ -73,9 +74,8 @@ class Delivery:
         self._last = commit
         self._wake.set()
 
-    def finish(self, seconds: float = FINISH_SECONDS) -> bool:
-        """Wait for what is not yet delivered, so long at most; whether everything was."""
-        deadline = time.monotonic() + seconds
+    def finish(self, deadline: float) -> bool:
+        """Wait for what is not yet delivered, until then (`time.monotonic`) at most; whether everything was."""
         while self._thread.is_alive() and self._done < self._last and time.monotonic() < deadline:
             time.sleep(0.02)
         whole = self._done >= self._last
@@ -196,16 +196,30 @@ def _number(key: str) -> int:
 
 
 def _noted(store: Store) -> Delivered:
-    with suppress(Absent, ValueError):
-        return bounds.parse(Delivered, store.get(KEY).data)
+    with suppress(Absent):
+        return _parsed(store.get(KEY).data)
+    return Delivered()
+
+
+def _parsed(data: bytes) -> Delivered:
+    with suppress(ValueError):
+        return bounds.parse(Delivered, data)
     return Delivered()
 
 
 def _note(store: Store, key: str, commit: int) -> None:
-    """A note that is lost or refused means that something is told again."""
-    with suppress(Refused, OutsideError):
-        made = Delivered(commits={**_noted(store).commits, key: commit})
-        try:
-            store.put_if_match(KEY, documents.canonical(made), store.get(KEY).etag)
-        except Absent:
-            store.put_new(KEY, documents.canonical(made))
+    """Note how far one receiver was told, and nothing of others, who note at the same time.
+
+    A receiver whose note is lost is taken for a new one by the next follower: what waits for it would never be told.
+    """
+    with suppress(OutsideError):
+        for _ in range(_MOST_TRIES):
+            with suppress(Refused):
+                try:
+                    held = store.get(KEY)
+                except Absent:
+                    store.put_new(KEY, documents.canonical(Delivered(commits={key: commit})))
+                else:
+                    made = Delivered(commits={**_parsed(held.data).commits, key: commit})
+                    store.put_if_match(KEY, documents.canonical(made), held.etag)
+                return

@@ -4,6 +4,7 @@ Whatever is raised here leaves the outputs as they were committed last.
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from netanomaly.scoring import checkpoint as checkpoints
 from netanomaly.scoring.champion import Champion
 from netanomaly.scoring.checkpoint import Checkpoint, Unread
 from netanomaly.scoring.contents import PIECE_BYTES, Content, Text, look
-from netanomaly.scoring.delivery import Delivery, Receiver
+from netanomaly.scoring.delivery import FINISH_SECONDS, Delivery, Receiver
 from netanomaly.scoring.growing import (
     LAST_LINE_SECONDS,
     Resumes,
@@ -126,7 +127,9 @@ class Follower:
 
     def finish(self) -> None:
         """Wait a while for receivers; what they do not take now they are told by the next follower."""
-        self.worked.undelivered = [each.words for each in self._deliveries if not each.finish()]
+        # One end for all: receivers that are dead do not add up.
+        deadline = time.monotonic() + FINISH_SECONDS
+        self.worked.undelivered = [each.words for each in self._deliveries if not each.finish(deadline)]
 
     def look(self, stop: threading.Event) -> None:
         """Score everything that is there and new.
