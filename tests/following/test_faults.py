@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from netanomaly.cli import scored
 from netanomaly.config.scoring import ScoringConfig
 from netanomaly.errors import ConfigError, DataError, InputError, StoreUnavailable
+from netanomaly.feedback.suppression import Heard
 from netanomaly.registry import Registry, open_registry
 from netanomaly.registry.file_store import FileStore
 from netanomaly.scoring import checkpoint as checkpoints
@@ -24,7 +26,7 @@ from netanomaly.scoring.settings import Settings
 from netanomaly.stages.score.program import score
 
 from tests.command import NETANOMALY, netanomaly, netanomaly_here
-from tests.following.conn_logs import START, flows, uid, written
+from tests.following.conn_logs import START, flows, probes, uid, written
 
 
 def copied(registry: str, folder: Path) -> str:
@@ -138,6 +140,33 @@ def test_what_cannot_be_read_is_told_with_its_name(out, followed, logs, capsys):
     with pytest.raises(InputError, match=r"stranger\.csv: flows of zeek"):
         followed(out)
     assert "stranger.csv: flows of zeek" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_piece_of_a_log_without_its_header_is_called_that(out, followed, logs, capsys, allowed):
+    written(logs / "conn.log", flows(2, 50))
+    records = [line for line in (logs / "conn.log").read_text().splitlines() if not line.startswith("#")]
+    # It was cut in the middle of a record.
+    (logs / "conn.log").write_text("\n".join(records)[30:] + "\n")
+    with pytest.raises(DataError, match=r"conn\.log is records of Zeek's conn log without its header, as line 2 tells"):
+        followed(out, settings={"allow_other_sensor": allowed})
+    said = capsys.readouterr().err
+    assert "conn.log is records of Zeek's conn log without its header" in said
+    assert "--allow-other-sensor neither" in said
+
+
+def test_what_feedback_suppresses_is_kept_and_counted_where_nothing_else_alerts(out, followed, logs, monkeypatch):
+    def marked(heard: Heard, found: list[dict]) -> list[dict]:
+        for incident in found:
+            incident["suppressed_by"] = {"verdict": "v"}
+        return found
+
+    monkeypatch.setattr(Heard, "mark", marked)
+    written(logs / "conn.log", [*flows(2, 40), *probes(300)])
+    report = followed(out)
+    assert (report["incidents"], report["suppressed"]) == (0, len(out.alerts()))
+    assert report["suppressed"] > 0
+    assert any("more by feedback" in line for line in scored.followed(report))
 
 
 def test_captures_are_told_of_once_with_what_to_do(out, followed, logs, capsys):

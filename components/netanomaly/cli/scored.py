@@ -74,6 +74,8 @@ def followed(report: Mapping[str, Any]) -> list[str]:
         *row("scored", f"{report['rows']:,} flows of {files:,} file{'s' if files != 1 else ''} new or grown"),
         *row("incidents", f"{report['incidents']:,}, of {report['alerts']:,} alerting flows"),
     ]
+    if suppressed := report["suppressed"]:
+        lines += row("suppressed", f"{suppressed:,} more by feedback, see netanomaly feedback list")
     for name, why in list(report["unread"].items())[:_UNREAD_SHOWN]:
         lines += row("", f"not read: {name}: {why}", hang=2, most=3)
     if (more := len(report["unread"]) - _UNREAD_SHOWN) > 0:

@@ -62,6 +62,8 @@ def open_records(file: SourceFile, csv: CsvFormat, block_bytes: int) -> Records:
             if each.begins(start):
                 return each.open(stream, csv, block_bytes)
         other_formats.refuse(start, file.uri)
+        if csv.has_header:
+            other_formats.refuse_headless(start, file.uri)
         return CsvFile(stream, csv, block_bytes)
     except BaseException:
         stream.close()

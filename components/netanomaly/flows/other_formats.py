@@ -35,3 +35,26 @@ def refuse(start: bytes, uri: str) -> None:
     for pattern, what in _OTHERS.items():
         if re.match(pattern, start):
             raise DataError(f"{uri} is {what}")
+
+
+# Time, uid, address and port of both, protocol: what each record of a conn log begins with.
+_ZEEK_RECORD = re.compile(
+    rb"[0-9]{9,10}\.[0-9]{1,9}\t[^\t]{1,40}(?:\t[0-9A-Fa-f.:]{2,45}\t[0-9]{1,5}){2}\t(?:tcp|udp|icmp|unknown_transport)\t"
+)
+_MOST_LINES = 100
+
+
+def refuse_headless(start: bytes, uri: str) -> None:
+    """Raise DataError where a text is records of Zeek's conn log without the lines that name their fields.
+
+    Args:
+        start: Its first bytes: a log that was cut may begin within a record, and a rotated piece with the end of one.
+        uri: Of the file.
+    """
+    for number, line in enumerate(start.split(b"\n", _MOST_LINES)[:_MOST_LINES], 1):
+        if _ZEEK_RECORD.match(line):
+            raise DataError(
+                f"{uri} is records of Zeek's conn log without its header, as line {number} tells (a log that was cut, or a piece "
+                "of one): put the lines with # from the beginning of the same log, #separator to #types, above them, or give the "
+                "whole log; no option stands in for the header, --allow-other-sensor neither"
+            )

@@ -19,6 +19,12 @@ def refuse_other(learnt: str, found: str, *, allowed: bool) -> None:
     Raises:
         DataError: They differ.
     """
+    if learnt and not found and not allowed:
+        raise DataError(
+            f"flows of {learnt} taught the model and rows of a table (no known sensor) are to be judged: give a log as {learnt} "
+            "writes it, with its header; a table that has the model's columns is judged with allow_other_sensor (of score and "
+            "monitor: --allow-other-sensor)"
+        )
     if learnt != found and not allowed:
         raise DataError(
             f"{_called(learnt)} taught the model and {_called(found)} are to be judged: sensors count flows, packets and "

@@ -58,6 +58,8 @@ class Worked:
     rows: int = 0
     alerts: int = 0
     incidents: int = 0
+    suppressed: int = 0
+    """Incidents beside these that feedback suppresses."""
     files: set[str] = field(default_factory=set)
     undelivered: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -183,6 +185,7 @@ class Follower:
             "rows": self.worked.rows,
             "alerts": self.worked.alerts,
             "incidents": self.worked.incidents,
+            "suppressed": self.worked.suppressed,
             "unread": {name: each.why for name, each in sorted(now.unread.items())},
             "waiting": sorted(now.resting),
             "counts": dict(sorted(now.counts.items())),
@@ -401,13 +404,14 @@ class Follower:
             if past.after().last is not None:
                 state[_CONTEXT] = past.after().state()
             state[_OPEN] = self._open.state()
-        if summary.get("incidents"):
+        if summary.get("incidents") or summary.get("suppressed"):
             files[alerts_key(number)] = folder / ALERTS
         self._commit(msgspec.structs.replace(self._noted.now, version=version), files, state)
         self._past = past.after()
         self.worked.rows += rows
         self.worked.alerts += summary.get("alerts", 0)
         self.worked.incidents += summary.get("incidents", 0)
+        self.worked.suppressed += summary.get("suppressed", 0)
         if files:
             self._committed(number)
 

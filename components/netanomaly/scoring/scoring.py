@@ -23,14 +23,14 @@ from netanomaly.alerts.forms import FORMS
 from netanomaly.alerts.incidents import SEVERITIES, incidents, moment
 from netanomaly.errors import ConfigError
 from netanomaly.feedback.suppression import NOTHING, Heard, is_open
-from netanomaly.flows import formats, layout, lines, sources
+from netanomaly.flows import formats, layout, lines, other_formats, sources
 from netanomaly.flows.batch import Batch
 from netanomaly.flows.captured import Captured
 from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.hidden import Hidden, naming_features
 from netanomaly.flows.sensor import refuse_other
-from netanomaly.flows.streams import NothingWritten
+from netanomaly.flows.streams import NothingWritten, TextStream
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.model import AnomalyModel
@@ -331,8 +331,18 @@ def open_as_learnt(
         # An empty hour is one of the sensor that the model knows.
         nothing_is=model.sensor,
     )
+    if model.sensor and not reader.sensor:
+        _refuse_headless(files)
     refuse_other(model.sensor, reader.sensor, allowed=settings.allow_other_sensor)
     return reader
+
+
+def _refuse_headless(files: sources.Files) -> None:
+    """Refuse records of a sensor's log without its header: it is not another sensor that makes them look like a table's."""
+    for file in files.files:
+        if file.size and not formats.is_parquet(file):
+            with suppress(NothingWritten), closing(TextStream(file)) as stream:
+                other_formats.refuse_headless(stream.peek(formats.PEEK_BYTES), file.uri)
 
 
 def _has(files: sources.Files, settings: Settings, names: Collection[str]) -> bool:
