@@ -359,3 +359,51 @@ def test_a_model_that_learnt_addresses_gives_no_results_without_them(work, tmp_p
     assert ended.code == 2
     assert "learnt from column 'src_ip', which names an end; train it with that in ignore_columns" in ended.last_line
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def carried(work) -> Path:
+    """A folder with one version, as `registry download` writes it."""
+    folder = work / "carried"
+    downloaded = netanomaly_here(
+        "registry", "download", "office:1", "--out", folder, "--registry", work / "work/registry"
+    )
+    assert downloaded.code == 0, downloaded.stderr
+    return folder
+
+
+@pytest.mark.parametrize("named", ["{0}/", "{0}/model.joblib", "{0}/registered.json"])
+def test_a_folder_that_carries_a_version_scores_as_the_registry_does(work, once, carried, tmp_path, named):
+    path = named.format(carried)
+    ended = netanomaly_here("score", path, work / "later.csv", "--registry", tmp_path / "none", "--out", tmp_path / "o")
+    assert ended.code == 0, ended.stderr
+    for name in ("scores.parquet", "alerts.ndjson"):
+        assert (tmp_path / "o" / name).read_bytes() == (work / "scored" / name).read_bytes()
+
+
+def test_a_follower_scores_with_a_folder_that_carries_a_version(work, carried, tmp_path):
+    (tmp_path / "in").mkdir()
+    shutil.copy(work / "later.csv", tmp_path / "in")
+    options = ("--follow", "--once", "--registry", tmp_path / "none", "--out", tmp_path / "out", "--json")
+    ended = netanomaly_here("score", f"{carried}/", tmp_path / "in", *options)
+    assert (ended.code, ended.json["rows"]) == (0, 3400), ended.stderr
+
+
+def test_a_file_that_is_not_what_was_registered_is_not_loaded(work, carried, tmp_path):
+    altered, alone = tmp_path / "altered", tmp_path / "alone"
+    shutil.copytree(carried, altered)
+    alone.mkdir()
+    shutil.copy(carried / "model.joblib", alone)
+    with (altered / "model.joblib").open("ab") as file:
+        file.write(b".")
+    shutil.copy(altered / "model.joblib", altered / "other.joblib")
+    for path, said in (
+        (f"{altered}/", "altered or cut off"),
+        (altered / "other.joblib", "is not the model that"),
+        (alone / "model.joblib", "holds no registered.json"),
+        (tmp_path / "nowhere/model.joblib", "is no folder"),
+    ):
+        ended = netanomaly_here("score", path, work / "later.csv", "--out", tmp_path / "o")
+        assert ended.code == 2
+        assert said in ended.last_line
+        assert not (tmp_path / "o").exists()

@@ -20,9 +20,19 @@ class Tried:
 
 def rehearsed(registry: str, incident: Mapping[str, Any], scope: "Scope") -> Tried:
     """Attacks by the same host, scored by the version that raised the alert."""
+    from netanomaly.alerts.grouping import TARGET
     from netanomaly.registry import open_registry
     from netanomaly.scoring.rehearsal import can_rehearse, hidden_attacks
 
+    if scope.entity_type == TARGET:
+        return Tried(
+            None,
+            [
+                f"whether it would hide attacks was not tried: it speaks for what many sources do to {scope.entity}, and attacks "
+                "are injected from one source each; the next scan of that host may be hidden, too, as long as the verdict holds: "
+                "narrow it by --scope ports=..., or let it expire sooner"
+            ],
+        )
     model = incident["model"]
     reference = f"{model['name']}:{model.get('version')}"
     try:

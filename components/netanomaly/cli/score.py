@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 def score(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="office (its champion), office@alias or office:3, as in the registry."),
+        typer.Argument(
+            metavar="MODEL",
+            help="office (its champion), office@alias or office:3, as in the registry; or a folder that holds one, as "
+            "`registry download` writes it, or the model's file there: ./office/model.joblib.",
+        ),
     ],
     source: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Files, folders, globs or s3:// addresses.")],
     out: Annotated[
@@ -152,14 +156,13 @@ def _score_all(
     """Score the whole source; the alerts as they were written."""
     from netanomaly.feedback.book import open_book, place
     from netanomaly.feedback.suppression import heard
-    from netanomaly.registry import open_registry
     from netanomaly.report import scoring_page
-    from netanomaly.scoring.choosing import choose
+    from netanomaly.scoring.choosing import choose, opened
     from netanomaly.scoring.results import results
     from netanomaly.scoring.scoring import ALERTS, REPORT
     from netanomaly.scoring.scoring import score as score_source
 
-    chosen = choose(open_registry(registry), model)
+    chosen = choose(*opened(registry, model))
     with results(out) as made:
         said = heard(open_book(place(feedback, registry)), chosen.version.model)
         output.tell_each(said.warnings())

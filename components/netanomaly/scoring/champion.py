@@ -2,14 +2,14 @@
 
 from netanomaly import output
 from netanomaly.errors import OutsideError
-from netanomaly.registry import Registry
+from netanomaly.registry.reading import Reader
 from netanomaly.scoring.choosing import Chosen, choose
 
 
 class Champion:
     """What a reference means now. The registry is asked each time, at one read; a model is loaded when it is another."""
 
-    def __init__(self, registry: Registry, reference: str) -> None:
+    def __init__(self, registry: Reader, reference: str) -> None:
         self._registry, self._reference = registry, reference
         self._chosen = choose(registry, reference)
         self._is_away = False

@@ -11,9 +11,9 @@ from typing import Any
 from netanomaly import output
 from netanomaly.errors import ConfigError, OutsideError
 from netanomaly.feedback.book import open_book, place
-from netanomaly.registry import open_registry
 from netanomaly.scoring import lease
 from netanomaly.scoring.champion import Champion
+from netanomaly.scoring.choosing import opened
 from netanomaly.scoring.delivery import Receiver
 from netanomaly.scoring.follower import Follower
 from netanomaly.scoring.outputs import Outputs, Overtaken
@@ -62,7 +62,7 @@ def follow(
         OutsideError: A store or disk failed; with `once` only, else it is waited for.
     """
     _refuse_inside(settings.source, out)
-    champion = Champion(open_registry(registry), reference)
+    champion = Champion(*opened(registry, reference))
     refuse_wrong(champion.now().model, settings)
     outputs = Outputs.at(out, champion.name)
     # What is wrong with it is told before anything is written.

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
+from netanomaly.cli.feedback_rehearsal import rehearsed
 from netanomaly.feedback.documents import Scope
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.rows import Rows
@@ -87,3 +89,12 @@ def techniques_of(name: str) -> set[str | None]:
         for incident in _incidents(seeing, NAMED, injected, rows, seeing.score_rows(rows), places):
             found.add(incident["technique"]["id"] if incident["technique"] else None)
     return found
+
+
+def test_what_is_not_tried_is_said(tmp_path):
+    """Of a verdict on a target no attack is injected, whatever the registry holds."""
+    incident = {"model": {"name": "office", "version": 1}, "entity": {"type": "target", "ip": "10.0.0.9"}}
+    scope = replace(SCAN, entity_type="target", entity="10.0.0.9")
+    tried = rehearsed(str(tmp_path), incident, scope)
+    assert tried.hides is None
+    assert "not tried: it speaks for what many sources do to 10.0.0.9" in tried.warnings[0]
