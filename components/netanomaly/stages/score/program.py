@@ -80,7 +80,7 @@ def score_new(wanted: ScoringConfig, alerts: Path) -> dict[str, Any]:
     store = Outputs.at(out, report["model"]["name"]).store
     with alerts.open("wb") as file:
         for number in commits:
-            # Of a commit without incidents there is none.
+            # Of a commit without incidents, open or suppressed, there is none.
             with suppress(Absent), store.read(alerts_key(number)) as pieces:
                 file.writelines(pieces)
     return {"state": "done", **report}
