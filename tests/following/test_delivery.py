@@ -196,8 +196,12 @@ def test_alerts_that_were_removed_while_they_waited_stop_no_delivery(
 def test_what_is_suppressed_is_not_delivered(receiving):
     alerts = [{"id": 1, "suppressed_by": None}, {"id": 2, "suppressed_by": {"verdict": "v"}}, {"netanomaly": {"suppressed_by": {"v": 1}}},
               {"unmapped": {"netanomaly": {"suppressed_by": {"v": 1}}}}, {"id": 5}]  # fmt: skip
-    deliver_all([json.dumps(alert).encode() for alert in alerts], Webhook(receiving.url), "run")
+    lines = [json.dumps(alert).encode() for alert in alerts]
+    deliver_all(lines, Webhook(receiving.url), "run")
     assert [each["id"] for each in receiving.taken] == [1, 5]
+    receiving.status = 503
+    with pytest.raises(NotDelivered, match="has 0 of 2 alerts"):
+        deliver_all(lines, Webhook(receiving.url), "run", seconds=0.1)
 
 
 def test_many_alerts_go_in_requests_of_bounded_size(receiving):

@@ -169,7 +169,9 @@ def deliver_all(lines: Sequence[bytes], receiver: Receiver, name: str, seconds: 
                 break
             except NotDelivered as error:
                 if time.monotonic() + wait > deadline:
-                    raise NotDelivered(f"{error}; it has {begin:,} of {len(lines):,} alerts") from None
+                    meant = [not _is_suppressed(json_input.parse(line)) for line in lines]
+                    told = f"it has {sum(meant[:begin]):,} of {sum(meant):,} alerts"
+                    raise NotDelivered(f"{error}; {told}") from None
                 time.sleep(wait)
                 wait *= 2
 
