@@ -14,6 +14,11 @@ def interrupt() -> None:
     _asked.set()
 
 
+def forget() -> None:
+    """What is begun from now on was not told to end: another command of the same process."""
+    _asked.clear()
+
+
 def end_if_interrupted() -> None:
     """Raise Interrupted where the process was told to end. Called between parts of work of a tenth of a second or so."""
     if _asked.is_set():

@@ -65,8 +65,11 @@ def main() -> None:
     """Run the command; however it fails, one line on standard error, the exit code, and with --json one document."""
     signal.signal(signal.SIGINT, _interrupt)
     _stand_in_for_closed_streams()
-    with output.guarded():
-        _run()
+    try:
+        with output.guarded():
+            _run()
+    finally:
+        interruption.forget()
 
 
 def _run() -> NoReturn:

@@ -7,13 +7,14 @@ from netanomaly.traffic.opening import format_of
 from netanomaly.traffic.reader import TrafficReader, Wish
 from netanomaly.traffic.recognition import FORMATS
 
+from tests.command import netanomaly_here
 from tests.unit.traffic.test_laws import SAMPLES
 
 
 @pytest.fixture(autouse=True)
 def over():
     yield
-    interruption._asked.clear()
+    interruption.forget()
 
 
 def test_the_signal_is_told_to_other_threads():
@@ -22,6 +23,15 @@ def test_the_signal_is_told_to_other_threads():
         cli._interrupt(2, None)
     with pytest.raises(interruption.Interrupted):
         interruption.end_if_interrupted()
+
+
+def test_the_next_command_of_the_same_process_is_another(tmp_path, monkeypatch):
+    source = tmp_path / "conn.log"
+    source.write_text(SAMPLES["zeek-tsv"])
+    with monkeypatch.context() as patched:
+        patched.setattr("netanomaly.stages.ingest.program.ingest", lambda *_, **__: cli._interrupt(2, None))
+        assert netanomaly_here("ingest", source, "--out", tmp_path / "1.parquet").code == 130
+    assert netanomaly_here("ingest", source, "--out", tmp_path / "2.parquet").code == 0
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
