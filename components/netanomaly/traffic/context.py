@@ -28,6 +28,8 @@ LAST_FLOWS = 100
 LAST_FLOWS_WITHIN_SECONDS = 3600
 """The last hundred flows of a source reach back an hour at most: who was silent for longer is forgotten."""
 MET_WITHIN_SECONDS = 86_400
+BLOCK_ROWS = 1 << 15
+"""Flows and records come in blocks of so many: what is forgotten does not depend on the batches they were read in."""
 MOST_KEPT = 1 << 18
 """Flows that windows reach back over at most, all sources together: 2,184 a second for two minutes."""
 MOST_MET = 1_000_000

@@ -22,12 +22,10 @@ from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.reader import Reader, Tally
 from netanomaly.flows.row_hash import row_hashes
 from netanomaly.traffic import keys, table
-from netanomaly.traffic.context import MOST_KEPT, MOST_MET, NAMES, Context, Flows, Past
+from netanomaly.traffic.context import BLOCK_ROWS, MOST_KEPT, MOST_MET, NAMES, Context, Flows, Past
 from netanomaly.traffic.features import whole
 from netanomaly.traffic.sorting import Room, Sorter
 
-# As of sensors' flows: what the context forgets does not depend on the batches that records came in.
-_BLOCK_ROWS = 1 << 15
 _BATCH_ROWS = 32_768
 _PORTS = ("src_ports_120s", "src_ports_to_dst_120s", "src_ports_100", "src_ports_to_dst_100", "src_port_gap_seconds")
 _OUTCOMES = ("src_failed_share_120s", "src_failed_share_100", "src_bytes_out_120s")
@@ -140,7 +138,7 @@ class TableInContext:
         if sorter is None or packing is None:
             return
         cut, forgotten = self.past.cut, self.past.forgotten
-        for block in sorter.tables(_BLOCK_ROWS):
+        for block in sorter.tables(BLOCK_ROWS):
             yield from self._of_block(packing, block)
         self.tally.repair(
             f"block of rows after which windows reach back over the last {MOST_KEPT:,} only", self.past.cut - cut

@@ -14,6 +14,7 @@ from netanomaly.errors import DataError
 from netanomaly.flows.apart import Apart
 from netanomaly.traffic import features, keys, outcome, pairing, table
 from netanomaly.traffic.background import ahead
+from netanomaly.traffic.context import BLOCK_ROWS
 from netanomaly.traffic.opening import OpenFile
 from netanomaly.traffic.recognition import Format, NoFlows
 from netanomaly.traffic.repeats import REPEATED, Repeats
@@ -22,8 +23,6 @@ from netanomaly.traffic.table import Counts
 
 _BATCHES_AHEAD = 4
 _MOST_VANTAGES = 1000
-BLOCK_ROWS = 1 << 15
-"""Flows go on to the context in blocks of so many: what it forgets does not depend on the batches they came in."""
 
 
 @dataclass
