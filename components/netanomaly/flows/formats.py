@@ -4,6 +4,7 @@ To add a format: a reader as `netanomaly.flows.records` asks for, and an entry i
 """
 
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from io import SEEK_END
 from pathlib import Path
@@ -68,6 +69,18 @@ def open_records(file: SourceFile, csv: CsvFormat, block_bytes: int) -> Records:
     except BaseException:
         stream.close()
         raise
+
+
+def start_of(file: SourceFile) -> bytes:
+    """The first bytes of a text, decompressed, `PEEK_BYTES` at most; none of Parquet or where nothing is written.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    if file.size and not is_parquet(file):
+        with suppress(NothingWritten), closing(TextStream(file)) as stream:
+            return stream.peek(PEEK_BYTES)
+    return b""
 
 
 def is_parquet(file: SourceFile) -> bool:

@@ -30,7 +30,7 @@ from netanomaly.flows.contract import Contract
 from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.hidden import Hidden, naming_features
 from netanomaly.flows.sensor import refuse_other
-from netanomaly.flows.streams import NothingWritten, TextStream
+from netanomaly.flows.streams import NothingWritten
 from netanomaly.metrics.thresholds import Threshold
 from netanomaly.models.blocks import block_threads
 from netanomaly.models.model import AnomalyModel
@@ -340,9 +340,7 @@ def open_as_learnt(
 def _refuse_headless(files: sources.Files) -> None:
     """Refuse records of a sensor's log without its header: it is not another sensor that makes them look like a table's."""
     for file in files.files:
-        if file.size and not formats.is_parquet(file):
-            with suppress(NothingWritten), closing(TextStream(file)) as stream:
-                other_formats.refuse_headless(stream.peek(formats.PEEK_BYTES), file.uri)
+        other_formats.refuse_headless(formats.start_of(file), file.uri)
 
 
 def _has(files: sources.Files, settings: Settings, names: Collection[str]) -> bool:

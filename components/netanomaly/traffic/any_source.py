@@ -1,6 +1,5 @@
 """Any source as batches of rows: a sensor's flows, or a table."""
 
-from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
@@ -11,7 +10,6 @@ from netanomaly.flows import formats, layout, other_formats, sources
 from netanomaly.flows.deciding import Decisions
 from netanomaly.flows.reader import Reader
 from netanomaly.flows.sensor import AUTO, TABLE
-from netanomaly.flows.streams import NothingWritten, TextStream
 from netanomaly.traffic import feature_list
 
 if TYPE_CHECKING:
@@ -113,11 +111,8 @@ def sensor_format(
 def _is_no_table(files: sources.Files) -> bool:
     """Whether the first file in which something is written is one that no table can be."""
     for file in files.files:
-        if not file.size or formats.is_parquet(file):
-            continue
-        with suppress(NothingWritten), closing(TextStream(file)) as stream:
-            if start := stream.peek(formats.PEEK_BYTES).strip():
-                return other_formats.is_no_table(start)
+        if start := formats.start_of(file).strip():
+            return other_formats.is_no_table(start)
     return False
 
 
